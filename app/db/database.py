@@ -1,0 +1,348 @@
+"""The one door to the database: SQLAlchemy's statements and pool, PostgreSQL's driver, the viewer's rows.
+
+A statement is written in SQLAlchemy Core, refused at import if a table in it is not bound to `:owner` (see
+`ownership`), compiled once, and fetched on the driver connection that the engine's pool holds. The owner is
+always the subject of a viewer; nobody else supplies one. `across_owners` is the second door, for sweeper and
+command line: it only reads.
+"""
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+from functools import cached_property
+from operator import itemgetter
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from weakref import WeakValueDictionary
+
+import asyncpg
+from sqlalchemy import Text, bindparam, event, exc, make_url
+from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolProxiedConnection
+
+from app.db import failures, ownership
+from app.errors import TimedOut
+
+OWNER = bindparam("owner", type_=Text())
+DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
+
+
+class Row(asyncpg.Record):
+    """A driver's record. What a subclass annotates is read by name: `class Head(Row): revision: int`."""
+
+    __slots__ = ()
+
+    def __init_subclass__(cls) -> None:
+        for column in vars(cls).get("__annotations__", ()):
+            setattr(cls, column, property(itemgetter(column)))
+
+
+R = TypeVar("R", bound=Row)
+
+
+class Query(Generic[R]):
+    """A Core element, its SQL text, and the order of its arguments. Compiled when it is first used."""
+
+    def __init__(self, element: Any, row: type[R], where: str) -> None:
+        self.element, self.row, self.where = element, row, where
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.where}>"
+
+    @cached_property
+    def sql(self) -> str:
+        return str(self._compiled.string)
+
+    @cached_property
+    def reads(self) -> bool:
+        return not ownership.writes(self.element)
+
+    @cached_property
+    def parameters(self) -> dict[str, Any]:
+        """Name and SQLAlchemy type of every value that the caller supplies."""
+        binds = self._compiled.binds
+        names = self._compiled.positiontup
+        return {name: binds[name].type for name in names if binds[name].required and name != "owner"}
+
+    @cached_property
+    def _compiled(self) -> Any:
+        compiled = self.element.compile(dialect=DIALECT)
+        if compiled.insert_prefetch or compiled.update_prefetch:
+            raise ownership.NotOwned("defaults made in Python are not supported: bind them")
+        return compiled
+
+    @cached_property
+    def _slots(self) -> tuple[frozenset[str], dict[str, Any], tuple[str, ...]]:
+        """The caller's names, the values fixed in the element, and the order of both."""
+        names, binds = self._compiled.positiontup, self._compiled.binds
+        fixed = {name: binds[name].value for name in names if not binds[name].required}
+        return frozenset(self.parameters), fixed, tuple(names)
+
+    def _arguments(self, values: dict[str, Any], owner: str | None) -> tuple[Any, ...]:
+        free, fixed, names = self._slots
+        if values.keys() != free:
+            wrong = ", ".join(sorted(values.keys() ^ free))
+            raise TypeError(f"{self.where} takes {', '.join(sorted(free)) or 'nothing'}; see to: {wrong}")
+        slots = {**fixed, **values, "owner": owner}
+        return tuple([slots[name] for name in names])
+
+
+class Statement(Query[R]):
+    """A query in which every table is bound to one owner."""
+
+    def bind(self, owner: str, /, **values: Any) -> tuple[Any, ...]:
+        """The arguments in the order of `sql`. Raises TypeError when a value is missing or too many."""
+        return self._arguments(values, owner)
+
+
+class AcrossOwners(Query[R]):
+    """A query that reads rows of all owners."""
+
+    def bind(self, /, **values: Any) -> tuple[Any, ...]:
+        """As `Statement.bind`, without an owner."""
+        return self._arguments(values, None)
+
+
+REGISTERED: list[Statement[Any]] = []
+REGISTERED_ACROSS: list[AcrossOwners[Any]] = []
+
+
+def statement(element: Any, row: type[R] = Row) -> Statement[R]:  # type: ignore[assignment]
+    """The element, found bound to `:owner`; its rows come as `row`. Raises NotOwned."""
+    ownership.check(element)
+    made = Statement(element, row, _where())
+    REGISTERED.append(made)
+    return made
+
+
+def across_owners(element: Any, row: type[R] = Row) -> AcrossOwners[R]:  # type: ignore[assignment]
+    """The second door: the element, found to read only. Raises NotOwned."""
+    ownership.check_read(element)
+    made = AcrossOwners(element, row, _where())
+    REGISTERED_ACROSS.append(made)
+    return made
+
+
+def _where() -> str:
+    """The module and line that build a statement: its name in errors and tests."""
+    frame = sys._getframe(2)
+    return f"{frame.f_globals['__name__']}:{frame.f_lineno}"
+
+
+class Viewer(Protocol):
+    """Whoever a request acts for."""
+
+    @property
+    def subject(self) -> str: ...
+
+
+class Move(NamedTuple):
+    """A session has moved on to this revision."""
+
+    session_id: str
+    revision: int
+
+
+OnCommit = Callable[[str, Sequence[Move]], None]
+
+
+class Tx:
+    """A transaction of one owner. An error ends it: nothing that was written in it is kept."""
+
+    def __init__(self, owner: str, driver: Any) -> None:
+        self.owner = owner
+        self.moves: list[Move] = []
+        self._driver = driver
+
+    async def fetch(self, statement: Statement[R], /, **values: Any) -> list[R]:
+        arguments = statement.bind(self.owner, **values)
+        rows: list[R] = await self._driver.fetch(statement.sql, *arguments, record_class=statement.row)
+        return rows
+
+    async def one(self, statement: Statement[R], /, **values: Any) -> R | None:
+        """The first row, or None."""
+        rows = await self.fetch(statement, **values)
+        return rows[0] if rows else None
+
+    def moved(self, session_id: str, revision: int) -> None:
+        """To be told after the commit, and never if it does not come to that."""
+        self.moves.append(Move(session_id, revision))
+
+
+class Database:
+    """The engine's pool, and statements run on it for a viewer.
+
+    `statement_timeout` and `patience` (the longest wait for a connection) are seconds.
+    `statement_cache=False` is for PgBouncer in transaction mode: nothing is prepared by name, and every
+    statement has its own BEGIN, since PgBouncer may change the server between Parse and Bind and refuses
+    `lock_timeout` and the like when a connection starts.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        pool_size: int = 10,
+        statement_cache: bool = True,
+        statement_timeout: float = 15,
+        patience: float = 10,
+        on_commit: OnCommit | None = None,
+    ) -> None:
+        limits = {
+            "lock_timeout": "5s",
+            "statement_timeout": f"{round(statement_timeout * 1000)}ms",
+            "idle_in_transaction_session_timeout": "30s",
+        }
+        self.on_commit = on_commit
+        self.engine = _engine(url, pool_size, statement_cache, limits if statement_cache else {})
+        self._begin = "BEGIN" if statement_cache else _begin_with(limits)
+        self._statement_cache = statement_cache
+        self._patience = patience
+        self._free = asyncio.Semaphore(pool_size)
+        self._gates: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
+
+    async def fetch(self, viewer: Viewer, statement: Statement[R], /, **values: Any) -> list[R]:
+        """All rows, in a transaction of its own. A read that loses its connection is tried once more."""
+        return await self._run(statement, statement.bind(viewer.subject, **values))
+
+    async def one(self, viewer: Viewer, statement: Statement[R], /, **values: Any) -> R | None:
+        """The first row, or None; otherwise as `fetch`."""
+        rows = await self._run(statement, statement.bind(viewer.subject, **values))
+        return rows[0] if rows else None
+
+    async def fetch_across(self, query: AcrossOwners[R], /, **values: Any) -> list[R]:
+        """All rows, whoever owns them: for sweeper and command line only."""
+        return await self._run(query, query.bind(**values))
+
+    @asynccontextmanager
+    async def begin(self, viewer: Viewer) -> AsyncIterator[Tx]:
+        """A transaction: committed at the end of the block, rolled back if the block raises."""
+        async with self._transaction() as driver:
+            tx = Tx(viewer.subject, driver)
+            yield tx
+        if tx.moves and self.on_commit:
+            self.on_commit(tx.owner, tx.moves)
+
+    def moved(self, viewer: Viewer, session_id: str, revision: int) -> None:
+        """For a writing `one`: it has just committed this."""
+        if self.on_commit:
+            self.on_commit(viewer.subject, [Move(session_id, revision)])
+
+    def gate(self, viewer: Viewer, session_id: str) -> asyncio.Lock:
+        """Writers of one session queue here, first come first served, before they take a connection."""
+        return self._gates.setdefault((viewer.subject, session_id), asyncio.Lock())
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+    async def _run(self, query: Query[R], arguments: tuple[Any, ...]) -> list[R]:
+        try:
+            return await self._once(query, arguments)
+        except Exception as error:
+            if not (query.reads and failures.connection_lost(error)):
+                raise
+        return await self._once(query, arguments)
+
+    async def _once(self, query: Query[R], arguments: tuple[Any, ...]) -> list[R]:
+        rows: list[R]
+        if not self._statement_cache:
+            async with self._transaction() as driver:
+                rows = await driver.fetch(query.sql, *arguments, record_class=query.row)
+            return rows
+        held = await self._take()
+        try:
+            rows = await _driver(held).fetch(query.sql, *arguments, record_class=query.row)
+        finally:
+            self._give_back(held)
+        return rows
+
+    @asynccontextmanager
+    async def _transaction(self) -> AsyncIterator[Any]:
+        held = await self._take()
+        driver = _driver(held)
+        try:
+            await driver.execute(self._begin)
+            try:
+                yield driver
+            except BaseException:
+                with suppress(Exception):
+                    await driver.execute("ROLLBACK")
+                raise
+            if await driver.execute("COMMIT") != "COMMIT":
+                raise RuntimeError("an error was caught inside the transaction, so nothing of it was kept")
+        finally:
+            self._give_back(held)
+
+    async def _take(self) -> PoolProxiedConnection:
+        """A connection that is alive as far as this end knows. Raises TimedOut after `patience`."""
+        if self._free.locked():
+            try:
+                async with asyncio.timeout(self._patience):
+                    await self._free.acquire()
+            except TimeoutError:
+                raise TimedOut("The server has more to do than it can; try again.") from None
+        else:
+            await self._free.acquire()
+        try:
+            while _driver(held := await self._checkout()).is_closed():
+                held.invalidate()
+        except BaseException:
+            self._free.release()
+            raise
+        return held
+
+    async def _checkout(self) -> PoolProxiedConnection:
+        """From the engine's pool; an idle connection comes without a greenlet, in a third of the time."""
+        pool = self.engine.sync_engine.pool
+        if isinstance(pool, AsyncAdaptedQueuePool) and pool.checkedin():
+            with suppress(exc.MissingGreenlet):
+                return pool.connect()
+        return await self.engine.raw_connection()
+
+    def _give_back(self, held: PoolProxiedConnection) -> None:
+        try:
+            driver = _driver(held)
+            if driver.is_closed() or driver.is_in_transaction():
+                held.invalidate()
+            else:
+                held.close()
+        finally:
+            self._free.release()
+
+
+def _driver(held: PoolProxiedConnection) -> Any:
+    return held.driver_connection
+
+
+def _begin_with(limits: dict[str, str]) -> str:
+    return "; ".join(["BEGIN", *(f"SET LOCAL {name} = '{value}'" for name, value in limits.items())])
+
+
+def _engine(url: str, pool_size: int, statement_cache: bool, limits: dict[str, str]) -> AsyncEngine:
+    address = make_url(url).set(drivername="postgresql+asyncpg")
+    query = {"ssl" if name == "sslmode" else name: value for name, value in address.query.items()}
+    engine = create_async_engine(
+        address.set(query=query),
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_reset_on_return=None,
+        connect_args={
+            "statement_cache_size": 512 if statement_cache else 0,
+            "max_cached_statement_lifetime": 0,
+            "prepared_statement_cache_size": 0,
+            "server_settings": {"application_name": "colloquy", "timezone": "UTC", **limits},
+        },
+    )
+    event.listen(engine.sync_engine, "connect", _on_connect)
+    return engine
+
+
+def _on_connect(connection: Any, _record: Any) -> None:
+    connection.run_async(_plain_values)
+
+
+async def _plain_values(driver: Any) -> None:
+    """uuid, json and jsonb are text on both ends: nothing is parsed that is only passed on."""
+    for name in ("uuid", "json", "jsonb"):
+        await driver.set_type_codec(name, schema="pg_catalog", encoder=str, decoder=str, format="text")

@@ -1,0 +1,47 @@
+"""What a driver's error means. PostgreSQL says it by SQLSTATE, and by names that only its message keeps.
+
+On Citus `constraint_name` is None and names carry a shard's number (`messages_key_102024`), so a constraint
+is looked for in the message. SQLSTATE: PostgreSQL, appendix A.
+"""
+
+import re
+
+import asyncpg
+
+_INTEGRITY = re.compile("23...")
+_QUOTED = re.compile(r'["«„“](\w+?)(?:_\d+)?["»”“]')
+_LOST = re.compile("08...|57P0[1-5]")
+
+
+def sqlstate(error: BaseException) -> str:
+    """The five characters of SQLSTATE, or an empty string for what did not come from PostgreSQL."""
+    return getattr(error, "sqlstate", None) or ""
+
+
+def violates(error: BaseException, constraint: str) -> bool:
+    """Whether a row was refused by this constraint or unique index, or a shard's copy of it."""
+    if not _INTEGRITY.fullmatch(sqlstate(error)):
+        return False
+    return constraint in (getattr(error, "constraint_name", None), *_QUOTED.findall(str(error)))
+
+
+def lock_timeout(error: BaseException) -> bool:
+    """Somebody else held the row, or an equal key in flight, for longer than `lock_timeout`."""
+    return sqlstate(error) == "55P03"
+
+
+def statement_timeout(error: BaseException) -> bool:
+    """The statement ran longer than `statement_timeout`, or was cancelled by an operator."""
+    return sqlstate(error) == "57014"
+
+
+def collided(error: BaseException) -> bool:
+    """A serialization failure or a deadlock: nothing happened, the whole transaction may be run again."""
+    return sqlstate(error) in ("40001", "40P01")
+
+
+def connection_lost(error: BaseException) -> bool:
+    """The server went away; whether a write under way took effect is not known."""
+    if isinstance(error, asyncpg.InterfaceError):  # type: ignore[attr-defined]
+        return "connection is closed" in str(error) or "connection was closed" in str(error)
+    return isinstance(error, (ConnectionError, EOFError)) or bool(_LOST.fullmatch(sqlstate(error)))
