@@ -5,8 +5,12 @@ is looked for in the message. SQLSTATE: PostgreSQL, appendix A.
 """
 
 import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import asyncpg
+
+from app.errors import Conflict, Problem
 
 _INTEGRITY = re.compile("23...")
 _QUOTED = re.compile(r'["«„“](\w+?)(?:_\d+)?["»”“]')
@@ -45,3 +49,17 @@ def connection_lost(error: BaseException) -> bool:
     if isinstance(error, asyncpg.InterfaceError):  # type: ignore[attr-defined]
         return "connection is closed" in str(error) or "connection was closed" in str(error)
     return isinstance(error, (ConnectionError, EOFError)) or bool(_LOST.fullmatch(sqlstate(error)))
+
+
+@contextmanager
+def told(refusals: Mapping[str, Problem]) -> Iterator[None]:
+    """A row refused by one of these constraints, as the failure that people know; a lock held too long likewise."""
+    try:
+        yield
+    except asyncpg.PostgresError as error:
+        for constraint, problem in refusals.items():
+            if violates(error, constraint):
+                raise problem from None
+        if lock_timeout(error) or collided(error):
+            raise Conflict("Somebody else is writing here; try again.") from None
+        raise

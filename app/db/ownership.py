@@ -21,11 +21,11 @@ FUNCTIONS = frozenset(
     """
     array_agg array_to_tsvector avg char_length clock_timestamp coalesce count exists greatest
     json_build_object least left length lower max min now nullif pg_current_snapshot pg_current_xact_id
-    pg_snapshot_xmax pg_snapshot_xmin row_number string_agg string_to_array substr sum to_tsquery
+    pg_snapshot_xmax pg_snapshot_xmin row_number string_agg string_to_array strpos substr sum to_tsquery
     to_tsvector ts_headline ts_rank_cd unnest websearch_to_tsquery
     """.split()  # noqa: SIM905
 )
-OPERATORS = frozenset({"@@", "&&", "||"})
+OPERATORS = frozenset({"@@", "@>", "&&", "||"})
 RAW = ("_prefixes", "_suffixes", "_hints", "_statement_hints", "_multi_values")
 
 Tables = frozenset[Any]
@@ -50,7 +50,17 @@ _KNOWN = (
         el.TypeCoerce,
         el.TypeClause,
     ),
-    *(el.Case, el.Tuple, el.Over, el.FunctionFilter, el.AggregateOrderBy, el.OrderByList, el.ElementList),
+    *(
+        el.Extract,
+        el.CollectionAggregate,
+        el.Case,
+        el.Tuple,
+        el.Over,
+        el.FunctionFilter,
+        el.AggregateOrderBy,
+        el.OrderByList,
+        el.ElementList,
+    ),
     *(el.Null, el.True_, el.False_, el.CollationClause, el._label_reference),
 )
 

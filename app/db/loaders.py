@@ -1,0 +1,110 @@
+"""Loaders: what one operation reads by key, in one statement a level. They live as long as their operation."""
+
+from asyncio import Future
+from collections.abc import Callable, Coroutine, Sequence
+from functools import cached_property, partial
+from typing import Any, TypeVar
+
+from aiodataloader import DataLoader
+
+from app.db import agent, message, session, session_agent
+from app.db.database import Database, Row, Statement, Viewer
+from app.db.page import Nested, Slice, Window, arrays
+from app.db.rows import AgentRow, MessageRow, SessionAgentRow, SessionRow
+
+R = TypeVar("R", bound=Row)
+Filters = tuple[tuple[str, Any], ...]
+
+
+class Loaders:
+    """Rows by key, and pages of nested connections; one of each kind per operation."""
+
+    def __init__(self, db: Database, viewer: Viewer) -> None:
+        self._db, self._viewer = db, viewer
+        self._nested: dict[Any, DataLoader[Any, Any]] = {}
+
+    @cached_property
+    def sessions(self) -> DataLoader[str, SessionRow | None]:
+        """By server id."""
+        return DataLoader(partial(self._by_column, session.BY_IDS, "ids", "id"))
+
+    @cached_property
+    def sessions_by_key(self) -> DataLoader[str, SessionRow | None]:
+        """By the client's own key."""
+        return DataLoader(partial(self._by_column, session.BY_KEYS, "keys", "key"))
+
+    @cached_property
+    def agents(self) -> DataLoader[str, AgentRow | None]:
+        """By server id."""
+        return DataLoader(partial(self._by_column, agent.BY_IDS, "ids", "id"))
+
+    @cached_property
+    def agents_by_key(self) -> DataLoader[str, AgentRow | None]:
+        """By the client's own key."""
+        return DataLoader(partial(self._by_column, agent.BY_KEYS, "keys", "key"))
+
+    @cached_property
+    def session_agents(self) -> DataLoader[tuple[str, str, str], SessionAgentRow | None]:
+        """By (session id, kind, key)."""
+        return DataLoader(partial(self._by_place, session_agent.BY_IDENTITIES, ("session_id", "kind", "key")))
+
+    @cached_property
+    def messages(self) -> DataLoader[tuple[str, int], MessageRow | None]:
+        """By (session id, sequence)."""
+        return DataLoader(partial(self._by_place, message.BY_PLACES, ("session_id", "sequence")))
+
+    @cached_property
+    def messages_by_key(self) -> DataLoader[tuple[str, str | None, str], MessageRow | None]:
+        """By (session id, agent key, key)."""
+        return DataLoader(partial(self._by_place, message.BY_KEYS, ("session_id", "agent_key", "key")))
+
+    @cached_property
+    def last_messages(self) -> DataLoader[str, MessageRow | None]:
+        """The newest message of a session, by its id."""
+        return DataLoader(partial(self._by_place, message.LAST, ("session_id",)))
+
+    def page(self, nested: Nested[R], parent: Any, window: Window, **filters: Any) -> "Future[Slice[R]]":
+        """One page of a nested connection; the same window and filters of all parents are read together."""
+        return self._loader(self._pages, nested, window, tuple(filters.items())).load(parent)
+
+    def total(self, nested: Nested[Any], parent: Any, filters: Filters) -> "Future[int]":
+        """How many rows a nested connection holds."""
+        return self._loader(self._totals, nested, filters).load(parent)
+
+    def _loader(self, batch: Callable[..., Coroutine[Any, Any, Any]], *kind: Any) -> DataLoader[Any, Any]:
+        loader = self._nested.get((batch.__name__, *kind))
+        if loader is None:
+            loader = self._nested[batch.__name__, *kind] = DataLoader(partial(batch, *kind))
+        return loader
+
+    async def _pages(
+        self, nested: Nested[R], window: Window, filters: Filters, parents: Sequence[Any]
+    ) -> list[Slice[R]]:
+        rows: list[list[R]] = [[] for _ in parents]
+        named = nested.order.bounds(window) | dict(filters) | arrays(nested.names, parents)
+        for row in await self._db.fetch(self._viewer, nested.page(window.backward), **named):
+            rows[row.parent - 1].append(row)
+        return [
+            Slice.of(mine, window, partial(self.total, nested, parent, filters))
+            for mine, parent in zip(rows, parents, strict=True)
+        ]
+
+    async def _totals(self, nested: Nested[Any], filters: Filters, parents: Sequence[Any]) -> list[int]:
+        named = dict(filters) | arrays(nested.names, parents)
+        totals = {row.parent: row.total for row in await self._db.fetch(self._viewer, nested.count, **named)}
+        return [totals[place] for place in range(1, len(parents) + 1)]
+
+    async def _by_column(
+        self, wanted: Statement[R], parameter: str, column: str, keys: Sequence[str]
+    ) -> list[R | None]:
+        rows = await self._db.fetch(self._viewer, wanted, **{parameter: keys})
+        found = {row[column]: row for row in rows}
+        return [found.get(key) for key in keys]
+
+    async def _by_place(
+        self, wanted: Statement[R], names: Sequence[str], keys: Sequence[Any]
+    ) -> list[R | None]:
+        found: list[R | None] = [None] * len(keys)
+        for row in await self._db.fetch(self._viewer, wanted, **arrays(names, keys)):
+            found[row.parent - 1] = row
+        return found

@@ -1,0 +1,296 @@
+"""Statements on messages. Appending is one of them: lock, number, insert, return (invariant 2)."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    case,
+    cast,
+    func,
+    insert,
+    or_,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSON
+
+from app.db.database import OWNER, Database, Statement, Tx, Viewer, statement
+from app.db.metadata import Moment, Uuid
+from app.db.page import Nested, Order, arrays, number, parents
+from app.db.rows import MessageRow
+from app.db.tables import messages, sessions
+
+s, m = sessions.c, messages.c
+TITLE_LENGTH = 60
+
+THIS = and_(
+    m.owner_id == OWNER,
+    m.session_id == bindparam("session_id"),
+    m.sequence == bindparam("sequence", type_=Integer),
+    m.deleted_at.is_(None),
+)
+
+# What an append does to its session. The session itself changes, and takes a number before the messages', when they
+# make it ACTIVE or give it a title.
+TITLE = bindparam("title", type_=Text)
+NAMED = and_(s.title == "", TITLE != "")
+CHANGES = or_(s.status == "PENDING", NAMED)
+ADDED, UNREAD = bindparam("added", type_=Integer), bindparam("unread", type_=Integer)
+EXPECTED = bindparam("expected", type_=Integer)
+OPEN = and_(
+    s.owner_id == OWNER,
+    s.id == bindparam("session_id"),
+    s.deleted_at.is_(None),
+    s.archived_at.is_(None),
+    or_(s.status == "PENDING", s.status == "ACTIVE"),
+    or_(s.expires_at.is_(None), s.expires_at > func.now()),
+    or_(EXPECTED.is_(None), s.last_sequence == EXPECTED),
+)
+HEAD = (
+    update(sessions)
+    .where(OPEN)
+    .values(
+        last_sequence=s.last_sequence + ADDED,
+        message_count=s.message_count + ADDED,
+        unread_count=s.unread_count + UNREAD,
+        head=s.head + ADDED + case((CHANGES, 1), else_=0),
+        revision=case((CHANGES, s.head + 1), else_=s.revision),
+        updated_at=case((CHANGES, func.now()), else_=s.updated_at),
+        status="ACTIVE",
+        title=case((NAMED, TITLE), else_=s.title),
+        last_activity_at=func.greatest(s.last_activity_at, func.now()),
+    )
+    .returning(s.owner_id, s.id, s.last_sequence, s.head)
+    .cte("head")
+)
+h = HEAD.c
+APPEND = statement(
+    insert(messages)
+    .from_select(
+        [
+            *("owner_id", "session_id", "sequence", "created_revision", "revision"),
+            *("key", "agent_key", "role", "text", "metadata", "client_created_at"),
+        ],
+        select(
+            h.owner_id,
+            h.id,
+            h.last_sequence,
+            h.head,
+            h.head,
+            bindparam("key", type_=Text),
+            bindparam("agent_key", type_=Text),
+            bindparam("role", type_=Text),
+            bindparam("text", type_=Text),
+            bindparam("metadata", type_=JSON),
+            bindparam("client_created_at", type_=Moment),
+        ),
+        include_defaults=False,
+    )
+    .returning(messages),
+    MessageRow,
+)
+BATCH = {
+    "key": Text,
+    "agent_key": Text,
+    "role": Text,
+    "text": Text,
+    "metadata": Text,
+    "client_created_at": Moment,
+}
+given = parents(**BATCH)
+APPEND_MANY = statement(
+    insert(messages)
+    .from_select(
+        ["owner_id", "session_id", "sequence", "created_revision", "revision", *BATCH],
+        select(
+            h.owner_id,
+            h.id,
+            h.last_sequence - ADDED + given.c.place,
+            h.head - ADDED + given.c.place,
+            h.head - ADDED + given.c.place,
+            *(cast(given.c.metadata, JSON) if name == "metadata" else given.c[name] for name in BATCH),
+        ).select_from(HEAD.join(given, true())),
+        include_defaults=False,
+    )
+    .returning(messages),
+    MessageRow,
+)
+
+SEQUENCE = Order("m", (number(m.sequence),))
+WANTED = and_(
+    m.deleted_at.is_(None),
+    or_(bindparam("role", type_=ARRAY(Text)).is_(None), m.role == any_(bindparam("role", type_=ARRAY(Text)))),
+    or_(
+        bindparam("status", type_=ARRAY(Text)).is_(None),
+        m.status == any_(bindparam("status", type_=ARRAY(Text))),
+    ),
+    or_(bindparam("agent_key", type_=Text).is_(None), m.agent_key == bindparam("agent_key", type_=Text)),
+)
+
+
+session = parents(session_id=Uuid)
+OF_SESSIONS = Nested(
+    select(messages).where(m.owner_id == OWNER, m.session_id == session.c.session_id, WANTED),
+    MessageRow,
+    SEQUENCE,
+    session,
+)
+part = parents(session_id=Uuid, key=Text())
+OF_AGENTS = Nested(
+    select(messages).where(
+        m.owner_id == OWNER,
+        m.session_id == part.c.session_id,
+        m.agent_key == part.c.key,
+        m.deleted_at.is_(None),
+    ),
+    MessageRow,
+    SEQUENCE,
+    part,
+)
+
+IN_SESSION = statement(
+    select(messages).where(
+        m.owner_id == OWNER,
+        m.session_id == bindparam("session_id"),
+        m.sequence == any_(bindparam("sequences", type_=ARRAY(Integer))),
+    ),
+    MessageRow,
+)
+places = parents(session_id=Uuid, sequence=Integer())
+BY_PLACES = statement(
+    select(messages, places.c.place.label("parent"))
+    .select_from(
+        places.join(messages, and_(m.session_id == places.c.session_id, m.sequence == places.c.sequence))
+    )
+    .where(m.owner_id == OWNER, m.deleted_at.is_(None)),
+    MessageRow,
+)
+keys = parents(session_id=Uuid, agent_key=Text(), key=Text())
+BY_KEYS = statement(
+    select(messages, keys.c.place.label("parent"))
+    .select_from(
+        keys.join(
+            messages,
+            and_(
+                m.session_id == keys.c.session_id,
+                func.coalesce(m.agent_key, "") == func.coalesce(keys.c.agent_key, ""),
+                m.key == keys.c.key,
+            ),
+        )
+    )
+    .where(m.owner_id == OWNER, m.deleted_at.is_(None)),
+    MessageRow,
+)
+above = parents(session_id=Uuid)
+newest = (
+    select(messages)
+    .where(m.owner_id == OWNER, m.session_id == above.c.session_id, m.deleted_at.is_(None))
+    .order_by(m.sequence.desc())
+    .limit(1)
+    .correlate(above)
+    .lateral("newest")
+)
+LAST = statement(
+    select(newest, above.c.place.label("parent")).select_from(above.join(newest, true())), MessageRow
+)
+
+
+@cache
+def _update(fields: frozenset[str]) -> Statement[MessageRow]:
+    """Sets these columns under the number that the locked session gave."""
+    expected = bindparam("expected", type_=Integer)
+    return statement(
+        update(messages)
+        .where(THIS, or_(expected.is_(None), m.revision == expected))
+        .values(
+            revision=bindparam("next_revision", type_=BigInteger),
+            updated_at=func.now(),
+            **{field: bindparam(f"new_{field}", type_=m[field].type) for field in fields},
+        )
+        .returning(messages),
+        MessageRow,
+    )
+
+
+async def change(
+    tx: Tx, session_id: str, sequence: int, fields: Mapping[str, Any], revision: int, expected: int | None
+) -> MessageRow | None:
+    """The message with `fields` set and the session's number `revision`; None if gone or not as expected."""
+    values = {f"new_{field}": value for field, value in fields.items()}
+    return await tx.one(
+        _update(frozenset(fields)),
+        session_id=session_id,
+        sequence=sequence,
+        next_revision=revision,
+        expected=expected,
+        **values,
+    )
+
+
+DELETE = statement(
+    update(messages)
+    .where(THIS)
+    .values(
+        revision=bindparam("next_revision", type_=BigInteger),
+        updated_at=func.now(),
+        deleted_at=func.now(),
+        **dict.fromkeys(("key", "agent_key", "client_created_at")),
+        text="",
+        metadata="{}",
+    )
+    .returning(messages),
+    MessageRow,
+)
+FORGET = statement(
+    update(sessions)
+    .where(s.owner_id == OWNER, s.id == bindparam("session_id"))
+    .values(
+        message_count=s.message_count - 1, unread_count=s.unread_count - bindparam("unread", type_=Integer)
+    )
+)
+
+
+async def append(
+    db: Database, viewer: Viewer, session_id: str, draft: Mapping[str, Any], expected: int | None
+) -> MessageRow | None:
+    """One message at the end of the session, in one statement; None when the session does not take it as it is."""
+    async with db.gate(viewer, session_id):
+        row = await db.one(
+            viewer, APPEND, session_id=session_id, expected=expected, **_effects([draft]), **draft
+        )
+    if row is not None:
+        db.moved(viewer, session_id, row.revision)
+    return row
+
+
+async def append_many(
+    tx: Tx, session_id: str, drafts: Sequence[Mapping[str, Any]], expected: int | None
+) -> list[MessageRow]:
+    """Messages at the end of the session, in their order; none when the session does not take them as it is."""
+    named = arrays(tuple(BATCH), [tuple(draft[name] for name in BATCH) for draft in drafts])
+    rows = await tx.fetch(APPEND_MANY, session_id=session_id, expected=expected, **_effects(drafts), **named)
+    return sorted(rows, key=lambda row: row.sequence)
+
+
+def _effects(drafts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What these messages do to their session: how many, how many unread, and the title that it may take."""
+    said = next((draft["text"] for draft in drafts if draft["role"] == "USER" and draft["text"].strip()), "")
+    unread = sum(draft["role"] != "USER" for draft in drafts)
+    return {"added": len(drafts), "unread": unread, "title": said.strip()[:TITLE_LENGTH]}
+
+
+async def by_keys(
+    tx: Tx, session_id: str, drafts: Sequence[Mapping[str, Any]]
+) -> dict[tuple[str | None, str], MessageRow]:
+    """The messages stored under the drafts' agents and keys."""
+    wanted = [(session_id, draft["agent_key"], draft["key"]) for draft in drafts]
+    rows = await tx.fetch(BY_KEYS, **arrays(("session_id", "agent_key", "key"), wanted))
+    return {(row.agent_key, row.key or ""): row for row in rows}

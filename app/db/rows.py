@@ -1,0 +1,108 @@
+"""The rows that walk up to the schema: asyncpg records, here with their columns' names and types."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from app.db.database import Row
+
+
+class Entity(Row):
+    """What a statement may add to a row: its cursor on a page, its parent's place (from 1) when read for several."""
+
+    cursor: str
+    parent: int
+
+
+class SessionRow(Entity):
+    """One session; `head` counts every change in it, `revision` is its own newest one."""
+
+    owner_id: str
+    id: str
+    key: str | None
+    title: str
+    status: str
+    role: str | None
+    agent_type: str | None
+    metadata: str
+    head: int
+    revision: int
+    horizon: int
+    last_sequence: int
+    message_count: int
+    unread_count: int
+    last_read_sequence: int
+    client_created_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    last_activity_at: datetime
+    expires_at: datetime | None
+    archived_at: datetime | None
+    deleted_at: datetime | None
+    erased_at: datetime | None
+
+
+class AgentRow(Entity):
+    """One entry of the catalogue."""
+
+    owner_id: str
+    id: str
+    key: str | None
+    name: str
+    description: str | None
+    type: str
+    status: str
+    skills: list[str]
+    hourly_rate: Decimal | None
+    metadata: str
+    revision: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class SessionAgentRow(Entity):
+    """One agent's part in one session."""
+
+    owner_id: str
+    session_id: str
+    kind: str
+    key: str
+    agent_id: str | None
+    state: str
+    conversation_manager_state: str
+    internal_state: str
+    raw: str | None
+    created_revision: int
+    revision: int
+    client_created_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class MessageRow(Entity):
+    """One message; its identity is (session_id, sequence)."""
+
+    owner_id: str
+    session_id: str
+    sequence: int
+    key: str | None
+    agent_key: str | None
+    role: str
+    status: str
+    text: str
+    metadata: str
+    created_revision: int
+    revision: int
+    client_created_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    deleted_at: datetime | None
+
+
+class ChangeRow(Row):
+    """That something in a session has changed: of which kind, and its key there."""
+
+    revision: int
+    kind: str
+    sequence: int
+    part_kind: str
+    part_key: str

@@ -1,0 +1,8 @@
+"""Every table, a file per noun; the metadata that Alembic compares with the database."""
+
+from app.db.metadata import metadata
+from app.db.tables.agent import agents, session_agents
+from app.db.tables.message import messages
+from app.db.tables.session import sessions
+
+__all__ = ["agents", "messages", "metadata", "session_agents", "sessions"]

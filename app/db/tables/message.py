@@ -1,0 +1,59 @@
+"""Messages: a message is (session, sequence); a deleted one stays as an emptied tombstone."""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Computed,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    func,
+)
+
+from app.db.metadata import Moment, Ordered, Uuid, document, metadata, moment, owner
+
+messages = Table(
+    "messages",
+    metadata,
+    owner(),
+    Column("session_id", Uuid, nullable=False),
+    Column("sequence", Integer, nullable=False, doc="1, 2, 3, ... in the session, given under its lock."),
+    Column("key", Ordered, doc="The client's own name, unique per session and agent."),
+    # The foreign key needs the kind; messages are always an AGENT's.
+    Column("agent_kind", Text, Computed("'AGENT'", persisted=True)),
+    Column("agent_key", Ordered),
+    Column("role", Text, nullable=False),
+    Column("status", Text, nullable=False, server_default="COMPLETE"),
+    Column("text", Text, nullable=False, server_default=""),
+    document("metadata"),
+    Column("created_revision", BigInteger, nullable=False),
+    Column("revision", BigInteger, nullable=False),
+    Column("client_created_at", Moment),
+    moment("created_at"),
+    moment("updated_at"),
+    Column("deleted_at", Moment),
+    PrimaryKeyConstraint("owner_id", "session_id", "sequence"),
+    ForeignKeyConstraint(
+        ["owner_id", "session_id", "agent_kind", "agent_key"],
+        ["session_agents.owner_id", "session_agents.session_id", "session_agents.kind", "session_agents.key"],
+        name="messages_agent_fkey",
+    ),
+    CheckConstraint("role IN ('USER', 'ASSISTANT', 'SYSTEM', 'TOOL')", name="role"),
+    CheckConstraint("status IN ('STREAMING', 'COMPLETE', 'CANCELLED', 'FAILED')", name="status"),
+    CheckConstraint("created_revision <= revision", name="revision"),
+)
+m = messages.c
+Index(
+    "messages_key",
+    m.owner_id,
+    m.session_id,
+    func.coalesce(m.agent_key, ""),
+    m.key,
+    unique=True,
+    postgresql_where=m.key.is_not(None),
+)
+Index("messages_changes", m.owner_id, m.session_id, m.revision, unique=True)
