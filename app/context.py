@@ -1,0 +1,40 @@
+"""What one operation may touch."""
+
+from copy import copy
+from typing import Any
+
+from app.auth import Viewer
+from app.db.database import Database
+from app.db.loaders import Loaders
+from app.live.feed import Feed
+from app.settings import Settings
+
+
+class Context:
+    """The viewer, the database through loaders or bound to the viewer, the live feed."""
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        *,
+        db: Database,
+        feed: Feed,
+        settings: Settings,
+        request_id: str = "",
+        trace_id: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> None:
+        self.viewer, self.db, self.feed, self.settings = viewer, db, feed, settings
+        self.request_id, self.trace_id, self.idempotency_key = request_id, trace_id, idempotency_key
+        self.extensions: dict[str, Any] = {}
+        self.loaders = Loaders(db, viewer)
+
+    def forget(self) -> None:
+        """Loads anew from here on: each mutation field shows what the one before has left."""
+        self.loaders = Loaders(self.db, self.viewer)
+
+    def fresh(self) -> "Context":
+        """The same context for one event of a subscription, with nothing loaded."""
+        event = copy(self)
+        event.forget()
+        return event

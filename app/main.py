@@ -1,0 +1,185 @@
+"""The application: its routes, and what lives as long as it does. Nothing is created at import."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import Scope
+
+from app import web
+from app.auth import Authenticator, Viewer, mint
+from app.context import Context
+from app.db import migrate
+from app.db.database import Database
+from app.live.bus import PostgresBus
+from app.live.cursor import Position
+from app.live.feed import Feed
+from app.schema import ids, schema
+from app.settings import LOOPBACK, Settings, driver_dsn
+from app.telemetry import Metrics
+from app.transport import DocumentLimits, Engine, HTTPEndpoint, Limits, Operations, WebSocketEndpoint, routes
+
+DOCUMENTS = 1_000
+DEMO, WELCOME = "demo", "welcome"  # whose session GraphiQL opens on
+
+
+class Services:
+    """What the operations of one process share."""
+
+    def __init__(self, settings: Settings) -> None:
+        assert settings.database_url is not None  # whoever serves has started the embedded one
+        self.settings = settings
+        self.metrics = Metrics()
+        self.bus = PostgresBus(driver_dsn(settings.database_direct_url or settings.database_url))
+        self.db = Database(
+            settings.database_url,
+            pool_size=settings.pool_size,
+            statement_cache=settings.statement_cache > 0,
+            statement_timeout=settings.request_timeout_seconds,
+            on_commit=self.bus.moved,
+        )
+        self.feed = Feed(self.db, self.bus)
+        self.authenticator = Authenticator(settings)
+
+    def context(self, viewer: Viewer, **request: Any) -> Context:
+        """What one operation of this viewer may touch."""
+        return Context(viewer, db=self.db, feed=self.feed, settings=self.settings, **request)
+
+    def operations(self) -> Operations:
+        """The operations of the schema, within the limits of the settings."""
+        settings = self.settings
+        limits = Limits(
+            depth=settings.max_depth,
+            fields=settings.max_fields,
+            aliases=settings.max_aliases,
+            directives=settings.max_directives,
+            cost=settings.max_cost,
+        )
+        engine = Engine(
+            schema._schema,
+            inspect=DocumentLimits(limits),
+            max_tokens=settings.max_tokens,
+            cache_size=DOCUMENTS,
+            introspection=settings.introspection,
+        )
+        return Operations(
+            engine,
+            self.authenticator,
+            self.context,
+            timeout=settings.request_timeout_seconds,
+            observe=self.metrics.answered,
+        )
+
+
+def create_app(settings: Settings) -> Starlette:
+    """One process's application; needs `settings.database_url`."""
+    services = Services(settings)
+    operations = services.operations()
+    http = HTTPEndpoint(
+        operations,
+        max_body=settings.max_body_bytes,
+        page=partial(_page, services) if settings.graphiql else None,
+    )
+    sockets = WebSocketEndpoint(
+        operations,
+        origins=settings.cors_origins,
+        init_timeout=settings.socket_init_seconds,
+        max_operations=settings.max_operations_per_socket,
+    )
+    services.metrics.sockets.set_function(lambda: sockets.sockets)
+    services.metrics.subscribers.set_function(lambda: sockets.running)
+    pool = services.db.engine.pool
+    services.metrics.watch_pool(idle=pool.checkedin, busy=pool.checkedout)  # type: ignore[attr-defined]
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=settings.cors_origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=[
+            "authorization",
+            "content-type",
+            "idempotency-key",
+            "traceparent",
+            "apollo-require-preflight",
+        ],
+    )
+    return Starlette(
+        routes=[
+            *routes(http, sockets),
+            *(web.static_routes() if settings.graphiql else []),
+            Route("/healthz", _alive),
+            Route("/readyz", partial(_ready, services)),
+            Route("/metrics", partial(_metrics, services)),
+        ],
+        middleware=[cors] if settings.cors_origins else [],
+        lifespan=partial(_lifespan, services),
+    )
+
+
+@asynccontextmanager
+async def _lifespan(services: Services, _app: Starlette) -> AsyncIterator[None]:
+    await services.bus.start()
+    try:
+        yield
+    finally:
+        await services.bus.stop()
+        await services.db.close()
+
+
+async def _alive(_request: Request) -> Response:
+    """The process answers."""
+    return Response(b'{"status":"ok"}', media_type="application/json")
+
+
+async def _ready(services: Services, _request: Request) -> Response:
+    """The process can do its work; if not, why: 503."""
+    reasons = await _reasons(services)
+    body = orjson.dumps({"status": "unready" if reasons else "ready", "reasons": reasons})
+    return Response(body, 503 if reasons else 200, media_type="application/json")
+
+
+async def _reasons(services: Services) -> list[str]:
+    reasons = [] if services.bus.healthy else ["wake-ups: the listening connection is down; polling"]
+    try:
+        async with services.db.engine.connect() as connection:
+            revision = await migrate.current(connection)
+    except (OSError, SQLAlchemyError) as error:
+        return [*reasons, f"database: not reachable ({type(error).__name__})"]
+    if revision != migrate.head():
+        reasons.append(f"migrations: the database is at {revision}, this program needs {migrate.head()}")
+    return reasons
+
+
+async def _metrics(services: Services, _request: Request) -> Response:
+    return Response(services.metrics.page(), headers={"content-type": services.metrics.content_type})
+
+
+async def _page(services: Services, scope: Scope) -> bytes:
+    """GraphiQL, in development with a token and the demo's newest session; never for a foreign Host."""
+    settings, token, session = services.settings, None, None
+    if not settings.production and settings.jwt_secret and _is_local(scope):
+        token = mint(settings, sub=DEMO, ttl_seconds=86_400)
+        viewer = await services.authenticator.viewer(token)
+        session = await services.context(viewer).loaders.sessions_by_key.load(WELCOME)
+    return web.graphiql_page(
+        endpoint="/graphql",
+        subscription_endpoint="/graphql",
+        token=token,
+        session_id=ids.session(session.id) if session else None,
+        after=str(Position.at(session.id, session.head)) if session else None,
+    )
+
+
+def _is_local(scope: Scope) -> bool:
+    """A page of another site whose name resolves to this machine comes with that name."""
+    host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
+    return urlsplit(f"//{host}").hostname in LOOPBACK

@@ -1,0 +1,73 @@
+"""Decisions on the catalogue's agents."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from uuid_utils.compat import uuid7
+
+from app import db
+from app.context import Context
+from app.db.failures import told
+from app.db.page import Slice, Window
+from app.db.rows import AgentRow
+from app.errors import Conflict, NotFound
+from app.resolvers import given
+
+CHECKS = {
+    "key": lambda value, field: given.optional(value, field),
+    "name": lambda value, field: given.text(value, field, shortest=1),
+    "type": lambda value, field: given.text(value, field, shortest=1),
+    "description": lambda value, field: given.optional(value, field, longest=10_000),
+    "status": given.present,
+    "skills": lambda value, field: given.texts(value, field),
+    "hourly_rate": given.not_negative,
+    "metadata": given.present,
+}
+NEW: dict[str, Any] = {
+    "key": None,
+    "description": None,
+    "status": "AVAILABLE",
+    "skills": [],
+    "hourly_rate": None,
+    "metadata": "{}",
+}
+
+
+async def create(ctx: Context, fields: Mapping[str, Any]) -> AgentRow:
+    """A new entry. Raises Conflict when the key is taken."""
+    values = NEW | given.only({name: value for name, value in fields.items() if value is not None}, CHECKS)
+    with told({"agents_key": Conflict("An agent with this key exists already.", field="key")}):
+        async with ctx.db.begin(ctx.viewer) as tx:
+            return await db.agent.create(tx, {"id": str(uuid7()), **values})
+
+
+async def update(ctx: Context, agent_id: str, fields: Mapping[str, Any], expected: int | None) -> AgentRow:
+    """The agent with these fields. Raises NotFound, and Conflict when it is not at the expected revision."""
+    checked = given.only(fields, CHECKS)
+    async with ctx.db.begin(ctx.viewer) as tx:
+        row = await db.agent.change(tx, agent_id, checked, expected)
+        if row is not None:
+            return row
+        found = await tx.one(db.agent.BY_IDS, ids=[agent_id])
+        if found is None:
+            raise NotFound("There is no such agent.", field="id")
+        raise Conflict(
+            "The agent has changed since.", field="expectedRevision", current_revision=found.revision
+        )
+
+
+async def delete(ctx: Context, agent_id: str) -> AgentRow:
+    """The emptied entry. Raises NotFound."""
+    async with ctx.db.begin(ctx.viewer) as tx:
+        row = await tx.one(db.agent.DELETE, agent_id=agent_id)
+        if row is None:
+            raise NotFound("There is no such agent.", field="id")
+    return row
+
+
+async def page(
+    ctx: Context, window: Window, field: str, direction: str, filters: Mapping[str, Any]
+) -> Slice[AgentRow]:
+    """One page of the viewer's catalogue."""
+    order = db.agent.ORDERS[field, direction]
+    return await db.agent.page(ctx.db, ctx.viewer, window, order, filters)

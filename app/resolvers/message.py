@@ -1,0 +1,194 @@
+"""Decisions on messages."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from app import db
+from app.context import Context
+from app.db import failures
+from app.db.database import Tx
+from app.db.rows import MessageRow, SessionRow
+from app.errors import Conflict, IllegalTransition, Invalid, NotFound, Problem
+from app.resolvers import given
+
+MOST = 100
+CHECKS = {
+    "key": lambda value, field: given.optional(value, field),
+    "role": lambda value, _field: value,
+    "text": lambda value, field: given.text(value, field, longest=given.TEXT_LENGTH),
+    "agent_key": lambda value, field: given.optional(value, field),
+    "metadata": given.present,
+    "client_created_at": lambda value, _field: value,
+}
+NEW: dict[str, Any] = {"key": None, "agent_key": None, "metadata": "{}", "client_created_at": None}
+# Refusals that a closer look under the lock can resolve: a known key, an unknown agent.
+CURABLE = ("messages_key", "messages_agent_fkey")
+
+
+async def append(
+    ctx: Context, session_id: str, fields: Mapping[str, Any], expected: int | None
+) -> MessageRow:
+    """The message, stored. Raises NotFound, Conflict, IllegalTransition, Invalid."""
+    try:
+        draft = _draft(fields)
+    except Problem as problem:
+        raise problem.within("message") from None
+    try:
+        row = await db.message.append(ctx.db, ctx.viewer, session_id, draft, expected)
+    except Exception as error:
+        if not any(failures.violates(error, name) for name in CURABLE):
+            raise
+        row = None
+    return row or (await _append_closely(ctx, session_id, [draft], expected))[0]
+
+
+async def append_many(
+    ctx: Context, session_id: str, drafts: Sequence[Mapping[str, Any]], expected: int | None
+) -> list[MessageRow]:
+    """All messages, stored, in the order given; or none."""
+    if not 1 <= len(drafts) <= MOST:
+        raise Invalid(f"messages takes 1 to {MOST} at once; it has {len(drafts)}.", field="messages")
+    checked = []
+    for place, fields in enumerate(drafts):
+        try:
+            checked.append(_draft(fields))
+        except Problem as problem:
+            raise problem.within("messages", str(place)) from None
+    return await _append_closely(ctx, session_id, checked, expected)
+
+
+async def update(
+    ctx: Context, place: tuple[str, int], fields: Mapping[str, Any], expected: int | None
+) -> MessageRow:
+    """The message with these fields. Raises NotFound, and Conflict when it is not at the expected revision."""
+    checked = given.only(fields, CHECKS)
+    async with ctx.db.gate(ctx.viewer, place[0]), ctx.db.begin(ctx.viewer) as tx:
+        session = await _locked(tx, place[0])
+        row = await db.message.change(tx, *place, checked, session.head, expected)
+        if row is None:
+            await _refuse(tx, place)
+        tx.moved(place[0], session.head)
+    return row
+
+
+async def delete(ctx: Context, place: tuple[str, int]) -> MessageRow:
+    """The emptied message. Raises NotFound."""
+    async with ctx.db.gate(ctx.viewer, place[0]), ctx.db.begin(ctx.viewer) as tx:
+        session = await _locked(tx, place[0])
+        row = await tx.one(
+            db.message.DELETE, session_id=place[0], sequence=place[1], next_revision=session.head
+        )
+        if row is None:
+            raise NotFound("There is no such message.", field="id")
+        unread = row.role != "USER" and row.sequence > session.last_read_sequence
+        await tx.one(db.message.FORGET, session_id=place[0], unread=int(unread))
+        tx.moved(place[0], session.head)
+    return row
+
+
+async def _append_closely(
+    ctx: Context, session_id: str, drafts: Sequence[Mapping[str, Any]], expected: int | None
+) -> list[MessageRow]:
+    """Locks the session and looks: repeated keys, unknown agents, a session to bring back, or why it cannot be."""
+    async with ctx.db.gate(ctx.viewer, session_id), ctx.db.begin(ctx.viewer) as tx:
+        session = await tx.one(db.session.FOR_UPDATE, session_id=session_id)
+        if session is None or session.deleted_at is not None:
+            raise NotFound("There is no such session.", field="sessionId")
+        there = await _repeated(tx, session_id, drafts)
+        fresh = [draft for place, draft in enumerate(drafts) if place not in there]
+        if fresh:
+            await _make_ready(tx, session, fresh, expected)
+            rows = iter(await db.message.append_many(tx, session_id, fresh, expected))
+            there |= {place: next(rows) for place in range(len(drafts)) if place not in there}
+            tx.moved(session_id, max(row.revision for row in there.values()))
+    return [there[place] for place in range(len(drafts))]
+
+
+async def _repeated(tx: Tx, session_id: str, drafts: Sequence[Mapping[str, Any]]) -> dict[int, MessageRow]:
+    """The messages stored under these keys before, by their place. Raises Conflict for other content."""
+    asked = {place: draft for place, draft in enumerate(drafts) if draft["key"] is not None}
+    _refuse_doubles(asked)
+    rows = await db.message.by_keys(tx, session_id, list(asked.values())) if asked else {}
+    there = {}
+    for place, draft in asked.items():
+        row = rows.get((draft["agent_key"], draft["key"]))
+        if row is not None:
+            if (row.role, row.text, row.metadata) != (draft["role"], draft["text"], draft["metadata"]):
+                raise Conflict(
+                    "Another message has this key already.", field="key", current_revision=row.revision
+                ).within(*_path(len(drafts), place))
+            there[place] = row
+    return there
+
+
+def _refuse_doubles(asked: Mapping[int, Mapping[str, Any]]) -> None:
+    first: dict[Any, int] = {}
+    for place, draft in asked.items():
+        before = first.setdefault((draft["agent_key"], draft["key"]), place)
+        if before != place:
+            raise Invalid(
+                f"The key of message {before} cannot be used twice.", field=("messages", str(place), "key")
+            )
+
+
+def _path(count: int, place: int) -> tuple[str, ...]:
+    return ("message",) if count == 1 else ("messages", str(place))
+
+
+async def _make_ready(
+    tx: Tx, session: SessionRow, drafts: Sequence[Mapping[str, Any]], expected: int | None
+) -> None:
+    """Whatever must hold before the messages: the session open, their agents in it."""
+    if expected is not None and session.last_sequence != expected:
+        raise Conflict(
+            f"The newest message is {session.last_sequence}, not {expected}.",
+            field="expectedSequence",
+            current_revision=session.revision,
+        )
+    if session.status in ("COMPLETED", "FAILED") or await tx.one(
+        db.session.PAST_ITS_END, session_id=session.id
+    ):
+        status = session.status if session.status in ("COMPLETED", "FAILED") else "EXPIRED"
+        raise IllegalTransition(
+            f"The session is {status} and takes no more messages.",
+            from_status=status,
+            to_status="ACTIVE",
+            field="sessionId",
+        )
+    if session.archived_at is not None or session.status == "EXPIRED":
+        await tx.one(db.session.REVIVE, session_id=session.id)
+    for key in dict.fromkeys(draft["agent_key"] for draft in drafts if draft["agent_key"] is not None):
+        await _join(tx, session.id, key)
+
+
+async def _join(tx: Tx, session_id: str, key: str) -> None:
+    """An agent not seen before joins the session, under a number of its own."""
+    if await tx.one(db.session_agent.ONE, session_id=session_id, kind="AGENT", key=key) is None:
+        session = await tx.one(db.session.LOCK, session_id=session_id)
+        assert session is not None  # its row is locked
+        await db.session_agent.create(tx, session_id, "AGENT", key, {}, session.head)
+
+
+async def _locked(tx: Tx, session_id: str) -> SessionRow:
+    """The session under its lock, with its next number taken."""
+    session = await tx.one(db.session.LOCK, session_id=session_id)
+    if session is None:
+        raise NotFound("There is no such message.", field="id")
+    return session
+
+
+async def _refuse(tx: Tx, place: tuple[str, int]) -> None:
+    rows = await tx.fetch(db.message.IN_SESSION, session_id=place[0], sequences=[place[1]])
+    if not rows or rows[0].deleted_at is not None:
+        raise NotFound("There is no such message.", field="id")
+    raise Conflict(
+        "The message has changed since.", field="expectedRevision", current_revision=rows[0].revision
+    )
+
+
+def _draft(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A message that can be stored."""
+    if fields.get("text") is None:
+        raise Invalid("A message needs a text.", field="text")
+    sent = {name: value for name, value in fields.items() if name not in NEW or value is not None}
+    return NEW | given.only(sent, CHECKS)

@@ -1,0 +1,135 @@
+"""Decisions on sessions."""
+
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from uuid_utils.compat import uuid7
+
+from app import db
+from app.context import Context
+from app.db.database import Tx
+from app.db.failures import told
+from app.db.page import Slice, Window
+from app.db.rows import SessionRow
+from app.errors import Conflict, Invalid, NotFound
+from app.resolvers import given
+
+CHECKS = {
+    "key": lambda value, field: given.optional(value, field),
+    "title": lambda value, field: given.text(value, field),
+    "role": lambda value, field: given.optional(value, field),
+    "agent_type": lambda value, field: given.optional(value, field),
+    "status": lambda value, field: _initial(value, field),
+    "metadata": given.present,
+    "expires_at": given.future,
+    "client_created_at": lambda value, _field: value,
+}
+NEW: dict[str, Any] = dict.fromkeys(CHECKS) | {"title": "", "status": "PENDING", "metadata": "{}"}
+
+
+async def create(ctx: Context, fields: Mapping[str, Any]) -> SessionRow:
+    """A new session. Raises Conflict when the key is taken."""
+    values = NEW | given.only({name: value for name, value in fields.items() if value is not None}, CHECKS)
+    taken = Conflict("A session with this key exists already.", field="key")
+    with told({"sessions_key": taken}):
+        async with ctx.db.begin(ctx.viewer) as tx:
+            row = await tx.one(db.session.CREATE, id=str(uuid7()), **values)
+            assert row is not None  # an INSERT either returns its row or raises
+            tx.moved(row.id, row.head)
+    return row
+
+
+async def update(
+    ctx: Context, session_id: str, fields: Mapping[str, Any], expected: int | None
+) -> SessionRow:
+    """The session with these fields. Raises NotFound, and Conflict when it is not at the expected revision."""
+    checked = given.only(fields, CHECKS)
+    async with ctx.db.begin(ctx.viewer) as tx:
+        row = await db.session.change(tx, session_id, checked, expected)
+        if row is None:
+            await refuse(tx, session_id)
+        tx.moved(row.id, row.head)
+    return row
+
+
+async def archive(ctx: Context, session_id: str) -> SessionRow:
+    """The session out of the lists; one that is archived already stays as it is."""
+    return await _set(ctx, session_id, db.session.ARCHIVE)
+
+
+async def restore(ctx: Context, session_id: str) -> SessionRow:
+    """The session neither archived nor deleted. Raises NotFound for an erased one."""
+    async with ctx.db.begin(ctx.viewer) as tx:
+        row = await tx.one(db.session.RESTORE, session_id=session_id)
+        if row is None:
+            return await standing(tx, session_id)
+        tx.moved(row.id, row.head)
+    return row
+
+
+async def deletable(ctx: Context, session_id: str) -> int:
+    """How many messages would go with the session."""
+    row = await ctx.loaders.sessions.load(session_id)
+    if row is None:
+        raise NotFound("There is no such session.", field="id")
+    return row.message_count
+
+
+async def delete(ctx: Context, session_id: str, *, hard: bool) -> tuple[SessionRow, int]:
+    """The deleted session and how many messages went with it; SOFT deletion twice is a no-op."""
+    async with ctx.db.begin(ctx.viewer) as tx:
+        before = await tx.one(db.session.FOR_UPDATE, session_id=session_id)
+        if before is None:
+            raise NotFound("There is no such session.", field="id")
+        row = (
+            await db.session.erase(tx, session_id)
+            if hard
+            else await tx.one(db.session.DELETE, session_id=session_id)
+        )
+        if row is not None:
+            tx.moved(row.id, row.head)
+    return row or before, before.message_count
+
+
+async def mark_read(ctx: Context, session_id: str, up_to: int) -> SessionRow:
+    """The session read up to this message, or further if it was."""
+    if up_to < 0:
+        raise Invalid(f"upToSequence cannot be below zero; it is {up_to}.", field="upToSequence")
+    return await _set(ctx, session_id, db.session.MARK_READ, up_to=up_to)
+
+
+async def page(
+    ctx: Context, window: Window, field: str, direction: str, filters: Mapping[str, Any]
+) -> Slice[SessionRow]:
+    """One page of the viewer's sessions."""
+    order = db.session.ORDERS[field, direction]
+    return await db.session.page(ctx.db, ctx.viewer, window, order, filters)
+
+
+async def standing(tx: Tx, session_id: str) -> SessionRow:
+    """The session as it stands, for a write that has nothing to do. Raises NotFound if it cannot be written to."""
+    row = await tx.one(db.session.STATE, session_id=session_id)
+    if row is None or row.deleted_at is not None:
+        raise NotFound("There is no such session.", field="id")
+    return row
+
+
+async def refuse(tx: Tx, session_id: str) -> NoReturn:
+    """Why a write that expected a revision found nothing: a second look, because the first saw an old snapshot."""
+    row = await standing(tx, session_id)
+    raise Conflict("The session has changed since.", field="expectedRevision", current_revision=row.revision)
+
+
+async def _set(ctx: Context, session_id: str, change: Any, **values: Any) -> SessionRow:
+    async with ctx.db.begin(ctx.viewer) as tx:
+        row: SessionRow | None = await tx.one(change, session_id=session_id, **values)
+        if row is None:
+            return await standing(tx, session_id)
+        tx.moved(row.id, row.head)
+    return row
+
+
+def _initial(status: str, field: str) -> str:
+    if status not in ("PENDING", "ACTIVE"):
+        raise Invalid("A session begins PENDING or ACTIVE.", field=field)
+    return status

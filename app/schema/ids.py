@@ -1,0 +1,89 @@
+"""Node ids: opaque to clients, and all that a lookup by primary key needs to us.
+
+An id that is not in its canonical form, or of another kind, is simply absent.
+"""
+
+import re
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from strawberry import ID
+
+from app.errors import NotFound
+
+T = TypeVar("T")
+UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+SESSION = re.compile(f"ses_({UUID})")
+AGENT = re.compile(f"agt_({UUID})")
+MESSAGE = re.compile(f"msg_({UUID})_([1-9][0-9]{{0,9}})")
+PART = re.compile(f"prt_({UUID})_([am])_([A-Za-z0-9_-]+)")
+KINDS = {"a": "AGENT", "m": "MULTI_AGENT"}
+
+
+def session(session_id: str) -> ID:
+    """The id of a session."""
+    return ID(f"ses_{session_id}")
+
+
+def agent(agent_id: str) -> ID:
+    """The id of a catalogue entry."""
+    return ID(f"agt_{agent_id}")
+
+
+def message(session_id: str, sequence: int) -> ID:
+    """The id of a message: its session and its place in it."""
+    return ID(f"msg_{session_id}_{sequence}")
+
+
+def part(session_id: str, kind: str, key: str) -> ID:
+    """The id of an agent's part in a session."""
+    return ID(f"prt_{session_id}_{kind[0].lower()}_{urlsafe_b64encode(key.encode()).decode().rstrip('=')}")
+
+
+def session_of(text: str) -> str | None:
+    """The session that an id names."""
+    found = SESSION.fullmatch(text)
+    return found[1] if found else None
+
+
+def agent_of(text: str) -> str | None:
+    """The agent that an id names."""
+    found = AGENT.fullmatch(text)
+    return found[1] if found else None
+
+
+def message_of(text: str) -> tuple[str, int] | None:
+    """The session and sequence that an id names."""
+    found = MESSAGE.fullmatch(text)
+    return (found[1], int(found[2])) if found and int(found[2]) < 2**31 else None
+
+
+def part_of(text: str) -> tuple[str, str, str] | None:
+    """The session, kind and key that an id names."""
+    found = PART.fullmatch(text)
+    try:
+        key = urlsafe_b64decode(found[3] + "=" * (-len(found[3]) % 4)).decode() if found else ""
+    except ValueError:
+        return None
+    if not found or not key or part(found[1], KINDS[found[2]], key) != text:
+        return None
+    return found[1], KINDS[found[2]], key
+
+
+def named(parse: Callable[[str], T | None], text: str, what: str, field: str = "id") -> T:
+    """What an input's id names; NotFound when it names nothing of this kind."""
+    found = parse(text)
+    if found is None:
+        raise NotFound(f"There is no such {what}.", field=field)
+    return found
+
+
+def load(loaders: Any, text: str) -> Any:
+    """The future of the row that any id names; None for an id of no kind."""
+    for parse, loader in ((session_of, "sessions"), (message_of, "messages"), (agent_of, "agents")):
+        key = parse(text)
+        if key is not None:
+            return getattr(loaders, loader).load(key)
+    key = part_of(text)
+    return loaders.session_agents.load(key) if key else None

@@ -1,0 +1,213 @@
+"""Messages: what was said in a session."""
+
+from asyncio import Future
+from enum import StrEnum
+from typing import Annotated, Any
+
+import strawberry
+from strawberry import Maybe
+
+from app.db.rows import MessageRow, SessionAgentRow, SessionRow
+from app.live.cursor import Position
+from app.resolvers import message
+from app.schema import ids
+from app.schema.base import Info, Node, UserError, cursor, enum, errors, mutation, plain, sent
+from app.schema.scalars import DateTime, Json
+from app.schema.session_agent import SessionAgent
+
+Session = Annotated["Session", strawberry.lazy("app.schema.session")]
+field = strawberry.field
+
+
+@enum(
+    "Who speaks.",
+    USER="The person.",
+    ASSISTANT="An agent.",
+    SYSTEM="The instructions.",
+    TOOL="A tool's answer.",
+)
+class MessageRole(StrEnum):
+    USER = "USER"
+    ASSISTANT = "ASSISTANT"
+    SYSTEM = "SYSTEM"
+    TOOL = "TOOL"
+
+
+@enum(
+    "Whether a message is whole.",
+    STREAMING="It is being written.",
+    COMPLETE="It is whole.",
+    CANCELLED="Its writing was stopped; what was written stays.",
+    FAILED="Its writing failed; what was written stays.",
+)
+class MessageStatus(StrEnum):
+    STREAMING = "STREAMING"
+    COMPLETE = "COMPLETE"
+    CANCELLED = "CANCELLED"
+    FAILED = "FAILED"
+
+
+@strawberry.input(description="Which messages are wanted; what is not set does not restrict.")
+class MessageFilter:
+    role: list[MessageRole] | None = field(default=None, description="Of one of these speakers.")
+    agent_key: str | None = field(default=None, description="Of this agent.")
+    status: list[MessageStatus] | None = field(default=None, description="In one of these statuses.")
+
+    @staticmethod
+    def parameters(filter: "MessageFilter | None") -> dict[str, Any]:
+        """As the statements take it; hashable, because pages of equal filters are read together."""
+        if filter is None:
+            return {"role": None, "agent_key": None, "status": None}
+        role, status = plain(filter.role), plain(filter.status)
+        return {
+            "role": None if role is None else tuple(role),
+            "agent_key": filter.agent_key,
+            "status": None if status is None else tuple(status),
+        }
+
+
+@strawberry.type(description="One message of a conversation.")
+class Message(Node):
+    key: str | None = field(
+        description="The client's own name for the message, unique per session and agent; a live client knows its own echo by it."
+    )
+    sequence: int = field(
+        description="1, 2, 3, …: given without a gap, the order of the conversation; a deleted message keeps its number."
+    )
+    role: MessageRole = field(description="Who speaks.")
+    status: MessageStatus = field(description="Whether it is whole.")
+    text: str = field(description="What a person reads.")
+    metadata: Json = field(description="Whatever the client keeps with it.")
+    revision: int = field(
+        description="The number of its newest change in the session: what `expectedRevision` compares."
+    )
+    client_created_at: DateTime | None = field(description="When the client says it was written.")
+    created_at: DateTime = field(description="When it was stored.")
+    updated_at: DateTime = field(description="When it was last changed.")
+
+    @staticmethod
+    def is_type_of(row: Any, _info: Any) -> bool:
+        return isinstance(row, MessageRow)
+
+    @field(description="Opaque, never reused; `node(id:)` finds the thing again.")
+    def id(self: MessageRow) -> strawberry.ID:
+        return ids.message(self.session_id, self.sequence)
+
+    @field(graphql_type=Session, description="The session it was said in.")
+    def session(self: MessageRow, info: Info) -> "Future[SessionRow | None]":
+        return info.context.loaders.sessions.load(self.session_id)
+
+    @field(graphql_type=SessionAgent | None, description="The agent that said it.")
+    def agent(self: MessageRow, info: Info) -> "Future[SessionAgentRow | None] | None":
+        if self.agent_key is None:
+            return None
+        return info.context.loaders.session_agents.load((self.session_id, "AGENT", self.agent_key))
+
+
+@strawberry.input(description="A message to append.")
+class MessageInput:
+    key: Maybe[str | None] = field(
+        description="The client's own name for it; sent again with the same content it answers the message stored first."
+    )
+    role: MessageRole = field(description="Who speaks.")
+    text: Maybe[str | None] = field(description="What a person reads.")
+    agent_key: Maybe[str | None] = field(description="The agent that speaks; a new one joins the session.")
+    metadata: Maybe[Json | None] = field(description="Whatever the client keeps with it; {} when not set.")
+    client_created_at: Maybe[DateTime | None] = field(description="When the client says it was written.")
+
+
+@strawberry.input(description="A message, and where it goes.")
+class AppendMessageInput:
+    session_id: strawberry.ID = field(description="In which session.")
+    message: MessageInput = field(description="The message.")
+    expected_sequence: Maybe[int | None] = field(
+        description="Refuse with CONFLICT if the newest message is not this one; 0 for an empty session."
+    )
+
+
+@strawberry.input(description="Messages, and where they go.")
+class AppendMessagesInput:
+    session_id: strawberry.ID = field(description="In which session.")
+    messages: list[MessageInput] = field(description="1 to 100 messages, in their order.")
+    expected_sequence: Maybe[int | None] = field(
+        description="Refuse with CONFLICT if the newest message is not this one; 0 for an empty session."
+    )
+
+
+@strawberry.input(description="What changes; what is not set stays as it is.")
+class UpdateMessageInput:
+    id: strawberry.ID = field(description="Which message.")
+    expected_revision: Maybe[int | None] = field(
+        description="Refuse with CONFLICT if it is not at this revision."
+    )
+    text: Maybe[str | None] = field(description="In place of the old one.")
+    metadata: Maybe[Json | None] = field(description="In place of the old one.")
+
+
+@strawberry.input(description="One message.")
+class MessageIdInput:
+    id: strawberry.ID = field(description="Which message.")
+
+
+@strawberry.type(description="The message as it is now.")
+class MessagePayload:
+    message: Message | None = field(default=None, description="Null when it was refused.")
+    cursor: str | None = cursor()
+    errors: list[UserError] = errors()
+
+    @classmethod
+    def of(cls, row: MessageRow) -> "MessagePayload":
+        return cls(message=row, cursor=_cursor(row))  # type: ignore[arg-type]
+
+
+@strawberry.type(description="The messages as they are now, in the order of the input.")
+class AppendMessagesPayload:
+    messages: list[Message] = field(default_factory=list, description="Empty when they were refused.")
+    cursor: str | None = cursor()
+    errors: list[UserError] = errors()
+
+
+@strawberry.type(description="What was deleted.")
+class DeleteMessagePayload:
+    deleted_id: strawberry.ID | None = field(default=None, description="Null when nothing was.")
+    cursor: str | None = cursor()
+    errors: list[UserError] = errors()
+
+
+def _cursor(row: MessageRow) -> str:
+    return str(Position.at(row.session_id, row.revision))
+
+
+def _expected(input: AppendMessageInput | AppendMessagesInput) -> int | None:
+    return input.expected_sequence.value if input.expected_sequence else None
+
+
+@strawberry.type
+class MessageMutation:
+    @mutation(
+        "Appends a message. It makes a PENDING session ACTIVE, and brings an archived or idle one back."
+    )
+    async def append_message(self, info: Info, input: AppendMessageInput) -> MessagePayload:
+        session_id = ids.named(ids.session_of, input.session_id, "session", "sessionId")
+        return MessagePayload.of(
+            await message.append(info.context, session_id, sent(input.message), _expected(input))
+        )
+
+    @mutation("Appends up to 100 messages, all or nothing.")
+    async def append_messages(self, info: Info, input: AppendMessagesInput) -> AppendMessagesPayload:
+        session_id = ids.named(ids.session_of, input.session_id, "session", "sessionId")
+        drafts = [sent(draft) for draft in input.messages]
+        rows = await message.append_many(info.context, session_id, drafts, _expected(input))
+        return AppendMessagesPayload(messages=rows, cursor=_cursor(max(rows, key=lambda row: row.revision)))
+
+    @mutation("Changes a message.")
+    async def update_message(self, info: Info, input: UpdateMessageInput) -> MessagePayload:
+        place = ids.named(ids.message_of, input.id, "message")
+        expected = input.expected_revision.value if input.expected_revision else None
+        fields = sent(input, "id", "expected_revision")
+        return MessagePayload.of(await message.update(info.context, place, fields, expected))
+
+    @mutation("Deletes a message; its number is not given again.")
+    async def delete_message(self, info: Info, input: MessageIdInput) -> DeleteMessagePayload:
+        row = await message.delete(info.context, ids.named(ids.message_of, input.id, "message"))
+        return DeleteMessagePayload(deleted_id=ids.message(row.session_id, row.sequence), cursor=_cursor(row))

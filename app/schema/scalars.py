@@ -1,0 +1,120 @@
+"""The scalars: exact where the built-in ones drop or bend what was sent."""
+
+import math
+import re
+from datetime import UTC, datetime
+from decimal import Decimal as Number
+from decimal import InvalidOperation
+from typing import Any, NewType
+
+import orjson
+import strawberry
+from graphql import GraphQLError, Undefined, ValueNode
+from graphql.utilities import value_from_ast_untyped
+from strawberry.schema.config import StrawberryConfig
+
+RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)")
+Json = NewType("Json", str)
+DateTime = NewType("DateTime", datetime)
+Decimal = NewType("Decimal", Number)
+
+
+def parse_moment(value: Any) -> datetime:
+    """RFC 3339 with an offset, to the microsecond; the answer is in UTC."""
+    if not isinstance(value, str) or not RFC3339.fullmatch(value):
+        raise GraphQLError(
+            f"DateTime needs RFC 3339 with an offset and at most microseconds, such as 2026-01-31T12:00:00.000000Z; "
+            f"it is {value!r}."
+        )
+    try:
+        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise GraphQLError(f"DateTime cannot be {value!r}: there is no such time.") from None
+
+
+def show_moment(value: datetime) -> str:
+    """UTC with six digits; the database's times are in UTC already."""
+    return value.isoformat(timespec="microseconds")[:26] + "Z"
+
+
+def parse_number(value: Any) -> Number:
+    """A finite decimal, as a string or a number."""
+    try:
+        number = (
+            Number(str(value))
+            if isinstance(value, str | int | float) and not isinstance(value, bool)
+            else None
+        )
+    except InvalidOperation:
+        number = None
+    if (
+        number is None
+        or not number.is_finite()
+        or len(number.as_tuple().digits) > 30
+        or abs(number.adjusted()) > 30
+    ):
+        raise GraphQLError(f"Decimal needs a finite number of at most 30 digits; it is {value!r}.")
+    return number
+
+
+def parse_json(value: Any) -> Json:
+    """The value as the JSON text that is stored; refuses what that could not keep."""
+    _refuse_lossy(value)
+    try:
+        return Json(orjson.dumps(value).decode())
+    except (TypeError, ValueError, RecursionError) as error:
+        raise GraphQLError(f"JSON cannot keep this value: {error}.") from None
+
+
+def _refuse_lossy(value: Any) -> None:
+    """What orjson would turn into something else, or keep without a word. No recursion: depth is the sender's."""
+    todo = [value]
+    while todo:
+        item = todo.pop()
+        if isinstance(item, float) and not math.isfinite(item):
+            raise GraphQLError("JSON cannot keep a number that is not finite.")
+        if item is Undefined:
+            raise GraphQLError("JSON cannot keep a variable that is not set.")
+        if isinstance(item, int) and not isinstance(item, bool) and not -(2**63) <= item < 2**64:
+            raise GraphQLError("JSON cannot keep an integer beyond 64 bits; send it as a string.")
+        if isinstance(item, dict):
+            todo.extend(item.values())
+        elif isinstance(item, list):
+            todo.extend(item)
+
+
+def parse_json_literal(node: ValueNode, variables: dict[str, Any] | None = None) -> Json:
+    """A literal in the document, with the variables inside it."""
+    return parse_json(value_from_ast_untyped(node, variables))
+
+
+def show_json(value: str) -> orjson.Fragment:
+    """The stored text goes out as it is."""
+    return orjson.Fragment(value)
+
+
+SCALARS: dict[object, Any] = {
+    Json: strawberry.scalar(
+        name="JSON",
+        description="Any JSON value, NUL characters included, returned with its keys in the order they were sent. "
+        "Integers beyond 64 bits, non-finite numbers and lone surrogates are refused: what must come back character "
+        "for character travels as a raw String.",
+        serialize=show_json,
+        parse_value=parse_json,
+        parse_literal=parse_json_literal,
+    ),
+    DateTime: strawberry.scalar(
+        name="DateTime",
+        description="RFC 3339 in UTC with microseconds.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
+        serialize=show_moment,
+        parse_value=parse_moment,
+    ),
+    Decimal: strawberry.scalar(
+        name="Decimal",
+        description="A finite decimal number as a string, with the digits that were sent.",
+        serialize=str,
+        parse_value=parse_number,
+    ),
+}
+CONFIG = StrawberryConfig(scalar_map=SCALARS)
