@@ -1,0 +1,161 @@
+"""What logs and metrics say, and what they never do."""
+
+import io
+import json
+import logging
+
+import pytest
+import structlog
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.auth import mint
+from app.settings import Settings
+from app.telemetry import Metrics, begin, redacted, set_up_logs, trace_id_of
+
+SETTINGS = Settings(jwt_secret="s" * 32)
+TOKEN = mint(SETTINGS, sub="ann", ttl_seconds=60)
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+@pytest.fixture(params=["json", "console"])
+def written(request):
+    """Reads what was logged so far, in either format; afterwards logging is as it was."""
+    handlers, level = logging.root.handlers, logging.root.level
+    set_up_logs(SETTINGS.model_copy(update={"log_format": request.param}))
+    stream = io.StringIO()
+    logging.root.handlers[0].setStream(stream)
+    yield stream.getvalue
+    logging.root.handlers = handlers
+    logging.root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def log_every_way(secret):
+    ours, theirs = structlog.get_logger("ours"), logging.getLogger("theirs")
+    ours.warning("seen", what=secret, headers=[(b"authorization", f"Bearer {secret}".encode())])
+    theirs.warning("seen %s", secret)
+    logging.getLogger("uvicorn.error").error("seen Bearer %s", secret)
+    try:
+        raise RuntimeError(f"cannot reach redis://:{secret}@host with {{'token': '{secret}'}}")
+    except RuntimeError:
+        ours.exception("seen", nested={"deep": [{"Authorization": secret}]}, jwt=secret)
+
+
+def test_a_token_is_in_no_line_of_the_log(written):
+    log_every_way(TOKEN)
+    assert written().count("seen") == 4
+    assert "RuntimeError" in written()
+    assert [part for part in TOKEN.split(".") if part in written()] == []
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ({"token": "abc", "tokens": 3}, {"token": "[redacted]", "tokens": 3}),
+        ({"X-Api-Key": "abc", "jwt_secret": b"abc"}, {"X-Api-Key": "[redacted]", "jwt_secret": "[redacted]"}),
+        ([(b"cookie", b"a=b"), (b"host", b"a")], [["cookie", "[redacted]"], ["host", "a"]]),
+        ("bearer abc.def, next", "bearer [redacted], next"),
+        ("postgresql://me:p@ss@host/db", "postgresql://me:[redacted]@host/db"),
+        (TOKEN[: len(TOKEN) // 2], "[redacted]"),
+        ("http://host:80/path?a=b", "http://host:80/path?a=b"),
+    ],
+)
+def test_what_is_called_or_looks_like_a_secret_is_hidden(said, kept):
+    assert redacted(said) == kept
+
+
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+)
+
+
+@given(values, st.sampled_from(["Bearer {}", "{}", "x={};", "https://u:{}@h"]))
+def test_a_token_is_hidden_however_deep_it_lies(value, around):
+    said = [value, {"a": [{"b": (value, around.format(TOKEN))}]}]
+    assert "eyJ" not in json.dumps(redacted(said)[1])
+
+
+def test_a_log_line_carries_the_ids_of_its_request(written):
+    first = begin(f"00-{TRACE}-00f067aa0ba902b7-01")
+    structlog.get_logger("ours").info("one")
+    second = begin(None)
+    logging.getLogger("theirs").warning("two")
+    one, two = written().splitlines()
+    assert first.id != second.id
+    assert (first.id in one, TRACE in one) == (True, True)
+    assert (second.id in two, "trace_id" in two) == (True, False)
+
+
+def test_the_level_holds_for_everybody(written):
+    structlog.get_logger("ours").debug("too much")
+    logging.getLogger("theirs").debug("too much")
+    structlog.get_logger("ours").info("just right")
+    assert len(written().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "header",
+    [f"00-{TRACE}-00f067aa0ba902b7-00", f"cc-{TRACE}-00f067aa0ba902b7-01-what-the-future-brings"],
+)
+def test_a_traceparent_names_its_trace(header):
+    assert trace_id_of(header) == TRACE
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "",
+        f"ff-{TRACE}-00f067aa0ba902b7-01",
+        f"00-{'0' * 32}-00f067aa0ba902b7-01",
+        f"00-{TRACE}-{'0' * 16}-01",
+        f"00-{TRACE.upper()}-00f067aa0ba902b7-01",
+        f"00-{TRACE}-00f067aa0ba902b7-01-more",
+        f"cc-{TRACE}-00f067aa0ba902b7-01more",
+        f"00-{TRACE}-00f067aa0ba902b7",
+        f" 00-{TRACE}-00f067aa0ba902b7-01",
+        f"00-{TRACE}-00f067aa0ba902b7-01\n",
+    ],
+)
+def test_a_malformed_traceparent_names_none(header):
+    assert trace_id_of(header) is None
+
+
+def test_operations_are_counted_by_kind_and_outcome_with_bounded_labels():
+    metrics, other = Metrics(), Metrics()
+    metrics.answered("query", "OK", 0.001)
+    metrics.answered("query", "OK", 99)
+    metrics.answered("mutation", "WHATEVER_A_CLIENT_SAYS", 0.2)
+    read = metrics.registry.get_sample_value
+    assert read("colloquy_requests_total", {"kind": "query", "outcome": "OK"}) == 2
+    assert read("colloquy_requests_total", {"kind": "mutation", "outcome": "OTHER"}) == 1
+    assert read("colloquy_request_seconds_bucket", {"kind": "query", "le": "0.001"}) == 1
+    assert read("colloquy_request_seconds_bucket", {"kind": "query", "le": "30.0"}) == 1
+    assert read("colloquy_request_seconds_bucket", {"kind": "query", "le": "+Inf"}) == 2
+    assert read("colloquy_request_seconds_sum", {"kind": "query"}) == 99.001
+    assert b"WHATEVER" not in metrics.page()
+    assert other.registry.get_sample_value("colloquy_requests_total", {"kind": "query", "outcome": "OK"}) == 0
+
+
+def test_the_page_shows_the_pool_as_it_is_when_asked():
+    metrics, busy = Metrics(), []
+    metrics.watch_pool(busy=lambda: len(busy))
+    assert b'colloquy_pool_connections{state="busy"} 0.0' in metrics.page()
+    busy.append("a connection")
+    assert b'colloquy_pool_connections{state="busy"} 1.0' in metrics.page()
+
+
+def test_gauges_and_counters_have_their_names_on_the_page():
+    metrics = Metrics()
+    for one_more in (metrics.subscribers, metrics.sockets, metrics.fallbacks, metrics.wakeups_sent):
+        one_more.inc()
+    metrics.wakeups_received.inc(2)
+    lines = set(metrics.page().decode().splitlines())
+    assert lines >= {
+        "colloquy_subscribers 1.0",
+        "colloquy_sockets 1.0",
+        "colloquy_fallbacks_total 1.0",
+        'colloquy_wakeups_total{way="sent"} 1.0',
+        'colloquy_wakeups_total{way="received"} 2.0',
+    }
