@@ -1,0 +1,26 @@
+/** Points the other tabs at a session just created, so that they go on in it without any editing. */
+export function follow(tabs, { session, cursor }) {
+  for (const tab of tabs) {
+    const variables = parsed(tab.variables);
+    const named = [variables, variables?.input].find((value) => value && "sessionId" in value);
+    if (!named) continue;
+    named.sessionId = session.id;
+    if ("after" in named) named.after = cursor;
+    tab.variables = JSON.stringify(variables, null, 2);
+  }
+}
+
+/** Tabs kept from an earlier visit name a session of that visit: they go when the server offers another one. */
+export function forgetOther(edition) {
+  if (localStorage.getItem("colloquy:edition") === edition) return;
+  for (const name of ["tabState", "query", "variables"]) localStorage.removeItem(`graphiql:${name}`);
+  localStorage.setItem("colloquy:edition", edition);
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}
