@@ -1,0 +1,1 @@
+import{a as e,i as t}from"./graphiql.js";var n={jsonc:{astFormat:`jsonc`,parse:e=>({text:e,end:e.length}),locStart:()=>0,locEnd:e=>e.end}},r={jsonc:{print({node:n}){let r=e(n.text,void 0,{insertSpaces:!0,tabSize:2});return t(n.text,r)}}};export{n as parsers,r as printers};
