@@ -1,0 +1,188 @@
+"""GraphiQL as a newcomer meets it: a real browser without any network but the server itself.
+
+Needs the fixture `served`: `.url` (http://127.0.0.1:PORT) of a real server in development mode with the demo
+in it, `.token` of the demo's owner. `SCREENSHOTS` names a folder that keeps the pictures.
+"""
+
+import asyncio
+import json
+import os
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx2
+import pytest
+from playwright.async_api import Browser, Page, async_playwright
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ALONE = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+
+
+@pytest.fixture(scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    if CHROMIUM is None:
+        missing = "no Chromium on this machine: GraphiQL was NOT looked at (apt install chromium)"
+        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ALONE)
+        yield browser
+        await browser.close()
+
+
+class Visit:
+    """One window on GraphiQL, and everything it asked for or complained about."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.addresses: list[str] = []
+        self.complaints: list[str] = []
+        page.context.on("request", lambda request: self.addresses.append(request.url))
+        page.on("websocket", lambda socket: self.addresses.append(socket.url))
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
+
+    async def opens(self, url: str) -> "Visit":
+        await self.page.goto(url)
+        await self.page.locator(".graphiql-query-editor .view-line").first.wait_for()
+        await self.page.get_by_label("Show Documentation Explorer").wait_for()
+        await self.page.locator(".graphiql-spinner").wait_for(state="detached")
+        return self
+
+    async def goes_to(self, tab: str) -> None:
+        await self.page.get_by_role("tab").get_by_text(tab, exact=True).click()
+
+    async def runs(self, tab: str) -> None:
+        await self.goes_to(tab)
+        await self.page.locator(".graphiql-execute-button").click()
+
+    async def reads(self, editor: str) -> str:
+        return await self.page.evaluate(VALUE, editor)
+
+    async def writes(self, editor: str, text: str) -> None:
+        await self.page.evaluate(WRITE, [editor, text])
+
+    async def sees(self, text: str) -> str:
+        return await self.waits_for(lambda: self.reads("response.json"), text)
+
+    async def stores(self) -> str:
+        return await self.page.evaluate("JSON.stringify(localStorage)")
+
+    async def objections(self) -> str:
+        return await self.page.evaluate("JSON.stringify(globalThis.__MONACO.editor.getModelMarkers({}))")
+
+    async def waits_for(self, look: Callable[[], Awaitable[str]], text: str) -> str:
+        # Not page.wait_for_function: it evaluates strings, which the page's own policy forbids.
+        async with asyncio.timeout(30):
+            while text not in (seen := await look()):
+                await asyncio.sleep(0.05)
+        return seen
+
+    async def photographs(self, name: str, folder: Path) -> None:
+        await self.page.screenshot(path=Path(os.environ.get("SCREENSHOTS", folder)) / f"graphiql-{name}.png")
+
+
+# The editor draws only the lines in sight; its models hold the whole text.
+MODEL = "globalThis.__MONACO.editor.getModels().find(model => model.uri.path.endsWith(name))"
+VALUE = f"name => {MODEL}.getValue()"
+WRITE = f"([name, text]) => {MODEL}.setValue(text)"
+
+
+async def test_a_newcomer_creates_appends_pages_and_listens(served, browser, tmp_path):
+    page = await browser.new_page(viewport={"width": 1280, "height": 800})
+    visit = await Visit(page).opens(f"{served.url}/graphql")
+    tabs = await page.get_by_role("tab").all_inner_texts()
+    assert tabs == ["Create", "Append", "Page", "Subscribe"]
+
+    await visit.runs("Create")
+    session = json.loads(await visit.sees('"createSession"'))["data"]["createSession"]["session"]["id"]
+    await visit.runs("Append")
+    await visit.sees('"sequence": 1')
+    assert json.loads(await visit.reads("variables.json"))["input"]["sessionId"] == session
+    await visit.runs("Page")
+    await visit.sees('"messageCount": 1')
+    await visit.photographs("page", tmp_path)
+
+    await visit.runs("Subscribe")
+    replayed = json.loads(await visit.sees("CaughtUp"))
+    assert kinds(replayed)[0] == "CaughtUp"
+    assert "MessageAdded" in kinds(replayed)
+    await append(served, session, "from a second window")
+    followed = json.loads(await visit.sees("from a second window"))
+    assert kinds(followed)[0] == "MessageAdded"
+    await visit.photographs("subscribe", tmp_path)
+
+    assert {urlsplit(address).netloc for address in visit.addresses} == {urlsplit(served.url).netloc}
+    assert any(address.startswith("ws:") for address in visit.addresses)
+    assert visit.complaints == []
+
+
+async def test_the_demo_conversation_is_there_before_anything_is_created(served, browser):
+    visit = await Visit(await browser.new_page()).opens(f"{served.url}/graphql")
+    await visit.runs("Page")
+    answer = json.loads(await visit.sees('"messageCount"'))
+    assert answer["data"]["session"]["messages"]["nodes"]
+
+
+async def test_the_headers_editor_decides_who_listens(served, browser):
+    visit = await Visit(await browser.new_page()).opens(f"{served.url}/graphql")
+    await visit.goes_to("Subscribe")
+    assert json.loads(await visit.reads("headers.json")) == {"Authorization": f"Bearer {served.token}"}
+    await visit.writes("headers.json", '{"Authorization": "Bearer nobody"}')
+    await visit.page.locator(".graphiql-execute-button").click()
+    await visit.sees("4403")
+
+
+async def test_a_reload_keeps_the_work_but_stores_no_token(served, browser):
+    visit = await Visit(await browser.new_page()).opens(f"{served.url}/graphql")
+    await visit.goes_to("Page")
+    await visit.writes("operation.graphql", "query Mine { __typename }")
+    assert served.token not in await visit.waits_for(visit.stores, "query Mine")
+    await visit.opens(f"{served.url}/graphql")
+    await visit.runs("Mine")
+    await visit.sees('"__typename": "Query"')
+
+
+async def test_the_editors_check_and_tidy_what_is_written(served, browser):
+    visit = await Visit(await browser.new_page()).opens(f"{served.url}/graphql")
+    await visit.writes("operation.graphql", "# mine\nquery Mine{nothing}")
+    await visit.waits_for(visit.objections, "nothing")
+    await visit.writes("variables.json", '{"a":[1]}')
+    await visit.page.get_by_label("Prettify query").click()
+    await visit.waits_for(lambda: visit.reads("operation.graphql"), "# mine\nquery Mine {\n  nothing\n}")
+    await visit.waits_for(lambda: visit.reads("variables.json"), '{\n  "a": [\n    1\n  ]\n}')
+    assert visit.complaints == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_the_page_follows_the_colours_of_the_system(served, browser, tmp_path, scheme):
+    page = await browser.new_page(color_scheme=scheme, viewport={"width": 1280, "height": 800})
+    visit = await Visit(page).opens(f"{served.url}/graphql")
+    red = await page.evaluate(
+        "Number(getComputedStyle(document.querySelector('.graphiql-container')).backgroundColor.match(/[0-9]+/)[0])"
+    )
+    assert (red > 200) == (scheme == "light")
+    await visit.runs("Page")
+    await visit.sees('"messageCount"')
+    await visit.photographs(scheme, tmp_path)
+
+
+def kinds(events: list) -> list[str]:
+    return [event["data"]["sessionEvents"]["__typename"] for event in events]
+
+
+async def append(served, session: str, text: str) -> None:
+    document = "mutation ($input: AppendMessageInput!) { appendMessage(input: $input) { errors { code } } }"
+    variables = {"input": {"sessionId": session, "message": {"role": "USER", "text": text}}}
+    async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {served.token}"}) as client:
+        answer = await client.post(f"{served.url}/graphql", json={"query": document, "variables": variables})
+    assert answer.json() == {"data": {"appendMessage": {"errors": []}}}
