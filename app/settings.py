@@ -90,9 +90,7 @@ def postgres_url(url: str) -> str:
         raise ValueError(f"it is not a PostgreSQL URL; {right}")
     parameters = dict(parse_qsl(parts.query))
     if unknown := sorted(parameters.keys() - {"sslmode", "ssl", "host", "port"}):
-        raise ValueError(
-            f"it has parameters not known here, {', '.join(unknown)}; leave all but sslmode away"
-        )
+        raise ValueError(f"it has parameters not known here, {', '.join(unknown)}; leave all but sslmode away")
     if not parts.hostname and "host" not in parameters:
         raise ValueError(f"it names no host; {right}")
     if len(parts.path) < 2:
@@ -115,9 +113,7 @@ def web_url(url: str) -> str:
 def origins(given: tuple[str, ...]) -> tuple[str, ...]:
     for origin in given:
         if origin != "*" and not re.fullmatch(r"https?://[^/?#\s]+", origin):
-            raise ValueError(
-                f"{origin!r} is not an origin; give * or https://host[:port], separated by commas"
-            )
+            raise ValueError(f"{origin!r} is not an origin; give * or https://host[:port], separated by commas")
     return given
 
 
@@ -202,9 +198,7 @@ class Settings(BaseSettings):
     max_active_sessions_per_agent_type: int = number(
         5, "Active sessions per user and agent type, the oldest makes room; 0 is no cap.", low=0, high=10**6
     )
-    agent_types: Words = setting(
-        (), "The agent types that exist, separated by commas; not given: any.", "names"
-    )
+    agent_types: Words = setting((), "The agent types that exist, separated by commas; not given: any.", "names")
     session_retention_days: int = number(7, "An idle session expires after this long.", high=36_500)
     session_purge_days: int = number(
         0, "An expired or deleted session is erased after this long; 0 is never.", low=0, high=36_500
@@ -212,9 +206,7 @@ class Settings(BaseSettings):
     enable_idempotency: bool = setting(
         True, "Accept idempotency keys; false refuses them instead of ignoring them.", "true or false"
     )
-    idempotency_ttl_seconds: int = number(
-        86_400, "A key answers with its first result this long.", high=10**8
-    )
+    idempotency_ttl_seconds: int = number(86_400, "A key answers with its first result this long.", high=10**8)
     stream_timeout_seconds: int = number(
         300, "A streaming message silent for this long has failed; models think for minutes.", high=86_400
     )
@@ -229,14 +221,10 @@ class Settings(BaseSettings):
     )
     max_raw_bytes: int = number(2**20, "The largest document in `raw`.", low=1024, high=2**26)
     max_body_bytes: int = number(2**23, "The largest HTTP request body.", low=1024, high=2**30)
-    max_frame_bytes: int = number(
-        2**18, "The largest socket message; large writes go by HTTP.", low=1024, high=2**26
-    )
+    max_frame_bytes: int = number(2**18, "The largest socket message; large writes go by HTTP.", low=1024, high=2**26)
     max_tokens: int = number(5_000, "Lexical tokens in a document.", high=10**6)
     max_depth: int = number(20, "Levels of nesting; GraphiQL's own introspection needs 15.", high=200)
-    max_fields: int = number(
-        1_000, "Fields in a document, each fragment as often as it is spread.", high=10**6
-    )
+    max_fields: int = number(1_000, "Fields in a document, each fragment as often as it is spread.", high=10**6)
     max_aliases: int = number(100, "Aliases in a document, counted like fields.", high=10**6)
     max_directives: int = number(100, "Directives in a document, counted like fields.", high=10**6)
     max_cost: int = number(
@@ -289,9 +277,7 @@ class Settings(BaseSettings):
             except (OSError, ValueError) as error:
                 wrong["data_dir"] = f"no secret can be kept there ({error}); give a directory to write to"
         if wrong:
-            raise SettingsError(
-                [f"{name.upper()}: {wrong[name]}" for name in cls.model_fields if name in wrong]
-            )
+            raise SettingsError([f"{name.upper()}: {wrong[name]}" for name in cls.model_fields if name in wrong])
         return settings
 
 

@@ -20,9 +20,7 @@ from structlog.typing import EventDict, Processor, WrappedLogger
 from app.settings import Settings
 
 # https://www.w3.org/TR/trace-context/#traceparent-header: lower case; a later version may go on after a dash.
-TRACEPARENT = re.compile(
-    r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?"
-)
+TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
 
 HIDDEN = "[redacted]"
 SECRET_NAMES = re.compile(r"(?i)authorization|cookie|password|secret|token\Z|api[-_]?key|\Ajwt\Z")
@@ -150,9 +148,7 @@ class Tally(Collector):
         self.seconds = dict.fromkeys(KINDS, 0.0)
 
     def collect(self) -> Iterator[Metric]:
-        requests = CounterMetricFamily(
-            "colloquy_requests", "Operations answered.", labels=["kind", "outcome"]
-        )
+        requests = CounterMetricFamily("colloquy_requests", "Operations answered.", labels=["kind", "outcome"])
         for labels, number in self.counts.items():
             requests.add_metric(labels, number)
         yield requests
@@ -176,9 +172,7 @@ class Metrics:
         self._pool = Gauge("colloquy_pool_connections", "Database connections.", ["state"], registry=registry)
         self.subscribers = Gauge("colloquy_subscribers", "Live subscriptions.", registry=registry)
         self.sockets = Gauge("colloquy_sockets", "Open websockets.", registry=registry)
-        self.fallbacks = Counter(
-            "colloquy_fallbacks", "Operations run without being compiled.", registry=registry
-        )
+        self.fallbacks = Counter("colloquy_fallbacks", "Operations run without being compiled.", registry=registry)
         wakeups = Counter("colloquy_wakeups", "Hints that a session moved.", ["way"], registry=registry)
         self.wakeups_sent, self.wakeups_received = wakeups.labels("sent"), wakeups.labels("received")
 

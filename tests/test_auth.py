@@ -156,9 +156,7 @@ async def test_an_expiry_is_any_number_and_never_beyond_what_a_calendar_holds(fo
 
 
 @pytest.mark.parametrize("claim", ["exp", "iat", "nbf"])
-@pytest.mark.parametrize(
-    "form", ['"4000000000"', "true", "[]", "{}", "NaN", "Infinity", "-Infinity", "1e400"]
-)
+@pytest.mark.parametrize("form", ['"4000000000"', "true", "[]", "{}", "NaN", "Infinity", "-Infinity", "1e400"])
 async def test_a_time_that_is_not_a_number_is_refused(claim, form):
     times = {"iat": "0", "exp": "4000000000"} | {claim: form}
     token = written('{"sub":"ann",' + ",".join(f'"{name}":{value}' for name, value in times.items()) + "}")
@@ -211,14 +209,9 @@ async def test_a_scope_is_words_or_nothing(scope):
     assert await refused(signed(claims(scope=scope))) == "The token's scope is not a list of words."
 
 
-@pytest.mark.parametrize(
-    "roles", [None, "lead", [7], [""], ["a\x00"], ["\ud800"], ["x" * 256], ["x"] * 65, {}]
-)
+@pytest.mark.parametrize("roles", [None, "lead", [7], [""], ["a\x00"], ["\ud800"], ["x" * 256], ["x"] * 65, {}])
 async def test_roles_are_a_list_of_names(roles):
-    assert (
-        await refused(written(json.dumps(claims(roles=roles))))
-        == "The token's roles are not a list of names."
-    )
+    assert await refused(written(json.dumps(claims(roles=roles)))) == "The token's roles are not a list of names."
 
 
 async def test_a_viewer_may_do_what_the_token_covers():
@@ -237,9 +230,7 @@ def test_a_header_names_its_token():
     for bad in ("a.b.c", "Basic abc", "Bearer", "Bearer  ", {"a": 1}, 7, ["Bearer a"]):
         with pytest.raises(Unauthenticated) as caught:
             bearer(bad)
-        assert challenge(caught.value).startswith(
-            'Bearer realm="colloquy", error="invalid_token", error_descr'
-        )
+        assert challenge(caught.value).startswith('Bearer realm="colloquy", error="invalid_token", error_descr')
 
 
 # ---------------------------------------------------------------- what is remembered
@@ -340,9 +331,7 @@ async def test_an_issuers_token_is_verified_by_the_key_it_names(algorithm):
 
 
 async def test_a_key_serves_its_own_algorithm_and_no_other():
-    public = RSA.public_key().public_bytes(
-        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
-    )
+    public = RSA.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
     shared = base64.urlsafe_b64encode(SECRET.encode()).decode().rstrip("=")
     keys = [
         jwk(RSA, "rsa"),
@@ -357,9 +346,7 @@ async def test_a_key_serves_its_own_algorithm_and_no_other():
             assert await refused(signed(claims(), key, algorithm, kid=kid), by) == "The token is not valid."
         assert await refused(signed(claims(), None, "none", kid="rsa"), by) == "The token is not valid."
         assert await refused(signed(claims(), SECRET, kid="shared"), by) == "The token's key is not known."
-        assert (
-            await refused(signed(claims(), RSA, "RS256", kid="hidden"), by) == "The token's key is not known."
-        )
+        assert await refused(signed(claims(), RSA, "RS256", kid="hidden"), by) == "The token's key is not known."
         assert await refused(signed(claims(), RSA, "RS256"), by) == "The token names no key."
         assert (await by.viewer(signed(claims(), RSA, "RS256", kid="rsa"))).subject == "ann"
 
@@ -450,9 +437,7 @@ async def test_an_issuer_that_is_away_logs_nobody_out_for_an_hour():
         assert (await by.viewer(token)).subject == "ann"
 
 
-@pytest.mark.parametrize(
-    "keys", [[], [{"kty": "RSA"}], [7], {"a": 1}, [{"kty": "EC", "alg": [], "kid": "a"}]]
-)
+@pytest.mark.parametrize("keys", [[], [{"kty": "RSA"}], [7], {"a": 1}, [{"kty": "EC", "alg": [], "kid": "a"}]])
 async def test_an_issuer_may_answer_nonsense(keys):
     async with issuing() as (issuer, by, _):
         issuer.keys = keys

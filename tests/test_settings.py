@@ -46,9 +46,7 @@ def test_nothing_given_is_a_working_development_server():
 
 
 def test_every_problem_is_named_at_once_with_what_would_be_right(given):
-    given(
-        PORT="eighty", LOG_FORMAT="xml", JWT_SECRET="short", GRAPHIQL="perhaps", CORS_ORIGINS="https://a, b"
-    )
+    given(PORT="eighty", LOG_FORMAT="xml", JWT_SECRET="short", GRAPHIQL="perhaps", CORS_ORIGINS="https://a, b")
     given(MAX_DEPTH="0", SEARCH_CONFIG="'); drop", JWKS_URL="file:///etc/passwd", DATABASE_URL="mysql://a/b")
     found = problems()
     assert set(found) == {
@@ -100,9 +98,7 @@ def test_production_hides_the_schema_and_graphiql_until_it_is_asked(given, key):
 
 
 def test_the_environment_comes_before_the_file_and_empty_is_not_given(given):
-    Path(".env").write_text(
-        "PORT=1\nHOST=::1\nSOMEBODY_ELSES=thing\nJWKS_URL=\nAGENT_TYPES= coder ,,writer\n"
-    )
+    Path(".env").write_text("PORT=1\nHOST=::1\nSOMEBODY_ELSES=thing\nJWKS_URL=\nAGENT_TYPES= coder ,,writer\n")
     given(PORT="2", LOG_LEVEL="")
     settings = Settings.load()
     assert (settings.port, settings.host, settings.log_level, settings.jwks_url) == (2, "::1", "info", None)

@@ -101,9 +101,7 @@ class Loaders:
         found = {row[column]: row for row in rows}
         return [found.get(key) for key in keys]
 
-    async def _by_place(
-        self, wanted: Statement[R], names: Sequence[str], keys: Sequence[Any]
-    ) -> list[R | None]:
+    async def _by_place(self, wanted: Statement[R], names: Sequence[str], keys: Sequence[Any]) -> list[R | None]:
         found: list[R | None] = [None] * len(keys)
         for row in await self._db.fetch(self._viewer, wanted, **arrays(names, keys)):
             found[row.parent - 1] = row

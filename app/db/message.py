@@ -167,9 +167,7 @@ IN_SESSION = statement(
 places = parents(session_id=Uuid, sequence=Integer())
 BY_PLACES = statement(
     select(messages, places.c.place.label("parent"))
-    .select_from(
-        places.join(messages, and_(m.session_id == places.c.session_id, m.sequence == places.c.sequence))
-    )
+    .select_from(places.join(messages, and_(m.session_id == places.c.session_id, m.sequence == places.c.sequence)))
     .where(m.owner_id == OWNER, m.deleted_at.is_(None)),
     MessageRow,
 )
@@ -198,9 +196,7 @@ newest = (
     .correlate(above)
     .lateral("newest")
 )
-LAST = statement(
-    select(newest, above.c.place.label("parent")).select_from(above.join(newest, true())), MessageRow
-)
+LAST = statement(select(newest, above.c.place.label("parent")).select_from(above.join(newest, true())), MessageRow)
 
 
 @cache
@@ -252,9 +248,7 @@ DELETE = statement(
 FORGET = statement(
     update(sessions)
     .where(s.owner_id == OWNER, s.id == bindparam("session_id"))
-    .values(
-        message_count=s.message_count - 1, unread_count=s.unread_count - bindparam("unread", type_=Integer)
-    )
+    .values(message_count=s.message_count - 1, unread_count=s.unread_count - bindparam("unread", type_=Integer))
 )
 
 
@@ -263,9 +257,7 @@ async def append(
 ) -> MessageRow | None:
     """One message at the end of the session, in one statement; None when the session does not take it as it is."""
     async with db.gate(viewer, session_id):
-        row = await db.one(
-            viewer, APPEND, session_id=session_id, expected=expected, **_effects([draft]), **draft
-        )
+        row = await db.one(viewer, APPEND, session_id=session_id, expected=expected, **_effects([draft]), **draft)
     if row is not None:
         db.moved(viewer, session_id, row.revision)
     return row

@@ -145,10 +145,7 @@ def _froms(node: Any) -> list[Any]:
 
 def _values(node: Any) -> dict[str, Any]:
     """What an INSERT or UPDATE sets, by column name."""
-    return {
-        getattr(column, "name", column): value
-        for column, value in (getattr(node, "_values", None) or {}).items()
-    }
+    return {getattr(column, "name", column): value for column, value in (getattr(node, "_values", None) or {}).items()}
 
 
 def _scope(element: Any, enclosing: Tables) -> None:

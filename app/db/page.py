@@ -137,9 +137,7 @@ def number(column: ColumnElement[int]) -> Key:
 def time(column: ColumnElement[Any]) -> Key:
     """A time, in whole microseconds."""
     shown = cast(cast(extract("epoch", column) * 1_000_000, BigInteger), Text)
-    return Key(
-        column, Moment, shown, _moment, datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
-    )
+    return Key(column, Moment, shown, _moment, datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC))
 
 
 def identity(column: ColumnElement[str]) -> Key:
@@ -216,9 +214,7 @@ def parents(**kinds: TypeEngine[Any]) -> TableValuedAlias:
     """The parents that a loader asks for, one array a column; `place` is 1, 2, 3 ... in the order given."""
     arrays = [bindparam(f"parent_{name}", type_=ARRAY(kind)) for name, kind in kinds.items()]
     columns = [column(name, kind) for name, kind in kinds.items()]
-    return (
-        func.unnest(*arrays).table_valued(*columns, with_ordinality="place", name="parents").render_derived()
-    )
+    return func.unnest(*arrays).table_valued(*columns, with_ordinality="place", name="parents").render_derived()
 
 
 def arrays(names: Sequence[str], keys: Sequence[Any]) -> dict[str, list[Any]]:

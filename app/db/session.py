@@ -77,10 +77,7 @@ LOCK = statement(
     SessionRow,
 )
 ARCHIVE = statement(
-    update(sessions)
-    .where(LIVING, s.archived_at.is_(None))
-    .values(archived_at=func.now(), **NEXT)
-    .returning(sessions),
+    update(sessions).where(LIVING, s.archived_at.is_(None)).values(archived_at=func.now(), **NEXT).returning(sessions),
     SessionRow,
 )
 RESTORE = statement(
@@ -90,9 +87,7 @@ RESTORE = statement(
     .returning(sessions),
     SessionRow,
 )
-DELETE = statement(
-    update(sessions).where(LIVING).values(deleted_at=func.now(), **NEXT).returning(sessions), SessionRow
-)
+DELETE = statement(update(sessions).where(LIVING).values(deleted_at=func.now(), **NEXT).returning(sessions), SessionRow)
 UNREAD = (
     select(func.count())
     .where(
@@ -126,12 +121,8 @@ REVIVE = statement(
 )
 PAST_ITS_END = statement(select(s.id).where(THIS, s.expires_at <= func.now()), SessionRow)
 FOR_UPDATE = statement(select(sessions).where(THIS, s.erased_at.is_(None)).with_for_update(), SessionRow)
-ERASE_MESSAGES = statement(
-    delete(messages).where(m.owner_id == OWNER, m.session_id == bindparam("session_id"))
-)
-ERASE_AGENTS = statement(
-    delete(session_agents).where(g.owner_id == OWNER, g.session_id == bindparam("session_id"))
-)
+ERASE_MESSAGES = statement(delete(messages).where(m.owner_id == OWNER, m.session_id == bindparam("session_id")))
+ERASE_AGENTS = statement(delete(session_agents).where(g.owner_id == OWNER, g.session_id == bindparam("session_id")))
 EMPTY = dict.fromkeys(("key", "role", "agent_type", "client_created_at", "expires_at", "archived_at")) | {
     "title": "",
     "metadata": "{}",
@@ -212,9 +203,7 @@ def _update(fields: frozenset[str]) -> Statement[SessionRow]:
     )
 
 
-async def change(
-    tx: Tx, session_id: str, fields: Mapping[str, Any], expected: int | None
-) -> SessionRow | None:
+async def change(tx: Tx, session_id: str, fields: Mapping[str, Any], expected: int | None) -> SessionRow | None:
     """The session with `fields` set; None if it is gone, deleted, or not at the expected revision."""
     values = {f"new_{field}": value for field, value in fields.items()}
     return await tx.one(_update(frozenset(fields)), session_id=session_id, expected=expected, **values)

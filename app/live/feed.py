@@ -107,13 +107,9 @@ class Feed:
         if any(change.kind == "session" for change in changes):
             found["session"] = await self._db.one(viewer, session.STATE, session_id=session_id)
         if sequences := [change.sequence for change in changes if change.kind == "message"]:
-            rows = await self._db.fetch(
-                viewer, message.IN_SESSION, session_id=session_id, sequences=sequences
-            )
+            rows = await self._db.fetch(viewer, message.IN_SESSION, session_id=session_id, sequences=sequences)
             found |= {("message", row.sequence): row for row in rows}
-        if keys := [
-            (session_id, change.part_kind, change.part_key) for change in changes if change.kind == "part"
-        ]:
+        if keys := [(session_id, change.part_kind, change.part_key) for change in changes if change.kind == "part"]:
             named = arrays(("session_id", "kind", "key"), keys)
             parts = await self._db.fetch(viewer, session_agent.BY_IDENTITIES, **named)
             found |= {(row.kind, row.key): row for row in parts}

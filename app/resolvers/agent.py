@@ -51,9 +51,7 @@ async def update(ctx: Context, agent_id: str, fields: Mapping[str, Any], expecte
         found = await tx.one(db.agent.BY_IDS, ids=[agent_id])
         if found is None:
             raise NotFound("There is no such agent.", field="id")
-        raise Conflict(
-            "The agent has changed since.", field="expectedRevision", current_revision=found.revision
-        )
+        raise Conflict("The agent has changed since.", field="expectedRevision", current_revision=found.revision)
 
 
 async def delete(ctx: Context, agent_id: str) -> AgentRow:
@@ -65,9 +63,7 @@ async def delete(ctx: Context, agent_id: str) -> AgentRow:
     return row
 
 
-async def page(
-    ctx: Context, window: Window, field: str, direction: str, filters: Mapping[str, Any]
-) -> Slice[AgentRow]:
+async def page(ctx: Context, window: Window, field: str, direction: str, filters: Mapping[str, Any]) -> Slice[AgentRow]:
     """One page of the viewer's catalogue."""
     order = db.agent.ORDERS[field, direction]
     return await db.agent.page(ctx.db, ctx.viewer, window, order, filters)

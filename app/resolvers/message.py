@@ -25,9 +25,7 @@ NEW: dict[str, Any] = {"key": None, "agent_key": None, "metadata": "{}", "client
 CURABLE = ("messages_key", "messages_agent_fkey")
 
 
-async def append(
-    ctx: Context, session_id: str, fields: Mapping[str, Any], expected: int | None
-) -> MessageRow:
+async def append(ctx: Context, session_id: str, fields: Mapping[str, Any], expected: int | None) -> MessageRow:
     """The message, stored. Raises NotFound, Conflict, IllegalTransition, Invalid."""
     try:
         draft = _draft(fields)
@@ -57,9 +55,7 @@ async def append_many(
     return await _append_closely(ctx, session_id, checked, expected)
 
 
-async def update(
-    ctx: Context, place: tuple[str, int], fields: Mapping[str, Any], expected: int | None
-) -> MessageRow:
+async def update(ctx: Context, place: tuple[str, int], fields: Mapping[str, Any], expected: int | None) -> MessageRow:
     """The message with these fields. Raises NotFound, and Conflict when it is not at the expected revision."""
     checked = given.only(fields, CHECKS)
     async with ctx.db.gate(ctx.viewer, place[0]), ctx.db.begin(ctx.viewer) as tx:
@@ -75,9 +71,7 @@ async def delete(ctx: Context, place: tuple[str, int]) -> MessageRow:
     """The emptied message. Raises NotFound."""
     async with ctx.db.gate(ctx.viewer, place[0]), ctx.db.begin(ctx.viewer) as tx:
         session = await _locked(tx, place[0])
-        row = await tx.one(
-            db.message.DELETE, session_id=place[0], sequence=place[1], next_revision=session.head
-        )
+        row = await tx.one(db.message.DELETE, session_id=place[0], sequence=place[1], next_revision=session.head)
         if row is None:
             raise NotFound("There is no such message.", field="id")
         unread = row.role != "USER" and row.sequence > session.last_read_sequence
@@ -126,18 +120,14 @@ def _refuse_doubles(asked: Mapping[int, Mapping[str, Any]]) -> None:
     for place, draft in asked.items():
         before = first.setdefault((draft["agent_key"], draft["key"]), place)
         if before != place:
-            raise Invalid(
-                f"The key of message {before} cannot be used twice.", field=("messages", str(place), "key")
-            )
+            raise Invalid(f"The key of message {before} cannot be used twice.", field=("messages", str(place), "key"))
 
 
 def _path(count: int, place: int) -> tuple[str, ...]:
     return ("message",) if count == 1 else ("messages", str(place))
 
 
-async def _make_ready(
-    tx: Tx, session: SessionRow, drafts: Sequence[Mapping[str, Any]], expected: int | None
-) -> None:
+async def _make_ready(tx: Tx, session: SessionRow, drafts: Sequence[Mapping[str, Any]], expected: int | None) -> None:
     """Whatever must hold before the messages: the session open, their agents in it."""
     if expected is not None and session.last_sequence != expected:
         raise Conflict(
@@ -145,9 +135,7 @@ async def _make_ready(
             field="expectedSequence",
             current_revision=session.revision,
         )
-    if session.status in ("COMPLETED", "FAILED") or await tx.one(
-        db.session.PAST_ITS_END, session_id=session.id
-    ):
+    if session.status in ("COMPLETED", "FAILED") or await tx.one(db.session.PAST_ITS_END, session_id=session.id):
         status = session.status if session.status in ("COMPLETED", "FAILED") else "EXPIRED"
         raise IllegalTransition(
             f"The session is {status} and takes no more messages.",
@@ -181,9 +169,7 @@ async def _refuse(tx: Tx, place: tuple[str, int]) -> None:
     rows = await tx.fetch(db.message.IN_SESSION, session_id=place[0], sequences=[place[1]])
     if not rows or rows[0].deleted_at is not None:
         raise NotFound("There is no such message.", field="id")
-    raise Conflict(
-        "The message has changed since.", field="expectedRevision", current_revision=rows[0].revision
-    )
+    raise Conflict("The message has changed since.", field="expectedRevision", current_revision=rows[0].revision)
 
 
 def _draft(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,9 +32,7 @@ def states(text: str | None) -> dict[str, str]:
     found = parsed(text) if text is not None else None
     if not isinstance(found, dict):
         return {}
-    named = {
-        column: next((name for name in names if name in found), None) for column, names in STATES.items()
-    }
+    named = {column: next((name for name in names if name in found), None) for column, names in STATES.items()}
     return {column: json.dumps(found[name], ensure_ascii=False) for column, name in named.items() if name}
 
 

@@ -39,9 +39,7 @@ async def create(ctx: Context, fields: Mapping[str, Any]) -> SessionRow:
     return row
 
 
-async def update(
-    ctx: Context, session_id: str, fields: Mapping[str, Any], expected: int | None
-) -> SessionRow:
+async def update(ctx: Context, session_id: str, fields: Mapping[str, Any], expected: int | None) -> SessionRow:
     """The session with these fields. Raises NotFound, and Conflict when it is not at the expected revision."""
     checked = given.only(fields, CHECKS)
     async with ctx.db.begin(ctx.viewer) as tx:
@@ -81,11 +79,7 @@ async def delete(ctx: Context, session_id: str, *, hard: bool) -> tuple[SessionR
         before = await tx.one(db.session.FOR_UPDATE, session_id=session_id)
         if before is None:
             raise NotFound("There is no such session.", field="id")
-        row = (
-            await db.session.erase(tx, session_id)
-            if hard
-            else await tx.one(db.session.DELETE, session_id=session_id)
-        )
+        row = await db.session.erase(tx, session_id) if hard else await tx.one(db.session.DELETE, session_id=session_id)
         if row is not None:
             tx.moved(row.id, row.head)
     return row or before, before.message_count

@@ -35,9 +35,7 @@ async def put(
     key = given.text(key, "key", shortest=1)
     document = raw.document(fields.get("raw"), "raw", ctx.settings.max_raw_bytes)
     values = raw.states(document) | given.only(fields, CHECKS)
-    with told(
-        {"session_agents_owner_id_agent_id_fkey": NotFound("There is no such agent.", field="agentId")}
-    ):
+    with told({"session_agents_owner_id_agent_id_fkey": NotFound("There is no such agent.", field="agentId")}):
         async with ctx.db.gate(ctx.viewer, session_id), ctx.db.begin(ctx.viewer) as tx:
             session = await tx.one(db.session.LOCK, session_id=session_id)
             if session is None:
@@ -64,9 +62,7 @@ async def _write(
             raise NotFound("There is no such agent in the session.", field="key")
         return await db.session_agent.create(tx, session_id, kind, key, values, number)
     if mode == "CREATE":
-        raise Conflict(
-            "The session has an agent with this key already.", field="key", current_revision=there.revision
-        )
+        raise Conflict("The session has an agent with this key already.", field="key", current_revision=there.revision)
     row = await db.session_agent.change(tx, session_id, kind, key, values, number, expected)
     return row or _refuse(there)
 

@@ -66,9 +66,7 @@ class AgentFilter:
     max_hourly_rate: Decimal | None = field(
         default=None, description="At this rate or below; agents without a rate are left out."
     )
-    query: str | None = field(
-        default=None, description="With this text in name or description, letter case ignored."
-    )
+    query: str | None = field(default=None, description="With this text in name or description, letter case ignored.")
 
 
 @strawberry.type(description="An entry of the catalogue.")
@@ -124,9 +122,7 @@ class CreateAgentInput:
 @strawberry.input(description="What changes; what is not set stays as it is.")
 class UpdateAgentInput:
     id: strawberry.ID = field(description="Which agent.")
-    expected_revision: Maybe[int | None] = field(
-        description="Refuse with CONFLICT if it is not at this revision."
-    )
+    expected_revision: Maybe[int | None] = field(description="Refuse with CONFLICT if it is not at this revision.")
     name: Maybe[str | None] = field(description="1 to 255 characters.")
     description: Maybe[str | None] = field(description="null clears it.")
     skills: Maybe[list[str] | None] = field(description="All of them, in place of the old ones.")
@@ -173,9 +169,7 @@ class AgentMutation:
     @mutation("Says whether an agent can be given work.")
     async def set_agent_status(self, info: Info, input: SetAgentStatusInput) -> AgentPayload:
         agent_id = ids.named(ids.agent_of, input.id, "agent")
-        return AgentPayload(
-            agent=await agent.update(info.context, agent_id, {"status": input.status.value}, None)
-        )
+        return AgentPayload(agent=await agent.update(info.context, agent_id, {"status": input.status.value}, None))
 
     @mutation("Deletes an agent from the catalogue; its parts in sessions stay, without it.")
     async def delete_agent(self, info: Info, input: AgentIdInput) -> DeleteAgentPayload:

@@ -40,10 +40,7 @@ def enum(description: str, **values: str) -> Callable[[E], E]:
 def sent(input: Any, *omit: str) -> dict[str, Any]:
     """The input's fields that were sent, null included; enum members as their values."""
     fields = {name: value for name, value in vars(input).items() if value is not None and name not in omit}
-    return {
-        name: plain(value.value if isinstance(value, strawberry.Some) else value)
-        for name, value in fields.items()
-    }
+    return {name: plain(value.value if isinstance(value, strawberry.Some) else value) for name, value in fields.items()}
 
 
 def plain(value: Any) -> Any:
@@ -125,9 +122,7 @@ def error_of(problem: Problem) -> UserError:
         case Conflict():
             return ConflictError(**shared, current_revision=problem.current_revision)
         case IllegalTransition():
-            return IllegalTransitionError(
-                **shared, from_status=problem.from_status, to_status=problem.to_status
-            )
+            return IllegalTransitionError(**shared, from_status=problem.from_status, to_status=problem.to_status)
         case Limit():
             return LimitError(**shared, limit=problem.limit)
         case Invalid():

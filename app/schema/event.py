@@ -69,9 +69,7 @@ class CaughtUp(Event):
     pass
 
 
-@strawberry.type(
-    description="The cursor could not be honoured: read again what you show. The stream goes on from now."
-)
+@strawberry.type(description="The cursor could not be honoured: read again what you show. The stream goes on from now.")
 class StreamReset(Event):
     reason: ResetReason = field(description="Why.")
 
@@ -85,9 +83,7 @@ SessionEvent = Annotated[
     | SessionAgentChanged
     | CaughtUp
     | StreamReset,
-    strawberry.union(
-        "SessionEvent", description="What can happen in a session; unknown members must be ignored."
-    ),
+    strawberry.union("SessionEvent", description="What can happen in a session; unknown members must be ignored."),
 ]
 
 
@@ -134,8 +130,6 @@ class Subscription:
         session = ids.session_of(session_id)
         if session is None:
             raise Absent("There is no such session.")
-        async with aclosing(
-            info.context.feed.session_events(info.context.viewer, session, after, follow)
-        ) as facts:
+        async with aclosing(info.context.feed.session_events(info.context.viewer, session, after, follow)) as facts:
             async for fact in facts:
                 yield shown(fact)

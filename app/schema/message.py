@@ -69,10 +69,12 @@ class MessageFilter:
 @strawberry.type(description="One message of a conversation.")
 class Message(Node):
     key: str | None = field(
-        description="The client's own name for the message, unique per session and agent; a live client knows its own echo by it."
+        description="The client's own name for the message, unique per session and agent; "
+        "a live client knows its own echo by it."
     )
     sequence: int = field(
-        description="1, 2, 3, …: given without a gap, the order of the conversation; a deleted message keeps its number."
+        description="1, 2, 3, …: given without a gap, the order of the conversation; "
+        "a deleted message keeps its number."
     )
     role: MessageRole = field(description="Who speaks.")
     status: MessageStatus = field(description="Whether it is whole.")
@@ -107,7 +109,8 @@ class Message(Node):
 @strawberry.input(description="A message to append.")
 class MessageInput:
     key: Maybe[str | None] = field(
-        description="The client's own name for it; sent again with the same content it answers the message stored first."
+        description="The client's own name for it; sent again with the same content "
+        "it answers the message stored first."
     )
     role: MessageRole = field(description="Who speaks.")
     text: Maybe[str | None] = field(description="What a person reads.")
@@ -137,9 +140,7 @@ class AppendMessagesInput:
 @strawberry.input(description="What changes; what is not set stays as it is.")
 class UpdateMessageInput:
     id: strawberry.ID = field(description="Which message.")
-    expected_revision: Maybe[int | None] = field(
-        description="Refuse with CONFLICT if it is not at this revision."
-    )
+    expected_revision: Maybe[int | None] = field(description="Refuse with CONFLICT if it is not at this revision.")
     text: Maybe[str | None] = field(description="In place of the old one.")
     metadata: Maybe[Json | None] = field(description="In place of the old one.")
 
@@ -184,14 +185,10 @@ def _expected(input: AppendMessageInput | AppendMessagesInput) -> int | None:
 
 @strawberry.type
 class MessageMutation:
-    @mutation(
-        "Appends a message. It makes a PENDING session ACTIVE, and brings an archived or idle one back."
-    )
+    @mutation("Appends a message. It makes a PENDING session ACTIVE, and brings an archived or idle one back.")
     async def append_message(self, info: Info, input: AppendMessageInput) -> MessagePayload:
         session_id = ids.named(ids.session_of, input.session_id, "session", "sessionId")
-        return MessagePayload.of(
-            await message.append(info.context, session_id, sent(input.message), _expected(input))
-        )
+        return MessagePayload.of(await message.append(info.context, session_id, sent(input.message), _expected(input)))
 
     @mutation("Appends up to 100 messages, all or nothing.")
     async def append_messages(self, info: Info, input: AppendMessagesInput) -> AppendMessagesPayload:

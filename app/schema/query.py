@@ -54,7 +54,7 @@ class Query:
     ) -> list[Any]:
         if len(ids) > MOST_NODES:
             raise BadInput(f"ids takes at most {MOST_NODES}; it has {len(ids)}.")
-        return [load(info.context.loaders, id) for id in ids]
+        return [load(info.context.loaders, one) for one in ids]
 
     @field(graphql_type=Viewer, description="Who the token says you are.")
     def viewer(self, info: Info) -> Any:
@@ -97,13 +97,9 @@ class Query:
             "deleted": bool(wanted.deleted),
         }
         window = Window.of(first, after, last, before)
-        return await session.page(
-            info.context, window, order_by.field.value, order_by.direction.value, filters
-        )
+        return await session.page(info.context, window, order_by.field.value, order_by.direction.value, filters)
 
-    @field(
-        graphql_type=Agent | None, description="By server id or by the client's own key: exactly one of them."
-    )
+    @field(graphql_type=Agent | None, description="By server id or by the client's own key: exactly one of them.")
     def agent(
         self,
         info: Info,

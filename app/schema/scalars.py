@@ -40,19 +40,10 @@ def show_moment(value: datetime) -> str:
 def parse_number(value: Any) -> Number:
     """A finite decimal, as a string or a number."""
     try:
-        number = (
-            Number(str(value))
-            if isinstance(value, str | int | float) and not isinstance(value, bool)
-            else None
-        )
+        number = Number(str(value)) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
     except InvalidOperation:
         number = None
-    if (
-        number is None
-        or not number.is_finite()
-        or len(number.as_tuple().digits) > 30
-        or abs(number.adjusted()) > 30
-    ):
+    if number is None or not number.is_finite() or len(number.as_tuple().digits) > 30 or abs(number.adjusted()) > 30:
         raise GraphQLError(f"Decimal needs a finite number of at most 30 digits; it is {value!r}.")
     return number
 

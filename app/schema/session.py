@@ -57,28 +57,20 @@ class SessionOrder:
     direction: OrderDirection = strawberry.field(description="Which end comes first.")
 
 
-@strawberry.input(
-    description="Which sessions are wanted; what is not set does not restrict, but for the last two."
-)
+@strawberry.input(description="Which sessions are wanted; what is not set does not restrict, but for the last two.")
 class SessionFilter:
     status: list[SessionStatus] | None = field(default=None, description="In one of these statuses.")
     agent_type: str | None = field(default=None, description="Of this agent type.")
     role: str | None = field(default=None, description="Of this role.")
     query: str | None = field(default=None, description="With this text in the title, letter case ignored.")
-    archived: bool | None = field(
-        default=None, description="Archived ones, and only these; not set means false."
-    )
-    deleted: bool | None = field(
-        default=None, description="SOFT-deleted ones, and only these; not set means false."
-    )
+    archived: bool | None = field(default=None, description="Archived ones, and only these; not set means false.")
+    deleted: bool | None = field(default=None, description="SOFT-deleted ones, and only these; not set means false.")
 
 
 @strawberry.type(description="A conversation: its messages, and the agents that take part.")
 class Session(Node):
     key: str | None = field(description="The client's own name for the session, unique per owner.")
-    title: str = field(
-        description="Empty until set, or until the first USER message gives its first 60 characters."
-    )
+    title: str = field(description="Empty until set, or until the first USER message gives its first 60 characters.")
     status: SessionStatus = field(description="Where it stands.")
     role: str | None = field(description="Whom it serves, in the owner's words.")
     agent_type: str | None = field(description="The kind of agent it is held with, in the owner's words.")
@@ -108,9 +100,7 @@ class Session(Node):
     def id(self: SessionRow) -> strawberry.ID:
         return ids.session(self.id)
 
-    @field(
-        description="Where `sessionEvents` must start so that nothing is missed after this read; not a page cursor."
-    )
+    @field(description="Where `sessionEvents` must start so that nothing is missed after this read; not a page cursor.")
     def event_cursor(self: SessionRow) -> str:
         return str(Position.at(self.id, self.head))
 
@@ -118,18 +108,14 @@ class Session(Node):
     def last_message(self: SessionRow, info: Info) -> "Future[MessageRow | None]":
         return info.context.loaders.last_messages.load(self.id)
 
-    @field(
-        graphql_type=Message | None, description="One message of it, by exactly one of id, sequence and key."
-    )
+    @field(graphql_type=Message | None, description="One message of it, by exactly one of id, sequence and key.")
     def message(
         self: SessionRow,
         info: Info,
         id: Annotated[strawberry.ID | None, argument(description="The message's id.")] = None,
         sequence: Annotated[int | None, argument(description="Its place in the conversation.")] = None,
         key: Annotated[str | None, argument(description="The client's own name for it.")] = None,
-        agent_key: Annotated[
-            str | None, argument(description="With `key`: the agent whose message it is.")
-        ] = None,
+        agent_key: Annotated[str | None, argument(description="With `key`: the agent whose message it is.")] = None,
     ) -> "Future[MessageRow | None] | None":
         if sum(value is not None for value in (id, sequence, key)) != 1:
             raise BadInput("Name the message by exactly one of id, sequence and key.")
@@ -167,9 +153,7 @@ class Session(Node):
     ) -> "Future[SessionAgentRow | None]":
         return info.context.loaders.session_agents.load((self.id, kind.value, key))
 
-    @field(
-        graphql_type=Connection[SessionAgent], description="The agents' parts in it, in the order they came."
-    )
+    @field(graphql_type=Connection[SessionAgent], description="The agents' parts in it, in the order they came.")
     def agents(
         self: SessionRow,
         info: Info,
@@ -192,23 +176,17 @@ class CreateSessionInput:
     role: Maybe[str | None] = field(description="Whom it serves.")
     status: Maybe[SessionStatus | None] = field(description="PENDING (when not set) or ACTIVE.")
     metadata: Maybe[Json | None] = field(description="Whatever the client keeps with it; {} when not set.")
-    expires_at: Maybe[DateTime | None] = field(
-        description="From when on it is EXPIRED for good; in the future."
-    )
+    expires_at: Maybe[DateTime | None] = field(description="From when on it is EXPIRED for good; in the future.")
     client_created_at: Maybe[DateTime | None] = field(description="When the client says it was created.")
 
 
 @strawberry.input(description="What changes; what is not set stays as it is.")
 class UpdateSessionInput:
     id: strawberry.ID = field(description="Which session.")
-    title: Maybe[str | None] = field(
-        description="At most 255 characters; when empty, the next USER message gives one."
-    )
+    title: Maybe[str | None] = field(description="At most 255 characters; when empty, the next USER message gives one.")
     metadata: Maybe[Json | None] = field(description="In place of the old one.")
     expires_at: Maybe[DateTime | None] = field(description="In the future; null takes it away.")
-    expected_revision: Maybe[int | None] = field(
-        description="Refuse with CONFLICT if it is not at this revision."
-    )
+    expected_revision: Maybe[int | None] = field(description="Refuse with CONFLICT if it is not at this revision.")
 
 
 @strawberry.input(description="One session.")
@@ -283,28 +261,20 @@ class SessionMutation:
 
     @mutation("Takes a session out of the list; archiving twice is a no-op.")
     async def archive_session(self, info: Info, input: SessionIdInput) -> SessionPayload:
-        return SessionPayload.of(
-            await session.archive(info.context, ids.named(ids.session_of, input.id, "session"))
-        )
+        return SessionPayload.of(await session.archive(info.context, ids.named(ids.session_of, input.id, "session")))
 
     @mutation("Undoes archiving and SOFT deletion alike.")
     async def restore_session(self, info: Info, input: SessionIdInput) -> SessionPayload:
-        return SessionPayload.of(
-            await session.restore(info.context, ids.named(ids.session_of, input.id, "session"))
-        )
+        return SessionPayload.of(await session.restore(info.context, ids.named(ids.session_of, input.id, "session")))
 
     @mutation("Deletes a session: SOFT can be undone, HARD erases it.")
     async def delete_session(self, info: Info, input: DeleteSessionInput) -> DeleteSessionPayload:
         session_id = ids.named(ids.session_of, input.id, "session")
         if input.dry_run:
-            return DeleteSessionPayload(
-                deleted_message_count=await session.deletable(info.context, session_id)
-            )
+            return DeleteSessionPayload(deleted_message_count=await session.deletable(info.context, session_id))
         row, count = await session.delete(info.context, session_id, hard=input.mode is DeleteMode.HARD)
         position = str(Position.at(row.id, row.head))
-        return DeleteSessionPayload(
-            deleted_id=ids.session(row.id), deleted_message_count=count, cursor=position
-        )
+        return DeleteSessionPayload(deleted_id=ids.session(row.id), deleted_message_count=count, cursor=position)
 
     @mutation("Says how far the owner has read.")
     async def mark_session_read(self, info: Info, input: MarkSessionReadInput) -> SessionPayload:

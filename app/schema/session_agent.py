@@ -53,7 +53,8 @@ class SessionAgent(Node):
     conversation_manager_state: Json = field(description="What its framework keeps about the conversation.")
     internal_state: Json = field(description="What its framework keeps for itself.")
     raw: str | None = field(
-        description="The whole document as its framework sent it, character for character; null when only the states were sent."
+        description="The whole document as its framework sent it, character for character; "
+        "null when only the states were sent."
     )
     revision: int = field(
         description="The number of its newest change in the session: what `expectedRevision` compares."
@@ -94,18 +95,12 @@ class SessionAgent(Node):
         return info.context.loaders.page(messages.OF_AGENTS, (self.session_id, self.key), window)
 
 
-@strawberry.input(
-    description="An agent's part in a session; what is not set stays as it is, or starts empty."
-)
+@strawberry.input(description="An agent's part in a session; what is not set stays as it is, or starts empty.")
 class PutSessionAgentInput:
     session_id: strawberry.ID = field(description="In which session.")
-    key: str = field(
-        description="The framework's name for it, unique per session and kind, 1 to 255 characters."
-    )
+    key: str = field(description="The framework's name for it, unique per session and kind, 1 to 255 characters.")
     mode: PutMode = field(default=PutMode.UPSERT, description="Whether it must, may or must not exist.")
-    kind: SessionAgentKind = field(
-        default=SessionAgentKind.AGENT, description="One agent, or an orchestrator."
-    )
+    kind: SessionAgentKind = field(default=SessionAgentKind.AGENT, description="One agent, or an orchestrator.")
     agent_id: Maybe[strawberry.ID | None] = field(description="Its entry in the catalogue; null unties it.")
     state: Maybe[Json | None] = field(description="What the agent itself keeps.")
     conversation_manager_state: Maybe[Json | None] = field(
@@ -116,9 +111,7 @@ class PutSessionAgentInput:
         description="The whole document; the three states are read from it where they are not set themselves."
     )
     client_created_at: Maybe[DateTime | None] = field(description="When the client says it was created.")
-    expected_revision: Maybe[int | None] = field(
-        description="Refuse with CONFLICT if it is not at this revision."
-    )
+    expected_revision: Maybe[int | None] = field(description="Refuse with CONFLICT if it is not at this revision.")
 
 
 @strawberry.type(description="The agent's part as it is now.")
@@ -138,8 +131,7 @@ class SessionAgentMutation:
             kind=input.kind.value,
             key=input.key,
             mode=input.mode.value,
-            fields=sent(input, "session_id", "kind", "key", "mode", "agent_id", "expected_revision")
-            | _agent(input),
+            fields=sent(input, "session_id", "kind", "key", "mode", "agent_id", "expected_revision") | _agent(input),
             expected=input.expected_revision.value if input.expected_revision else None,
         )
         return SessionAgentPayload(session_agent=row, cursor=str(Position.at(row.session_id, row.revision)))

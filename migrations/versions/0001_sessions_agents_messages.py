@@ -54,9 +54,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint(
-            "status IN ('AVAILABLE', 'BUSY', 'OFFLINE', 'RETIRED')", name=op.f("agents_status")
-        ),
+        sa.CheckConstraint("status IN ('AVAILABLE', 'BUSY', 'OFFLINE', 'RETIRED')", name=op.f("agents_status")),
         sa.CheckConstraint("hourly_rate >= 0", name=op.f("agents_hourly_rate")),
         sa.PrimaryKeyConstraint("owner_id", "id", name=op.f("agents_pkey")),
     )
@@ -84,9 +82,7 @@ def upgrade() -> None:
         sa.Column("client_created_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column(
-            "last_activity_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
-        ),
+        sa.Column("last_activity_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("archived_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
@@ -95,9 +91,7 @@ def upgrade() -> None:
         sa.CheckConstraint(
             "status IN ('PENDING', 'ACTIVE', 'COMPLETED', 'FAILED', 'EXPIRED')", name=op.f("sessions_status")
         ),
-        sa.CheckConstraint(
-            "last_read_sequence BETWEEN 0 AND last_sequence", name=op.f("sessions_last_read_sequence")
-        ),
+        sa.CheckConstraint("last_read_sequence BETWEEN 0 AND last_sequence", name=op.f("sessions_last_read_sequence")),
         sa.CheckConstraint("message_count BETWEEN 0 AND last_sequence", name=op.f("sessions_message_count")),
         sa.CheckConstraint("revision <= head", name=op.f("sessions_revision")),
         sa.CheckConstraint("unread_count BETWEEN 0 AND message_count", name=op.f("sessions_unread_count")),
@@ -153,9 +147,7 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("agent_id IS NOT NULL"),
     )
-    op.create_index(
-        "session_agents_changes", "session_agents", ["owner_id", "session_id", "revision"], unique=True
-    )
+    op.create_index("session_agents_changes", "session_agents", ["owner_id", "session_id", "revision"], unique=True)
     op.create_table(
         "messages",
         sa.Column("owner_id", sa.Text(collation="C"), nullable=False),
@@ -175,9 +167,7 @@ def upgrade() -> None:
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("deleted_at", sa.DateTime(timezone=True), nullable=True),
         sa.CheckConstraint("role IN ('USER', 'ASSISTANT', 'SYSTEM', 'TOOL')", name=op.f("messages_role")),
-        sa.CheckConstraint(
-            "status IN ('STREAMING', 'COMPLETE', 'CANCELLED', 'FAILED')", name=op.f("messages_status")
-        ),
+        sa.CheckConstraint("status IN ('STREAMING', 'COMPLETE', 'CANCELLED', 'FAILED')", name=op.f("messages_status")),
         sa.CheckConstraint("created_revision <= revision", name=op.f("messages_revision")),
         sa.ForeignKeyConstraint(
             ["owner_id", "session_id", "agent_kind", "agent_key"],
