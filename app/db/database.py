@@ -12,11 +12,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import cached_property
 from operator import itemgetter
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast
 from weakref import WeakValueDictionary
 
 import asyncpg
-from sqlalchemy import Text, bindparam, event, exc, make_url
+from sqlalchemy import Text, bindparam, event, make_url
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolProxiedConnection
@@ -196,6 +196,10 @@ class Database:
         }
         self.on_commit = on_commit
         self.engine = _engine(url, pool_size, statement_cache, limits if statement_cache else {})
+        self._pool = cast(AsyncAdaptedQueuePool, self.engine.sync_engine.pool)
+        self._open = 0
+        event.listen(self._pool, "connect", self._on_connect)
+        event.listen(self._pool, "close", self._on_close)
         self._begin = "BEGIN" if statement_cache else _begin_with(limits)
         self._statement_cache = statement_cache
         self._patience = patience
@@ -293,12 +297,18 @@ class Database:
         return held
 
     async def _checkout(self) -> PoolProxiedConnection:
-        """From the engine's pool; an idle connection comes without a greenlet, in a third of the time."""
-        pool = self.engine.sync_engine.pool
-        if isinstance(pool, AsyncAdaptedQueuePool) and pool.checkedin():
-            with suppress(exc.MissingGreenlet):
-                return pool.connect()
+        """From the engine's pool. When nothing has to be opened, without a greenlet: a third of the time."""
+        pool = self._pool
+        if pool.checkedin() and self._open == pool.size() + pool.overflow():
+            return pool.connect()
         return await self.engine.raw_connection()
+
+    def _on_connect(self, connection: Any, _record: Any) -> None:
+        connection.run_async(_plain_values)
+        self._open += 1
+
+    def _on_close(self, _connection: Any, _record: Any) -> None:
+        self._open -= 1
 
     def _give_back(self, held: PoolProxiedConnection) -> None:
         try:
@@ -322,7 +332,7 @@ def _begin_with(limits: dict[str, str]) -> str:
 def _engine(url: str, pool_size: int, statement_cache: bool, limits: dict[str, str]) -> AsyncEngine:
     address = make_url(url).set(drivername="postgresql+asyncpg")
     query = {"ssl" if name == "sslmode" else name: value for name, value in address.query.items()}
-    engine = create_async_engine(
+    return create_async_engine(
         address.set(query=query),
         pool_size=pool_size,
         max_overflow=0,
@@ -334,12 +344,6 @@ def _engine(url: str, pool_size: int, statement_cache: bool, limits: dict[str, s
             "server_settings": {"application_name": "colloquy", "timezone": "UTC", **limits},
         },
     )
-    event.listen(engine.sync_engine, "connect", _on_connect)
-    return engine
-
-
-def _on_connect(connection: Any, _record: Any) -> None:
-    connection.run_async(_plain_values)
 
 
 async def _plain_values(driver: Any) -> None:

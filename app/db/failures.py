@@ -13,7 +13,7 @@ import asyncpg
 from app.errors import Conflict, Problem
 
 _INTEGRITY = re.compile("23...")
-_QUOTED = re.compile(r'["«„“](\w+?)(?:_\d+)?["»”“]')
+_QUOTED = re.compile(r'["«»„“”](\w+?)(?:_\d+)?["«»„“”]')  # as the server's language quotes
 _LOST = re.compile("08...|57P0[1-5]")
 
 
