@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import cached_property
 from operator import itemgetter
+from time import monotonic
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast
 from weakref import WeakValueDictionary
 
@@ -246,15 +247,15 @@ class Database:
         except Exception as error:
             if not (query.reads and failures.connection_lost(error)):
                 raise
-        return await self._once(query, arguments)
+        return await self._once(query, arguments, opened_after=monotonic())
 
-    async def _once(self, query: Query[R], arguments: tuple[Any, ...]) -> list[R]:
+    async def _once(self, query: Query[R], arguments: tuple[Any, ...], opened_after: float = 0) -> list[R]:
         rows: list[R]
         if not self._statement_cache:
-            async with self._transaction() as driver:
+            async with self._transaction(opened_after) as driver:
                 rows = await driver.fetch(query.sql, *arguments, record_class=query.row)
             return rows
-        held = await self._take()
+        held = await self._take(opened_after)
         try:
             rows = await _driver(held).fetch(query.sql, *arguments, record_class=query.row)
         finally:
@@ -262,8 +263,8 @@ class Database:
         return rows
 
     @asynccontextmanager
-    async def _transaction(self) -> AsyncIterator[Any]:
-        held = await self._take()
+    async def _transaction(self, opened_after: float = 0) -> AsyncIterator[Any]:
+        held = await self._take(opened_after)
         driver = _driver(held)
         try:
             await driver.execute(self._begin)
@@ -278,23 +279,28 @@ class Database:
         finally:
             self._give_back(held)
 
-    async def _take(self) -> PoolProxiedConnection:
+    async def _take(self, opened_after: float) -> PoolProxiedConnection:
         """A connection that is alive as far as this end knows. Raises TimedOut after `patience`."""
-        if self._free.locked():
-            try:
-                async with asyncio.timeout(self._patience):
-                    await self._free.acquire()
-            except TimeoutError:
-                raise TimedOut("The server has more to do than it can; try again.") from None
-        else:
-            await self._free.acquire()
+        await self._wait_for_one()
         try:
-            while _driver(held := await self._checkout()).is_closed():
+            while _driver(held := await self._checkout()).is_closed() or (
+                opened_after and held.info["opened"] < opened_after
+            ):
                 held.invalidate()
         except BaseException:
             self._free.release()
             raise
         return held
+
+    async def _wait_for_one(self) -> None:
+        if not self._free.locked():
+            await self._free.acquire()
+            return
+        try:
+            async with asyncio.timeout(self._patience):
+                await self._free.acquire()
+        except TimeoutError:
+            raise TimedOut("The server has more to do than it can; try again.") from None
 
     async def _checkout(self) -> PoolProxiedConnection:
         """From the engine's pool. When nothing has to be opened, without a greenlet: a third of the time."""
@@ -303,8 +309,9 @@ class Database:
             return pool.connect()
         return await self.engine.raw_connection()
 
-    def _on_connect(self, connection: Any, _record: Any) -> None:
+    def _on_connect(self, connection: Any, record: Any) -> None:
         connection.run_async(_plain_values)
+        record.info["opened"] = monotonic()
         self._open += 1
 
     def _on_close(self, _connection: Any, _record: Any) -> None:
