@@ -1,0 +1,143 @@
+"""The command line. Exit codes: 0 done, or stopped as asked; 1 failed, and says why; 2 called in a
+wrong way; 3 the server could not start.
+"""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, NoReturn
+
+import typer
+
+from app import auth, telemetry
+from app.db import describe, migrate, tables
+from app.db.embedded import EmbeddedError, embedded_postgres
+from app.main import create_app
+from app.schema import schema as graphql
+from app.server import serve as serve_app
+from app.settings import Settings, SettingsError
+
+DEMO_OWNER = "demo"
+DAY = 86_400
+
+cli = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@cli.command()
+def run() -> None:
+    """Start everything on this machine: PostgreSQL unless DATABASE_URL is set, migrations, the server."""
+    with _failing_in_words(), _until_stopped():
+        settings = Settings.load()
+        with _database(settings) as ready:
+            migrate.upgrade(_direct_url(ready))
+            _serve(ready, welcome=True)
+
+
+@cli.command()
+def serve(
+    migrations: Annotated[
+        bool, typer.Option("--migrate", help="Bring the database to the newest revision first.")
+    ] = False,
+) -> None:
+    """Serve, with the database of DATABASE_URL: what a container runs."""
+    with _failing_in_words(), _until_stopped():
+        settings = Settings.load()
+        url = _direct_url(settings)
+        if migrations:
+            migrate.upgrade(url)
+        _serve(settings)
+
+
+@cli.command("migrate")
+def migrate_(
+    to: Annotated[str, typer.Option(help="A revision; one before the present one takes back.")] = "head",
+) -> None:
+    """Bring the database of DATABASE_URL, or the embedded one, to a revision."""
+    with _failing_in_words(), _database(Settings.load()) as settings:
+        typer.echo(f"The database is at {migrate.move(_direct_url(settings), to) or 'nothing'}.")
+
+
+@cli.command()
+def token(
+    sub: Annotated[str, typer.Option(help="The owner of what the bearer makes.")],
+    scope: Annotated[list[str] | None, typer.Option(help="chat:read, chat:write; not given: both.")] = None,
+    role: Annotated[list[str] | None, typer.Option(help="What the bearer may decide on.")] = None,
+    ttl: Annotated[int, typer.Option(help="How long it is valid, in seconds.", min=1)] = DAY,
+) -> None:
+    """Print a token signed with JWT_SECRET, alone on the last line."""
+    with _failing_in_words():
+        settings = Settings.load()
+    try:
+        typer.echo(auth.mint(settings, sub=sub, scopes=scope, roles=role or [], ttl_seconds=ttl))
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+@cli.command()
+def schema(
+    tables_: Annotated[bool, typer.Option("--tables", help="The database's tables, in Markdown.")] = False,
+) -> None:
+    """Print the GraphQL schema."""
+    typer.echo((describe.markdown(tables.metadata) if tables_ else graphql.as_str()).rstrip())
+
+
+def main() -> None:
+    cli()
+
+
+@contextmanager
+def _failing_in_words() -> Iterator[None]:
+    try:
+        yield
+    except (SettingsError, EmbeddedError, migrate.MigrationError) as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+
+
+@contextmanager
+def _until_stopped() -> Iterator[None]:
+    """SIGTERM unwinds like Ctrl-C, so that the database is stopped too; either is a way to end well."""
+
+    def stop(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
+
+
+@contextmanager
+def _database(settings: Settings) -> Iterator[Settings]:
+    """The settings with a database in them: the embedded one when none is named."""
+    if settings.database_url:
+        yield settings
+        return
+    root = settings.data_dir / "postgres"
+    typer.echo(f"PostgreSQL starts in {root} …", err=True)
+    with embedded_postgres(root) as url:
+        yield settings.model_copy(update={"database_url": url})
+
+
+def _direct_url(settings: Settings) -> str:
+    if url := settings.database_direct_url or settings.database_url:
+        return url
+    raise SettingsError(["DATABASE_URL: it is not set; give postgresql://…, or use `colloquy run`"])
+
+
+def _serve(settings: Settings, *, welcome: bool = False) -> None:
+    async def greet(address: str) -> None:
+        _welcome(settings, address)
+
+    telemetry.set_up_logs(settings)
+    serve_app(create_app(settings), settings, greet if welcome else None)
+
+
+def _welcome(settings: Settings, address: str) -> None:
+    typer.echo(f"\n  Colloquy   {address}/graphql{'   (GraphiQL in a browser)' if settings.graphiql else ''}")
+    typer.echo(f"  Health     {address}/readyz   Metrics {address}/metrics")
+    if settings.jwt_secret and not settings.production:
+        typer.echo(f"  A token for the owner {DEMO_OWNER!r}, good for a day:\n")
+        typer.echo(auth.mint(settings, sub=DEMO_OWNER, ttl_seconds=DAY))
+    typer.echo("\n  Ctrl-C stops everything; the data stays.\n")

@@ -1,0 +1,47 @@
+"""One uvicorn process, as this program wants it: one worker, bounded frames, a bounded goodbye."""
+
+from collections.abc import Awaitable, Callable
+from socket import socket
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from app.settings import Settings
+
+Ready = Callable[[str], Awaitable[None]]
+
+
+class Server(uvicorn.Server):
+    """Calls `ready` with its address once it accepts connections."""
+
+    def __init__(self, config: uvicorn.Config, ready: Ready | None) -> None:
+        super().__init__(config)
+        self.ready = ready
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.ready:
+            await self.ready(self.address())
+
+    def address(self) -> str:
+        """Where a client on this machine finds the server; the port is the real one when 0 was asked for."""
+        host, port = self.servers[0].sockets[0].getsockname()[:2]
+        here = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+        return f"http://{here}:{port}"
+
+
+def serve(app: ASGIApp, settings: Settings, ready: Ready | None = None) -> None:
+    """Serves until SIGINT or SIGTERM, which are raised again afterwards; exits if it cannot start."""
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        ws_max_size=settings.max_frame_bytes,
+        ws_per_message_deflate=False,
+        timeout_graceful_shutdown=settings.shutdown_seconds,
+        lifespan="on",
+        server_header=False,
+        access_log=False,
+        log_config=None,
+    )
+    Server(config, ready).run()
