@@ -1,0 +1,30 @@
+.PHONY: help run test check lock migration
+.DEFAULT_GOAL := help
+bin := .venv/bin
+
+help:  ## Say what there is to make
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
+
+run: .venv/run.stamp  ## Start everything: PostgreSQL, migrations, server; Ctrl-C stops it
+	@exec $(bin)/colloquy run
+
+test: .venv/dev.stamp  ## Run the whole suite against real PostgreSQL
+	$(bin)/python -m pytest -n 2 --dist loadgroup --cov --cov-report term:skip-covered $(ARGS)
+
+check: .venv/dev.stamp  ## Check style, types, import contracts, migrations and printed schemas
+	$(bin)/ruff format --check .
+	$(bin)/ruff check .
+	$(bin)/mypy
+	$(bin)/lint-imports --no-logo
+	$(bin)/python scripts/house.py
+	$(bin)/python scripts/migrations.py check
+	scripts/printed
+
+lock: .venv/dev.stamp  ## Renew the lock files from pyproject.toml
+	scripts/lock
+
+migration: .venv/dev.stamp  ## Write a migration to what the tables say now: make migration NAME=...
+	$(bin)/python scripts/migrations.py new "$(NAME)"
+
+.venv/%.stamp: requirements/%.txt requirements/uv.txt pyproject.toml scripts/bootstrap
+	scripts/bootstrap $*
