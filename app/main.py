@@ -7,7 +7,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import orjson
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -148,15 +147,8 @@ async def _ready(services: Services, _request: Request) -> Response:
 
 
 async def _reasons(services: Services) -> list[str]:
-    reasons = [] if services.bus.healthy else ["wake-ups: the listening connection is down; polling"]
-    try:
-        async with services.db.engine.connect() as connection:
-            revision = await migrate.current(connection)
-    except (OSError, SQLAlchemyError) as error:
-        return [*reasons, f"database: not reachable ({type(error).__name__})"]
-    if revision != migrate.head():
-        reasons.append(f"migrations: the database is at {revision}, this program needs {migrate.head()}")
-    return reasons
+    wake_ups = None if services.bus.healthy else "wake-ups: the listening connection is down; polling"
+    return [reason for reason in (wake_ups, await migrate.unready(services.db)) if reason]
 
 
 async def _metrics(services: Services, _request: Request) -> Response:

@@ -32,7 +32,12 @@ class Server(uvicorn.Server):
 
 def serve(app: ASGIApp, settings: Settings, ready: Ready | None = None) -> None:
     """Serves until SIGINT or SIGTERM, which are raised again afterwards; exits if it cannot start."""
-    config = uvicorn.Config(
+    Server(config_for(app, settings), ready).run()
+
+
+def config_for(app: ASGIApp, settings: Settings) -> uvicorn.Config:
+    """How uvicorn serves one of our applications."""
+    return uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
@@ -44,4 +49,3 @@ def serve(app: ASGIApp, settings: Settings, ready: Ready | None = None) -> None:
         access_log=False,
         log_config=None,
     )
-    Server(config, ready).run()

@@ -10,9 +10,7 @@ from statistics import median
 
 FILE_LINES, FUNCTION_LINES = 400, 40
 BUILT = "app/web/"
-ADDRESS = re.compile(
-    r"(pypi|npmjs)\.(org|com)|pythonhosted\.org|--(extra-)?index-url |^registry=|\"resolved\":", re.M
-)
+ADDRESS = re.compile(r"(pypi|npmjs)\.(org|com)|pythonhosted\.org|--(extra-)?index-url |^registry=|\"resolved\":", re.M)
 
 
 def tracked() -> list[Path]:
@@ -30,9 +28,7 @@ def functions(path: Path) -> Iterator[tuple[str, int]]:
 def addresses(path: Path) -> Iterator[str]:
     """Registries, and places that exist on one machine only."""
     text = path.read_text(errors="replace")
-    machine = [
-        f"{place}/" for place in (Path.cwd(), Path.home()) if len(place.parts) > 2 or place == Path.home()
-    ]
+    machine = [f"{place}/" for place in (Path.cwd(), Path.home()) if len(place.parts) > 2 or place == Path.home()]
     yield from (f"{path} names the registry {found[0]!r}" for found in ADDRESS.finditer(text))
     yield from (f"{path} names the machine's {place}" for place in machine if place in text)
 
@@ -42,12 +38,8 @@ def main() -> int:
     python = [path for path in paths if path.suffix == ".py"]
     files = {str(path): len(path.read_text().splitlines()) for path in python}
     bodies = dict(body for path in python for body in functions(path))
-    wrong = [
-        f"{name}: {lines} lines, at most {FILE_LINES}" for name, lines in files.items() if lines > FILE_LINES
-    ]
-    wrong += [
-        f"{name}: {n} lines, at most {FUNCTION_LINES}" for name, n in bodies.items() if n > FUNCTION_LINES
-    ]
+    wrong = [f"{name}: {lines} lines, at most {FILE_LINES}" for name, lines in files.items() if lines > FILE_LINES]
+    wrong += [f"{name}: {n} lines, at most {FUNCTION_LINES}" for name, n in bodies.items() if n > FUNCTION_LINES]
     wrong += [found for path in paths for found in addresses(path)]
     print(f"{len(files)} files, median {median(files.values()):.0f} lines; ", end="")
     print(f"{len(bodies)} functions, median {median(bodies.values()):.0f}")

@@ -1,10 +1,13 @@
 """What every test may ask for."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from uuid import uuid4
 
 import pytest
 
 from tests import postgres
+from tests.people import Person
+from tests.serving import Serving, serving, settings_for
 
 
 @pytest.fixture(scope="session")
@@ -32,3 +35,28 @@ async def empty_database(database_server: str) -> AsyncIterator[Callable[[], Awa
 async def database_url(fresh_database: Callable[[], Awaitable[str]]) -> str:
     """The URL of this worker's migrated database."""
     return await fresh_database()
+
+
+@pytest.fixture(scope="session")
+async def server(database_url: str) -> AsyncIterator[Serving]:
+    """This worker's running server."""
+    async with serving(settings_for(database_url)) as running:
+        yield running
+
+
+@pytest.fixture
+def person(server: Serving) -> Callable[..., Person]:
+    """`person("carl")` is somebody nobody has met: the name gets a number of its own."""
+    return lambda name, **claims: server.person(f"{name}-{uuid4().hex[:12]}", **claims)
+
+
+@pytest.fixture
+def ann(person: Callable[..., Person]) -> Person:
+    """The owner."""
+    return person("ann")
+
+
+@pytest.fixture
+def bob(person: Callable[..., Person]) -> Person:
+    """The stranger."""
+    return person("bob")

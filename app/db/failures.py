@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import asyncpg
+from asyncpg.exceptions import PostgresError
 
 from app.errors import Conflict, Problem
 
@@ -56,7 +57,7 @@ def told(refusals: Mapping[str, Problem]) -> Iterator[None]:
     """A row refused by one of these constraints, as the failure that people know; a lock held too long likewise."""
     try:
         yield
-    except asyncpg.PostgresError as error:
+    except PostgresError as error:
         for constraint, problem in refusals.items():
             if violates(error, constraint):
                 raise problem from None

@@ -3,11 +3,12 @@
 from sqlalchemy import BigInteger, Integer, Text, bindparam, literal, select, union_all
 
 from app.db.database import OWNER, statement
+from app.db.metadata import Uuid
 from app.db.rows import ChangeRow
 from app.db.tables import messages, session_agents, sessions
 
 s, m, g = sessions.c, messages.c, session_agents.c
-SESSION, AFTER = bindparam("session_id"), bindparam("after", type_=BigInteger)
+SESSION, AFTER = bindparam("session_id", type_=Uuid), bindparam("after", type_=BigInteger)
 LIMIT = bindparam("limit", type_=Integer)
 NO_TEXT, NO_NUMBER = literal("", Text), literal(0, Integer)
 

@@ -8,11 +8,11 @@ from typing import Any, TypeVar
 from aiodataloader import DataLoader
 
 from app.db import agent, message, session, session_agent
-from app.db.database import Database, Row, Statement, Viewer
+from app.db.database import Database, Statement, Viewer
 from app.db.page import Nested, Slice, Window, arrays
-from app.db.rows import AgentRow, MessageRow, SessionAgentRow, SessionRow
+from app.db.rows import AgentRow, Entity, MessageRow, SessionAgentRow, SessionRow
 
-R = TypeVar("R", bound=Row)
+R = TypeVar("R", bound=Entity)
 Filters = tuple[tuple[str, Any], ...]
 
 

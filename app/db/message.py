@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSON
 
-from app.db.database import OWNER, Database, Statement, Tx, Viewer, statement
+from app.db.database import OWNER, Database, Row, Statement, Tx, Viewer, statement
 from app.db.metadata import Moment, Uuid
 from app.db.page import Nested, Order, arrays, number, parents
 from app.db.rows import MessageRow
@@ -245,7 +245,7 @@ DELETE = statement(
     .returning(messages),
     MessageRow,
 )
-FORGET = statement(
+FORGET: Statement[Row] = statement(
     update(sessions)
     .where(s.owner_id == OWNER, s.id == bindparam("session_id"))
     .values(message_count=s.message_count - 1, unread_count=s.unread_count - bindparam("unread", type_=Integer))

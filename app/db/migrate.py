@@ -15,8 +15,10 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import NullPool
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+
+from app.db.database import Database
 
 SCRIPTS = Path(__file__).parents[2] / "migrations"
 
@@ -44,6 +46,16 @@ def head() -> str | None:
 async def current(connection: AsyncConnection) -> str | None:
     """The revision of the database; None for one that was never migrated."""
     return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
+
+
+async def unready(db: Database) -> str | None:
+    """Why the database cannot serve this program; None when it can."""
+    try:
+        async with db.engine.connect() as connection:
+            found = await current(connection)
+    except (OSError, SQLAlchemyError) as error:
+        return f"database: it cannot be reached ({type(error).__name__})"
+    return None if found == head() else f"migrations: the database is at {found}, this program needs {head()}"
 
 
 def move(url: str, to: str) -> str | None:

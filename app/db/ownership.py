@@ -105,9 +105,7 @@ def _vet_text(node: Any) -> None:
     elif isinstance(node, el.ColumnClause) and node.is_literal and node.name not in ("*", "1"):
         raise NotOwned(f"raw SQL cannot be checked: {node}")
     elif isinstance(node, el.BindParameter) and (node.expanding or node.literal_execute or node.callable):
-        raise NotOwned(
-            "an IN list, a literal or a callable has no fixed text: bind it, a list as = any_(:list)"
-        )
+        raise NotOwned("an IN list, a literal or a callable has no fixed text: bind it, a list as = any_(:list)")
     for attribute in ("operator", "modifier"):
         custom = getattr(node, attribute, None)
         if isinstance(custom, operators.custom_op) and custom.opstring not in OPERATORS:

@@ -4,7 +4,7 @@ A cursor holds the order's values of one row, written by the statement itself as
 clients and parsed strictly. Forward and backward pages use the same bounds, so they agree under concurrent writes.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -33,11 +33,12 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import TypeEngine
 
-from app.db.database import Row, Statement, statement
+from app.db.database import Database, Row, Statement, Viewer, statement
 from app.db.metadata import Moment, Ordered, Uuid
+from app.db.rows import Entity
 from app.errors import BadInput
 
-R = TypeVar("R", bound=Row)
+R = TypeVar("R", bound=Entity)
 DEFAULT, MOST = 50, 100
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LIMIT = bindparam("limit", type_=Integer)
@@ -210,7 +211,7 @@ def _together(columns: list[Any]) -> ColumnElement[Any]:
     return columns[0] if len(columns) == 1 else tuple_(*columns)
 
 
-def parents(**kinds: TypeEngine[Any]) -> TableValuedAlias:
+def parents(**kinds: Any) -> TableValuedAlias:
     """The parents that a loader asks for, one array a column; `place` is 1, 2, 3 ... in the order given."""
     arrays = [bindparam(f"parent_{name}", type_=ARRAY(kind)) for name, kind in kinds.items()]
     columns = [column(name, kind) for name, kind in kinds.items()]
@@ -229,6 +230,25 @@ class Count(Row):
 
     parent: int
     total: int
+
+
+async def read(
+    db: Database,
+    viewer: Viewer,
+    page: Statement[R],
+    count: Statement[Count],
+    window: Window,
+    order: Order,
+    filters: Mapping[str, Any],
+) -> Slice[R]:
+    """One page of a connection at the root; both statements take the same filters."""
+
+    async def total() -> int:
+        [row] = await db.fetch(viewer, count, **filters)
+        return row.total
+
+    rows = await db.fetch(viewer, page, **order.bounds(window), **filters)
+    return Slice.of(rows, window, total)
 
 
 class Nested(Generic[R]):

@@ -20,9 +20,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from app.db.database import OWNER, Database, Statement, Tx, Viewer, statement
+from app.db.database import OWNER, Database, Row, Statement, Tx, Viewer, statement
 from app.db.metadata import Uuid
-from app.db.page import Count, Nested, Order, Slice, Window, identity, parents, time
+from app.db.page import Count, Nested, Order, Slice, Window, identity, parents, read, time
 from app.db.rows import SessionRow
 from app.db.tables import messages, session_agents, sessions
 
@@ -121,8 +121,12 @@ REVIVE = statement(
 )
 PAST_ITS_END = statement(select(s.id).where(THIS, s.expires_at <= func.now()), SessionRow)
 FOR_UPDATE = statement(select(sessions).where(THIS, s.erased_at.is_(None)).with_for_update(), SessionRow)
-ERASE_MESSAGES = statement(delete(messages).where(m.owner_id == OWNER, m.session_id == bindparam("session_id")))
-ERASE_AGENTS = statement(delete(session_agents).where(g.owner_id == OWNER, g.session_id == bindparam("session_id")))
+ERASE_MESSAGES: Statement[Row] = statement(
+    delete(messages).where(m.owner_id == OWNER, m.session_id == bindparam("session_id"))
+)
+ERASE_AGENTS: Statement[Row] = statement(
+    delete(session_agents).where(g.owner_id == OWNER, g.session_id == bindparam("session_id"))
+)
 EMPTY = dict.fromkeys(("key", "role", "agent_type", "client_created_at", "expires_at", "archived_at")) | {
     "title": "",
     "metadata": "{}",
@@ -167,12 +171,7 @@ async def page(
     db: Database, viewer: Viewer, window: Window, order: Order, filters: Mapping[str, Any]
 ) -> Slice[SessionRow]:
     """One page of the viewer's sessions; filters not given are None, `archived` and `deleted` always set."""
-
-    async def total() -> int:
-        return (await db.one(viewer, COUNT, **filters)).total
-
-    rows = await db.fetch(viewer, _page(order, window.backward), **order.bounds(window), **filters)
-    return Slice.of(rows, window, total)
+    return await read(db, viewer, _page(order, window.backward), COUNT, window, order, filters)
 
 
 agent = parents(agent_id=Uuid)

@@ -4,16 +4,20 @@ import asyncio
 import secrets
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from typing import Any
 
 import asyncpg
 import orjson
 import structlog
+from asyncpg.exceptions import InterfaceError, PostgresError
 
 log = structlog.get_logger("colloquy.live")
 CHANNEL = "colloquy"
 COALESCE_SECONDS = 0.02
 RETRY_SECONDS = 1.0
 PAYLOAD_BYTES = 7_900  # PostgreSQL refuses 8,000 and more
+
+LOST = (OSError, PostgresError, InterfaceError)
 
 Subject = tuple[str, str]
 
@@ -97,7 +101,7 @@ class PostgresBus(Bus):
     def __init__(self, dsn: str) -> None:
         super().__init__()
         self._dsn, self._node = dsn, secrets.token_hex(8)
-        self._connection: asyncpg.Connection[asyncpg.Record] | None = None
+        self._connection: Any = None
         self._queue: asyncio.Queue[dict[Subject, int]] = asyncio.Queue(maxsize=1_000)
         self._tasks: list[asyncio.Task[None]] = []
         self.healthy = False
@@ -118,14 +122,16 @@ class PostgresBus(Bus):
 
     async def _stay_connected(self) -> None:
         while True:
-            with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+            with suppress(*LOST, TimeoutError):
                 await self._listen()
             self.healthy, self._connection = False, None
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _listen(self) -> None:
         closed = asyncio.Event()
-        connection = await asyncpg.connect(self._dsn, timeout=10)
+        connection: Any = await asyncpg.connect(  # type: ignore[no-untyped-call]
+            self._dsn, timeout=10
+        )
         connection.add_termination_listener(lambda _: closed.set())
         await connection.add_listener(CHANNEL, self._hear)
         self._connection, self.healthy = connection, True
@@ -144,7 +150,7 @@ class PostgresBus(Bus):
             moved = await self._queue.get()
             for payload in self._payloads(moved):
                 if self._connection is not None:
-                    with suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                    with suppress(*LOST):
                         await self._connection.execute("SELECT pg_notify($1, $2)", CHANNEL, payload)
 
     def _payloads(self, moved: dict[Subject, int]) -> Iterator[str]:

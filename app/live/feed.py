@@ -1,6 +1,6 @@
 """A session's events: watch, replay what came after the cursor, say so, follow. The rows are the log (invariant 3)."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -55,7 +55,7 @@ class Feed:
 
     async def session_events(
         self, viewer: Viewer, session_id: str, after: str | None, follow: bool
-    ) -> AsyncIterator[Event]:
+    ) -> AsyncGenerator[Event, None]:
         """Raises Absent when there is no such session, and none was erased after the cursor."""
         with self._bus.watch(viewer.subject, session_id) as watch:
             row = await self._db.one(viewer, session.STATE, session_id=session_id)
@@ -127,14 +127,15 @@ def _key(change: ChangeRow) -> Any:
 
 def _begin(row: SessionRow | None, session_id: str, after: str | None) -> tuple[Position, Reset | None]:
     """Where a reader begins, and why not where it asked to."""
-    asked = Position.parse(after) if after is not None else None
-    known = asked is not None and asked.session_id == session_id
-    if row is None or (row.erased_at is not None and not (known and asked.number < row.revision)):
+    asked = Position.parse(after or "")
+    if asked is not None and asked.session_id != session_id:
+        asked = None
+    if row is None or (row.erased_at is not None and (asked is None or asked.number >= row.revision)):
         raise Absent("There is no such session.")
     now = Position.at(session_id, row.head)
     if after is None:
         return now, None
-    if not known or asked.base > asked.number or asked.base < row.horizon:
+    if asked is None or asked.base > asked.number or asked.base < row.horizon:
         return now, Reset.CURSOR_UNKNOWN
     return (now, Reset.CURSOR_FROM_THE_FUTURE) if asked.number > row.head else (asked, None)
 

@@ -1,7 +1,7 @@
 """Decisions on messages."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from app import db
 from app.context import Context
@@ -165,7 +165,7 @@ async def _locked(tx: Tx, session_id: str) -> SessionRow:
     return session
 
 
-async def _refuse(tx: Tx, place: tuple[str, int]) -> None:
+async def _refuse(tx: Tx, place: tuple[str, int]) -> NoReturn:
     rows = await tx.fetch(db.message.IN_SESSION, session_id=place[0], sequences=[place[1]])
     if not rows or rows[0].deleted_at is not None:
         raise NotFound("There is no such message.", field="id")

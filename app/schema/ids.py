@@ -71,6 +71,14 @@ def part_of(text: str) -> tuple[str, str, str] | None:
     return found[1], KINDS[found[2]], key
 
 
+LOADERS: tuple[tuple[Callable[[str], Any], str], ...] = (
+    (session_of, "sessions"),
+    (message_of, "messages"),
+    (agent_of, "agents"),
+    (part_of, "session_agents"),
+)
+
+
 def named(parse: Callable[[str], T | None], text: str, what: str, field: str = "id") -> T:
     """What an input's id names; NotFound when it names nothing of this kind."""
     found = parse(text)
@@ -81,9 +89,8 @@ def named(parse: Callable[[str], T | None], text: str, what: str, field: str = "
 
 def load(loaders: Any, text: str) -> Any:
     """The future of the row that any id names; None for an id of no kind."""
-    for parse, loader in ((session_of, "sessions"), (message_of, "messages"), (agent_of, "agents")):
+    for parse, loader in LOADERS:
         key = parse(text)
         if key is not None:
             return getattr(loaders, loader).load(key)
-    key = part_of(text)
-    return loaders.session_agents.load(key) if key else None
+    return None

@@ -158,7 +158,7 @@ class MessagePayload:
 
     @classmethod
     def of(cls, row: MessageRow) -> "MessagePayload":
-        return cls(message=row, cursor=_cursor(row))  # type: ignore[arg-type]
+        return cls(message=row, cursor=_cursor(row))
 
 
 @strawberry.type(description="The messages as they are now, in the order of the input.")

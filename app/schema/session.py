@@ -227,7 +227,7 @@ class SessionPayload:
 
     @classmethod
     def of(cls, row: SessionRow) -> "SessionPayload":
-        return cls(session=row, cursor=str(Position.at(row.id, row.head)))  # type: ignore[arg-type]
+        return cls(session=row, cursor=str(Position.at(row.id, row.head)))
 
 
 @strawberry.type(description="The new session.")

@@ -118,9 +118,7 @@ def keyed_append():
         update(S)
         .where(mine(S), s.id == P("id"), s.status == any_(P("open", type_=ARRAY(Text))))
         .where(~select(prior.c.result).exists())
-        .values(
-            last_sequence=s.last_sequence + 1, last_activity_at=func.greatest(s.last_activity_at, func.now())
-        )
+        .values(last_sequence=s.last_sequence + 1, last_activity_at=func.greatest(s.last_activity_at, func.now()))
         .returning(s.owner_id, s.id, s.last_sequence)
         .cte("head")
     )
@@ -128,9 +126,7 @@ def keyed_append():
         insert(M)
         .from_select(
             ["owner_id", "session_id", "sequence", "text", "metadata"],
-            select(
-                *head.c, cast(P("text"), Text), func.coalesce(P("metadata", type_=JSON), cast("{}", JSON))
-            ),
+            select(*head.c, cast(P("text"), Text), func.coalesce(P("metadata", type_=JSON), cast("{}", JSON))),
             include_defaults=False,
         )
         .returning(M)
@@ -138,9 +134,7 @@ def keyed_append():
     )
     kept = insert(K).from_select(
         ["owner_id", "key", "result"],
-        select(
-            head.c.owner_id, cast(P("once"), Text), func.json_build_object("sequence", head.c.last_sequence)
-        ),
+        select(head.c.owner_id, cast(P("once"), Text), func.json_build_object("sequence", head.c.last_sequence)),
         include_defaults=False,
     )
     one = select(literal(1).label("n")).subquery("one")
@@ -159,9 +153,7 @@ def changes():
 
 
 GOOD = {
-    "page": every(M, m.session_id == P("id"), m.sequence < P("before"))
-    .order_by(m.sequence.desc())
-    .limit(first),
+    "page": every(M, m.session_id == P("id"), m.sequence < P("before")).order_by(m.sequence.desc()).limit(first),
     "keyset by tuple": every(S, tuple_(s.last_activity_at, s.id) < tuple_(P("at"), P("id"))),
     "list as array": every(M, m.sequence == any_(P("numbers", type_=ARRAY(Integer)))),
     "keys as two arrays": every(M).join(keys, and_(m.session_id == keys.c.id, m.sequence == keys.c.number)),
@@ -169,12 +161,8 @@ GOOD = {
     "left join with the owner in ON": every(M).add_columns(a.state).outerjoin(A, agents_of),
     "full join bound in WHERE": every(M, mine(A)).add_columns(a.state).join(A, agents_of, full=True),
     "lateral, correlated": beside(newest.correlate(S).lateral("newest")),
-    "exists, correlated": every(
-        S, exists().where(m.owner_id == s.owner_id, m.session_id == s.id).correlate(S)
-    ),
-    "exists with an owner of its own": every(
-        S, select(1).where(mine(M), m.session_id == s.id, mine(S)).exists()
-    ),
+    "exists, correlated": every(S, exists().where(m.owner_id == s.owner_id, m.session_id == s.id).correlate(S)),
+    "exists with an owner of its own": every(S, select(1).where(mine(M), m.session_id == s.id, mine(S)).exists()),
     "scalar subquery": every(S).add_columns(
         select(func.count()).where(mine(M), m.session_id == s.id).correlate(S).scalar_subquery()
     ),
@@ -209,9 +197,7 @@ GOOD = {
         index_elements=["owner_id", "session_id", "key"], set_={"state": new_agent.excluded.state}
     ),
     "insert unless there": new_agent.on_conflict_do_nothing(),
-    "update from": update(S)
-    .values(title=P("t"))
-    .where(mine(S), s.id == m.session_id, m.owner_id == s.owner_id),
+    "update from": update(S).values(title=P("t")).where(mine(S), s.id == m.session_id, m.owner_id == s.owner_id),
     "delete using": delete(M).where(mine(M), m.session_id == s.id, mine(S)),
 }
 
@@ -237,9 +223,7 @@ UNBOUND = {
     "equal to itself": select(M).where(m.owner_id == m.owner_id),
     "only one side of a join": every(M).join(A, a.session_id == m.session_id),
     "left join, ON binds the left side only": select(M).outerjoin(A, and_(mine(M), a.owner_id == m.owner_id)),
-    "left join, bound on the right side only": select(M).outerjoin(
-        A, and_(a.owner_id == m.owner_id, mine(A))
-    ),
+    "left join, bound on the right side only": select(M).outerjoin(A, and_(a.owner_id == m.owner_id, mine(A))),
     "full join bound in ON": every(M).join(A, a.owner_id == m.owner_id, full=True),
     "two tables, one bound": select(M, S).where(mine(M)),
     "the alias is open": every(M).add_columns(M2.c.text),
@@ -301,9 +285,7 @@ OWNER_WRITTEN = {
         ["owner_id", "session_id"], select(literal("bob"), s.id).where(mine(S))
     ),
     "upsert by constraint": new_agent.on_conflict_do_update(constraint="x", set_={"state": "{}"}),
-    "upsert by a key without owner": new_agent.on_conflict_do_update(
-        index_elements=["key"], set_={"state": "{}"}
-    ),
+    "upsert by a key without owner": new_agent.on_conflict_do_update(index_elements=["key"], set_={"state": "{}"}),
     "upsert of the owner": new_agent.on_conflict_do_update(
         index_elements=["owner_id", "key"], set_={"owner_id": "bob"}
     ),
@@ -311,9 +293,7 @@ OWNER_WRITTEN = {
     "ordered update of the owner": update(S).ordered_values((s.owner_id, OWNER)).where(mine(S)),
 }
 NOT_UNDERSTOOD = {
-    "insert of many": insert(S).values(
-        [{"owner_id": OWNER, "id": P("id")}, {"owner_id": OWNER, "id": P("id2")}]
-    ),
+    "insert of many": insert(S).values([{"owner_id": OWNER, "id": P("id")}, {"owner_id": OWNER, "id": P("id2")}]),
     "text": text("select * from messages"),
     "text beside": every(M, text("true")),
     "text as the condition": select(M).where(text("owner_id = :owner")),

@@ -75,19 +75,13 @@ PUT = statement(
     .returning(T),
     Note,
 )
-ADD = statement(
-    insert(T).values(owner_id=OWNER, id=bindparam("id"), text="", revision=1).returning(n.id), Note
-)
+ADD = statement(insert(T).values(owner_id=OWNER, id=bindparam("id"), text="", revision=1).returning(n.id), Note)
 GET = statement(select(T).where(mine, the_one), Note)
 MANY = statement(select(T).where(mine, n.id == any_(bindparam("ids", type_=ARRAY(Id)))).order_by(n.id), Note)
-BUMP = statement(
-    update(T).where(mine, the_one).values(revision=n.revision + 1).returning(n.id, n.revision), Note
-)
+BUMP = statement(update(T).where(mine, the_one).values(revision=n.revision + 1).returning(n.id, n.revision), Note)
 ERASE = statement(delete(T).where(mine).returning(n.id), Note)
 LOCK = statement(select(T).where(mine, the_one).with_for_update(), Note)
-EVERYBODY = across_owners(
-    select(n.owner_id, func.count().label("notes")).group_by(n.owner_id).order_by(n.owner_id)
-)
+EVERYBODY = across_owners(select(n.owner_id, func.count().label("notes")).group_by(n.owner_id).order_by(n.owner_id))
 
 
 @pytest.fixture
