@@ -2,15 +2,19 @@
 wrong way; 3 the server could not start.
 """
 
+import asyncio
 import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, NoReturn
 
+import httpx2
 import typer
 
 from app import auth, telemetry
-from app.db import describe, migrate, tables
+from app import demo as conversations
+from app.db import check, describe, migrate, tables
+from app.db.database import Database
 from app.db.embedded import EmbeddedError, embedded_postgres
 from app.main import create_app
 from app.schema import schema as graphql
@@ -81,7 +85,45 @@ def schema(
     typer.echo((describe.markdown(tables.metadata) if tables_ else graphql.as_str()).rstrip())
 
 
+@cli.command()
+def demo(
+    url: Annotated[str, typer.Option(help="The server.")] = "http://127.0.0.1:8000",
+) -> None:
+    """Tell three conversations to a running server, as the owner of the development token."""
+    with _failing_in_words():
+        settings = Settings.load()
+        try:
+            asyncio.run(conversations.fill(url, auth.mint(settings, sub=DEMO_OWNER, ttl_seconds=DAY)))
+        except (httpx2.HTTPError, RuntimeError) as error:
+            typer.echo(f"The demo could not be told to {url}: {error}", err=True)
+            raise typer.Exit(1) from None
+    typer.echo("Three conversations are there.")
+
+
+@cli.command("check")
+def check_() -> None:
+    """Look at every row of the database: exit 1 if anything breaks an invariant."""
+    with _failing_in_words(), _database(Settings.load()) as settings:
+        found = asyncio.run(_check(_direct_url(settings)))
+    raise typer.Exit(1 if found else 0)
+
+
+async def _check(url: str) -> int:
+    """Prints each rule with what breaks it; how many sessions do."""
+    db, total = Database(url, pool_size=1, statement_timeout=3600), 0
+    try:
+        async for rule, found in check.broken(db):
+            total += len(found)
+            typer.echo(f"{'BROKEN' if found else 'ok':7} {rule}" + (f": {len(found)} sessions" if found else ""))
+            for row in found[:10]:
+                typer.echo(f"        {row.owner_id} {row.session_id}")
+    finally:
+        await db.close()
+    return total
+
+
 def main() -> None:
+    """The program's entry."""
     cli()
 
 
@@ -128,10 +170,21 @@ def _direct_url(settings: Settings) -> str:
 
 def _serve(settings: Settings, *, welcome: bool = False) -> None:
     async def greet(address: str) -> None:
+        if settings.jwt_secret and not settings.production and await _is_empty(settings):
+            typer.echo("The database is empty: here come three conversations to look at.", err=True)
+            await conversations.fill(address, auth.mint(settings, sub=DEMO_OWNER, ttl_seconds=DAY))
         _welcome(settings, address)
 
     telemetry.set_up_logs(settings)
     serve_app(create_app(settings), settings, greet if welcome else None)
+
+
+async def _is_empty(settings: Settings) -> bool:
+    db = Database(_direct_url(settings), pool_size=1)
+    try:
+        return await check.is_empty(db)
+    finally:
+        await db.close()
 
 
 def _welcome(settings: Settings, address: str) -> None:

@@ -1,0 +1,123 @@
+"""Three conversations for an empty database, told through the public API like anybody's."""
+
+from typing import Any
+
+import httpx2
+
+CREATE_AGENT = """
+mutation ($input: CreateAgentInput!) { createAgent(input: $input) { agent { id } errors { message } } }
+"""
+CREATE_SESSION = """
+mutation ($input: CreateSessionInput!) { createSession(input: $input) { session { id } errors { message } } }
+"""
+PUT_AGENT = """
+mutation ($input: PutSessionAgentInput!) { putSessionAgent(input: $input) { sessionAgent { id } errors { message } } }
+"""
+APPEND = """
+mutation ($input: AppendMessagesInput!) { appendMessages(input: $input) { messages { id } errors { message } } }
+"""
+
+AGENTS: list[dict[str, Any]] = [
+    {
+        "key": "guide",
+        "name": "Guide",
+        "type": "assistant",
+        "description": "Shows newcomers around.",
+        "skills": ["graphql", "patience"],
+    },
+    {
+        "key": "planner",
+        "name": "Trip planner",
+        "type": "planner",
+        "description": "Finds trains, rooms and a table by the window.",
+        "skills": ["travel", "calendar"],
+        "hourlyRate": "12.50",
+    },
+    {
+        "key": "reviewer",
+        "name": "Code reviewer",
+        "type": "engineer",
+        "description": "Reads diffs, asks the awkward question.",
+        "skills": ["python", "sql"],
+        "hourlyRate": "40.00",
+    },
+]
+CONVERSATIONS: list[dict[str, Any]] = [
+    {
+        "session": {"key": "billing", "title": "Why was the invoice wrong?", "agentType": "engineer"},
+        "agent": "reviewer",
+        "messages": [
+            ("USER", "Customer 4711 was billed twice in March. Can you find out why?"),
+            ("ASSISTANT", "Both invoices carry the same order. The job ran twice, and nothing held the second run back."),
+            ("USER", "How do we make sure that it never happens again?"),
+            (
+                "ASSISTANT",
+                "Give each run an idempotency key and keep it in the same transaction as the invoice. "
+                "Then the second run finds the key and answers with the first result.",
+            ),
+        ],
+    },
+    {
+        "session": {"key": "lisbon", "title": "A long weekend in Lisbon", "agentType": "planner"},
+        "agent": "planner",
+        "messages": [
+            ("SYSTEM", "You plan trips. Prefer trains, and never book without asking."),
+            ("USER", "Three days in Lisbon in May, two of us. What would you do?"),
+            ("ASSISTANT", "Let me look at the weather and the festivals first."),
+            ("TOOL", "May 8 to 10: 23 °C, no rain. Book fair in the Parque Eduardo VII."),
+            (
+                "ASSISTANT",
+                "Come from the 8th to the 10th: it is warm, and the book fair has begun. "
+                "Stay in Graça, walk down through Alfama, and keep Sunday for Sintra.",
+            ),
+            ("USER", "Lovely. Find us a table for Saturday evening."),
+            ("ASSISTANT", "There is one by the window at eight, in a small place in Mouraria. Shall I take it?"),
+        ],
+    },
+    {
+        "session": {"key": "welcome", "title": "Welcome to Colloquy", "agentType": "assistant"},
+        "agent": "guide",
+        "messages": [
+            ("USER", "What is this place?"),
+            (
+                "ASSISTANT",
+                "Colloquy keeps conversations: sessions, the agents that take part, and every message in its order. "
+                "What you see here was written through the same API that you use.",
+            ),
+            ("USER", "And if my connection breaks in the middle of an answer?"),
+            (
+                "ASSISTANT",
+                "Take the cursor of the last event you saw and subscribe again from there. "
+                "You get everything that happened since, each thing once, in order.",
+            ),
+            ("USER", "What should I try first?"),
+            ("ASSISTANT", "Open the Subscribe tab in one window, append a message in another, and watch it arrive."),
+        ],
+    },
+]
+
+
+async def fill(address: str, token: str) -> None:
+    """Tells the conversations to the server at `address`, as the bearer of `token`."""
+    async with httpx2.AsyncClient(base_url=address, headers={"authorization": f"Bearer {token}"}) as http:
+        agents = {agent["key"]: (await _do(http, CREATE_AGENT, agent))["agent"]["id"] for agent in AGENTS}
+        for conversation in CONVERSATIONS:
+            session = (await _do(http, CREATE_SESSION, conversation["session"]))["session"]["id"]
+            key = conversation["agent"]
+            await _do(http, PUT_AGENT, {"sessionId": session, "key": key, "agentId": agents[key]})
+            messages = [
+                {"role": role, "text": text, **({"agentKey": key} if role == "ASSISTANT" else {})}
+                for role, text in conversation["messages"]
+            ]
+            await _do(http, APPEND, {"sessionId": session, "messages": messages})
+
+
+async def _do(http: httpx2.AsyncClient, mutation: str, input: dict[str, Any]) -> Any:
+    """The payload of a mutation that must succeed."""
+    answer = (await http.post("/graphql", json={"query": mutation, "variables": {"input": input}})).json()
+    if "errors" in answer:
+        raise RuntimeError(f"The demo was refused: {answer['errors'][0]['message']}")
+    [payload] = answer["data"].values()
+    if payload["errors"]:
+        raise RuntimeError(f"The demo was refused: {payload['errors'][0]['message']}")
+    return payload
