@@ -1,0 +1,225 @@
+"""GraphQL over HTTP: POST for everything, GET for queries (https://graphql.github.io/graphql-over-http/)."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from time import perf_counter
+from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
+
+from starlette.types import Receive, Scope, Send
+
+from app.errors import BadInput, Refused, Unauthenticated
+from app.execution.engine import Prepared, Rejected
+from app.transport import wire
+from app.transport.errors import INTERNAL, format_failure, format_rejection
+from app.transport.media import HTML, JSON, RESPONSE, is_json, preferred
+from app.transport.operation import Operations, Parameters, bearer, header, request_id
+
+Headers = list[tuple[bytes, bytes]]
+
+STATUS = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, "RATE_LIMITED": 429, "TIMEOUT": 504, INTERNAL: 500}
+"""Of what was not executed, by code; 400 otherwise. `application/json` answers 200 to what is 400 or 403:
+its readers take any other status for a failure of the transport."""
+
+PREFLIGHT = (b"apollo-require-preflight", b"x-apollo-operation-name", b"graphql-require-preflight")
+"""A header that no page of another site can send unasked; so is any that begins with `x-graphql-`."""
+
+_TYPES = {media: (b"content-type", f"{media}; charset=utf-8".encode()) for media in (JSON, RESPONSE, HTML)}
+_PRIVATE: Headers = [(b"cache-control", b"no-store"), (b"vary", b"accept")]
+
+
+class Declined(Refused):
+    """A request that is wrong as HTTP: its status is the same for every media type."""
+
+    def __init__(self, status: int, message: str, *headers: tuple[bytes, bytes]) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = list(headers)
+
+
+class Disconnected(Exception):
+    """The sender went away before it had sent everything."""
+
+
+class Reply(NamedTuple):
+    """What goes back."""
+
+    status: int
+    body: bytes
+    outcome: str
+    headers: Iterable[tuple[bytes, bytes]] = ()
+
+
+class _Call:
+    """What is known of one request so far."""
+
+    __slots__ = ("headers", "id", "media", "prepared", "scope")
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        self.headers: dict[bytes, bytes] = dict(scope["headers"])
+        self.id = request_id(self.headers)
+        self.media = JSON
+        self.prepared: Prepared | None = None
+
+
+class HTTPEndpoint:
+    """The ASGI application of one GraphQL URL.
+
+    `max_body` is in bytes. `page` may give the HTML to show to a browser that opens the URL.
+    """
+
+    def __init__(
+        self,
+        operations: Operations,
+        *,
+        max_body: int = 8 * 1024 * 1024,
+        page: Callable[[Scope], bytes | None] | None = None,
+    ) -> None:
+        self._operations = operations
+        self._max_body = max_body
+        self._page = page
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; whatever goes wrong is answered too."""
+        started = perf_counter()
+        call = _Call(scope)
+        try:
+            reply = await self._reply(call, receive)
+        except Disconnected:
+            return
+        await _send(call, reply, send)
+        if call.media != HTML:
+            self._operations.done(call.prepared, reply.outcome, started, call.id, "http")
+
+    async def _reply(self, call: _Call, receive: Receive) -> Reply:
+        try:
+            async with asyncio.timeout(self._operations.timeout) as limit:
+                return await self._serve(call, receive)
+        except Rejected as rejected:
+            return _refusal(call, [format_rejection(error) for error in rejected.errors])
+        except Refused as refused:
+            return _refused(call, refused)
+        except Disconnected:
+            raise
+        except Exception as fault:
+            if limit.expired():
+                return _refused(call, self._operations.timed_out())
+            return _refusal(call, [format_failure(fault, call.id)])
+
+    async def _serve(self, call: _Call, receive: Receive) -> Reply:
+        method = call.scope["method"]
+        if method not in ("GET", "POST"):
+            raise Declined(405, "GraphQL is served by POST, and queries by GET.", (b"allow", b"GET, POST"))
+        page = self._page(call.scope) if self._page and method == "GET" else None
+        call.media = _negotiate(call, page)
+        if page is not None and call.media == HTML:
+            return Reply(200, page, "ok")
+        viewer = await self._operations.viewer(bearer(header(call.headers, b"authorization")))
+        parameters = await self._parameters(call, receive)
+        call.prepared = prepared = self._operations.prepare(parameters, viewer)
+        _check_method(method, prepared)
+        context = self._operations.context(viewer, call.headers, call.id)
+        answer = await self._operations.execute(prepared, parameters, context, call.id)
+        return Reply(200, answer.body, answer.outcome)
+
+    async def _parameters(self, call: _Call, receive: Receive) -> Parameters:
+        try:
+            if call.scope["method"] == "GET":
+                return Parameters.of(_query_string(call))
+            _check_type(call.headers)
+            return Parameters.of(wire.decode(await self._body(call.headers, receive)))
+        except BadInput as wrong:
+            raise Declined(400, wrong.message) from None
+
+    async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+        announced = headers.get(b"content-length", b"")
+        if announced.isdigit() and int(announced[:20]) > self._max_body:
+            raise self._too_large()
+        body = bytearray()
+        more = True
+        while more:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Disconnected
+            body += message.get("body", b"")
+            more = message.get("more_body", False)
+            if len(body) > self._max_body:
+                raise self._too_large()
+        return bytes(body)
+
+    def _too_large(self) -> Declined:
+        return Declined(413, f"The body is longer than {self._max_body:,} bytes.")
+
+
+def _negotiate(call: _Call, page: bytes | None) -> str:
+    offered = (RESPONSE, JSON) if page is None else (RESPONSE, JSON, HTML)
+    media = preferred(call.headers.get(b"accept", b"*/*"), offered)
+    if media is None:
+        raise Declined(406, f"This URL answers in {RESPONSE} or {JSON}.")
+    return media
+
+
+def _check_type(headers: dict[bytes, bytes]) -> None:
+    if not is_json(headers.get(b"content-type", b"")):
+        raise Declined(415, "The body must be application/json in UTF-8.", (b"accept-post", JSON.encode()))
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        raise Declined(415, "The body must not be compressed.", (b"accept-encoding", b"identity"))
+
+
+def _check_method(method: str, prepared: Prepared) -> None:
+    if prepared.kind == "subscription":
+        raise BadInput("A subscription needs a connection that stays open: graphql-transport-ws at this URL.")
+    if method == "GET" and prepared.kind != "query":
+        raise Declined(405, "Only queries may be sent by GET.", (b"allow", b"POST"))
+
+
+def _query_string(call: _Call) -> dict[str, Any]:
+    if not any(name in PREFLIGHT or name.startswith(b"x-graphql-") for name in call.headers):
+        raise BadInput(
+            "A query by GET needs the header apollo-require-preflight, so that no other site can ask."
+        )
+    try:
+        text = call.scope["query_string"].decode("ascii")
+        given = dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=16))
+    except ValueError:
+        raise BadInput("The query string cannot be read.") from None
+    request: dict[str, Any] = dict(given)
+    for key in ("variables", "extensions"):
+        if key in given:
+            request[key] = wire.decode(given[key].encode()) if given[key] else None
+    return request
+
+
+def _refused(call: _Call, refused: Refused) -> Reply:
+    error = {"message": refused.message, "extensions": {"code": refused.code}}
+    reply = _refusal(call, [error], _challenge(call, refused))
+    if isinstance(refused, Declined):
+        return reply._replace(status=refused.status, headers=refused.headers)
+    return reply
+
+
+def _refusal(call: _Call, errors: list[dict[str, Any]], headers: Headers | None = None) -> Reply:
+    """A response without `data`, because nothing was executed."""
+    code = errors[0]["extensions"]["code"]
+    status = STATUS.get(code, 400)
+    if call.media != RESPONSE and status in (400, 403):
+        status = 200
+    outcome = {"TIMEOUT": "timeout", INTERNAL: "fault"}.get(code, "refused")
+    return Reply(status, wire.encode({"errors": errors}), outcome, headers or ())
+
+
+def _challenge(call: _Call, refused: Refused) -> Headers:
+    """How to do better (RFC 6750 §3)."""
+    if not isinstance(refused, Unauthenticated):
+        return []
+    bad = b"authorization" in call.headers
+    return [(b"www-authenticate", b'Bearer error="invalid_token"' if bad else b"Bearer")]
+
+
+async def _send(call: _Call, reply: Reply, send: Send) -> None:
+    length = (b"content-length", b"%d" % len(reply.body))
+    name = (b"x-request-id", call.id.encode())
+    headers = [_TYPES[call.media], length, name, *_PRIVATE, *reply.headers]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": reply.body})

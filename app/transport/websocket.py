@@ -1,0 +1,416 @@
+"""graphql-transport-ws (https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md).
+
+A socket costs one task, and one more per operation that runs on it. Nothing is queued for a client: who
+does not read makes its own operations wait, and is cut off when they have waited too long.
+"""
+
+import asyncio
+from collections.abc import AsyncGenerator, Collection, Coroutine, Mapping
+from contextlib import aclosing
+from time import monotonic, perf_counter, time
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+from graphql import ExecutionResult
+from starlette.types import Message, Receive, Scope, Send
+
+from app.errors import BadInput, RateLimited, Refused, TimedOut, Unauthenticated
+from app.execution.engine import Prepared, Rejected
+from app.transport import wire
+from app.transport.errors import INTERNAL, format_error, format_failure, format_rejection, log_fault
+from app.transport.operation import Operations, Parameters, answer, bearer, header, request_id
+
+PROTOCOL = "graphql-transport-ws"
+LONGEST_REASON = 123  # bytes, RFC 6455 §5.5
+LONGEST_ID = 256
+NEVER = float("inf")
+KEPT = (b"authorization", b"traceparent")  # of the handshake's headers
+RECHECK = 3_600.0  # seconds: timers do not take every delay, and a token may be good for ages
+
+T = TypeVar("T")
+
+
+class Closing(Exception):
+    """The socket must be closed, with a code of the protocol and a reason."""
+
+    def __init__(self, code: int, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+class WebSocketEndpoint:
+    """The ASGI application of one GraphQL URL's sockets.
+
+    `origins` are the sites beside our own whose pages may connect (`*` for all). `init_timeout` is how long
+    a socket may take to introduce itself, `send_timeout` how long it may leave a message unread (seconds).
+    """
+
+    def __init__(
+        self,
+        operations: Operations,
+        *,
+        origins: Collection[str] = (),
+        init_timeout: float = 5.0,
+        send_timeout: float = 30.0,
+        max_operations: int = 100,
+    ) -> None:
+        self.operations = operations
+        self.init_timeout = init_timeout
+        self.send_timeout = send_timeout
+        self.max_operations = max_operations
+        self._origins = origins
+        self._open: set[_Socket] = set()
+        self._watch: asyncio.TimerHandle | None = None
+
+    @property
+    def sockets(self) -> int:
+        """How many are open."""
+        return len(self._open)
+
+    @property
+    def running(self) -> int:
+        """How many operations run on them, subscriptions mostly."""
+        return sum(len(socket.running) for socket in self._open)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one socket until it is closed."""
+        await receive()
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        kept = {name: value for name, value in headers.items() if name in KEPT}
+        if not self._welcome(headers):
+            await send({"type": "websocket.close", "code": 1008, "reason": "Origin not allowed"})
+        elif PROTOCOL not in scope["subprotocols"]:
+            await send({"type": "websocket.accept"})
+            await send({"type": "websocket.close", "code": 4406, "reason": "Subprotocol not acceptable"})
+        else:
+            await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
+            await self._serve(_Socket(self, kept, receive, send))
+
+    async def _serve(self, socket: "_Socket") -> None:
+        self._open.add(socket)
+        self._watch = self._watch or self._later()
+        try:
+            await socket.serve()
+        finally:
+            self._open.discard(socket)
+            await socket.clear()
+
+    def _welcome(self, headers: Mapping[bytes, bytes]) -> bool:
+        """Whether the page may connect: a browser always tells its origin, nobody else need have one."""
+        origin = headers.get(b"origin", b"").decode("latin-1")
+        if not origin or origin in self._origins or "*" in self._origins:
+            return True
+        return urlsplit(origin).netloc == headers.get(b"host", b"").decode("latin-1")
+
+    def _later(self) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(self.send_timeout / 4, self._sweep)
+
+    def _sweep(self) -> None:
+        """One timer for all sockets: a timer per message would cost more than the message."""
+        before = monotonic() - self.send_timeout
+        for socket in [socket for socket in self._open if socket.stuck_since < before]:
+            socket.cut()
+        self._watch = self._later() if self._open else None
+
+
+class _Socket:
+    __slots__ = (
+        "_closed",
+        "_closing",
+        "_endpoint",
+        "_headers",
+        "_init",
+        "_operations",
+        "_receive",
+        "_send",
+        "_sending",
+        "_timer",
+        "_viewer",
+        "running",
+        "stuck_since",
+    )
+
+    def __init__(
+        self, endpoint: WebSocketEndpoint, headers: dict[bytes, bytes], receive: Receive, send: Send
+    ) -> None:
+        self._endpoint = endpoint
+        self._operations: dict[str, asyncio.Task[None]] = {}
+        self._headers = headers
+        self._receive = receive
+        self._send = send
+        self._init = self._closed = False
+        self._viewer: Any = None
+        self._closing: asyncio.Task[None] | None = None
+        self._sending = 0
+        self.stuck_since = NEVER
+        self.running: set[asyncio.Task[None]] = set()
+        loop = asyncio.get_running_loop()
+        timeout = Closing(4408, "Connection initialisation timeout")
+        self._timer = loop.call_later(endpoint.init_timeout, self._close_soon, timeout)
+
+    async def serve(self) -> None:
+        """Handle messages until either side closes."""
+        while not self._closed:
+            message = await self._receive()
+            if message["type"] == "websocket.disconnect":
+                self._closed = True
+            else:
+                await self._handle(message)
+
+    async def clear(self) -> None:
+        """Stop what still runs, and wait until it has cleaned up."""
+        self._closed = True
+        self._timer.cancel()
+        self._stop()
+        if tasks := [*self.running, *([self._closing] if self._closing else [])]:
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def cut(self) -> None:
+        """End a connection that nobody reads from: a close frame would wait like everything else."""
+        self._closed = True
+        transport = getattr(getattr(self._receive, "__self__", None), "transport", None)
+        if transport is not None:
+            transport.abort()
+        self._stop()
+
+    def _stop(self) -> None:
+        for task in self.running:
+            task.cancel()
+
+    async def _handle(self, message: Mapping[str, Any]) -> None:
+        try:
+            await self._dispatch(_frame(message.get("text")))
+        except Closing as closing:
+            await self._close(closing)
+
+    async def _dispatch(self, frame: dict[str, Any]) -> None:
+        match frame.get("type"):
+            case "subscribe":
+                await self._subscribe(_id(frame), frame.get("payload"))
+            case "complete":
+                self._complete(_id(frame))
+            case "ping":
+                _payload(frame)
+                await self._say('{"type":"pong"}')
+            case "pong":
+                pass
+            case "connection_init":
+                await self._introduce(_payload(frame))
+            case other:
+                raise Closing(4400, f"Unknown message type {str(other)[:50]!r}")
+
+    async def _introduce(self, payload: Mapping[str, Any]) -> None:
+        if self._init:
+            raise Closing(4429, "Too many initialisation requests")
+        self._init = True
+        self._timer.cancel()
+        try:
+            self._viewer = await self._endpoint.operations.viewer(_token(payload, self._headers))
+        except Refused as refused:
+            raise Closing(4403, refused.message) from None
+        except Exception as fault:
+            log_fault(fault, request_id({}))
+            raise Closing(1011, "Something went wrong on our side") from None
+        self._expire()
+        await self._say('{"type":"connection_ack"}')
+
+    def _expire(self) -> None:
+        """Close the socket when its token ends, whatever the clock has done in between."""
+        left = self._viewer.expires_at - time()
+        if left <= 0:
+            return self._close_soon(Closing(4403, "The token has expired"))
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(min(left, RECHECK), self._expire)
+        return None
+
+    async def _subscribe(self, id: str, payload: Any) -> None:
+        if self._viewer is None:
+            raise Closing(4401, "Unauthorized")
+        if id in self._operations:
+            raise Closing(4409, f"Subscriber for {id} already exists")
+        try:
+            parameters = Parameters.of(payload)
+        except BadInput as wrong:
+            raise Closing(4400, wrong.message) from None
+        if len(self.running) >= self._endpoint.max_operations:
+            limit = RateLimited(
+                f"A socket runs at most {self._endpoint.max_operations} operations at a time."
+            )
+            return await self._fail(id, [format_failure(limit, "")])
+        self._operations[id] = task = asyncio.create_task(self._operate(id, parameters))
+        self.running.add(task)
+        task.add_done_callback(self.running.discard)
+        return None
+
+    def _complete(self, id: str) -> None:
+        if task := self._operations.pop(id, None):
+            task.cancel()
+
+    async def _operate(self, id: str, parameters: Parameters) -> None:
+        run = _Run(self._endpoint.operations, parameters)
+        try:
+            await self._answer(run, id)
+            await self._end(id, f'{{"type":"complete","id":{_quoted(id)}}}')
+        except Exception as failure:
+            await self._fail(id, run.errors(failure))
+        finally:
+            self._forget(id)
+            run.done()
+
+    async def _answer(self, run: "_Run", id: str) -> None:
+        opening = f'{{"type":"next","id":{_quoted(id)},"payload":'
+        prepared, context = run.prepare(self._viewer, self._headers)
+        if prepared.kind != "subscription":
+            return await self._say(f"{opening}{(await run.execute(prepared, context)).decode()}}}")
+        async with aclosing(await run.subscribe(prepared, context)) as results:
+            async for result in results:
+                await self._say(f"{opening}{answer(result, context, run.id).body.decode()}}}")
+        return None
+
+    async def _fail(self, id: str, errors: list[dict[str, Any]]) -> None:
+        frame = {"type": "error", "id": id, "payload": errors}
+        await self._end(id, wire.encode(frame).decode())
+
+    async def _end(self, id: str, text: str) -> None:
+        """Say the last word of an operation; by the time it is read, its id is free again."""
+        self._forget(id)
+        await self._say(text)
+
+    def _forget(self, id: str) -> None:
+        if self._operations.get(id) is asyncio.current_task():
+            del self._operations[id]
+
+    async def _say(self, text: str) -> None:
+        if not self._closed:
+            await self._put({"type": "websocket.send", "text": text})
+
+    async def _put(self, message: Message) -> None:
+        self._sending += 1
+        self.stuck_since = min(self.stuck_since, monotonic())
+        try:
+            await self._send(message)
+        except OSError:  # how ASGI servers say that the client is gone
+            self._closed = True
+        finally:
+            self._sending -= 1
+            self.stuck_since = monotonic() if self._sending else NEVER
+
+    def _close_soon(self, closing: Closing) -> None:
+        self._closing = self._closing or asyncio.create_task(self._close(closing))
+
+    async def _close(self, closing: Closing) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._stop()
+        reason = closing.reason.encode("utf-8", "replace")[:LONGEST_REASON].decode("utf-8", "ignore")
+        await self._put({"type": "websocket.close", "code": closing.code, "reason": reason})
+
+
+class _Run:
+    """One operation on a socket."""
+
+    __slots__ = ("_operations", "_outcome", "_parameters", "_prepared", "_started", "id")
+
+    def __init__(self, operations: Operations, parameters: Parameters) -> None:
+        self._operations = operations
+        self._parameters = parameters
+        self._prepared: Prepared | None = None
+        self._started = perf_counter()
+        self._outcome = "cancelled"
+        self.id = request_id({})
+
+    def prepare(self, viewer: Any, headers: Mapping[bytes, bytes]) -> tuple[Prepared, Any]:
+        self._prepared = prepared = self._operations.prepare(self._parameters, viewer)
+        return prepared, self._operations.context(viewer, headers, self.id)
+
+    async def execute(self, prepared: Prepared, context: Any) -> bytes:
+        running = self._operations.execute(prepared, self._parameters, context, self.id)
+        body, self._outcome = await self._in_time(running)
+        return body
+
+    async def subscribe(self, prepared: Prepared, context: Any) -> AsyncGenerator[ExecutionResult, None]:
+        """The results, once they can begin to come; from then on there is no time limit."""
+        engine = self._operations.engine
+        source = await self._in_time(engine.subscribe(prepared, self._parameters.variables, context))
+        if isinstance(source, ExecutionResult):
+            raise Failed(source)
+        self._outcome = "ok"
+        return source
+
+    def errors(self, failure: Exception) -> list[dict[str, Any]]:
+        """What the client is told of a failure, and what is counted."""
+        match failure:
+            case Rejected(errors=errors):
+                shown = [format_rejection(error) for error in errors]
+            case Failed(errors=errors):
+                shown = [format_error(error, self.id) for error in errors]
+            case _:
+                shown = [format_failure(failure, self.id)]
+        code = shown[0]["extensions"]["code"]
+        self._outcome = {INTERNAL: "fault", TimedOut.code: "timeout"}.get(code, "refused")
+        return shown
+
+    def done(self) -> None:
+        self._operations.done(self._prepared, self._outcome, self._started, self.id, "websocket")
+
+    async def _in_time(self, running: Coroutine[Any, Any, T]) -> T:
+        try:
+            async with asyncio.timeout(self._operations.timeout) as limit:
+                return await running
+        except TimeoutError:
+            if limit.expired():
+                raise self._operations.timed_out() from None
+            raise
+
+
+class Failed(Exception):
+    """A subscription that could not start."""
+
+    def __init__(self, result: ExecutionResult) -> None:
+        super().__init__()
+        self.errors = result.errors or []
+
+
+def _frame(text: str | None) -> dict[str, Any]:
+    try:
+        frame = wire.decode((text or "").encode())
+    except BadInput:
+        frame = None
+    if not isinstance(frame, dict):
+        raise Closing(4400, "A message is a JSON object in a text frame")
+    return frame
+
+
+def _id(frame: Mapping[str, Any]) -> str:
+    given = frame.get("id")
+    if not isinstance(given, str) or not 0 < len(given) <= LONGEST_ID:
+        raise Closing(4400, f"id must be a string of 1 to {LONGEST_ID} characters")
+    return given
+
+
+def _payload(frame: Mapping[str, Any]) -> Mapping[str, Any]:
+    payload = frame.get("payload")
+    if payload is None:
+        return {}
+    if not isinstance(payload, dict):
+        raise Closing(4400, "payload must be an object or null")
+    return payload
+
+
+def _token(payload: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> str:
+    """From the first message, as graphql-ws clients send it, or from the handshake."""
+    for name in ("Authorization", "authorization"):
+        if name in payload:
+            return bearer(payload[name])
+    if "token" not in payload:
+        return bearer(header(headers, b"authorization"))
+    token = payload["token"]
+    if not isinstance(token, str):
+        raise Unauthenticated("The token must be a string.")
+    return token
+
+
+def _quoted(id: str) -> str:
+    return wire.encode(id).decode()
