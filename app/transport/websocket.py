@@ -14,29 +14,19 @@ from urllib.parse import urlsplit
 from graphql import ExecutionResult
 from starlette.types import Message, Receive, Scope, Send
 
-from app.errors import BadInput, RateLimited, Refused, TimedOut, Unauthenticated
+from app.errors import BadInput, RateLimited, Refused, TimedOut
 from app.execution.engine import Prepared, Rejected
 from app.transport import wire
 from app.transport.errors import INTERNAL, format_error, format_failure, format_rejection, log_fault
-from app.transport.operation import Operations, Parameters, answer, bearer, header, request_id
+from app.transport.frames import Closing, frame_of, id_of, payload_of, quoted, token_of
+from app.transport.operation import Operations, Parameters, answer, request_id
 
 PROTOCOL = "graphql-transport-ws"
-LONGEST_REASON = 123  # bytes, RFC 6455 §5.5
-LONGEST_ID = 256
 NEVER = float("inf")
 KEPT = (b"authorization", b"traceparent")  # of the handshake's headers
 RECHECK = 3_600.0  # seconds: timers do not take every delay, and a token may be good for ages
 
 T = TypeVar("T")
-
-
-class Closing(Exception):
-    """The socket must be closed, with a code of the protocol and a reason."""
-
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(reason)
-        self.code = code
-        self.reason = reason
 
 
 class WebSocketEndpoint:
@@ -153,26 +143,32 @@ class _Socket:
         """Handle messages until either side closes."""
         while not self._closed:
             message = await self._receive()
-            if message["type"] == "websocket.disconnect":
-                self._closed = True
-            else:
+            if message["type"] != "websocket.disconnect":
                 await self._handle(message)
+            elif not self._closed:
+                self._closed = True
+                self._abort_unread()
 
     async def clear(self) -> None:
         """Stop what still runs, and wait until it has cleaned up."""
         self._closed = True
         self._timer.cancel()
         self._stop()
+        asyncio.get_running_loop().call_later(self._endpoint.send_timeout, self._abort_unread)
         if tasks := [*self.running, *([self._closing] if self._closing else [])]:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def cut(self) -> None:
         """End a connection that nobody reads from: a close frame would wait like everything else."""
         self._closed = True
-        transport = getattr(getattr(self._receive, "__self__", None), "transport", None)
-        if transport is not None:
-            transport.abort()
+        self._abort_unread()
         self._stop()
+
+    def _abort_unread(self) -> None:
+        """Drop what a client does not read: ASGI cannot, and uvicorn waits for it, at its own end too."""
+        transport = getattr(getattr(self._receive, "__self__", None), "transport", None)
+        if transport is not None and transport.get_write_buffer_size():
+            transport.abort()
 
     def _stop(self) -> None:
         for task in self.running:
@@ -180,23 +176,23 @@ class _Socket:
 
     async def _handle(self, message: Mapping[str, Any]) -> None:
         try:
-            await self._dispatch(_frame(message.get("text")))
+            await self._dispatch(frame_of(message.get("text")))
         except Closing as closing:
             await self._close(closing)
 
     async def _dispatch(self, frame: dict[str, Any]) -> None:
         match frame.get("type"):
             case "subscribe":
-                await self._subscribe(_id(frame), frame.get("payload"))
+                await self._subscribe(id_of(frame), frame.get("payload"))
             case "complete":
-                self._complete(_id(frame))
+                self._complete(id_of(frame))
             case "ping":
-                _payload(frame)
+                payload_of(frame)
                 await self._say('{"type":"pong"}')
             case "pong":
                 pass
             case "connection_init":
-                await self._introduce(_payload(frame))
+                await self._introduce(payload_of(frame))
             case other:
                 raise Closing(4400, f"Unknown message type {str(other)[:50]!r}")
 
@@ -206,7 +202,7 @@ class _Socket:
         self._init = True
         self._timer.cancel()
         try:
-            self._viewer = await self._endpoint.operations.viewer(_token(payload, self._headers))
+            self._viewer = await self._endpoint.operations.viewer(token_of(payload, self._headers))
         except Refused as refused:
             raise Closing(4403, refused.message) from None
         except Exception as fault:
@@ -251,7 +247,7 @@ class _Socket:
         run = _Run(self._endpoint.operations, parameters)
         try:
             await self._answer(run, id)
-            await self._end(id, f'{{"type":"complete","id":{_quoted(id)}}}')
+            await self._end(id, f'{{"type":"complete","id":{quoted(id)}}}')
         except Exception as failure:
             await self._fail(id, run.errors(failure))
         finally:
@@ -259,7 +255,7 @@ class _Socket:
             run.done()
 
     async def _answer(self, run: "_Run", id: str) -> None:
-        opening = f'{{"type":"next","id":{_quoted(id)},"payload":'
+        opening = f'{{"type":"next","id":{quoted(id)},"payload":'
         prepared, context = run.prepare(self._viewer, self._headers)
         if prepared.kind != "subscription":
             return await self._say(f"{opening}{(await run.execute(prepared, context)).decode()}}}")
@@ -304,8 +300,7 @@ class _Socket:
             return
         self._closed = True
         self._stop()
-        reason = closing.reason.encode("utf-8", "replace")[:LONGEST_REASON].decode("utf-8", "ignore")
-        await self._put({"type": "websocket.close", "code": closing.code, "reason": reason})
+        await self._put({"type": "websocket.close", "code": closing.code, "reason": closing.reason})
 
 
 class _Run:
@@ -371,46 +366,3 @@ class Failed(Exception):
     def __init__(self, result: ExecutionResult) -> None:
         super().__init__()
         self.errors = result.errors or []
-
-
-def _frame(text: str | None) -> dict[str, Any]:
-    try:
-        frame = wire.decode((text or "").encode())
-    except BadInput:
-        frame = None
-    if not isinstance(frame, dict):
-        raise Closing(4400, "A message is a JSON object in a text frame")
-    return frame
-
-
-def _id(frame: Mapping[str, Any]) -> str:
-    given = frame.get("id")
-    if not isinstance(given, str) or not 0 < len(given) <= LONGEST_ID:
-        raise Closing(4400, f"id must be a string of 1 to {LONGEST_ID} characters")
-    return given
-
-
-def _payload(frame: Mapping[str, Any]) -> Mapping[str, Any]:
-    payload = frame.get("payload")
-    if payload is None:
-        return {}
-    if not isinstance(payload, dict):
-        raise Closing(4400, "payload must be an object or null")
-    return payload
-
-
-def _token(payload: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> str:
-    """From the first message, as graphql-ws clients send it, or from the handshake."""
-    for name in ("Authorization", "authorization"):
-        if name in payload:
-            return bearer(payload[name])
-    if "token" not in payload:
-        return bearer(header(headers, b"authorization"))
-    token = payload["token"]
-    if not isinstance(token, str):
-        raise Unauthenticated("The token must be a string.")
-    return token
-
-
-def _quoted(id: str) -> str:
-    return wire.encode(id).decode()

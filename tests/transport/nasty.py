@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-from graphql import GraphQLSchema, GraphQLScalarType, build_schema
+from graphql import GraphQLScalarType, GraphQLSchema, build_schema
 
 from app.errors import Absent, BadInput
 
@@ -64,6 +64,7 @@ class Ground:
     def __init__(self) -> None:
         self.total = 0
         self.open = 0
+        self.flooded = 0
         self.contexts: list[Context] = []
 
     async def slow(self, _: Any, info: Any, seconds: float) -> str:
@@ -87,6 +88,7 @@ class Ground:
     async def flood(self, _: Any, info: Any, size: int) -> AsyncIterator[str]:
         async with self:
             while True:
+                self.flooded += 1
                 yield "x" * size
 
     async def breaks(self, _: Any, info: Any) -> AsyncIterator[int]:
@@ -136,6 +138,7 @@ def build(ground: Ground) -> GraphQLSchema:
     query["ping"].resolve = lambda *_: "pong"
     query["echo"].resolve = lambda _, info, **given: given
     query["things"].resolve = lambda *_, **__: {"nodes": [thing], "edges": []}
+    schema.type_map["Thing"].fields["things"].resolve = query["things"].resolve
     query["thing"].resolve = lambda *_: thing
     query["refused"].resolve = refuse
     query["broken"].resolve = crash

@@ -1,0 +1,330 @@
+"""GraphQL over HTTP, asked by a client that means well, by one that does not, and by a browser."""
+
+import asyncio
+import gzip
+import json
+import logging
+from typing import Any
+
+import pytest
+
+from tests.transport.server import FRIEND, Server, eventually, serving, token
+
+RESPONSE = "application/graphql-response+json"
+
+
+def code(answer: Any) -> str:
+    return answer["errors"][0]["extensions"]["code"]
+
+
+async def test_a_query_is_answered(server: Server):
+    reply = await server.post({"query": "query Q($t:String){ping echo(text:$t)}", "variables": {"t": "hi"}})
+    assert reply.status_code == 200
+    assert reply.headers["content-type"] == "application/json; charset=utf-8"
+    assert reply.json() == {"data": {"ping": "pong", "echo": {"text": "hi"}}}
+
+
+async def test_the_named_operation_runs(server: Server):
+    both = "query A{a:ping} query B{b:ping}"
+    assert (await server.post({"query": both, "operationName": "B"})).json() == {"data": {"b": "pong"}}
+    for name, complaint in [(None, "several operations"), ("C", "no operation named 'C'")]:
+        answer = (await server.post({"query": both, "operationName": name})).json()
+        assert complaint in answer["errors"][0]["message"]
+        assert "data" not in answer
+
+
+@pytest.mark.parametrize(
+    ("accept", "answered"),
+    [
+        (RESPONSE, RESPONSE),
+        ("application/json", "application/json"),
+        ("*/*", "application/json"),
+        ("application/*;q=0.5", "application/json"),
+        (f"{RESPONSE}, application/json;q=0.9", RESPONSE),
+        (f"{RESPONSE};q=0.4, application/json;q=0.9", "application/json"),
+        (f"application/json, {RESPONSE}, text/event-stream", RESPONSE),
+        ("APPLICATION/JSON; charset=utf-8", "application/json"),
+        ("text/event-stream, */*;q=0.1", "application/json"),
+    ],
+)
+async def test_the_sender_chooses_the_media_type(server: Server, accept: str, answered: str):
+    reply = await server.post({"query": "{ping}"}, accept=accept)
+    assert reply.status_code == 200
+    assert reply.headers["content-type"] == f"{answered}; charset=utf-8"
+
+
+@pytest.mark.parametrize(
+    "accept", ["text/event-stream", "application/jsonp", "application/json;q=0", "text/html"]
+)
+async def test_nobody_gets_a_type_that_they_refuse(server: Server, accept: str):
+    assert (await server.post({"query": "{ping}"}, accept=accept)).status_code == 406
+
+
+@pytest.mark.parametrize(
+    ("request_", "expected"),
+    [
+        ({"query": "{"}, "BAD_USER_INPUT"),
+        ({"query": "{nope}"}, "BAD_USER_INPUT"),
+        ({"query": "query($a:Int!){echo(page:$a)}", "variables": {"a": "x"}}, "BAD_USER_INPUT"),
+        ({"query": "subscription{count(to:1)}"}, "BAD_USER_INPUT"),
+        ({"query": "{" + "ping " * 1001 + "}"}, "QUERY_TOO_COMPLEX"),
+        ({"query": "{" + "ping " * 3000 + "}"}, "BAD_USER_INPUT"),
+        ({"query": "{" * 5000}, "BAD_USER_INPUT"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+async def test_what_is_not_executed_has_no_data_and_its_status_depends_on_the_type(
+    server: Server, request_: Any, expected: str
+):
+    for accept, status in [(RESPONSE, 400), ("application/json", 200)]:
+        reply = await server.post(request_, accept=accept)
+        assert reply.status_code == status
+        assert reply.json().keys() == {"errors"}
+        assert code(reply.json()) == expected
+
+
+HOSTILE: list[tuple[str, Any, dict[str, str], int]] = [
+    ("null", b"null", {}, 400),
+    ("a number", b"5", {}, 400),
+    ("a string", b'"x"', {}, 400),
+    ("a batch", b'[{"query":"{ping}"}]', {}, 400),
+    ("nothing", b"", {}, 400),
+    ("half of it", b'{"query":"{pi', {}, 400),
+    ("bad UTF-8", b'{"query":"{ping}","a":"\xff\xfe"}', {}, 400),
+    ("UTF-16", '{"query":"{ping}"}'.encode("utf-16"), {}, 400),
+    ("deep nesting", b'{"query":"{ping}","a":' + b"[" * 50_000, {}, 400),
+    ("deep nesting, closed", b'{"query":"{ping}","a":' + b"[" * 50_000 + b"]" * 50_000 + b"}", {}, 400),
+    ("a huge integer", b'{"query":"{ping}","a":' + b"9" * 5_000 + b"}", {}, 400),
+    ("NaN", b'{"query":"{ping}","a":NaN}', {}, 400),
+    ("no query", {"qeury": "{ping}"}, {}, 400),
+    ("query null", {"query": None}, {}, 400),
+    ("query a list", {"query": ["{ping}"]}, {}, 400),
+    ("variables a list", {"query": "{ping}", "variables": []}, {}, 400),
+    ("variables a text", {"query": "{ping}", "variables": "{}"}, {}, 400),
+    ("extensions a number", {"query": "{ping}", "extensions": 0}, {}, 400),
+    ("operationName a map", {"query": "{ping}", "operationName": {}}, {}, 400),
+    ("too long", b"x" * 300_000, {}, 413),
+    ("gzip", gzip.compress(b'{"query":"{ping}"}'), {"content_encoding": "gzip"}, 415),
+    ("plain text", {"query": "{ping}"}, {"content_type": "text/plain"}, 415),
+    ("a form", b"query={ping}", {"content_type": "application/x-www-form-urlencoded"}, 415),
+    ("a prefix of the type", {"query": "{ping}"}, {"content_type": "application/jsonp"}, 415),
+    ("another charset", {"query": "{ping}"}, {"content_type": "application/json; charset=utf-16"}, 415),
+    ("no type", {"query": "{ping}"}, {"content_type": ""}, 415),
+]
+
+
+@pytest.mark.parametrize(("body", "headers", "status"), [h[1:] for h in HOSTILE], ids=[h[0] for h in HOSTILE])
+async def test_a_hostile_body_is_the_senders_fault(
+    server: Server, body: Any, headers: dict[str, str], status: int, caplog: pytest.LogCaptureFixture
+):
+    reply = await server.post(body, **headers)
+    assert reply.status_code == status
+    assert code(reply.json()) == "BAD_USER_INPUT"
+    assert not caplog.records
+    assert (await server.query("{ping}")) == {"data": {"ping": "pong"}}
+
+
+async def test_a_body_without_a_length_is_cut_off_while_it_comes(server: Server):
+    async def endless():
+        for _ in range(1_000):
+            yield b" " * 1_000
+
+    reply = await server.http.post(server.url, content=endless(), headers=server.headers())
+    assert reply.status_code == 413
+
+
+@pytest.mark.parametrize("value", [2**70, -(2**70), "\ud800", {"\udfff": ["\U0001f600"]}, 1.5, 0.1, "\u0000"])
+async def test_values_arrive_as_they_were_sent(server: Server, value: Any):
+    answer = await server.query("query($j:JSON){echo(json:$j)}", j=value)
+    assert answer == {"data": {"echo": {"json": value}}}
+
+
+async def test_a_variable_that_a_scalar_refuses_is_named(server: Server):
+    for value, complaint in [(2**64, "beyond 64 bits"), (1, "never right")]:
+        answer = await server.query("query($v:Strict!){strict(value:$v)}", v=value)
+        assert code(answer) == "BAD_USER_INPUT"
+        assert "'$v'" in answer["errors"][0]["message"]
+        assert complaint in answer["errors"][0]["message"]
+
+
+async def test_a_refusal_in_a_field_speaks_for_itself(server: Server):
+    answer = await server.query("{ping refused}")
+    assert answer["data"] == {"ping": "pong", "refused": None}
+    [error] = answer["errors"]
+    assert error == {
+        "message": "first must be at least 1.",
+        "path": ["refused"],
+        "locations": [{"line": 1, "column": 7}],
+        "extensions": {"code": "BAD_USER_INPUT"},
+    }
+
+
+@pytest.mark.parametrize("field", ["broken", "wrongType", "missing"])
+async def test_our_own_faults_show_an_apology_and_leave_a_traceback(
+    server: Server, field: str, caplog: pytest.LogCaptureFixture
+):
+    reply = await server.post({"query": f"{{{field}}}"}, x_request_id="req-7")
+    [error] = reply.json()["errors"]
+    assert error["message"] == "Something went wrong on our side."
+    assert error["extensions"] == {"code": "INTERNAL", "requestId": "req-7"}
+    assert "secret" not in reply.text
+    [record] = [r for r in caplog.records if r.name == "colloquy.request"]
+    assert record.exc_info
+    assert record.request_id == "req-7"
+
+
+async def test_without_a_good_token_there_is_a_challenge(server: Server):
+    for given, challenge in [
+        ("", "Bearer"),
+        ("Bearer nonsense", 'Bearer error="invalid_token"'),
+        ("Basic YTpi", 'Bearer error="invalid_token"'),
+        (f"Bearer {token(ttl=-60)}", 'Bearer error="invalid_token"'),
+    ]:
+        headers = {"authorization": given} if given else {}
+        reply = await server.http.post(server.url, json={"query": "{ping}"}, headers=headers)
+        assert reply.status_code == 401
+        assert reply.headers["www-authenticate"] == challenge
+        assert code(reply.json()) == "UNAUTHENTICATED"
+
+
+async def test_each_kind_needs_its_scope(server: Server):
+    reader, writer = f"Bearer {token('chat:read')}", f"Bearer {token('chat:write')}"
+    before = server.ground.total
+    for bearer, query in [(reader, "mutation{add}"), (writer, "{ping}")]:
+        for accept, status in [(RESPONSE, 403), ("application/json", 200)]:
+            reply = await server.post({"query": query}, authorization=bearer, accept=accept)
+            assert (reply.status_code, code(reply.json())) == (status, "FORBIDDEN")
+    assert server.ground.total == before
+    assert "data" in (await server.post({"query": "mutation{add}"}, authorization=writer)).json()
+
+
+async def test_a_query_may_come_by_get(server: Server):
+    reply = await server.get(
+        query="query Q($t:String){echo(text:$t)}", variables='{"t":"é"}', operationName="Q"
+    )
+    assert reply.json() == {"data": {"echo": {"text": "é"}}}
+
+
+async def test_a_mutation_may_not_come_by_get(server: Server):
+    before = server.ground.total
+    reply = await server.get(query="mutation{add}")
+    assert (reply.status_code, reply.headers["allow"]) == (405, "POST")
+    assert server.ground.total == before
+
+
+async def test_no_page_of_another_site_can_ask_by_get(server: Server):
+    reply = await server.get(query="{ping}", headers={"authorization": f"Bearer {server.token}"})
+    assert reply.status_code == 400
+    reply = await server.get(
+        query="{ping}", headers={"authorization": f"Bearer {server.token}", "x-graphql-client": "test"}
+    )
+    assert reply.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "given", ["query=%ff", "query=%7Bping%7D&variables=[]", "query=%7Bping%7D&variables={", ""]
+)
+async def test_a_bad_query_string_is_the_senders_fault(server: Server, given: str):
+    reply = await server.http.get(
+        f"{server.url}?{given}", headers=server.headers(apollo_require_preflight="1")
+    )
+    assert reply.status_code == 400
+
+
+@pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS"])
+async def test_other_methods_are_not_served(server: Server, method: str):
+    reply = await server.http.request(method, server.url, headers=server.headers())
+    assert (reply.status_code, reply.headers["allow"]) == (405, "GET, POST")
+
+
+async def test_only_friends_may_read_across_sites(server: Server):
+    for origin, allowed in [(FRIEND, FRIEND), ("https://evil.example", None)]:
+        reply = await server.post({"query": "{ping}"}, origin=origin)
+        assert reply.headers.get("access-control-allow-origin") == allowed
+
+
+async def test_what_takes_too_long_is_ended():
+    async with serving(timeout=0.2) as hasty:
+        reply = await hasty.post({"query": "query Long{slow(seconds:30)}"})
+        assert (reply.status_code, code(reply.json())) == (504, "TIMEOUT")
+        assert hasty.observed[-1][:2] == ("query", "timeout")
+
+
+async def test_a_body_that_never_ends_is_ended():
+    async with serving(timeout=0.2) as hasty:
+        reader, writer = await asyncio.open_connection(
+            "127.0.0.1", int(hasty.url.split(":")[2].split("/")[0])
+        )
+        writer.write(
+            b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 50\r\n"
+            b"authorization: Bearer " + hasty.token.encode() + b'\r\n\r\n{"query":'
+        )
+        assert b"504" in await reader.readline()
+        writer.close()
+
+
+async def test_the_context_knows_where_the_request_came_from(server: Server):
+    trace = "4bf92f3577b34da6a3ce929d0e0e4736"
+    await server.post(
+        {"query": "{ping}"},
+        traceparent=f"00-{trace}-00f067aa0ba902b7-01",
+        idempotency_key="once",
+        x_request_id="mine",
+    )
+    context = server.ground.contexts[-1]
+    assert context.viewer.subject == "ann"
+    assert context.made_with == {"trace_id": trace, "idempotency_key": "once", "request_id": "mine"}
+
+
+@pytest.mark.parametrize(
+    "bad", ["00-" + "0" * 32 + "-00f067aa0ba902b7-01", "ff-" + "1" * 32 + "-00f067aa0ba902b7-01"]
+)
+async def test_a_bad_traceparent_and_a_bad_request_id_are_not_believed(server: Server, bad: str):
+    reply = await server.post({"query": "{ping}"}, traceparent=bad, x_request_id='"><script>')
+    made_with = server.ground.contexts[-1].made_with
+    assert made_with["trace_id"] is None
+    assert made_with["request_id"] == reply.headers["x-request-id"] != '"><script>'
+
+
+async def test_a_context_may_add_extensions(server: Server):
+    answer = await server.query("{extended}")
+    assert answer == {"data": {"extended": "yes"}, "extensions": {"idempotency": {"replayed": True}}}
+
+
+async def test_a_browser_gets_the_page_and_a_program_its_answer():
+    browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+    async with serving(page=b"<h1>GraphiQL</h1>") as shown:
+        reply = await shown.get(headers={"accept": browser})
+        assert (reply.status_code, reply.text) == (200, "<h1>GraphiQL</h1>")
+        assert reply.headers["content-type"] == "text/html; charset=utf-8"
+        assert (await shown.get(query="{ping}")).json() == {"data": {"ping": "pong"}}
+        assert (await shown.post({"query": "{ping}"}, accept=browser)).json() == {"data": {"ping": "pong"}}
+
+
+async def test_every_request_is_counted_and_logged(server: Server, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.INFO, "colloquy.request")
+    server.observed.clear()
+    for query in ["query Named{ping}", "mutation{add}", "{broken}", "{"]:
+        await server.query(query)
+    await eventually(lambda: len(server.observed) == 4)
+    assert [fact[:2] for fact in server.observed] == [
+        ("query", "ok"),
+        ("mutation", "ok"),
+        ("query", "error"),
+        ("unknown", "refused"),
+    ]
+    lines = [r for r in caplog.records if r.message == "request"]
+    assert (lines[0].kind, lines[0].operation, lines[0].outcome) == ("query", "Named", "ok")
+
+
+async def test_fifty_clients_at_once_get_their_own_answers(server: Server):
+    answers = await asyncio.gather(
+        *(server.query("query($j:JSON){slow(seconds:0.01) echo(json:$j)}", j=n) for n in range(50))
+    )
+    assert [answer["data"]["echo"]["json"] for answer in answers] == list(range(50))
+
+
+async def test_an_answer_says_that_it_is_private(server: Server):
+    reply = await server.post({"query": "{ping}"})
+    assert reply.headers["cache-control"] == "no-store"
+    assert json.loads(reply.content) == reply.json()
