@@ -48,7 +48,10 @@ CONVERSATIONS: list[dict[str, Any]] = [
         "agent": "reviewer",
         "messages": [
             ("USER", "Customer 4711 was billed twice in March. Can you find out why?"),
-            ("ASSISTANT", "Both invoices carry the same order. The job ran twice, and nothing held the second run back."),
+            (
+                "ASSISTANT",
+                "Both invoices carry the same order. The job ran twice, and nothing held the second run back.",
+            ),
             ("USER", "How do we make sure that it never happens again?"),
             (
                 "ASSISTANT",

@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
-from urllib.parse import urlsplit
 
 import orjson
 from starlette.applications import Starlette
@@ -12,8 +11,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
-from starlette.types import Scope
+from starlette.routing import Route, request_response
 
 from app import web
 from app.auth import Authenticator, Viewer, mint
@@ -87,7 +85,7 @@ def create_app(settings: Settings) -> Starlette:
     http = HTTPEndpoint(
         operations,
         max_body=settings.max_body_bytes,
-        page=partial(_page, services) if settings.graphiql else None,
+        page=request_response(partial(_page, services)) if settings.graphiql else None,
     )
     sockets = WebSocketEndpoint(
         operations,
@@ -95,10 +93,7 @@ def create_app(settings: Settings) -> Starlette:
         init_timeout=settings.socket_init_seconds,
         max_operations=settings.max_operations_per_socket,
     )
-    services.metrics.sockets.set_function(lambda: sockets.sockets)
-    services.metrics.subscribers.set_function(lambda: sockets.running)
-    pool = services.db.engine.pool
-    services.metrics.watch_pool(idle=pool.checkedin, busy=pool.checkedout)  # type: ignore[attr-defined]
+    _measure(services, sockets)
     cors = Middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,
@@ -122,6 +117,13 @@ def create_app(settings: Settings) -> Starlette:
         middleware=[cors] if settings.cors_origins else [],
         lifespan=partial(_lifespan, services),
     )
+
+
+def _measure(services: Services, sockets: WebSocketEndpoint) -> None:
+    metrics, pool = services.metrics, services.db.engine.pool
+    metrics.sockets.set_function(lambda: sockets.sockets)
+    metrics.subscribers.set_function(lambda: sockets.running)
+    metrics.watch_pool(idle=pool.checkedin, busy=pool.checkedout)  # type: ignore[attr-defined]
 
 
 @asynccontextmanager
@@ -155,23 +157,21 @@ async def _metrics(services: Services, _request: Request) -> Response:
     return Response(services.metrics.page(), headers={"content-type": services.metrics.content_type})
 
 
-async def _page(services: Services, scope: Scope) -> bytes:
-    """GraphiQL, in development with a token and the demo's newest session; never for a foreign Host."""
+async def _page(services: Services, request: Request) -> Response:
+    """GraphiQL; in development with a token and the demo's first session.
+
+    The token is not for a page of another site whose name resolves to this machine: it comes with that name.
+    """
     settings, token, session = services.settings, None, None
-    if not settings.production and settings.jwt_secret and _is_local(scope):
+    if not settings.production and settings.jwt_secret and request.url.hostname in LOOPBACK:
         token = mint(settings, sub=DEMO, ttl_seconds=86_400)
         viewer = await services.authenticator.viewer(token)
         session = await services.context(viewer).loaders.sessions_by_key.load(WELCOME)
-    return web.graphiql_page(
+    page = web.graphiql_page(
         endpoint="/graphql",
         subscription_endpoint="/graphql",
         token=token,
         session_id=ids.session(session.id) if session else None,
         after=str(Position.at(session.id, session.head)) if session else None,
     )
-
-
-def _is_local(scope: Scope) -> bool:
-    """A page of another site whose name resolves to this machine comes with that name."""
-    host = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
-    return urlsplit(f"//{host}").hostname in LOOPBACK
+    return Response(page, headers=web.PAGE_HEADERS)

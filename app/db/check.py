@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-from sqlalchemy import and_, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, ScalarSelect, and_, func, literal, or_, select, union_all
 
 from app.db.database import AcrossOwners, Database, Row, across_owners
 from app.db.tables import messages, session_agents, sessions
@@ -17,7 +17,7 @@ class Found(Row):
     session_id: str
 
 
-def _counts(*conditions: object) -> object:
+def _counts(*conditions: ColumnElement[bool]) -> ScalarSelect[int]:
     """How many messages of a session fulfil the conditions."""
     return (
         select(func.count())
@@ -27,7 +27,7 @@ def _counts(*conditions: object) -> object:
     )
 
 
-def _sessions(*conditions: object) -> AcrossOwners[Found]:
+def _sessions(*conditions: ColumnElement[bool]) -> AcrossOwners[Found]:
     return across_owners(select(s.owner_id, s.id.label("session_id")).where(*conditions), Found)
 
 

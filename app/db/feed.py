@@ -1,6 +1,6 @@
-"""What has changed in a session after a number: one indexed range read, in the order of the numbers (invariant 3)."""
+"""What has changed in a session after a number: one range read, in the order of the numbers (invariant 3)."""
 
-from sqlalchemy import BigInteger, Integer, Text, bindparam, literal, select, union_all
+from sqlalchemy import BigInteger, ColumnElement, Integer, Select, Text, bindparam, literal, select, union_all
 
 from app.db.database import OWNER, statement
 from app.db.metadata import Uuid
@@ -10,34 +10,37 @@ from app.db.tables import messages, session_agents, sessions
 s, m, g = sessions.c, messages.c, session_agents.c
 SESSION, AFTER = bindparam("session_id", type_=Uuid), bindparam("after", type_=BigInteger)
 LIMIT = bindparam("limit", type_=Integer)
-NO_TEXT, NO_NUMBER = literal("", Text), literal(0, Integer)
 
-_session = select(s.revision, literal("session", Text).label("kind"), NO_NUMBER, NO_TEXT, NO_TEXT).where(
-    s.owner_id == OWNER, s.id == SESSION, s.revision > AFTER
-)
+
+def _changes(
+    kind: str,
+    revision: ColumnElement[int],
+    sequence: ColumnElement[int] | None = None,
+    part_kind: ColumnElement[str] | None = None,
+    part_key: ColumnElement[str] | None = None,
+) -> Select[tuple[int, str, int, str, str]]:
+    """The columns that every kind fills in: its number, and its key in the session."""
+    return select(
+        revision.label("revision"),
+        literal(kind, Text).label("kind"),
+        (literal(0, Integer) if sequence is None else sequence).label("sequence"),
+        (literal("", Text) if part_kind is None else part_kind).label("part_kind"),
+        (literal("", Text) if part_key is None else part_key).label("part_key"),
+    )
+
+
+_session = _changes("session", s.revision).where(s.owner_id == OWNER, s.id == SESSION, s.revision > AFTER)
 _messages = (
-    select(m.revision, literal("message", Text), m.sequence, NO_TEXT, NO_TEXT)
+    _changes("message", m.revision, m.sequence)
     .where(m.owner_id == OWNER, m.session_id == SESSION, m.revision > AFTER)
     .order_by(m.revision)
     .limit(LIMIT)
 )
 _parts = (
-    select(g.revision, literal("part", Text), NO_NUMBER, g.kind, g.key)
+    _changes("part", g.revision, part_kind=g.kind, part_key=g.key)
     .where(g.owner_id == OWNER, g.session_id == SESSION, g.revision > AFTER)
     .order_by(g.revision)
     .limit(LIMIT)
 )
 _all = union_all(_session, _messages, _parts).subquery("changes")
-_columns = list(_all.c)
-CHANGES = statement(
-    select(
-        _columns[0].label("revision"),
-        _columns[1].label("kind"),
-        _columns[2].label("sequence"),
-        _columns[3].label("part_kind"),
-        _columns[4].label("part_key"),
-    )
-    .order_by(_columns[0])
-    .limit(LIMIT),
-    ChangeRow,
-)
+CHANGES = statement(select(*_all.c).order_by(_all.c.revision).limit(LIMIT), ChangeRow)

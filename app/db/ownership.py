@@ -104,6 +104,8 @@ def _vet_text(node: Any) -> None:
             raise NotOwned(f"function {getattr(node, 'name', node)} is not on the list")
     elif isinstance(node, el.ColumnClause) and node.is_literal and node.name not in ("*", "1"):
         raise NotOwned(f"raw SQL cannot be checked: {node}")
+    elif isinstance(node, el.Extract) and node.field != "epoch":
+        raise NotOwned(f"extract({node.field}) is not on the list")
     elif isinstance(node, el.BindParameter) and (node.expanding or node.literal_execute or node.callable):
         raise NotOwned("an IN list, a literal or a callable has no fixed text: bind it, a list as = any_(:list)")
     for attribute in ("operator", "modifier"):

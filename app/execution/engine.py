@@ -86,9 +86,7 @@ class Engine:
             self._documents.offer(query, operations)
         return _choose(operations, operation_name or None)
 
-    async def execute(
-        self, prepared: Prepared, variables: Mapping[str, Any], context: Any
-    ) -> ExecutionResult:
+    async def execute(self, prepared: Prepared, variables: Mapping[str, Any], context: Any) -> ExecutionResult:
         """Run a query or a mutation; `Rejected` if the variables do not fit."""
         executor = self._executor(prepared, variables, context)
         result = executor.execute_operation()
@@ -103,9 +101,7 @@ class Engine:
         """
         executor = self._executor(prepared, variables, context)
         found = create_source_event_stream(executor)
-        source = cast(
-            AsyncIterable[Any] | ExecutionResult, await found if executor.is_awaitable(found) else found
-        )
+        source = cast(AsyncIterable[Any] | ExecutionResult, await found if executor.is_awaitable(found) else found)
         return source if isinstance(source, ExecutionResult) else _responses(executor, source)
 
     def _operations(self, query: str) -> dict[str | None, Prepared]:
@@ -156,9 +152,7 @@ def _no_choice(operations: dict[str | None, Prepared], name: str | None) -> str:
     return "The document has no operation."
 
 
-async def _responses(
-    executor: Executor[Any], source: AsyncIterable[Any]
-) -> AsyncGenerator[ExecutionResult, None]:
+async def _responses(executor: Executor[Any], source: AsyncIterable[Any]) -> AsyncGenerator[ExecutionResult, None]:
     context = executor.context_value
     renew = context.fresh if isinstance(context, Renewable) else None
     async with aclosing(aiter(source)) as events:

@@ -1,12 +1,12 @@
 """GraphQL over HTTP: POST for everything, GET for queries (https://graphql.github.io/graphql-over-http/)."""
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from time import perf_counter
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.errors import BadInput, Refused, Unauthenticated
 from app.execution.engine import Prepared, Rejected
@@ -24,7 +24,7 @@ its readers take any other status for a failure of the transport."""
 PREFLIGHT = (b"apollo-require-preflight", b"x-apollo-operation-name", b"graphql-require-preflight")
 """A header that no page of another site can send unasked; so is any that begins with `x-graphql-`."""
 
-_TYPES = {media: (b"content-type", f"{media}; charset=utf-8".encode()) for media in (JSON, RESPONSE, HTML)}
+_TYPES = {media: (b"content-type", f"{media}; charset=utf-8".encode()) for media in (JSON, RESPONSE)}
 _PRIVATE: Headers = [(b"cache-control", b"no-store"), (b"vary", b"accept")]
 
 
@@ -66,7 +66,7 @@ class _Call:
 class HTTPEndpoint:
     """The ASGI application of one GraphQL URL.
 
-    `max_body` is in bytes. `page` may give the HTML to show to a browser that opens the URL.
+    `max_body` is in bytes. `page` answers a browser that opens the URL.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class HTTPEndpoint:
         operations: Operations,
         *,
         max_body: int = 8 * 1024 * 1024,
-        page: Callable[[Scope], bytes | None] | None = None,
+        page: ASGIApp | None = None,
     ) -> None:
         self._operations = operations
         self._max_body = max_body
@@ -82,15 +82,17 @@ class HTTPEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; whatever goes wrong is answered too."""
+        if self._page and _is_for_a_person(scope):
+            await self._page(scope, receive, send)
+            return
         started = perf_counter()
         call = _Call(scope)
         try:
             reply = await self._reply(call, receive)
         except Disconnected:
-            return
+            return None
         await _send(call, reply, send)
-        if call.media != HTML:
-            self._operations.done(call.prepared, reply.outcome, started, call.id, "http")
+        self._operations.done(call.prepared, reply.outcome, started, call.id, "http")
 
     async def _reply(self, call: _Call, receive: Receive) -> Reply:
         try:
@@ -111,10 +113,7 @@ class HTTPEndpoint:
         method = call.scope["method"]
         if method not in ("GET", "POST"):
             raise Declined(405, "GraphQL is served by POST, and queries by GET.", (b"allow", b"GET, POST"))
-        page = self._page(call.scope) if self._page and method == "GET" else None
-        call.media = _negotiate(call, page)
-        if page is not None and call.media == HTML:
-            return Reply(200, page, "ok")
+        call.media = _negotiate(call)
         viewer = await self._operations.viewer(bearer(header(call.headers, b"authorization")))
         parameters = await self._parameters(call, receive)
         call.prepared = prepared = self._operations.prepare(parameters, viewer)
@@ -152,9 +151,13 @@ class HTTPEndpoint:
         return Declined(413, f"The body is longer than {self._max_body:,} bytes.")
 
 
-def _negotiate(call: _Call, page: bytes | None) -> str:
-    offered = (RESPONSE, JSON) if page is None else (RESPONSE, JSON, HTML)
-    media = preferred(call.headers.get(b"accept", b"*/*"), offered)
+def _is_for_a_person(scope: Scope) -> bool:
+    accepted = dict(scope["headers"]).get(b"accept", b"*/*")
+    return scope["method"] == "GET" and preferred(accepted, (RESPONSE, JSON, HTML)) == HTML
+
+
+def _negotiate(call: _Call) -> str:
+    media = preferred(call.headers.get(b"accept", b"*/*"), (RESPONSE, JSON))
     if media is None:
         raise Declined(406, f"This URL answers in {RESPONSE} or {JSON}.")
     return media
@@ -176,9 +179,7 @@ def _check_method(method: str, prepared: Prepared) -> None:
 
 def _query_string(call: _Call) -> dict[str, Any]:
     if not any(name in PREFLIGHT or name.startswith(b"x-graphql-") for name in call.headers):
-        raise BadInput(
-            "A query by GET needs the header apollo-require-preflight, so that no other site can ask."
-        )
+        raise BadInput("A query by GET needs the header apollo-require-preflight, so that no other site can ask.")
     try:
         text = call.scope["query_string"].decode("ascii")
         given = dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=16))

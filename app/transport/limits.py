@@ -122,9 +122,7 @@ class DocumentLimits:
         ]
 
 
-def measure(
-    schema: GraphQLSchema, document: DocumentNode, size: Size
-) -> list[tuple[OperationDefinitionNode, Measure]]:
+def measure(schema: GraphQLSchema, document: DocumentNode, size: Size) -> list[tuple[OperationDefinitionNode, Measure]]:
     """Each operation with what it amounts to, when a variable in a page size stands for `size(name)`."""
     ruler = _Ruler(schema, document, size)
     return [(node, ruler.operation(node)) for node in _all(document, OperationDefinitionNode)]

@@ -31,9 +31,7 @@ def _is_json(content_type: bytes) -> bool:
 @lru_cache(maxsize=128)
 def _preferred(accept: bytes, offered: tuple[str, ...]) -> str | None:
     ranges = [_parse(part) for part in accept.decode("latin-1").split(",") if part.strip()] or [("*/*", {})]
-    liked = {
-        name: (q, exact, name != RESPONSE or exact) for name in offered for q, exact in [_like(name, ranges)]
-    }
+    liked = {name: (q, exact, name != RESPONSE or exact) for name in offered for q, exact in [_like(name, ranges)]}
     best = max(offered, key=lambda name: liked[name])
     return best if liked[best][0] > 0 else None
 

@@ -130,9 +130,7 @@ class Operations:
             request_id=request_id,
         )
 
-    async def execute(
-        self, prepared: Prepared, parameters: Parameters, context: Any, request_id: str
-    ) -> Answer:
+    async def execute(self, prepared: Prepared, parameters: Parameters, context: Any, request_id: str) -> Answer:
         """Run a query or a mutation; `Rejected` if its variables do not fit."""
         result = await self.engine.execute(prepared, parameters.variables, context)
         return answer(result, context, request_id)
@@ -141,9 +139,7 @@ class Operations:
         """What to raise when the time is up."""
         return TimedOut(f"The request took longer than {self.timeout:g} seconds.")
 
-    def done(
-        self, prepared: Prepared | None, outcome: str, started: float, request_id: str, wire_name: str
-    ) -> None:
+    def done(self, prepared: Prepared | None, outcome: str, started: float, request_id: str, wire_name: str) -> None:
         """Count an operation that began at `started` (of `perf_counter`), and write its line in the log."""
         seconds = perf_counter() - started
         kind = prepared.kind if prepared else "unknown"

@@ -121,9 +121,7 @@ class _Socket:
         "stuck_since",
     )
 
-    def __init__(
-        self, endpoint: WebSocketEndpoint, headers: dict[bytes, bytes], receive: Receive, send: Send
-    ) -> None:
+    def __init__(self, endpoint: WebSocketEndpoint, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
         self._endpoint = endpoint
         self._operations: dict[str, asyncio.Task[None]] = {}
         self._headers = headers
@@ -230,9 +228,7 @@ class _Socket:
         except BadInput as wrong:
             raise Closing(4400, wrong.message) from None
         if len(self.running) >= self._endpoint.max_operations:
-            limit = RateLimited(
-                f"A socket runs at most {self._endpoint.max_operations} operations at a time."
-            )
+            limit = RateLimited(f"A socket runs at most {self._endpoint.max_operations} operations at a time.")
             return await self._fail(id, [format_failure(limit, "")])
         self._operations[id] = task = asyncio.create_task(self._operate(id, parameters))
         self.running.add(task)

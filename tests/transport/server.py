@@ -14,6 +14,7 @@ import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import HTMLResponse
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
@@ -98,9 +99,7 @@ class Server:
     @asynccontextmanager
     async def ready(self, bearer: str | None = None, **kwargs: Any) -> AsyncIterator["Socket"]:
         async with self.socket(**kwargs) as socket:
-            await socket.send(
-                type="connection_init", payload={"Authorization": f"Bearer {bearer or self.token}"}
-            )
+            await socket.send(type="connection_init", payload={"Authorization": f"Bearer {bearer or self.token}"})
             assert await socket.next() == {"type": "connection_ack"}
             yield socket
 
@@ -154,11 +153,9 @@ async def serving(
         ground.contexts.append(Context(viewer, **made_with))
         return ground.contexts[-1]
 
-    operations = Operations(
-        engine, Tokens(), make_context, timeout=timeout, observe=lambda *fact: seen.append(fact)
-    )
+    operations = Operations(engine, Tokens(), make_context, timeout=timeout, observe=lambda *fact: seen.append(fact))
     endpoint = WebSocketEndpoint(operations, **({"origins": [FRIEND]} | sockets))
-    http = HTTPEndpoint(operations, max_body=256 * 1024, page=(lambda _: page) if page else None)
+    http = HTTPEndpoint(operations, max_body=256 * 1024, page=HTMLResponse(page) if page else None)
     cors = Middleware(CORSMiddleware, allow_origins=[FRIEND], allow_methods=["POST"], allow_headers=["*"])
     app = Starlette(routes=routes(http, endpoint), middleware=[cors])
     config = uvicorn.Config(

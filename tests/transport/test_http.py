@@ -53,9 +53,7 @@ async def test_the_sender_chooses_the_media_type(server: Server, accept: str, an
     assert reply.headers["content-type"] == f"{answered}; charset=utf-8"
 
 
-@pytest.mark.parametrize(
-    "accept", ["text/event-stream", "application/jsonp", "application/json;q=0", "text/html"]
-)
+@pytest.mark.parametrize("accept", ["text/event-stream", "application/jsonp", "application/json;q=0", "text/html"])
 async def test_nobody_gets_a_type_that_they_refuse(server: Server, accept: str):
     assert (await server.post({"query": "{ping}"}, accept=accept)).status_code == 406
 
@@ -199,9 +197,7 @@ async def test_each_kind_needs_its_scope(server: Server):
 
 
 async def test_a_query_may_come_by_get(server: Server):
-    reply = await server.get(
-        query="query Q($t:String){echo(text:$t)}", variables='{"t":"é"}', operationName="Q"
-    )
+    reply = await server.get(query="query Q($t:String){echo(text:$t)}", variables='{"t":"é"}', operationName="Q")
     assert reply.json() == {"data": {"echo": {"text": "é"}}}
 
 
@@ -221,13 +217,9 @@ async def test_no_page_of_another_site_can_ask_by_get(server: Server):
     assert reply.status_code == 200
 
 
-@pytest.mark.parametrize(
-    "given", ["query=%ff", "query=%7Bping%7D&variables=[]", "query=%7Bping%7D&variables={", ""]
-)
+@pytest.mark.parametrize("given", ["query=%ff", "query=%7Bping%7D&variables=[]", "query=%7Bping%7D&variables={", ""])
 async def test_a_bad_query_string_is_the_senders_fault(server: Server, given: str):
-    reply = await server.http.get(
-        f"{server.url}?{given}", headers=server.headers(apollo_require_preflight="1")
-    )
+    reply = await server.http.get(f"{server.url}?{given}", headers=server.headers(apollo_require_preflight="1"))
     assert reply.status_code == 400
 
 
@@ -252,9 +244,7 @@ async def test_what_takes_too_long_is_ended():
 
 async def test_a_body_that_never_ends_is_ended():
     async with serving(timeout=0.2) as hasty:
-        reader, writer = await asyncio.open_connection(
-            "127.0.0.1", int(hasty.url.split(":")[2].split("/")[0])
-        )
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(hasty.url.split(":")[2].split("/")[0]))
         writer.write(
             b"POST /graphql HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 50\r\n"
             b"authorization: Bearer " + hasty.token.encode() + b'\r\n\r\n{"query":'
@@ -276,9 +266,7 @@ async def test_the_context_knows_where_the_request_came_from(server: Server):
     assert context.made_with == {"trace_id": trace, "idempotency_key": "once", "request_id": "mine"}
 
 
-@pytest.mark.parametrize(
-    "bad", ["00-" + "0" * 32 + "-00f067aa0ba902b7-01", "ff-" + "1" * 32 + "-00f067aa0ba902b7-01"]
-)
+@pytest.mark.parametrize("bad", ["00-" + "0" * 32 + "-00f067aa0ba902b7-01", "ff-" + "1" * 32 + "-00f067aa0ba902b7-01"])
 async def test_a_bad_traceparent_and_a_bad_request_id_are_not_believed(server: Server, bad: str):
     reply = await server.post({"query": "{ping}"}, traceparent=bad, x_request_id='"><script>')
     made_with = server.ground.contexts[-1].made_with

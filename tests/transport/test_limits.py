@@ -166,9 +166,7 @@ def selections(draw: st.DrawFn, spreads: list[str], depth: int = 3) -> str:
     kinds = ["id", "on", *(["self", "things"] if depth else []), *(["spread"] if spreads else [])]
     parts = []
     for kind in draw(st.lists(st.sampled_from(kinds), min_size=1, max_size=3)):
-        below = (
-            draw(selections(spreads, depth - 1)) if kind in ("self", "things", "on") and depth else "{ id }"
-        )
+        below = draw(selections(spreads, depth - 1)) if kind in ("self", "things", "on") and depth else "{ id }"
         size = draw(st.sampled_from(["", "(first: 3)", "(last: 7)", "(first: $n)"]))
         parts.append(
             {
@@ -185,8 +183,7 @@ def selections(draw: st.DrawFn, spreads: list[str], depth: int = 3) -> str:
 @st.composite
 def documents(draw: st.DrawFn) -> str:
     fragments = [
-        f"fragment {name} on Thing {draw(selections(FRAGMENTS[at + 1 :]))}"
-        for at, name in enumerate(FRAGMENTS)
+        f"fragment {name} on Thing {draw(selections(FRAGMENTS[at + 1 :]))}" for at, name in enumerate(FRAGMENTS)
     ]
     return f"query($n: Int) {{ thing {draw(selections(FRAGMENTS))} }} " + " ".join(fragments)
 
