@@ -122,10 +122,10 @@ def formatter(log_format: str, before: list[Processor]) -> ProcessorFormatter:
     )
 
 
-KINDS = ("query", "mutation", "subscription", "none")  # none: refused before its kind was known
+KINDS = ("query", "mutation", "subscription", "unknown")  # unknown: refused before its kind was known
 OUTCOMES = (
     "OK",
-    "PROBLEM",  # answered, with business failures as data
+    "ERROR",  # answered, with fields that failed
     "UNAUTHENTICATED",
     "FORBIDDEN",
     "NOT_FOUND",
@@ -177,7 +177,7 @@ class Metrics:
         self.wakeups_sent, self.wakeups_received = wakeups.labels("sent"), wakeups.labels("received")
 
     def answered(self, kind: str, outcome: str, seconds: float) -> None:
-        """Count one operation: its kind, OK or PROBLEM or its first error's code, its time in seconds."""
+        """Count one operation: its kind, OK or ERROR or its first error's code, its time in seconds."""
         tally = self._tally
         if (kind, outcome) not in tally.counts:
             outcome = "OTHER"

@@ -1,6 +1,8 @@
 """Short stories of the whole vertical: an owner, a stranger, a real server."""
 
-from tests.people import error
+import pytest
+
+from tests.people import Refusal, error
 
 
 async def test_only_its_owner_appends_to_a_session(ann, bob):
@@ -28,6 +30,8 @@ async def test_a_watcher_sees_a_message_as_it_comes(ann, bob):
     async with ann.follows(session) as events:
         await events.until("CaughtUp")
         await ann.appends(session, "now", role="ASSISTANT", agentKey="guide")
-        joined, arrived = await anext(events), await anext(events)
-    assert joined["__typename"] == "SessionAgentChanged"
-    assert arrived["message"]["text"] == "now"
+        seen = await events.until("MessageAdded")
+    assert [event["__typename"] for event in seen] == ["SessionAgentChanged", "SessionChanged", "MessageAdded"]
+    assert seen[-1]["message"]["text"] == "now"
+    with pytest.raises(Refusal, match="NOT_FOUND"):
+        await bob.replays(session)

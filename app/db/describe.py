@@ -32,7 +32,7 @@ def _column(column: Column[object]) -> str:
         kind.replace(' COLLATE "C"', " C"),
         "yes" if column.nullable else "",
         "" if default is None else f"`{shown}`",
-        (column.comment or "").replace("|", "\\|"),
+        (column.doc or "").replace("|", "\\|"),
     ]
     return "| " + " | ".join(cells) + " |"
 

@@ -90,7 +90,7 @@ class HTTPEndpoint:
         try:
             reply = await self._reply(call, receive)
         except Disconnected:
-            return None
+            return
         await _send(call, reply, send)
         self._operations.done(call.prepared, reply.outcome, started, call.id, "http")
 

@@ -60,7 +60,7 @@ class Observe(Protocol):
 
 
 class Answer(NamedTuple):
-    """The JSON of a response, and how it went: `ok`, `error` if any field failed."""
+    """The JSON of a response, and how it went: `OK`, `ERROR` if any field failed."""
 
     body: bytes
     outcome: str
@@ -158,7 +158,7 @@ def answer(result: ExecutionResult, context: Any, request_id: str) -> Answer:
         response["errors"] = [format_error(error, request_id) for error in result.errors]
     if extensions := {**(result.extensions or {}), **(getattr(context, "extensions", None) or {})}:
         response["extensions"] = extensions
-    return Answer(wire.encode(response), "error" if result.errors else "ok")
+    return Answer(wire.encode(response), "ERROR" if result.errors else "OK")
 
 
 def bearer(authorization: Any) -> str:

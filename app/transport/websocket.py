@@ -327,7 +327,7 @@ class _Run:
         source = await self._in_time(engine.subscribe(prepared, self._parameters.variables, context))
         if isinstance(source, ExecutionResult):
             raise Failed(source)
-        self._outcome = "ok"
+        self._outcome = "OK"
         return source
 
     def errors(self, failure: Exception) -> list[dict[str, Any]]:

@@ -296,13 +296,13 @@ async def test_every_request_is_counted_and_logged(server: Server, caplog: pytes
         await server.query(query)
     await eventually(lambda: len(server.observed) == 4)
     assert [fact[:2] for fact in server.observed] == [
-        ("query", "ok"),
-        ("mutation", "ok"),
-        ("query", "error"),
+        ("query", "OK"),
+        ("mutation", "OK"),
+        ("query", "ERROR"),
         ("unknown", "refused"),
     ]
     lines = [r for r in caplog.records if r.message == "request"]
-    assert (lines[0].kind, lines[0].operation, lines[0].outcome) == ("query", "Named", "ok")
+    assert (lines[0].kind, lines[0].operation, lines[0].outcome) == ("query", "Named", "OK")
 
 
 async def test_fifty_clients_at_once_get_their_own_answers(server: Server):

@@ -300,8 +300,8 @@ async def test_operations_on_sockets_are_counted(server: Server):
         await socket.send(id="1", type="complete")
         await eventually(lambda: len(server.observed) == 4)
     assert [fact[:2] for fact in server.observed] == [
-        ("query", "ok"),
-        ("subscription", "ok"),
+        ("query", "OK"),
+        ("subscription", "OK"),
         ("unknown", "refused"),
-        ("subscription", "ok"),
+        ("subscription", "OK"),
     ]
