@@ -10,6 +10,7 @@ from statistics import median
 
 FILE_LINES, FUNCTION_LINES = 400, 40
 BUILT = "app/web/"
+MIGRATIONS = Path("migrations/versions")
 ADDRESS = re.compile(r"(pypi|npmjs)\.(org|com)|pythonhosted\.org|--(extra-)?index-url |^registry=|\"resolved\":", re.M)
 
 
@@ -37,7 +38,8 @@ def main() -> int:
     paths = tracked()
     python = [path for path in paths if path.suffix == ".py"]
     files = {str(path): len(path.read_text().splitlines()) for path in python}
-    bodies = dict(body for path in python for body in functions(path))
+    # A migration is a list of statements, as long as the tables are.
+    bodies = dict(body for path in python if path.parent != MIGRATIONS for body in functions(path))
     wrong = [f"{name}: {lines} lines, at most {FILE_LINES}" for name, lines in files.items() if lines > FILE_LINES]
     wrong += [f"{name}: {n} lines, at most {FUNCTION_LINES}" for name, n in bodies.items() if n > FUNCTION_LINES]
     wrong += [found for path in paths for found in addresses(path)]

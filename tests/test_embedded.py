@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,9 +13,10 @@ from pathlib import Path
 import asyncpg
 import pytest
 
-from app.db.embedded import EmbeddedError, embedded_postgres
-from tests.postgres import directory, postmaster
+from app.db.embedded import EmbeddedError, embedded_postgres, installations
+from tests.postgres import HERE, directory, postmaster
 
+ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root has directories that the server cannot enter")
 HOLDER = """
     import sys
     from pathlib import Path
@@ -42,10 +44,11 @@ def ask(url, *statements):
     return asyncio.run(asked())
 
 
-def holder(root):
-    """Another process that uses the server until its input ends."""
+def holder(root, *path):
+    """Another process that uses the server until its input ends; it looks for packages in `path` first."""
     line = [sys.executable, "-c", textwrap.dedent(HOLDER), str(root)]
-    return subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([*map(str, path), str(HERE)])}
+    return subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
 
 
 def kill(pid):
@@ -160,7 +163,22 @@ def test_a_long_path_with_odd_characters_works(root):
         assert ask(url, "select 1") == 1
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root has directories that the server cannot enter")
+@ROOT
+def test_binaries_that_only_root_may_read_are_copied_out(root):
+    private, installation = root.parent / "private", installations()[0]
+    package = installation.parent
+    private.mkdir(mode=0o700)
+    for part in (f"{package.name}/{installation.name}", f"{package.name}.libs"):
+        shutil.copytree(package.parent / part, private / part, symlinks=True)
+    (private / package.name / "__init__.py").touch()
+    for _ in range(2):
+        user = holder(root, private)
+        assert ask(user.stdout.readline().strip(), "select 1") == 1
+        assert str(root) in Path(f"/proc/{postmaster(root)}/cmdline").read_text().split("\0")[0]
+        user.communicate()
+
+
+@ROOT
 def test_a_directory_that_only_root_may_enter_works(root):
     root.parent.chmod(0o700)
     with embedded_postgres(root) as url:
