@@ -18,7 +18,7 @@ def _changes(
     sequence: ColumnElement[int] | None = None,
     part_kind: ColumnElement[str] | None = None,
     part_key: ColumnElement[str] | None = None,
-) -> Select[tuple[int, str, int, str, str]]:
+) -> Select[int, str, int, str, str]:
     """The columns that every kind fills in: its number, and its key in the session."""
     return select(
         revision.label("revision"),
