@@ -1,10 +1,12 @@
 """What one operation may touch."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from copy import copy
 from typing import Any
 
 from app.auth import Viewer
-from app.db.database import Database
+from app.db.database import Database, Tx
 from app.db.loaders import Loaders
 from app.live.feed import Feed
 from app.settings import Settings
@@ -28,6 +30,29 @@ class Context:
         self.request_id, self.trace_id, self.idempotency_key = request_id, trace_id, idempotency_key
         self.extensions: dict[str, Any] = {}
         self.loaders = Loaders(db, viewer)
+        self._tx: Tx | None = None
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[Tx]:
+        """The transaction of the mutation under way: whatever it does is done together."""
+        if self._tx is not None:
+            yield self._tx
+            return
+        async with self.db.begin(self.viewer) as tx:
+            self._tx = tx
+            try:
+                yield tx
+            finally:
+                self._tx = None
+
+    @asynccontextmanager
+    async def writing(self, session_id: str) -> AsyncIterator[Tx]:
+        """The same for a write in a session, whose writers queue here before they take a connection."""
+        if self._tx is not None:
+            yield self._tx
+            return
+        async with self.db.gate(self.viewer, session_id), self.begin() as tx:
+            yield tx
 
     def forget(self) -> None:
         """Loads anew from here on: each mutation field shows what the one before has left."""

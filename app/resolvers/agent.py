@@ -37,14 +37,14 @@ async def create(ctx: Context, fields: Mapping[str, Any]) -> AgentRow:
     """A new entry. Raises Conflict when the key is taken."""
     values = NEW | given.only({name: value for name, value in fields.items() if value is not None}, CHECKS)
     with told({"agents_key": Conflict("An agent with this key exists already.", field="key")}):
-        async with ctx.db.begin(ctx.viewer) as tx:
+        async with ctx.begin() as tx:
             return await db.agent.create(tx, {"id": str(uuid7()), **values})
 
 
 async def update(ctx: Context, agent_id: str, fields: Mapping[str, Any], expected: int | None) -> AgentRow:
     """The agent with these fields. Raises NotFound, and Conflict when it is not at the expected revision."""
     checked = given.only(fields, CHECKS)
-    async with ctx.db.begin(ctx.viewer) as tx:
+    async with ctx.begin() as tx:
         row = await db.agent.change(tx, agent_id, checked, expected)
         if row is not None:
             return row
@@ -56,7 +56,7 @@ async def update(ctx: Context, agent_id: str, fields: Mapping[str, Any], expecte
 
 async def delete(ctx: Context, agent_id: str) -> AgentRow:
     """The emptied entry. Raises NotFound."""
-    async with ctx.db.begin(ctx.viewer) as tx:
+    async with ctx.begin() as tx:
         row = await tx.one(db.agent.DELETE, agent_id=agent_id)
         if row is None:
             raise NotFound("There is no such agent.", field="id")

@@ -58,7 +58,7 @@ async def append_many(
 async def update(ctx: Context, place: tuple[str, int], fields: Mapping[str, Any], expected: int | None) -> MessageRow:
     """The message with these fields. Raises NotFound, and Conflict when it is not at the expected revision."""
     checked = given.only(fields, CHECKS)
-    async with ctx.db.gate(ctx.viewer, place[0]), ctx.db.begin(ctx.viewer) as tx:
+    async with ctx.writing(place[0]) as tx:
         session = await _locked(tx, place[0])
         row = await db.message.change(tx, *place, checked, session.head, expected)
         if row is None:
@@ -69,7 +69,7 @@ async def update(ctx: Context, place: tuple[str, int], fields: Mapping[str, Any]
 
 async def delete(ctx: Context, place: tuple[str, int]) -> MessageRow:
     """The emptied message. Raises NotFound."""
-    async with ctx.db.gate(ctx.viewer, place[0]), ctx.db.begin(ctx.viewer) as tx:
+    async with ctx.writing(place[0]) as tx:
         session = await _locked(tx, place[0])
         row = await tx.one(db.message.DELETE, session_id=place[0], sequence=place[1], next_revision=session.head)
         if row is None:
@@ -84,7 +84,7 @@ async def _append_closely(
     ctx: Context, session_id: str, drafts: Sequence[Mapping[str, Any]], expected: int | None
 ) -> list[MessageRow]:
     """Locks the session and looks: repeated keys, unknown agents, a session to bring back, or why it cannot be."""
-    async with ctx.db.gate(ctx.viewer, session_id), ctx.db.begin(ctx.viewer) as tx:
+    async with ctx.writing(session_id) as tx:
         session = await tx.one(db.session.FOR_UPDATE, session_id=session_id)
         if session is None or session.deleted_at is not None:
             raise NotFound("There is no such session.", field="sessionId")

@@ -32,7 +32,7 @@ async def create(ctx: Context, fields: Mapping[str, Any]) -> SessionRow:
     values = NEW | given.only({name: value for name, value in fields.items() if value is not None}, CHECKS)
     taken = Conflict("A session with this key exists already.", field="key")
     with told({"sessions_key": taken}):
-        async with ctx.db.begin(ctx.viewer) as tx:
+        async with ctx.begin() as tx:
             row = await tx.one(db.session.CREATE, id=str(uuid7()), **values)
             assert row is not None  # an INSERT either returns its row or raises
             tx.moved(row.id, row.head)
@@ -42,7 +42,7 @@ async def create(ctx: Context, fields: Mapping[str, Any]) -> SessionRow:
 async def update(ctx: Context, session_id: str, fields: Mapping[str, Any], expected: int | None) -> SessionRow:
     """The session with these fields. Raises NotFound, and Conflict when it is not at the expected revision."""
     checked = given.only(fields, CHECKS)
-    async with ctx.db.begin(ctx.viewer) as tx:
+    async with ctx.begin() as tx:
         row = await db.session.change(tx, session_id, checked, expected)
         if row is None:
             await refuse(tx, session_id)
@@ -57,7 +57,7 @@ async def archive(ctx: Context, session_id: str) -> SessionRow:
 
 async def restore(ctx: Context, session_id: str) -> SessionRow:
     """The session neither archived nor deleted. Raises NotFound for an erased one."""
-    async with ctx.db.begin(ctx.viewer) as tx:
+    async with ctx.begin() as tx:
         row = await tx.one(db.session.RESTORE, session_id=session_id)
         if row is None:
             return await standing(tx, session_id)
@@ -75,7 +75,7 @@ async def deletable(ctx: Context, session_id: str) -> int:
 
 async def delete(ctx: Context, session_id: str, *, hard: bool) -> tuple[SessionRow, int]:
     """The deleted session and how many messages went with it; SOFT deletion twice is a no-op."""
-    async with ctx.db.begin(ctx.viewer) as tx:
+    async with ctx.begin() as tx:
         before = await tx.one(db.session.FOR_UPDATE, session_id=session_id)
         if before is None:
             raise NotFound("There is no such session.", field="id")
@@ -115,7 +115,7 @@ async def refuse(tx: Tx, session_id: str) -> NoReturn:
 
 
 async def _set(ctx: Context, session_id: str, change: Any, **values: Any) -> SessionRow:
-    async with ctx.db.begin(ctx.viewer) as tx:
+    async with ctx.begin() as tx:
         row: SessionRow | None = await tx.one(change, session_id=session_id, **values)
         if row is None:
             return await standing(tx, session_id)

@@ -36,7 +36,7 @@ async def put(
     document = raw.document(fields.get("raw"), "raw", ctx.settings.max_raw_bytes)
     values = raw.states(document) | given.only(fields, CHECKS)
     with told({"session_agents_owner_id_agent_id_fkey": NotFound("There is no such agent.", field="agentId")}):
-        async with ctx.db.gate(ctx.viewer, session_id), ctx.db.begin(ctx.viewer) as tx:
+        async with ctx.writing(session_id) as tx:
             session = await tx.one(db.session.LOCK, session_id=session_id)
             if session is None:
                 raise NotFound("There is no such session.", field="sessionId")
