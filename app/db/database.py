@@ -60,11 +60,25 @@ class Query(Generic[R]):
         return not ownership.writes(self.element)
 
     @cached_property
+    def names(self) -> tuple[str, ...]:
+        """Its parameters in the order of `$1, $2, ...`"""
+        return tuple(self._compiled.positiontup)
+
+    @cached_property
     def parameters(self) -> dict[str, Any]:
         """Name and SQLAlchemy type of every value that the caller supplies."""
         binds = self._compiled.binds
-        names = self._compiled.positiontup
-        return {name: binds[name].type for name in names if binds[name].required and name != "owner"}
+        return {name: binds[name].type for name in self.names if binds[name].required and name != "owner"}
+
+    @cached_property
+    def fixed(self) -> dict[str, Any]:
+        """The values that the element itself carries, by name."""
+        binds = self._compiled.binds
+        return {name: binds[name].value for name in self.names if not binds[name].required}
+
+    @cached_property
+    def _free(self) -> frozenset[str]:
+        return frozenset(self.parameters)
 
     @cached_property
     def _compiled(self) -> Any:
@@ -73,20 +87,12 @@ class Query(Generic[R]):
             raise ownership.NotOwned("defaults made in Python are not supported: bind them")
         return compiled
 
-    @cached_property
-    def _slots(self) -> tuple[frozenset[str], dict[str, Any], tuple[str, ...]]:
-        """The caller's names, the values fixed in the element, and the order of both."""
-        names, binds = self._compiled.positiontup, self._compiled.binds
-        fixed = {name: binds[name].value for name in names if not binds[name].required}
-        return frozenset(self.parameters), fixed, tuple(names)
-
     def _arguments(self, values: dict[str, Any], owner: str | None) -> tuple[Any, ...]:
-        free, fixed, names = self._slots
-        if values.keys() != free:
-            wrong = ", ".join(sorted(values.keys() ^ free))
-            raise TypeError(f"{self.where} takes {', '.join(sorted(free)) or 'nothing'}; see to: {wrong}")
-        slots = {**fixed, **values, "owner": owner}
-        return tuple([slots[name] for name in names])
+        if values.keys() != self._free:
+            wrong = ", ".join(sorted(values.keys() ^ self._free))
+            raise TypeError(f"{self.where} takes {', '.join(self.parameters) or 'nothing'}; see to: {wrong}")
+        slots = {**self.fixed, **values, "owner": owner}
+        return tuple([slots[name] for name in self.names])
 
 
 class Statement(Query[R]):
@@ -310,7 +316,7 @@ class Database:
         return await self.engine.raw_connection()
 
     def _on_connect(self, connection: Any, record: Any) -> None:
-        connection.run_async(_plain_values)
+        connection.run_async(plain_values)
         record.info["opened"] = monotonic()
         self._open += 1
 
@@ -353,7 +359,7 @@ def _engine(url: str, pool_size: int, statement_cache: bool, limits: dict[str, s
     )
 
 
-async def _plain_values(driver: Any) -> None:
+async def plain_values(driver: Any) -> None:
     """uuid, json and jsonb are text on both ends: nothing is parsed that is only passed on."""
     for name in ("uuid", "json", "jsonb"):
         await driver.set_type_codec(name, schema="pg_catalog", encoder=str, decoder=str, format="text")

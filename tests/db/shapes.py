@@ -154,7 +154,9 @@ def changes():
 
 GOOD = {
     "page": every(M, m.session_id == P("id"), m.sequence < P("before")).order_by(m.sequence.desc()).limit(first),
-    "keyset by tuple": every(S, tuple_(s.last_activity_at, s.id) < tuple_(P("at"), P("id"))),
+    "keyset by tuple": every(
+        S, tuple_(s.last_activity_at, s.id) < tuple_(P("at", type_=s.last_activity_at.type), P("id", type_=Id))
+    ),
     "list as array": every(M, m.sequence == any_(P("numbers", type_=ARRAY(Integer)))),
     "keys as two arrays": every(M).join(keys, and_(m.session_id == keys.c.id, m.sequence == keys.c.number)),
     "inner join by equality": every(M).add_columns(a.state).join(A, agents_of),
@@ -185,6 +187,7 @@ GOOD = {
     )
     .where(mine(M))
     .group_by(m.agent_key, m.sequence),
+    "part of a time": every(S).add_columns(extract("epoch", s.last_activity_at)),
     "insert": insert(S).values(owner_id=OWNER, id=P("id"), title=P("title")),
     "insert from a writing cte": insert(M)
     .from_select(
@@ -245,7 +248,7 @@ UNBOUND = {
     "order by a subquery": every(S).order_by(select(m.text).limit(1).scalar_subquery()),
     "cte": select(open_sessions).where(open_sessions.c.owner_id == OWNER),
     "cte that deletes": every(S).add_cte(delete(M).cte("gone")),
-    "recursive cte": (lambda c: select(c.union_all(select(m.session_id).where(m.session_id == c.c.id))))(
+    "recursive cte": (lambda c: select(c.union(select(m.session_id).where(m.session_id == c.c.id))))(
         select(s.id).where(mine(S)).cte("tree", recursive=True)
     ),
     "one branch of a UNION": union_all(select(s.id).where(mine(S)), select(m.session_id)),

@@ -30,6 +30,7 @@ from sqlalchemy.dialects.postgresql import UUID
 from app.db import failures
 from app.db.database import OWNER, Database, Move, Row, across_owners, statement
 from app.errors import TimedOut
+from tests.postgres import dsn
 
 Id = UUID(as_uuid=False)
 T = Table(
@@ -84,11 +85,16 @@ LOCK = statement(select(T).where(mine, the_one).with_for_update(), Note)
 EVERYBODY = across_owners(select(n.owner_id, func.count().label("notes")).group_by(n.owner_id).order_by(n.owner_id))
 
 
+@pytest.fixture(scope="module")
+async def database_url(fresh_database):
+    """Nobody else's, as its connections are counted and broken."""
+    return await fresh_database()
+
+
 @pytest.fixture
 async def outside(database_url):
     """A plain connection beside the pool, to look and to break things with."""
-    connection = await asyncpg.connect(database_url.replace("+asyncpg", ""))
-    await connection.execute("DROP TABLE IF EXISTS notes_of_a_test")
+    connection = await asyncpg.connect(dsn(database_url))
     await connection.execute(
         "CREATE TABLE notes_of_a_test (owner_id text NOT NULL, id uuid NOT NULL, text text NOT NULL,"
         " document json, revision bigint NOT NULL, at timestamptz,"
@@ -105,7 +111,7 @@ def locked(database_url):
 
     @asynccontextmanager
     async def lock():
-        connection = await asyncpg.connect(database_url.replace("+asyncpg", ""))
+        connection = await asyncpg.connect(dsn(database_url))
         await connection.execute("BEGIN; LOCK TABLE notes_of_a_test")
         yield
         await connection.close()

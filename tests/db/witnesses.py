@@ -1,0 +1,272 @@
+"""Two witnesses beside the choke point, which know nothing of SQLAlchemy's constructs.
+
+PostgreSQL's generic plan says how it reaches every row of an owned table. And behaviour says it again: in a
+world where somebody else has a copy of every row, a statement must do exactly what it did without the copies.
+"""
+
+import json
+import random
+import re
+import uuid
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import cached_property
+
+import asyncpg
+from sqlalchemy import ARRAY, JSON, Boolean, CheckConstraint, DateTime, Integer, LargeBinary, Numeric, String
+from sqlalchemy.dialects.postgresql import UUID
+
+ANN, BOB = "ann", "bob"
+OWNED = re.compile(r"\(?(?P<a>[\w\"]+)\.owner_id = (?:\(?\$(?P<n>\d+)\)?(?:::text)?|(?P<b>[\w\"]+)\.owner_id)\)?")
+NOW = re.compile(r"datetime\.datetime\((?!2001|2002|2100)[^)]*\)|(?!2001|2002|2100)\d{4}-\d\d-\d\d \d\d:\d\d[^\",)]*")
+IDS = [str(uuid.UUID(int=number)) for number in range(1, 40)]
+
+
+def conjuncts(condition):
+    """The parts of a condition, as PostgreSQL prints it, that must all hold."""
+    condition = condition.strip()
+    if condition.startswith("(") and closing(condition) == len(condition) - 1:
+        return conjuncts(condition[1:-1])
+    depth, start, parts = 0, 0, []
+    for at, character in enumerate(condition):
+        depth += (character == "(") - (character == ")")
+        if depth == 0 and condition.startswith(" AND ", at):
+            parts.append(condition[start:at])
+            start = at + 5
+    parts.append(condition[start:])
+    return [part for whole in parts for part in conjuncts(whole)] if len(parts) > 1 else parts
+
+
+def closing(condition):
+    """The index of the parenthesis that closes the first one."""
+    depth = 0
+    for at, character in enumerate(condition):
+        depth += (character == "(") - (character == ")")
+        if depth == 0:
+            return at
+    raise ValueError(condition)
+
+
+async def open_scans(connection, statement, tables):
+    """The scans of the generic plan that nothing binds to the owner: a list of aliases."""
+    names = statement.names
+    await connection.execute("SET plan_cache_mode = force_generic_plan")
+    await connection.execute(f"PREPARE witness AS {statement.sql}")
+    try:
+        nulls = f"({', '.join(['NULL'] * len(names))})" if names else ""
+        plan = await connection.fetchval(f"EXPLAIN (VERBOSE, FORMAT JSON) EXECUTE witness{nulls}")
+    finally:
+        await connection.execute("DEALLOCATE witness")
+    owner = str(names.index("owner") + 1) if "owner" in names else None
+    return unbound(json.loads(plan)[0]["Plan"], owner, tables)
+
+
+def unbound(plan, owner, tables):
+    """From the owner's parameter, and from what is a scan of its own, along equalities to every table."""
+    scans, bound, facts = set(), set(), []
+    for node in nodes(plan):
+        if node["Node Type"] != "ModifyTable" and "Alias" in node:
+            (scans if node.get("Relation Name") in tables else bound).add(node["Alias"])
+        for name, condition in node.items():
+            if name.endswith(("Cond", "Filter")) and isinstance(condition, str):
+                only = None if name == "Filter" else decided_by(node)
+                found = [OWNED.fullmatch(part) for part in conjuncts(condition)]
+                facts += [(only, match["a"], match["b"] or match["n"]) for match in found if match]
+    bound.add(owner)
+    while new := {
+        other
+        for only, left, right in facts
+        for known, other in ((left, right), (right, left))
+        if known in bound and other not in bound and (only is None or other in only)
+    }:
+        bound |= new
+    return sorted(scans - bound)
+
+
+def nodes(plan):
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from nodes(child)
+
+
+def decided_by(node):
+    """The aliases whose rows a join's condition can keep out; None: all. An outer join keeps one side anyway."""
+    side = {"Left": "Inner", "Anti": "Inner", "Right": "Outer", "Right Anti": "Outer", "Full": ""}.get(
+        node.get("Join Type")
+    )
+    if side is None:
+        return None
+    return {
+        inner["Alias"]
+        for child in node["Plans"]
+        if child["Parent Relationship"] == side
+        for inner in nodes(child)
+        if "Alias" in inner
+    }
+
+
+class World:
+    """Every table filled with few different values, so that whatever is asked for is often there."""
+
+    def __init__(self, connection, metadata, statements, seed=1):
+        self.connection, self.tables = connection, list(metadata.sorted_tables)
+        self.random = random.Random(seed)
+        self.words = sorted(
+            {"a", "b", "1", "simple"}
+            | {word for s in statements for word in s.fixed.values() if isinstance(word, str)}
+            | {word for table in self.tables for column in table.columns for word in words_of(column)}
+        )
+        self.rows = []
+
+    def value(self, kind, words):
+        """A value for a column or a parameter of this SQLAlchemy type; None where no pool is known."""
+        if isinstance(kind, ARRAY):
+            return [self.value(kind.item_type, words) for _ in range(2)]
+        for known, pool in (
+            (UUID, IDS),
+            (Boolean, [True, False]),
+            (DateTime, [datetime(year, 1, 1, tzinfo=UTC) for year in (2001, 2002, 2100)]),
+            (JSON, ["{}", "[1]"]),
+            (Integer, [0, 1, 2, 3, 50]),
+            (Numeric, [Decimal(0), Decimal("1.5")]),
+            (LargeBinary, [b"a", b"b"]),
+            (String, words),
+        ):
+            if isinstance(kind, known):
+                return self.random.choice(pool)
+        return None
+
+    def arguments(self, statement):
+        """Some values of one row that is there, by their names; some of any kind; some missing."""
+        row, blank = self.random.choice(self.rows), self.random.choice([0, 0, 0.2, 0.6])
+        return {
+            name: None if self.random.random() < blank else self.argument(name, kind, row)
+            for name, kind in statement.parameters.items()
+        }
+
+    def argument(self, name, kind, row):
+        any_value = self.value(kind, self.words)
+        known = row.get(name, row.get(name.partition("_")[2]))
+        if known is None or self.random.random() < 0.1:
+            return any_value
+        if isinstance(kind, ARRAY):
+            return any_value if isinstance(known, list) else [known, self.random.choice([known, any_value[1]])]
+        return known
+
+    async def fill(self, owner, rows):
+        """Rows of one owner. Checks and foreign keys are dropped first: any values will do."""
+        for table in self.tables:
+            await self.unconstrain(table.name)
+            columns = [c for c in copied(table) if self.value(c.type, ["a"]) is not None]
+            insert = (
+                f"INSERT INTO {table.name} (owner_id, {', '.join(quoted(columns))})"
+                f" VALUES ({', '.join(f'${n + 1}' for n in range(len(columns) + 1))}) ON CONFLICT DO NOTHING"
+            )
+            for _ in range(rows):
+                row = {column.name: self.cell(column) for column in columns}
+                await self.connection.execute(insert, owner, *row.values())
+                self.rows.append({**row, f"{table.name.removesuffix('s')}_id": row.get("id")})
+
+    def cell(self, column):
+        missing = column.nullable and self.random.random() < 0.75
+        return None if missing else self.value(column.type, words_of(column) or ["a", "b"])
+
+    async def unconstrain(self, table):
+        for name in await self.connection.fetch(
+            "SELECT conname FROM pg_constraint WHERE conrelid = $1::regclass AND contype IN ('c', 'f')", table
+        ):
+            await self.connection.execute(f'ALTER TABLE {table} DROP CONSTRAINT "{name[0]}" CASCADE')
+
+    async def copy(self, source, target):
+        """The same rows once more, for somebody else."""
+        for table in self.tables:
+            names = ", ".join(quoted(copied(table)))
+            await self.connection.execute(
+                f"INSERT INTO {table.name} (owner_id, {names})"
+                f" SELECT '{target}', {names} FROM {table.name} WHERE owner_id = '{source}'"
+            )
+
+    async def outcome(self, statement, values):
+        """What comes back, or why nothing did; and what is then in the tables: mine, and everybody else's."""
+        await self.connection.execute("BEGIN")
+        try:
+            rows = await self.connection.fetch(statement.sql, *statement.bind(ANN, **values))
+            tables = (None, None) if statement.reads else await self.everything()
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+            return getattr(error, "sqlstate", None) or type(error).__name__, None, None
+        finally:
+            await self.connection.execute("ROLLBACK")
+        return sorted(map(self.plain, rows)), *tables
+
+    async def everything(self):
+        """All rows of all tables as text: Ann's, and the others'."""
+        texts = dict(await self.connection.fetch(self.dump))
+        return [NOW.sub("now", texts.get(whose) or "") for whose in (True, False)]
+
+    @cached_property
+    def dump(self):
+        """Without what no two runs have in common: the numbers of transactions, and, later, the time of day."""
+        rows = [
+            f"SELECT owner_id = '{ANN}' AS hers, '{table.name}' || ROW({', '.join(quoted(stable(table)))})::text AS row"
+            f" FROM {table.name}"
+            for table in self.tables
+        ]
+        return f"SELECT hers, string_agg(row, chr(10) ORDER BY row) FROM ({' UNION ALL '.join(rows)}) r GROUP BY hers"
+
+    def plain(self, row):
+        return NOW.sub("now", repr([value for name, value in row.items() if not name.endswith("xid")]))
+
+
+def words_of(column):
+    """The words that the checks on a column speak of."""
+    checks = [str(c.sqltext) for c in column.table.constraints if isinstance(c, CheckConstraint)]
+    return [word for check in checks if check.startswith(column.name) for word in re.findall(r"'(\w+)'", check)]
+
+
+def copied(table):
+    return [column for column in table.columns if column.name != "owner_id" and not column.computed]
+
+
+def stable(table):
+    return [column for column in table.columns if not column.name.endswith("xid")]
+
+
+def quoted(columns):
+    return [f'"{column.name}"' for column in columns]
+
+
+async def compare(world, statements, *, rows=60, patience=600):
+    """Runs all with Ann alone and with Bob beside her. Returns those that differ, and those that never did a thing."""
+    await world.fill(ANN, rows)
+    before, _ = await world.everything()
+    alone = {s: await ask(world, s, before, patience) for s in statements}
+    await world.copy(ANN, BOB)
+    await world.fill(BOB, rows)
+    _, bobs = await world.everything()
+    differ = []
+    for s in statements:
+        for values, answer in alone[s]:
+            found, mine, others = await world.outcome(s, values)
+            if (found, mine) != answer[:2] or others not in (None, bobs):
+                differ.append(s)
+                break
+    return differ, [s for s in statements if not any(acted(answer, before) for _, answer in alone[s])]
+
+
+async def ask(world, statement, before, patience):
+    """Questions and their answers: ten of any kind, and on until three had an effect."""
+    asked, effects = [], 0
+    for attempt in range(patience):
+        values = world.arguments(statement)
+        answer = await world.outcome(statement, values)
+        effects += acted(answer, before)
+        if attempt < 10 or acted(answer, before):
+            asked.append((values, answer))
+        elif effects >= 3:
+            break
+    return asked
+
+
+def acted(answer, before):
+    found, mine, _ = answer
+    return not isinstance(found, str) and (bool(found) or mine not in (None, before))
