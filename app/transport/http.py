@@ -1,6 +1,5 @@
 """GraphQL over HTTP: POST for everything, GET for queries (https://graphql.github.io/graphql-over-http/)."""
 
-import asyncio
 from collections.abc import Iterable
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -96,8 +95,7 @@ class HTTPEndpoint:
 
     async def _reply(self, call: _Call, receive: Receive) -> Reply:
         try:
-            async with asyncio.timeout(self._operations.timeout) as limit:
-                return await self._serve(call, receive)
+            return await self._operations.deadline.run(self._serve(call, receive))
         except Rejected as rejected:
             return _refusal(call, [format_rejection(error) for error in rejected.errors])
         except Refused as refused:
@@ -105,8 +103,6 @@ class HTTPEndpoint:
         except Disconnected:
             raise
         except Exception as fault:
-            if limit.expired():
-                return _refused(call, self._operations.timed_out())
             return _refusal(call, [format_failure(fault, call.id)])
 
     async def _serve(self, call: _Call, receive: Receive) -> Reply:

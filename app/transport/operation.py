@@ -10,9 +10,10 @@ from typing import Any, NamedTuple, Protocol
 
 from graphql import ExecutionResult
 
-from app.errors import BadInput, OutOfScope, TimedOut, Unauthenticated
+from app.errors import BadInput, OutOfScope, Unauthenticated
 from app.execution.engine import Engine, Prepared
 from app.transport import wire
+from app.transport.deadline import Deadline
 from app.transport.errors import format_error
 
 logger = logging.getLogger("colloquy.request")
@@ -105,7 +106,7 @@ class Operations:
         observe: Observe | None = None,
     ) -> None:
         self.engine = engine
-        self.timeout = timeout
+        self.deadline = Deadline(timeout)
         self._authenticator = authenticator
         self._make_context = make_context
         self._observe = observe
@@ -134,10 +135,6 @@ class Operations:
         """Run a query or a mutation; `Rejected` if its variables do not fit."""
         result = await self.engine.execute(prepared, parameters.variables, context)
         return answer(result, context, request_id)
-
-    def timed_out(self) -> TimedOut:
-        """What to raise when the time is up."""
-        return TimedOut(f"The request took longer than {self.timeout:g} seconds.")
 
     def done(self, prepared: Prepared | None, outcome: str, started: float, request_id: str, wire_name: str) -> None:
         """Count an operation that began at `started` (of `perf_counter`), and write its line in the log."""

@@ -5,10 +5,10 @@ does not read makes its own operations wait, and is cut off when they have waite
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Collection, Coroutine, Mapping
+from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import aclosing
 from time import monotonic, perf_counter, time
-from typing import Any, TypeVar
+from typing import Any
 from urllib.parse import urlsplit
 
 from graphql import ExecutionResult
@@ -25,8 +25,6 @@ PROTOCOL = "graphql-transport-ws"
 NEVER = float("inf")
 KEPT = (b"authorization", b"traceparent")  # of the handshake's headers
 RECHECK = 3_600.0  # seconds: timers do not take every delay, and a token may be good for ages
-
-T = TypeVar("T")
 
 
 class WebSocketEndpoint:
@@ -318,13 +316,15 @@ class _Run:
 
     async def execute(self, prepared: Prepared, context: Any) -> bytes:
         running = self._operations.execute(prepared, self._parameters, context, self.id)
-        body, self._outcome = await self._in_time(running)
+        body, self._outcome = await self._operations.deadline.run(running)
         return body
 
     async def subscribe(self, prepared: Prepared, context: Any) -> AsyncGenerator[ExecutionResult, None]:
         """The results, once they can begin to come; from then on there is no time limit."""
         engine = self._operations.engine
-        source = await self._in_time(engine.subscribe(prepared, self._parameters.variables, context))
+        source = await self._operations.deadline.run(
+            engine.subscribe(prepared, self._parameters.variables, context)
+        )
         if isinstance(source, ExecutionResult):
             raise Failed(source)
         self._outcome = "OK"
@@ -345,15 +345,6 @@ class _Run:
 
     def done(self) -> None:
         self._operations.done(self._prepared, self._outcome, self._started, self.id, "websocket")
-
-    async def _in_time(self, running: Coroutine[Any, Any, T]) -> T:
-        try:
-            async with asyncio.timeout(self._operations.timeout) as limit:
-                return await running
-        except TimeoutError:
-            if limit.expired():
-                raise self._operations.timed_out() from None
-            raise
 
 
 class Failed(Exception):
