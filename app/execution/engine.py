@@ -153,12 +153,14 @@ def _no_choice(operations: dict[str | None, Prepared], name: str | None) -> str:
 
 
 async def _responses(executor: Executor[Any], source: AsyncIterable[Any]) -> AsyncGenerator[ExecutionResult, None]:
-    context = executor.context_value
-    renew = context.fresh if isinstance(context, Renewable) else None
     async with aclosing(aiter(source)) as events:
         async for event in events:
-            once = executor.build_per_event_executor(event)
-            if renew is not None:
-                once.context_value = renew()
-            result = once.execute_operation(False)
-            yield cast(ExecutionResult, await result if once.is_awaitable(result) else result)
+            yield await _respond(executor, event)
+
+
+async def _respond(executor: Executor[Any], event: Any) -> ExecutionResult:
+    once = executor.build_per_event_executor(event)
+    if isinstance(once.context_value, Renewable):
+        once.context_value = once.context_value.fresh()
+    result = once.execute_operation(False)
+    return cast(ExecutionResult, await result if once.is_awaitable(result) else result)

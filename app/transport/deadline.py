@@ -41,9 +41,7 @@ class Deadline:
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         before = loop.time() - self.seconds
-        for task in [
-            task for task, began in self._began.items() if began < before and task not in self._late
-        ]:
+        for task in [task for task, began in self._began.items() if began < before and task not in self._late]:
             self._late.add(task)
             task.cancel()
         self._timer = self._later(loop) if self._began else None

@@ -322,9 +322,7 @@ class _Run:
     async def subscribe(self, prepared: Prepared, context: Any) -> AsyncGenerator[ExecutionResult, None]:
         """The results, once they can begin to come; from then on there is no time limit."""
         engine = self._operations.engine
-        source = await self._operations.deadline.run(
-            engine.subscribe(prepared, self._parameters.variables, context)
-        )
+        source = await self._operations.deadline.run(engine.subscribe(prepared, self._parameters.variables, context))
         if isinstance(source, ExecutionResult):
             raise Failed(source)
         self._outcome = "OK"
