@@ -1,13 +1,13 @@
 """What an error looks like from outside."""
 
-import logging
 from typing import Any
 
+import structlog
 from graphql import GraphQLError
 
 from app.errors import BadInput, Refused
 
-logger = logging.getLogger("colloquy.request")
+log = structlog.get_logger("colloquy.request")
 
 APOLOGY = "Something went wrong on our side."
 INTERNAL = "INTERNAL"
@@ -22,7 +22,7 @@ def format_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
     code = _code(error)
     if code is not None:
         return _shown(error, error.message, {"code": code})
-    log_fault(_cause(error), request_id)
+    log_fault(_cause(error))
     return _shown(error, APOLOGY, {"code": INTERNAL, "requestId": request_id})
 
 
@@ -38,9 +38,9 @@ def format_failure(failure: Exception, request_id: str) -> dict[str, Any]:
     return format_error(GraphQLError(str(failure), original_error=failure), request_id)
 
 
-def log_fault(fault: BaseException, request_id: str) -> None:
-    """Leave the traceback of what should not have happened to the operator."""
-    logger.error("request failed", exc_info=fault, extra={"request_id": request_id})
+def log_fault(fault: BaseException) -> None:
+    """Leave the traceback of what should not have happened to the operator, under the request's id."""
+    log.error("request_failed", exc_info=fault)
 
 
 def _code(error: GraphQLError) -> str | None:

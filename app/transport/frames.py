@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from app.auth import bearer
 from app.errors import BadInput, Unauthenticated
 from app.transport import wire
-from app.transport.operation import bearer, header
+from app.transport.operation import header
 
 LONGEST_REASON = 123  # bytes, RFC 6455 §5.5
 LONGEST_ID = 256

@@ -1,20 +1,22 @@
 """GraphQL over HTTP: POST for everything, GET for queries (https://graphql.github.io/graphql-over-http/)."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from time import perf_counter
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from app.auth import bearer, challenge
 from app.errors import BadInput, Refused, Unauthenticated
 from app.execution.engine import Prepared, Rejected
+from app.telemetry import begin
 from app.transport import wire
 from app.transport.errors import INTERNAL, format_failure, format_rejection
 from app.transport.media import HTML, JSON, RESPONSE, is_json, preferred
-from app.transport.operation import Operations, Parameters, bearer, header, request_id
+from app.transport.operation import Operations, Parameters, header
 
-Headers = list[tuple[bytes, bytes]]
+Headers = Sequence[tuple[bytes, bytes]]
 
 STATUS = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, "RATE_LIMITED": 429, "TIMEOUT": 504, INTERNAL: 500}
 """Of what was not executed, by code; 400 otherwise. `application/json` answers 200 to what is 400 or 403:
@@ -46,18 +48,18 @@ class Reply(NamedTuple):
     status: int
     body: bytes
     outcome: str
-    headers: Iterable[tuple[bytes, bytes]] = ()
+    headers: Headers = ()
 
 
 class _Call:
     """What is known of one request so far."""
 
-    __slots__ = ("headers", "id", "media", "prepared", "scope")
+    __slots__ = ("headers", "media", "prepared", "request", "scope")
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
-        self.id = request_id(self.headers)
+        self.request = begin(header(self.headers, b"traceparent"))
         self.media = JSON
         self.prepared: Prepared | None = None
 
@@ -91,7 +93,7 @@ class HTTPEndpoint:
         except Disconnected:
             return
         await _send(call, reply, send)
-        self._operations.done(call.prepared, reply.outcome, started, call.id, "http")
+        self._operations.done(call.prepared, reply.outcome, started, "http")
 
     async def _reply(self, call: _Call, receive: Receive) -> Reply:
         try:
@@ -103,7 +105,7 @@ class HTTPEndpoint:
         except Disconnected:
             raise
         except Exception as fault:
-            return _refusal(call, [format_failure(fault, call.id)])
+            return _refusal(call, [format_failure(fault, call.request.id)])
 
     async def _serve(self, call: _Call, receive: Receive) -> Reply:
         method = call.scope["method"]
@@ -114,8 +116,9 @@ class HTTPEndpoint:
         parameters = await self._parameters(call, receive)
         call.prepared = prepared = self._operations.prepare(parameters, viewer)
         _check_method(method, prepared)
-        context = self._operations.context(viewer, call.headers, call.id)
-        answer = await self._operations.execute(prepared, parameters, context, call.id)
+        key = header(call.headers, b"idempotency-key")
+        context = self._operations.context(viewer, call.request, key)
+        answer = await self._operations.execute(prepared, parameters, context, call.request.id)
         return Reply(200, answer.body, answer.outcome)
 
     async def _parameters(self, call: _Call, receive: Receive) -> Parameters:
@@ -190,33 +193,25 @@ def _query_string(call: _Call) -> dict[str, Any]:
 
 def _refused(call: _Call, refused: Refused) -> Reply:
     error = {"message": refused.message, "extensions": {"code": refused.code}}
-    reply = _refusal(call, [error], _challenge(call, refused))
+    better = isinstance(refused, Unauthenticated) and [(b"www-authenticate", challenge(refused).encode())]
+    reply = _refusal(call, [error], better or [])
     if isinstance(refused, Declined):
         return reply._replace(status=refused.status, headers=refused.headers)
     return reply
 
 
-def _refusal(call: _Call, errors: list[dict[str, Any]], headers: Headers | None = None) -> Reply:
+def _refusal(call: _Call, errors: list[dict[str, Any]], headers: Headers = ()) -> Reply:
     """A response without `data`, because nothing was executed."""
     code = errors[0]["extensions"]["code"]
     status = STATUS.get(code, 400)
     if call.media != RESPONSE and status in (400, 403):
         status = 200
-    outcome = {"TIMEOUT": "timeout", INTERNAL: "fault"}.get(code, "refused")
-    return Reply(status, wire.encode({"errors": errors}), outcome, headers or ())
-
-
-def _challenge(call: _Call, refused: Refused) -> Headers:
-    """How to do better (RFC 6750 §3)."""
-    if not isinstance(refused, Unauthenticated):
-        return []
-    bad = b"authorization" in call.headers
-    return [(b"www-authenticate", b'Bearer error="invalid_token"' if bad else b"Bearer")]
+    return Reply(status, wire.encode({"errors": errors}), code, headers)
 
 
 async def _send(call: _Call, reply: Reply, send: Send) -> None:
     length = (b"content-length", b"%d" % len(reply.body))
-    name = (b"x-request-id", call.id.encode())
+    name = (b"x-request-id", call.request.id.encode())
     headers = [_TYPES[call.media], length, name, *_PRIVATE, *reply.headers]
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": reply.body})

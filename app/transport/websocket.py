@@ -14,12 +14,14 @@ from urllib.parse import urlsplit
 from graphql import ExecutionResult
 from starlette.types import Message, Receive, Scope, Send
 
-from app.errors import BadInput, RateLimited, Refused, TimedOut
+from app.auth import Viewer
+from app.errors import BadInput, RateLimited, Refused
 from app.execution.engine import Prepared, Rejected
+from app.telemetry import Request, begin
 from app.transport import wire
-from app.transport.errors import INTERNAL, format_error, format_failure, format_rejection, log_fault
+from app.transport.errors import format_error, format_failure, format_rejection, log_fault
 from app.transport.frames import Closing, frame_of, id_of, payload_of, quoted, token_of
-from app.transport.operation import Operations, Parameters, answer, request_id
+from app.transport.operation import Operations, Parameters, answer, header
 
 PROTOCOL = "graphql-transport-ws"
 NEVER = float("inf")
@@ -202,7 +204,7 @@ class _Socket:
         except Refused as refused:
             raise Closing(4403, refused.message) from None
         except Exception as fault:
-            log_fault(fault, request_id({}))
+            log_fault(fault)
             raise Closing(1011, "Something went wrong on our side") from None
         self._expire()
         await self._say('{"type":"connection_ack"}')
@@ -238,7 +240,7 @@ class _Socket:
             task.cancel()
 
     async def _operate(self, id: str, parameters: Parameters) -> None:
-        run = _Run(self._endpoint.operations, parameters)
+        run = _Run(self._endpoint.operations, parameters, begin(header(self._headers, b"traceparent")))
         try:
             await self._answer(run, id)
             await self._end(id, f'{{"type":"complete","id":{quoted(id)}}}')
@@ -250,12 +252,12 @@ class _Socket:
 
     async def _answer(self, run: "_Run", id: str) -> None:
         opening = f'{{"type":"next","id":{quoted(id)},"payload":'
-        prepared, context = run.prepare(self._viewer, self._headers)
+        prepared, context = run.prepare(self._viewer)
         if prepared.kind != "subscription":
             return await self._say(f"{opening}{(await run.execute(prepared, context)).decode()}}}")
         async with aclosing(await run.subscribe(prepared, context)) as results:
             async for result in results:
-                await self._say(f"{opening}{answer(result, context, run.id).body.decode()}}}")
+                await self._say(f"{opening}{answer(result, context, run.request.id).body.decode()}}}")
         return None
 
     async def _fail(self, id: str, errors: list[dict[str, Any]]) -> None:
@@ -300,22 +302,22 @@ class _Socket:
 class _Run:
     """One operation on a socket."""
 
-    __slots__ = ("_operations", "_outcome", "_parameters", "_prepared", "_started", "id")
+    __slots__ = ("_operations", "_outcome", "_parameters", "_prepared", "_started", "request")
 
-    def __init__(self, operations: Operations, parameters: Parameters) -> None:
+    def __init__(self, operations: Operations, parameters: Parameters, request: Request) -> None:
         self._operations = operations
         self._parameters = parameters
         self._prepared: Prepared | None = None
         self._started = perf_counter()
-        self._outcome = "cancelled"
-        self.id = request_id({})
+        self._outcome = "OTHER"  # ended before there was an answer
+        self.request = request
 
-    def prepare(self, viewer: Any, headers: Mapping[bytes, bytes]) -> tuple[Prepared, Any]:
+    def prepare(self, viewer: Viewer) -> tuple[Prepared, Any]:
         self._prepared = prepared = self._operations.prepare(self._parameters, viewer)
-        return prepared, self._operations.context(viewer, headers, self.id)
+        return prepared, self._operations.context(viewer, self.request)
 
     async def execute(self, prepared: Prepared, context: Any) -> bytes:
-        running = self._operations.execute(prepared, self._parameters, context, self.id)
+        running = self._operations.execute(prepared, self._parameters, context, self.request.id)
         body, self._outcome = await self._operations.deadline.run(running)
         return body
 
@@ -334,15 +336,14 @@ class _Run:
             case Rejected(errors=errors):
                 shown = [format_rejection(error) for error in errors]
             case Failed(errors=errors):
-                shown = [format_error(error, self.id) for error in errors]
+                shown = [format_error(error, self.request.id) for error in errors]
             case _:
-                shown = [format_failure(failure, self.id)]
-        code = shown[0]["extensions"]["code"]
-        self._outcome = {INTERNAL: "fault", TimedOut.code: "timeout"}.get(code, "refused")
+                shown = [format_failure(failure, self.request.id)]
+        self._outcome = shown[0]["extensions"]["code"]
         return shown
 
     def done(self) -> None:
-        self._operations.done(self._prepared, self._outcome, self._started, self.id, "websocket")
+        self._operations.done(self._prepared, self._outcome, self._started, "websocket")
 
 
 class Failed(Exception):

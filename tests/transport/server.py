@@ -2,14 +2,11 @@
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import httpx2
-import jwt
 import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -18,42 +15,17 @@ from starlette.responses import HTMLResponse
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from app.errors import Unauthenticated
+from app.auth import Authenticator, mint
+from app.settings import Settings
 from app.transport import DocumentLimits, Engine, HTTPEndpoint, Limits, Operations, WebSocketEndpoint, routes
 from tests.transport.nasty import Context, Ground, build
 
-SECRET = "a secret of this test suite, long enough"
+SETTINGS = Settings(jwt_secret="a secret of this test suite, long enough", _env_file=None)
 FRIEND = "https://friend.example"
 
 
-@dataclass(frozen=True)
-class Viewer:
-    subject: str
-    scopes: frozenset[str]
-    expires_at: float
-
-
-class Tokens:
-    """HS256 tokens of this suite; only a token seen before is answered without waiting."""
-
-    def __init__(self) -> None:
-        self.seen: dict[str, Viewer] = {}
-
-    def cached(self, token: str) -> Viewer | None:
-        return self.seen.get(token)
-
-    async def viewer(self, token: str) -> Viewer:
-        try:
-            claims = jwt.decode(token, SECRET, algorithms=["HS256"])
-        except (jwt.PyJWTError, UnicodeEncodeError):
-            raise Unauthenticated("The token is not valid.") from None
-        viewer = Viewer(claims["sub"], frozenset(claims["scope"].split()), claims["exp"])
-        self.seen[token] = viewer
-        return viewer
-
-
 def token(scope: str = "chat:read chat:write", ttl: float = 3600) -> str:
-    return jwt.encode({"sub": "ann", "scope": scope, "exp": time.time() + ttl}, SECRET, algorithm="HS256")
+    return mint(SETTINGS, sub="ann", ttl_seconds=ttl, scopes=scope.split())
 
 
 class Server:
@@ -153,7 +125,9 @@ async def serving(
         ground.contexts.append(Context(viewer, **made_with))
         return ground.contexts[-1]
 
-    operations = Operations(engine, Tokens(), make_context, timeout=timeout, observe=lambda *fact: seen.append(fact))
+    operations = Operations(
+        engine, Authenticator(SETTINGS), make_context, timeout=timeout, observe=lambda *fact: seen.append(fact)
+    )
     endpoint = WebSocketEndpoint(operations, **({"origins": [FRIEND]} | sockets))
     http = HTTPEndpoint(operations, max_body=256 * 1024, page=HTMLResponse(page) if page else None)
     cors = Middleware(CORSMiddleware, allow_origins=[FRIEND], allow_methods=["POST"], allow_headers=["*"])

@@ -302,6 +302,6 @@ async def test_operations_on_sockets_are_counted(server: Server):
     assert [fact[:2] for fact in server.observed] == [
         ("query", "OK"),
         ("subscription", "OK"),
-        ("unknown", "refused"),
+        ("none", "BAD_USER_INPUT"),
         ("subscription", "OK"),
     ]
