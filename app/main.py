@@ -26,7 +26,7 @@ from app.settings import LOOPBACK, Settings, driver_dsn
 from app.telemetry import Metrics
 from app.transport import DocumentLimits, Engine, HTTPEndpoint, Limits, Operations, WebSocketEndpoint, routes
 
-DOCUMENTS = 1_000
+DOCUMENTS = 256
 DEMO, WELCOME = "demo", "welcome"  # whose session GraphiQL opens on
 
 
