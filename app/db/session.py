@@ -120,6 +120,31 @@ REVIVE = statement(
     SessionRow,
 )
 PAST_ITS_END = statement(select(s.id).where(THIS, s.expires_at <= func.now()), SessionRow)
+# What the cap counts: sessions that can take a message as they are.
+ACTIVE = and_(
+    s.owner_id == OWNER,
+    s.agent_type == bindparam("agent_type", type_=Text),
+    or_(s.status == "PENDING", s.status == "ACTIVE"),
+    s.archived_at.is_(None),
+    s.deleted_at.is_(None),
+)
+CAP_LOCK: Statement[Row] = statement(
+    select(
+        func.pg_advisory_xact_lock(
+            func.hashtextextended(OWNER.concat(" ").concat(bindparam("agent_type", type_=Text)), 0)
+        ).label("locked")
+    )
+)
+OTHERS_ACTIVE = statement(
+    select(func.count().label("total")).select_from(sessions).where(ACTIVE, s.id != bindparam("session_id")), Count
+)
+OVERFLOW = statement(
+    select(sessions)
+    .where(ACTIVE, s.id != bindparam("session_id"))
+    .order_by(s.last_activity_at.desc(), s.id.desc())
+    .offset(bindparam("room", type_=Integer)),
+    SessionRow,
+)
 FOR_UPDATE = statement(select(sessions).where(THIS, s.erased_at.is_(None)).with_for_update(), SessionRow)
 ERASE_MESSAGES: Statement[Row] = statement(
     delete(messages).where(m.owner_id == OWNER, m.session_id == bindparam("session_id"))
@@ -213,3 +238,26 @@ async def erase(tx: Tx, session_id: str) -> SessionRow | None:
     await tx.fetch(ERASE_MESSAGES, session_id=session_id)
     await tx.fetch(ERASE_AGENTS, session_id=session_id)
     return await tx.one(ERASE, session_id=session_id)
+
+
+async def lock_cap(tx: Tx, agent_type: str) -> None:
+    """Holds off everybody who changes how many active sessions of this type there are, until the transaction ends."""
+    await tx.fetch(CAP_LOCK, agent_type=agent_type)
+
+
+async def others_active(tx: Tx, session: SessionRow) -> int:
+    """How many active sessions of its type there are beside this one; under `lock_cap`."""
+    [row] = await tx.fetch(OTHERS_ACTIVE, agent_type=session.agent_type, session_id=session.id)
+    return row.total
+
+
+async def make_room(tx: Tx, session: SessionRow, cap: int) -> list[SessionRow]:
+    """Archives the least recently active of its type until this one fits in beside the others; under `lock_cap`."""
+    overflow = await tx.fetch(OVERFLOW, agent_type=session.agent_type, session_id=session.id, room=cap - 1)
+    archived = []
+    for other in sorted(overflow, key=lambda row: row.id):
+        row = await tx.one(ARCHIVE, session_id=other.id)
+        if row is not None:
+            tx.moved(row.id, row.head)
+            archived.append(row)
+    return archived

@@ -10,6 +10,7 @@ from app.db.database import Tx
 from app.db.rows import MessageRow, SessionRow
 from app.errors import Conflict, IllegalTransition, Invalid, NotFound, Problem
 from app.resolvers import given
+from app.resolvers.session import cap, effective_status, most
 
 MOST = 100
 CHECKS = {
@@ -85,17 +86,28 @@ async def _append_closely(
 ) -> list[MessageRow]:
     """Locks the session and looks: repeated keys, unknown agents, a session to bring back, or why it cannot be."""
     async with ctx.writing(session_id) as tx:
+        capped = await _cap_first(ctx, tx, session_id)
         session = await tx.one(db.session.FOR_UPDATE, session_id=session_id)
         if session is None or session.deleted_at is not None:
             raise NotFound("There is no such session.", field="sessionId")
         there = await _repeated(tx, session_id, drafts)
         fresh = [draft for place, draft in enumerate(drafts) if place not in there]
         if fresh:
-            await _make_ready(tx, session, fresh, expected)
+            await _make_ready(ctx, tx, session, fresh, expected, capped)
             rows = iter(await db.message.append_many(tx, session_id, fresh, expected))
             there |= {place: next(rows) for place in range(len(drafts)) if place not in there}
             tx.moved(session_id, max(row.revision for row in there.values()))
     return [there[place] for place in range(len(drafts))]
+
+
+async def _cap_first(ctx: Context, tx: Tx, session_id: str) -> bool:
+    """A session that must be brought back may push another out: then the cap's lock comes before the session's."""
+    session = await tx.one(db.session.STATE, session_id=session_id)
+    return session is not None and _is_away(session) and await cap(ctx, tx, session.agent_type)
+
+
+def _is_away(session: SessionRow) -> bool:
+    return session.archived_at is not None or session.status == "EXPIRED"
 
 
 async def _repeated(tx: Tx, session_id: str, drafts: Sequence[Mapping[str, Any]]) -> dict[int, MessageRow]:
@@ -127,7 +139,14 @@ def _path(count: int, place: int) -> tuple[str, ...]:
     return ("message",) if count == 1 else ("messages", str(place))
 
 
-async def _make_ready(tx: Tx, session: SessionRow, drafts: Sequence[Mapping[str, Any]], expected: int | None) -> None:
+async def _make_ready(
+    ctx: Context,
+    tx: Tx,
+    session: SessionRow,
+    drafts: Sequence[Mapping[str, Any]],
+    expected: int | None,
+    capped: bool,
+) -> None:
     """Whatever must hold before the messages: the session open, their agents in it."""
     if expected is not None and session.last_sequence != expected:
         raise Conflict(
@@ -135,18 +154,35 @@ async def _make_ready(tx: Tx, session: SessionRow, drafts: Sequence[Mapping[str,
             field="expectedSequence",
             current_revision=session.revision,
         )
-    if session.status in ("COMPLETED", "FAILED") or await tx.one(db.session.PAST_ITS_END, session_id=session.id):
-        status = session.status if session.status in ("COMPLETED", "FAILED") else "EXPIRED"
+    await _refuse_ended(tx, session)
+    if _is_away(session):
+        await _bring_back(ctx, tx, session, capped)
+    for key in dict.fromkeys(draft["agent_key"] for draft in drafts if draft["agent_key"] is not None):
+        await _join(tx, session.id, key)
+
+
+async def _refuse_ended(tx: Tx, session: SessionRow) -> None:
+    status = await effective_status(tx, session)
+    if status in ("COMPLETED", "FAILED") or (status == "EXPIRED" and await _is_past_its_end(tx, session)):
         raise IllegalTransition(
             f"The session is {status} and takes no more messages.",
             from_status=status,
             to_status="ACTIVE",
             field="sessionId",
         )
-    if session.archived_at is not None or session.status == "EXPIRED":
-        await tx.one(db.session.REVIVE, session_id=session.id)
-    for key in dict.fromkeys(draft["agent_key"] for draft in drafts if draft["agent_key"] is not None):
-        await _join(tx, session.id, key)
+
+
+async def _is_past_its_end(tx: Tx, session: SessionRow) -> bool:
+    return await tx.one(db.session.PAST_ITS_END, session_id=session.id) is not None
+
+
+async def _bring_back(ctx: Context, tx: Tx, session: SessionRow, capped: bool) -> None:
+    """The session ACTIVE and out of the archive; at the cap the least recently active one makes room."""
+    if not capped and await cap(ctx, tx, session.agent_type):
+        raise Conflict("The session was put away just now; try again.", field="sessionId")
+    await tx.one(db.session.REVIVE, session_id=session.id)
+    if capped:
+        await db.session.make_room(tx, session, most(ctx))
 
 
 async def _join(tx: Tx, session_id: str, key: str) -> None:

@@ -11,7 +11,7 @@ from app.db.database import Tx
 from app.db.failures import told
 from app.db.page import Slice, Window
 from app.db.rows import SessionRow
-from app.errors import Conflict, Invalid, NotFound
+from app.errors import Conflict, IllegalTransition, Invalid, Limit, NotFound
 from app.resolvers import given
 
 CHECKS = {
@@ -24,19 +24,64 @@ CHECKS = {
     "expires_at": given.future,
     "client_created_at": lambda value, _field: value,
 }
+NEXT_STATUS = {"PENDING": ("ACTIVE",), "ACTIVE": ("COMPLETED", "FAILED")}
 NEW: dict[str, Any] = dict.fromkeys(CHECKS) | {"title": "", "status": "PENDING", "metadata": "{}"}
 
 
-async def create(ctx: Context, fields: Mapping[str, Any]) -> SessionRow:
-    """A new session. Raises Conflict when the key is taken."""
+async def create(ctx: Context, fields: Mapping[str, Any]) -> tuple[SessionRow, list[SessionRow]]:
+    """A new session, and those that the cap archived to make room. Raises Conflict when the key is taken."""
     values = NEW | given.only({name: value for name, value in fields.items() if value is not None}, CHECKS)
+    _refuse_unknown_type(ctx, values["agent_type"])
     taken = Conflict("A session with this key exists already.", field="key")
     with told({"sessions_key": taken}):
         async with ctx.begin() as tx:
+            capped = await cap(ctx, tx, values["agent_type"])
             row = await tx.one(db.session.CREATE, id=str(uuid7()), **values)
             assert row is not None  # an INSERT either returns its row or raises
             tx.moved(row.id, row.head)
+            evicted = await db.session.make_room(tx, row, most(ctx)) if capped else []
+    return row, evicted
+
+
+async def set_status(
+    ctx: Context, session_id: str, status: str, fields: Mapping[str, Any], expected: int | None
+) -> SessionRow:
+    """The session in its next status. Raises NotFound, IllegalTransition, Conflict."""
+    checked = given.only(fields, CHECKS)
+    async with ctx.begin() as tx:
+        before = await tx.one(db.session.FOR_UPDATE, session_id=session_id)
+        if before is None or before.deleted_at is not None:
+            raise NotFound("There is no such session.", field="id")
+        now = await effective_status(tx, before)
+        if status not in NEXT_STATUS.get(now, ()):
+            raise IllegalTransition(
+                f"A session that is {now} cannot become {status}.", from_status=now, to_status=status, field="status"
+            )
+        row = await db.session.change(tx, session_id, {"status": status, **checked}, expected)
+        if row is None:
+            await refuse(tx, session_id)
+        tx.moved(row.id, row.head)
     return row
+
+
+async def effective_status(tx: Tx, session: SessionRow) -> str:
+    """The status of a locked session; EXPIRED from `expiresAt` on, whether the sweeper has come by or not."""
+    if session.status in ("PENDING", "ACTIVE") and await tx.one(db.session.PAST_ITS_END, session_id=session.id):
+        return "EXPIRED"
+    return session.status
+
+
+def most(ctx: Context) -> int:
+    """How many sessions of one agent type may be active; 0 is no cap."""
+    return ctx.settings.max_active_sessions_per_agent_type
+
+
+async def cap(ctx: Context, tx: Tx, agent_type: str | None) -> bool:
+    """Takes the cap's lock, before any session's; whether there is a cap."""
+    if agent_type is None or not most(ctx):
+        return False
+    await db.session.lock_cap(tx, agent_type)
+    return True
 
 
 async def update(ctx: Context, session_id: str, fields: Mapping[str, Any], expected: int | None) -> SessionRow:
@@ -56,13 +101,25 @@ async def archive(ctx: Context, session_id: str) -> SessionRow:
 
 
 async def restore(ctx: Context, session_id: str) -> SessionRow:
-    """The session neither archived nor deleted. Raises NotFound for an erased one."""
+    """The session neither archived nor deleted. Raises NotFound for an erased one, Limit above the cap."""
     async with ctx.begin() as tx:
+        before = await tx.one(db.session.STATE, session_id=session_id)
+        if before is not None:
+            await _refuse_above_cap(ctx, tx, before)
         row = await tx.one(db.session.RESTORE, session_id=session_id)
         if row is None:
             return await standing(tx, session_id)
         tx.moved(row.id, row.head)
     return row
+
+
+async def _refuse_above_cap(ctx: Context, tx: Tx, session: SessionRow) -> None:
+    if not await cap(ctx, tx, session.agent_type) or session.status not in ("PENDING", "ACTIVE"):
+        return
+    if await db.session.others_active(tx, session) >= most(ctx):
+        raise Limit(
+            f"{most(ctx)} sessions of this agent type are active; archive one first.", limit=most(ctx), field="id"
+        )
 
 
 async def deletable(ctx: Context, session_id: str) -> int:
@@ -121,6 +178,12 @@ async def _set(ctx: Context, session_id: str, change: Any, **values: Any) -> Ses
             return await standing(tx, session_id)
         tx.moved(row.id, row.head)
     return row
+
+
+def _refuse_unknown_type(ctx: Context, agent_type: str | None) -> None:
+    known = ctx.settings.agent_types
+    if known and agent_type is not None and agent_type not in known:
+        raise Invalid(f"agentType is one of {', '.join(known)}; it is {agent_type!r}.", field="agentType")
 
 
 def _initial(status: str, field: str) -> str:

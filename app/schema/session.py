@@ -189,6 +189,14 @@ class UpdateSessionInput:
     expected_revision: Maybe[int | None] = field(description="Refuse with CONFLICT if it is not at this revision.")
 
 
+@strawberry.input(description="A session's next status.")
+class SetSessionStatusInput:
+    id: strawberry.ID = field(description="Which session.")
+    status: SessionStatus = field(description="ACTIVE after PENDING; COMPLETED or FAILED after ACTIVE; nothing else.")
+    metadata: Maybe[Json | None] = field(description="In place of the old one.")
+    expected_revision: Maybe[int | None] = field(description="Refuse with CONFLICT if it is not at this revision.")
+
+
 @strawberry.input(description="One session.")
 class SessionIdInput:
     id: strawberry.ID = field(description="Which session.")
@@ -230,10 +238,13 @@ class SessionPayload:
         return cls(session=row, cursor=str(Position.at(row.id, row.head)))
 
 
-@strawberry.type(description="The new session.")
+@strawberry.type(description="The new session, and those that made room for it.")
 class CreateSessionPayload:
     session: Session | None = field(default=None, description="Null when it was refused.")
     cursor: str | None = cursor()
+    evicted: list[Session] = field(
+        default_factory=list, description="The sessions that the cap on active sessions archived to make room."
+    )
     errors: list[UserError] = errors()
 
 
@@ -249,8 +260,8 @@ class DeleteSessionPayload:
 class SessionMutation:
     @mutation("Begins a session.")
     async def create_session(self, info: Info, input: CreateSessionInput) -> CreateSessionPayload:
-        row = await session.create(info.context, sent(input))
-        return CreateSessionPayload(session=row, cursor=str(Position.at(row.id, row.head)))
+        row, evicted = await session.create(info.context, sent(input))
+        return CreateSessionPayload(session=row, cursor=str(Position.at(row.id, row.head)), evicted=evicted)
 
     @mutation("Changes a session's own fields.")
     async def update_session(self, info: Info, input: UpdateSessionInput) -> SessionPayload:
@@ -258,6 +269,15 @@ class SessionMutation:
         expected = input.expected_revision.value if input.expected_revision else None
         fields = sent(input, "id", "expected_revision")
         return SessionPayload.of(await session.update(info.context, session_id, fields, expected))
+
+    @mutation("Moves a session on: PENDING to ACTIVE, ACTIVE to COMPLETED or FAILED.")
+    async def set_session_status(self, info: Info, input: SetSessionStatusInput) -> SessionPayload:
+        session_id = ids.named(ids.session_of, input.id, "session")
+        expected = input.expected_revision.value if input.expected_revision else None
+        fields = sent(input, "id", "status", "expected_revision")
+        return SessionPayload.of(
+            await session.set_status(info.context, session_id, input.status.value, fields, expected)
+        )
 
     @mutation("Takes a session out of the list; archiving twice is a no-op.")
     async def archive_session(self, info: Info, input: SessionIdInput) -> SessionPayload:

@@ -112,7 +112,7 @@ class Operations:
     def done(self, prepared: Prepared | None, outcome: str, started: float, by: str) -> None:
         """Count an operation that began at `started` (of `perf_counter`), and write its line in the log."""
         seconds = perf_counter() - started
-        kind = prepared.kind if prepared else "none"
+        kind = prepared.kind if prepared else "unknown"
         if self._observe is not None:
             self._observe(kind, outcome, seconds)
         if LEVEL.isEnabledFor(logging.INFO):

@@ -289,7 +289,7 @@ async def test_every_request_is_counted_and_logged(server: Server, caplog: pytes
         for query in ["query Named{ping}", "mutation{add}", "{refused}", "{"]:
             await server.query(query)
         await eventually(lambda: len(server.observed) == 4)
-    counted = [("query", "OK"), ("mutation", "OK"), ("query", "BAD_USER_INPUT"), ("none", "BAD_USER_INPUT")]
+    counted = [("query", "OK"), ("mutation", "OK"), ("query", "BAD_USER_INPUT"), ("unknown", "BAD_USER_INPUT")]
     assert [fact[:2] for fact in server.observed] == counted
     lines = [entry for entry in logs if entry["event"] == "request"]
     assert [(line["kind"], line["outcome"]) for line in lines] == counted

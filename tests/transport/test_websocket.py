@@ -302,6 +302,6 @@ async def test_operations_on_sockets_are_counted(server: Server):
     assert [fact[:2] for fact in server.observed] == [
         ("query", "OK"),
         ("subscription", "OK"),
-        ("none", "BAD_USER_INPUT"),
+        ("unknown", "BAD_USER_INPUT"),
         ("subscription", "OK"),
     ]
