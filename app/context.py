@@ -3,13 +3,20 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from copy import copy
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.auth import Viewer
 from app.db.database import Database, Tx
 from app.db.loaders import Loaders
 from app.live.feed import Feed
 from app.settings import Settings
+
+
+class Once(NamedTuple):
+    """An idempotency key, and the hash of what it stands for."""
+
+    key: str
+    hash: bytes
 
 
 class Context:
@@ -31,6 +38,11 @@ class Context:
         self.extensions: dict[str, Any] = {}
         self.loaders = Loaders(db, viewer)
         self._tx: Tx | None = None
+
+    @property
+    def transacting(self) -> bool:
+        """Whether a transaction is open that the mutation's writes belong in."""
+        return self._tx is not None
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Tx]:

@@ -11,6 +11,8 @@ class Problem(Exception):
     """A business failure, in words for a person; `field` is the path below `input` of what caused it."""
 
     code = "VALIDATION"
+    # Whether it is the answer to an idempotency key for good, or leaves the key free for another try.
+    lasting = False
 
     def __init__(self, message: str, *, field: str | Sequence[str] | None = None) -> None:
         super().__init__(message)
@@ -37,6 +39,7 @@ class Forbidden(Problem):
     """The thing is the caller's, the act is not."""
 
     code = "FORBIDDEN"
+    lasting = True
 
 
 class Conflict(Problem):
@@ -55,6 +58,7 @@ class IllegalTransition(Problem):
     """A status that does not lead to the wanted one."""
 
     code = "ILLEGAL_TRANSITION"
+    lasting = True
 
     def __init__(
         self, message: str, *, from_status: str, to_status: str, field: str | Sequence[str] | None = None
@@ -67,10 +71,23 @@ class Limit(Problem):
     """One more than `limit` is not allowed."""
 
     code = "LIMIT"
+    lasting = True
 
     def __init__(self, message: str, *, limit: int, field: str | Sequence[str] | None = None) -> None:
         super().__init__(message, field=field)
         self.limit = limit
+
+
+class KeyReused(Problem):
+    """An idempotency key that stands for another request."""
+
+    code = "IDEMPOTENCY_KEY_REUSED"
+
+
+class InProgress(Problem):
+    """An idempotency key whose first request has not ended."""
+
+    code = "IDEMPOTENCY_IN_PROGRESS"
 
 
 class Refused(Exception):

@@ -22,6 +22,7 @@ from app.live.bus import PostgresBus
 from app.live.cursor import Position
 from app.live.feed import Feed
 from app.schema import ids, schema
+from app.schema.idempotency import OnlyOnMutations
 from app.settings import LOOPBACK, Settings, driver_dsn
 from app.telemetry import Metrics
 from app.transport import DocumentLimits, Engine, HTTPEndpoint, Limits, Operations, WebSocketEndpoint, routes
@@ -68,6 +69,7 @@ class Services:
             max_tokens=settings.max_tokens,
             cache_size=DOCUMENTS,
             introspection=settings.introspection,
+            rules=[OnlyOnMutations],
         )
         return Operations(
             engine,

@@ -46,8 +46,8 @@ RULES: dict[str, AcrossOwners[Found]] = {
     "unreadCount is the number of unread messages": _sessions(s.unread_count != _counts(_unread)),
     "sequences are 1, 2, 3 without a gap": _sessions(
         or_(
-            s.last_sequence != _counts(),
-            s.last_sequence != _counts(m.sequence.between(1, s.last_sequence)),
+            s.last_sequence != _counts() + s.purged_count,
+            s.last_sequence != _counts(m.sequence.between(1, s.last_sequence)) + s.purged_count,
         )
     ),
     "no number is above the session's head": across_owners(

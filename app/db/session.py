@@ -159,6 +159,7 @@ EMPTY = dict.fromkeys(("key", "role", "agent_type", "client_created_at", "expire
     "message_count": 0,
     "unread_count": 0,
     "last_read_sequence": 0,
+    "purged_count": 0,
 }
 ERASE = statement(
     update(sessions)

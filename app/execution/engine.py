@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias, cast, runtime_checkable
 
 from graphql import (
+    ASTValidationRule,
     DocumentNode,
     ExecutionResult,
     GraphQLError,
@@ -60,7 +61,10 @@ class Prepared:
 
 
 class Engine:
-    """Prepares and executes. `max_tokens` caps a document, `cache_size` counts the documents kept."""
+    """Prepares and executes. `max_tokens` caps a document, `cache_size` counts the documents kept.
+
+    `rules` are asked beside those of the specification.
+    """
 
     def __init__(
         self,
@@ -70,12 +74,13 @@ class Engine:
         max_tokens: int,
         cache_size: int,
         introspection: bool = True,
+        rules: Sequence[type[ASTValidationRule]] = (),
     ) -> None:
         self.schema = schema
         self._inspect = inspect
         self._max_tokens = max_tokens
         self._introspection = introspection
-        self._rules = [*specified_rules, *([] if introspection else [NoSchemaIntrospectionCustomRule])]
+        self._rules = [*specified_rules, *rules, *([] if introspection else [NoSchemaIntrospectionCustomRule])]
         self._documents: Documents[dict[str | None, Prepared]] = Documents(cache_size)
 
     def prepare(self, query: str, operation_name: str | None = None) -> Prepared:

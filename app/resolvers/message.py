@@ -32,6 +32,8 @@ async def append(ctx: Context, session_id: str, fields: Mapping[str, Any], expec
         draft = _draft(fields)
     except Problem as problem:
         raise problem.within("message") from None
+    if ctx.transacting:
+        return (await _append_closely(ctx, session_id, [draft], expected))[0]
     try:
         row = await db.message.append(ctx.db, ctx.viewer, session_id, draft, expected)
     except Exception as error:

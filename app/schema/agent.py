@@ -12,8 +12,9 @@ from app.db.page import Slice, Window
 from app.db.rows import AgentRow, SessionRow
 from app.resolvers import agent
 from app.schema import ids
-from app.schema.base import Info, Node, UserError, enum, errors, mutation, sent
+from app.schema.base import Info, Node, UserError, enum, errors, sent
 from app.schema.connection import After, Before, Connection, First, Last
+from app.schema.mutation import mutation
 from app.schema.scalars import DateTime, Decimal, Json
 
 Session = Annotated["Session", strawberry.lazy("app.schema.session")]

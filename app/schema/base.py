@@ -1,20 +1,17 @@
 """What every type shares: nodes, described enums, inputs that tell omitted from null, failures as data."""
 
-import functools
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from enum import Enum, StrEnum
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 import strawberry
 from strawberry.types.enum import StrawberryEnumDefinition
 
 from app.context import Context
-from app.errors import Conflict, IllegalTransition, Invalid, Limit, NotFound, Problem
+from app.errors import Conflict, IllegalTransition, InProgress, Invalid, KeyReused, Limit, NotFound, Problem
 
 Info = strawberry.Info[Context, None]
 E = TypeVar("E", bound=type[StrEnum])
-P = ParamSpec("P")
-R = TypeVar("R")
 
 
 @strawberry.interface(description="Whatever has an id of its own.")
@@ -109,6 +106,11 @@ class LimitError(UserError):
     limit: int = strawberry.field(description="How many are.")
 
 
+@strawberry.type(description="An idempotency key that cannot be honoured.")
+class IdempotencyError(UserError):
+    pass
+
+
 def error_of(problem: Problem) -> UserError:
     """A failure as the type that its class has in the schema."""
     shared: dict[str, Any] = {
@@ -125,12 +127,21 @@ def error_of(problem: Problem) -> UserError:
             return IllegalTransitionError(**shared, from_status=problem.from_status, to_status=problem.to_status)
         case Limit():
             return LimitError(**shared, limit=problem.limit)
+        case KeyReused() | InProgress():
+            return IdempotencyError(**shared)
         case Invalid():
             return ValidationError(**shared)
     raise TypeError(f"{type(problem).__name__} has no type in the schema")
 
 
-ERRORS: list[type] = [ValidationError, NotFoundError, ConflictError, IllegalTransitionError, LimitError]
+ERRORS: list[type] = [
+    ValidationError,
+    NotFoundError,
+    ConflictError,
+    IllegalTransitionError,
+    LimitError,
+    IdempotencyError,
+]
 
 
 def errors() -> Any:
@@ -141,22 +152,3 @@ def errors() -> Any:
 def cursor() -> Any:
     """The field of every payload of a write in a session."""
     return strawberry.field(default=None, description="The position of this write in the session's events.")
-
-
-def mutation(description: str) -> Callable[[Callable[..., Awaitable[Any]]], Any]:
-    """A mutation field: fresh loaders, and a business failure as its payload's `errors`."""
-
-    def decorate(resolve: Callable[..., Awaitable[Any]]) -> Any:
-        payload: Any = resolve.__annotations__["return"]
-
-        @functools.wraps(resolve)
-        async def guarded(self: Any, info: Info, input: Any) -> Any:
-            info.context.forget()
-            try:
-                return await resolve(self, info, input)
-            except Problem as problem:
-                return payload(errors=[error_of(problem)])
-
-        return strawberry.mutation(guarded, description=description)
-
-    return decorate

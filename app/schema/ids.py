@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from strawberry import ID
 
+from app.db.rows import AgentRow, MessageRow, SessionAgentRow, SessionRow
 from app.errors import NotFound
 
 T = TypeVar("T")
@@ -71,6 +72,12 @@ def part_of(text: str) -> tuple[str, str, str] | None:
     return found[1], KINDS[found[2]], key
 
 
+OF: dict[type, Callable[[Any], ID]] = {
+    SessionRow: lambda row: session(row.id),
+    AgentRow: lambda row: agent(row.id),
+    MessageRow: lambda row: message(row.session_id, row.sequence),
+    SessionAgentRow: lambda row: part(row.session_id, row.kind, row.key),
+}
 LOADERS: tuple[tuple[Callable[[str], Any], str], ...] = (
     (session_of, "sessions"),
     (message_of, "messages"),
@@ -85,6 +92,11 @@ def named(parse: Callable[[str], T | None], text: str, what: str, field: str = "
     if found is None:
         raise NotFound(f"There is no such {what}.", field=field)
     return found
+
+
+def of(row: Any) -> ID:
+    """The node id of a row."""
+    return OF[type(row)](row)
 
 
 def load(loaders: Any, text: str) -> Any:

@@ -11,7 +11,8 @@ from app.db.rows import MessageRow, SessionAgentRow, SessionRow
 from app.live.cursor import Position
 from app.resolvers import message
 from app.schema import ids
-from app.schema.base import Info, Node, UserError, cursor, enum, errors, mutation, plain, sent
+from app.schema.base import Info, Node, UserError, cursor, enum, errors, plain, sent
+from app.schema.mutation import mutation
 from app.schema.scalars import DateTime, Json
 from app.schema.session_agent import SessionAgent
 

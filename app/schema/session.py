@@ -16,9 +16,10 @@ from app.live.cursor import Position
 from app.resolvers import session
 from app.schema import ids
 from app.schema.agent import OrderDirection
-from app.schema.base import Info, Node, UserError, cursor, enum, errors, mutation, sent
+from app.schema.base import Info, Node, UserError, cursor, enum, errors, sent
 from app.schema.connection import After, Before, Connection, First, Last
 from app.schema.message import Message, MessageFilter
+from app.schema.mutation import mutation
 from app.schema.scalars import DateTime, Json
 from app.schema.session_agent import SessionAgent, SessionAgentKind
 

@@ -14,8 +14,9 @@ from app.live.cursor import Position
 from app.resolvers import session_agent
 from app.schema import ids
 from app.schema.agent import Agent
-from app.schema.base import Info, Node, UserError, cursor, enum, errors, mutation, sent
+from app.schema.base import Info, Node, UserError, cursor, enum, errors, sent
 from app.schema.connection import After, Before, Connection, First, Last
+from app.schema.mutation import mutation
 from app.schema.scalars import DateTime, Json
 
 Session = Annotated["Session", strawberry.lazy("app.schema.session")]

@@ -2,7 +2,8 @@
 
 from app.db.metadata import metadata
 from app.db.tables.agent import agents, session_agents
+from app.db.tables.idempotency import idempotency_keys
 from app.db.tables.message import messages
 from app.db.tables.session import sessions
 
-__all__ = ["agents", "messages", "metadata", "session_agents", "sessions"]
+__all__ = ["agents", "idempotency_keys", "messages", "metadata", "session_agents", "sessions"]

@@ -29,6 +29,7 @@ sessions = Table(
     Column("horizon", BigInteger, nullable=False, server_default="0", doc="Older cursors are not honoured."),
     Column("last_sequence", Integer, nullable=False, server_default="0"),
     Column("message_count", Integer, nullable=False, server_default="0", doc="Deleted ones do not count."),
+    Column("purged_count", Integer, nullable=False, server_default="0", doc="Tombstones of messages that are gone."),
     Column("unread_count", Integer, nullable=False, server_default="0", doc="The USER's own do not count."),
     Column("last_read_sequence", Integer, nullable=False, server_default="0"),
     Column("client_created_at", Moment),

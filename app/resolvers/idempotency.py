@@ -1,0 +1,50 @@
+"""At most once: a mutation's first answer is kept with its effect, and given again."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+
+from app import db
+from app.context import Context, Once
+from app.db import failures
+from app.db.database import Tx
+from app.errors import InProgress, KeyReused
+
+
+class Replay(Exception):
+    """The key was used for the same before: `result` is what it answered."""
+
+    def __init__(self, result: Any) -> None:
+        super().__init__("replayed")
+        self.result = result
+
+
+@asynccontextmanager
+async def claimed(ctx: Context, once: Once) -> AsyncIterator[Tx]:
+    """The mutation's transaction, with the key in it. Raises Replay, KeyReused, InProgress."""
+    try:
+        async with ctx.begin() as tx:
+            if await tx.one(db.idempotency.CLAIM, new_key=once.key, new_hash=once.hash) is None:
+                kept = await tx.one(db.idempotency.KEPT, key=once.key)
+                if kept is None:
+                    raise InProgress("The first call with this key is under way; try again.")
+                answer(once, kept.request_hash, kept.result)
+            yield tx
+    except Exception as error:
+        if failures.lock_timeout(error):
+            raise InProgress("The first call with this key is under way; try again.") from None
+        raise
+
+
+def answer(once: Once, request_hash: bytes, result: str) -> None:
+    """Raises Replay for the same request under a key that is known, KeyReused for another."""
+    if request_hash != once.hash:
+        raise KeyReused("This key was used for something else.")
+    raise Replay(orjson.loads(result))
+
+
+async def keep(tx: Tx, once: Once, result: Any) -> None:
+    """Keeps the answer under the claimed key."""
+    await tx.one(db.idempotency.KEEP, key=once.key, new_result=orjson.dumps(result).decode())
