@@ -264,6 +264,9 @@ class Database:
         held = await self._take(opened_after)
         try:
             rows = await _driver(held).fetch(query.sql, *arguments, record_class=query.row)
+        except Exception as error:
+            _hang_up_if_lost(held, error)
+            raise
         finally:
             self._give_back(held)
         return rows
@@ -282,6 +285,9 @@ class Database:
                 raise
             if await driver.execute("COMMIT") != "COMMIT":
                 raise RuntimeError("an error was caught inside the transaction, so nothing of it was kept")
+        except Exception as error:
+            _hang_up_if_lost(held, error)
+            raise
         finally:
             self._give_back(held)
 
@@ -332,6 +338,11 @@ class Database:
                 held.close()
         finally:
             self._free.release()
+
+
+def _hang_up_if_lost(held: PoolProxiedConnection, error: Exception) -> None:
+    if failures.connection_lost(error):
+        _driver(held).terminate()
 
 
 def _driver(held: PoolProxiedConnection) -> Any:
