@@ -1,13 +1,24 @@
 """What every test may ask for."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import NamedTuple
 from uuid import uuid4
 
 import pytest
 
+from app import demo
+from app.auth import mint
+from app.main import DEMO
 from tests import postgres
 from tests.people import Person
 from tests.serving import Serving, serving, settings_for
+
+
+class Served(NamedTuple):
+    """Where a browser goes, and with which token."""
+
+    url: str
+    token: str
 
 
 @pytest.fixture(scope="session")
@@ -60,3 +71,12 @@ def ann(person: Callable[..., Person]) -> Person:
 def bob(person: Callable[..., Person]) -> Person:
     """The stranger."""
     return person("bob")
+
+
+@pytest.fixture(scope="session")
+async def served(fresh_database: Callable[[], Awaitable[str]]) -> AsyncIterator[Served]:
+    """A development server as `make run` shows it: demo conversations, and the demo owner's token."""
+    async with serving(settings_for(await fresh_database())) as running:
+        token = mint(running.settings, sub=DEMO, ttl_seconds=3600)
+        await demo.fill(running.url, token)
+        yield Served(running.url, token)

@@ -6,16 +6,24 @@ import pytest
 
 from tests.people import ERRORS, Person, Refusal, outcome
 
-APPEND = """
+APPEND = (
+    """
 mutation ($input: AppendMessageInput!, $key: String!) {
-  appendMessage(input: $input) @idempotent(key: $key) { message { id sequence text session { messageCount } } cursor %s }
+  appendMessage(input: $input) @idempotent(key: $key) {
+    message { id sequence text session { messageCount } } cursor %s
+  }
 }
-""" % ERRORS  # noqa: UP031
-CREATE = """
+"""
+    % ERRORS
+)  # noqa: UP031
+CREATE = (
+    """
 mutation ($input: CreateSessionInput!) {
   createSession(input: $input) { session { id title } cursor evicted { id } %s }
 }
-""" % ERRORS  # noqa: UP031
+"""
+    % ERRORS
+)  # noqa: UP031
 
 
 async def appends(person: Person, session: str, key: str, text: str = "once"):

@@ -94,11 +94,12 @@ class Feed:
         """The changed things in their newest state, all of a kind read together."""
         rows = await self._rows(viewer, start.session_id, changes)
         events = []
-        for change in changes:
+        for place, change in enumerate(changes, 1):
             row = rows.get(_key(change))
             # A row that has moved on comes again, under its newer number.
             if row is not None and row.revision == change.revision:
-                position = Position(start.session_id, change.revision, start.base)
+                base = change.revision if place == len(changes) < BATCH else start.base
+                position = Position(start.session_id, change.revision, base)
                 events.append(Event(_kind(change, row, start.base), position, row))
         return events
 
