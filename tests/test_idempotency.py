@@ -6,24 +6,18 @@ import pytest
 
 from tests.people import ERRORS, Person, Refusal, outcome
 
-APPEND = (
-    """
-mutation ($input: AppendMessageInput!, $key: String!) {
-  appendMessage(input: $input) @idempotent(key: $key) {
-    message { id sequence text session { messageCount } } cursor %s
-  }
-}
+APPEND = f"""
+mutation ($input: AppendMessageInput!, $key: String!) {{
+  appendMessage(input: $input) @idempotent(key: $key) {{
+    message {{ id sequence text session {{ messageCount }} }} cursor {ERRORS}
+  }}
+}}
 """
-    % ERRORS
-)  # noqa: UP031
-CREATE = (
-    """
-mutation ($input: CreateSessionInput!) {
-  createSession(input: $input) { session { id title } cursor evicted { id } %s }
-}
+CREATE = f"""
+mutation ($input: CreateSessionInput!) {{
+  createSession(input: $input) {{ session {{ id title }} cursor evicted {{ id }} {ERRORS} }}
+}}
 """
-    % ERRORS
-)  # noqa: UP031
 
 
 async def appends(person: Person, session: str, key: str, text: str = "once"):

@@ -7,10 +7,11 @@ from typing import Any, TypeVar
 
 from aiodataloader import DataLoader
 
-from app.db import agent, message, session, session_agent
+from app.db import agent, message, session, session_agent, stats
 from app.db.database import Database, Statement, Viewer
 from app.db.page import Nested, Slice, Window, arrays
 from app.db.rows import AgentRow, Entity, MessageRow, SessionAgentRow, SessionRow
+from app.db.stats import AgentMetricsRow
 
 R = TypeVar("R", bound=Entity)
 Filters = tuple[tuple[str, Any], ...]
@@ -62,6 +63,11 @@ class Loaders:
     def last_messages(self) -> DataLoader[str, MessageRow | None]:
         """The newest message of a session, by its id."""
         return DataLoader(partial(self._by_place, message.LAST, ("session_id",)))
+
+    @cached_property
+    def agent_metrics(self) -> DataLoader[str, AgentMetricsRow | None]:
+        """What an agent has done, by its id."""
+        return DataLoader(partial(self._by_place, stats.METRICS, ("agent_id",)))
 
     def page(self, nested: Nested[R], parent: Any, window: Window, **filters: Any) -> "Future[Slice[R]]":
         """One page of a nested connection; the same window and filters of all parents are read together."""

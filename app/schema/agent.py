@@ -10,6 +10,7 @@ from strawberry import Maybe
 from app.db import session as sessions
 from app.db.page import Slice, Window
 from app.db.rows import AgentRow, SessionRow
+from app.db.stats import AgentMetricsRow
 from app.resolvers import agent
 from app.schema import ids
 from app.schema.base import Info, Node, UserError, enum, errors, sent
@@ -70,6 +71,19 @@ class AgentFilter:
     query: str | None = field(default=None, description="With this text in name or description, letter case ignored.")
 
 
+@strawberry.type(description="What an agent has done, counted now.")
+class AgentMetrics:
+    session_count: int = field(description="Sessions it takes part in.")
+    active_session_count: int = field(description="Those that are PENDING or ACTIVE and not archived.")
+    message_count: int = field(description="Messages it has said; deleted ones do not count.")
+    failed_session_count: int = field(description="Sessions that FAILED.")
+    mean_response_seconds: float | None = field(
+        description="Mean time from a user's message to this agent's next one, over its last 1,000 messages; "
+        "null before the first answer."
+    )
+    last_active_at: DateTime | None = field(description="When it said something last.")
+
+
 @strawberry.type(description="An entry of the catalogue.")
 class Agent(Node):
     key: str | None = field(description="The client's own name for the agent, unique per owner.")
@@ -91,6 +105,10 @@ class Agent(Node):
     @field(description="Opaque, never reused; `node(id:)` finds the thing again.")
     def id(self: AgentRow) -> strawberry.ID:
         return ids.agent(self.id)
+
+    @field(graphql_type=AgentMetrics, description="What it has done.")
+    def metrics(self: AgentRow, info: Info) -> "Future[AgentMetricsRow | None]":
+        return info.context.loaders.agent_metrics.load(self.id)
 
     @field(
         graphql_type=Connection[Session],

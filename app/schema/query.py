@@ -1,7 +1,6 @@
 """What can be read."""
 
 from asyncio import Future
-from hashlib import sha256
 from typing import Annotated, Any
 
 import strawberry
@@ -15,28 +14,12 @@ from app.schema.agent import Agent, AgentFilter, AgentOrder, AgentOrderField, Or
 from app.schema.base import Info, Node, plain
 from app.schema.connection import After, Before, Connection, First, Last
 from app.schema.session import Session, SessionFilter, SessionOrder, SessionOrderField
+from app.schema.viewer import Viewer
 
 field, argument = strawberry.field, strawberry.argument
 LATEST = SessionOrder(field=SessionOrderField.LAST_ACTIVITY, direction=OrderDirection.DESC)
 BY_NAME = AgentOrder(field=AgentOrderField.NAME, direction=OrderDirection.ASC)
 MOST_NODES = 100
-
-
-@strawberry.type(description="Who the token says you are.")
-class Viewer:
-    @field(description="Opaque, stable per subject: client caches key on it.")
-    def id(self: Any) -> strawberry.ID:
-        return strawberry.ID(f"usr_{sha256(self.subject.encode()).hexdigest()[:32]}")
-
-    subject: str = field(description="The token's `sub`: the owner of everything you see.")
-
-    @field(description="What the token may do: `chat:read`, `chat:write`.")
-    def scopes(self: Any) -> list[str]:
-        return sorted(self.scopes)
-
-    @field(description="In which roles you may decide approvals.")
-    def roles(self: Any) -> list[str]:
-        return list(self.roles)
 
 
 @strawberry.type(description="What can be read.")
