@@ -6,7 +6,7 @@ from copy import copy
 from typing import Any, NamedTuple
 
 from app.auth import Viewer
-from app.db.database import Database, Tx
+from app.db.database import Database, Origin, Tx
 from app.db.loaders import Loaders
 from app.live.feed import Feed
 from app.settings import Settings
@@ -50,7 +50,8 @@ class Context:
         if self._tx is not None:
             yield self._tx
             return
-        async with self.db.begin(self.viewer) as tx:
+        role = next(iter(self.viewer.roles), None)
+        async with self.db.begin(self.viewer, Origin(self.viewer.subject, role, self.trace_id)) as tx:
             self._tx = tx
             try:
                 yield tx

@@ -154,11 +154,22 @@ class Move(NamedTuple):
 OnCommit = Callable[[str, Sequence[Move]], None]
 
 
+class Origin(NamedTuple):
+    """Who is behind a transaction, for the audit: the token's subject and role, and the request's trace."""
+
+    actor: str
+    role: str | None = None
+    trace_id: str | None = None
+
+
+SYSTEM = Origin("system")
+
+
 class Tx:
     """A transaction of one owner. An error ends it: nothing that was written in it is kept."""
 
-    def __init__(self, owner: str, driver: Any) -> None:
-        self.owner = owner
+    def __init__(self, owner: str, origin: Origin, driver: Any) -> None:
+        self.owner, self.origin = owner, origin
         self.moves: list[Move] = []
         self._driver = driver
 
@@ -227,10 +238,10 @@ class Database:
         return await self._run(query, query.bind(**values))
 
     @asynccontextmanager
-    async def begin(self, viewer: Viewer) -> AsyncIterator[Tx]:
+    async def begin(self, viewer: Viewer, origin: Origin = SYSTEM) -> AsyncIterator[Tx]:
         """A transaction: committed at the end of the block, rolled back if the block raises."""
         async with self._transaction() as driver:
-            tx = Tx(viewer.subject, driver)
+            tx = Tx(viewer.subject, origin, driver)
             yield tx
         if tx.moves and self.on_commit:
             self.on_commit(tx.owner, tx.moves)

@@ -7,10 +7,10 @@ from typing import Any, TypeVar
 
 from aiodataloader import DataLoader
 
-from app.db import agent, message, session, session_agent, stats
+from app.db import agent, audit, message, session, session_agent, stats
 from app.db.database import Database, Statement, Viewer
 from app.db.page import Nested, Slice, Window, arrays
-from app.db.rows import AgentRow, Entity, MessageRow, SessionAgentRow, SessionRow
+from app.db.rows import AgentRow, AuditRow, Entity, MessageRow, SessionAgentRow, SessionRow
 from app.db.stats import AgentMetricsRow
 
 R = TypeVar("R", bound=Entity)
@@ -68,6 +68,11 @@ class Loaders:
     def agent_metrics(self) -> DataLoader[str, AgentMetricsRow | None]:
         """What an agent has done, by its id."""
         return DataLoader(partial(self._by_place, stats.METRICS, ("agent_id",)))
+
+    @cached_property
+    def audit_events(self) -> DataLoader[str, AuditRow | None]:
+        """By server id."""
+        return DataLoader(partial(self._by_column, audit.BY_IDS, "ids", "id"))
 
     def page(self, nested: Nested[R], parent: Any, window: Window, **filters: Any) -> "Future[Slice[R]]":
         """One page of a nested connection; the same window and filters of all parents are read together."""

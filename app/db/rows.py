@@ -23,6 +23,7 @@ class SessionRow(Entity):
     status: str
     role: str | None
     agent_type: str | None
+    task_id: str | None
     metadata: str
     head: int
     revision: int
@@ -96,6 +97,57 @@ class MessageRow(Entity):
     created_at: datetime
     updated_at: datetime
     deleted_at: datetime | None
+
+
+class TaskRow(Entity):
+    """One piece of work; its revision is the session's number or, without a session, its own count."""
+
+    owner_id: str
+    id: str
+    session_id: str | None
+    type: str
+    from_role: str | None
+    to_role: str | None
+    payload: str
+    trace_id: str | None
+    status: str
+    revision: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class ApprovalRow(Entity):
+    """One decision that a task, a tool call in a message, or both wait for."""
+
+    owner_id: str
+    id: str
+    session_id: str | None
+    task_id: str | None
+    message_sequence: int | None
+    tool_use_id: str | None
+    approver_role: str | None
+    status: str
+    notes: str | None
+    decided_by: str | None
+    decided_at: datetime | None
+    revision: int
+    created_at: datetime
+
+
+class AuditRow(Entity):
+    """That somebody did something to a thing."""
+
+    owner_id: str
+    id: str
+    event_type: str
+    actor: str
+    role: str | None
+    trace_id: str | None
+    at: datetime
+    subject_kind: str
+    subject_id: str
+    subject_sequence: int | None
+    metadata: str
 
 
 class ChangeRow(Row):

@@ -7,6 +7,7 @@ from uuid_utils.compat import uuid7
 
 from app import db
 from app.context import Context
+from app.db.database import Tx
 from app.db.failures import told
 from app.db.page import Slice, Window
 from app.db.rows import AgentRow
@@ -38,7 +39,9 @@ async def create(ctx: Context, fields: Mapping[str, Any]) -> AgentRow:
     values = NEW | given.only({name: value for name, value in fields.items() if value is not None}, CHECKS)
     with told({"agents_key": Conflict("An agent with this key exists already.", field="key")}):
         async with ctx.begin() as tx:
-            return await db.agent.create(tx, {"id": str(uuid7()), **values})
+            row = await db.agent.create(tx, {"id": str(uuid7()), **values})
+            await db.audit.record(tx, "agent.created", row)
+    return row
 
 
 async def update(ctx: Context, agent_id: str, fields: Mapping[str, Any], expected: int | None) -> AgentRow:
@@ -47,6 +50,7 @@ async def update(ctx: Context, agent_id: str, fields: Mapping[str, Any], expecte
     async with ctx.begin() as tx:
         row = await db.agent.change(tx, agent_id, checked, expected)
         if row is not None:
+            await _record_change(tx, row, checked)
             return row
         found = await tx.one(db.agent.BY_IDS, ids=[agent_id])
         if found is None:
@@ -60,7 +64,15 @@ async def delete(ctx: Context, agent_id: str) -> AgentRow:
         row = await tx.one(db.agent.DELETE, agent_id=agent_id)
         if row is None:
             raise NotFound("There is no such agent.", field="id")
+        await db.audit.record(tx, "agent.deleted", row)
     return row
+
+
+async def _record_change(tx: Tx, row: AgentRow, fields: Mapping[str, Any]) -> None:
+    if "status" in fields:
+        await db.audit.record(tx, "agent.status_changed", row, to=row.status)
+    else:
+        await db.audit.record(tx, "agent.updated", row, fields=given.publics(fields))
 
 
 async def page(ctx: Context, window: Window, field: str, direction: str, filters: Mapping[str, Any]) -> Slice[AgentRow]:

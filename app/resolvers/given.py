@@ -1,6 +1,6 @@
 """What was given, checked: each function names the field and says what would be right."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
@@ -67,6 +67,11 @@ def public(name: str) -> str:
     """A field's name as clients know it."""
     head, *tail = name.split("_")
     return head + "".join(part.capitalize() for part in tail)
+
+
+def publics(names: Iterable[str]) -> list[str]:
+    """The same of several, in alphabetical order."""
+    return sorted(map(public, names))
 
 
 def _refuse_surrogates(value: str, field: str) -> None:

@@ -10,7 +10,7 @@ from app.db.database import Tx
 from app.db.rows import MessageRow, SessionRow
 from app.errors import Conflict, IllegalTransition, Invalid, NotFound, Problem
 from app.resolvers import given
-from app.resolvers.session import cap, effective_status, most
+from app.resolvers.session import cap, effective_status, make_room
 
 MOST = 100
 CHECKS = {
@@ -79,6 +79,7 @@ async def delete(ctx: Context, place: tuple[str, int]) -> MessageRow:
             raise NotFound("There is no such message.", field="id")
         unread = row.role != "USER" and row.sequence > session.last_read_sequence
         await tx.one(db.message.FORGET, session_id=place[0], unread=int(unread))
+        await db.audit.record(tx, "message.deleted", row)
         tx.moved(place[0], session.head)
     return row
 
@@ -184,7 +185,7 @@ async def _bring_back(ctx: Context, tx: Tx, session: SessionRow, capped: bool) -
         raise Conflict("The session was put away just now; try again.", field="sessionId")
     await tx.one(db.session.REVIVE, session_id=session.id)
     if capped:
-        await db.session.make_room(tx, session, most(ctx))
+        await make_room(ctx, tx, session)
 
 
 async def _join(tx: Tx, session_id: str, key: str) -> None:

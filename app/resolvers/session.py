@@ -39,8 +39,17 @@ async def create(ctx: Context, fields: Mapping[str, Any]) -> tuple[SessionRow, l
             row = await tx.one(db.session.CREATE, id=str(uuid7()), **values)
             assert row is not None  # an INSERT either returns its row or raises
             tx.moved(row.id, row.head)
-            evicted = await db.session.make_room(tx, row, most(ctx)) if capped else []
+            await db.audit.record(tx, "session.created", row)
+            evicted = await make_room(ctx, tx, row) if capped else []
     return row, evicted
+
+
+async def make_room(ctx: Context, tx: Tx, session: SessionRow) -> list[SessionRow]:
+    """The sessions that the cap archives for this one; under the cap's lock."""
+    evicted = await db.session.make_room(tx, session, most(ctx))
+    for row in evicted:
+        await db.audit.record_system(tx, "session.evicted", row)
+    return evicted
 
 
 async def set_status(
@@ -61,6 +70,7 @@ async def set_status(
         if row is None:
             await refuse(tx, session_id)
         tx.moved(row.id, row.head)
+        await db.audit.record(tx, "session.status_changed", row, fromStatus=now, toStatus=status)
     return row
 
 
@@ -92,12 +102,13 @@ async def update(ctx: Context, session_id: str, fields: Mapping[str, Any], expec
         if row is None:
             await refuse(tx, session_id)
         tx.moved(row.id, row.head)
+        await db.audit.record(tx, "session.updated", row, fields=given.publics(checked))
     return row
 
 
 async def archive(ctx: Context, session_id: str) -> SessionRow:
     """The session out of the lists; one that is archived already stays as it is."""
-    return await _set(ctx, session_id, db.session.ARCHIVE)
+    return await _set(ctx, session_id, db.session.ARCHIVE, event="session.archived")
 
 
 async def restore(ctx: Context, session_id: str) -> SessionRow:
@@ -110,6 +121,7 @@ async def restore(ctx: Context, session_id: str) -> SessionRow:
         if row is None:
             return await standing(tx, session_id)
         tx.moved(row.id, row.head)
+        await db.audit.record(tx, "session.restored", row)
     return row
 
 
@@ -139,6 +151,7 @@ async def delete(ctx: Context, session_id: str, *, hard: bool) -> tuple[SessionR
         row = await db.session.erase(tx, session_id) if hard else await tx.one(db.session.DELETE, session_id=session_id)
         if row is not None:
             tx.moved(row.id, row.head)
+            await db.audit.record(tx, "session.deleted", row, mode="HARD" if hard else "SOFT")
     return row or before, before.message_count
 
 
@@ -171,12 +184,14 @@ async def refuse(tx: Tx, session_id: str) -> NoReturn:
     raise Conflict("The session has changed since.", field="expectedRevision", current_revision=row.revision)
 
 
-async def _set(ctx: Context, session_id: str, change: Any, **values: Any) -> SessionRow:
+async def _set(ctx: Context, session_id: str, change: Any, *, event: str = "", **values: Any) -> SessionRow:
     async with ctx.begin() as tx:
         row: SessionRow | None = await tx.one(change, session_id=session_id, **values)
         if row is None:
             return await standing(tx, session_id)
         tx.moved(row.id, row.head)
+        if event:
+            await db.audit.record(tx, event, row)
     return row
 
 

@@ -4,16 +4,19 @@ import strawberry
 from strawberry.tools import merge_types
 
 from app.schema.agent import AgentMutation
+from app.schema.audit import AuditQuery
 from app.schema.base import ERRORS
 from app.schema.event import Subscription
 from app.schema.idempotency import idempotent
 from app.schema.message import MessageMutation
-from app.schema.query import Query
+from app.schema.query import RootQuery
 from app.schema.scalars import CONFIG
 from app.schema.session import SessionMutation
 from app.schema.session_agent import SessionAgentMutation
 
+QUERIES = (RootQuery, AuditQuery)
 MUTATIONS = (SessionMutation, MessageMutation, SessionAgentMutation, AgentMutation)
+Query = strawberry.type(merge_types("Query", QUERIES), description="What can be read.")
 Mutation = strawberry.type(
     merge_types("Mutation", MUTATIONS),
     description="What can be written. A business failure is data: `errors`.",

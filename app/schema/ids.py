@@ -18,7 +18,10 @@ UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 SESSION = re.compile(f"ses_({UUID})")
 AGENT = re.compile(f"agt_({UUID})")
 MESSAGE = re.compile(f"msg_({UUID})_([1-9][0-9]{{0,9}})")
+AUDIT_EVENT = re.compile(f"aud_({UUID})")
 PART = re.compile(f"prt_({UUID})_([am])_([A-Za-z0-9_-]+)")
+SUBJECTS = {"SESSION": "ses", "AGENT": "agt", "TASK": "tsk", "APPROVAL": "apr"}
+NOTHING = "00000000-0000-0000-0000-000000000000"  # the id of no row
 KINDS = {"a": "AGENT", "m": "MULTI_AGENT"}
 
 
@@ -37,9 +40,19 @@ def message(session_id: str, sequence: int) -> ID:
     return ID(f"msg_{session_id}_{sequence}")
 
 
+def subject(kind: str, thing_id: str, sequence: int | None) -> ID:
+    """The id of what an audit event is about."""
+    return message(thing_id, sequence) if sequence is not None else ID(f"{SUBJECTS[kind]}_{thing_id}")
+
+
 def part(session_id: str, kind: str, key: str) -> ID:
     """The id of an agent's part in a session."""
     return ID(f"prt_{session_id}_{kind[0].lower()}_{urlsafe_b64encode(key.encode()).decode().rstrip('=')}")
+
+
+def audit_event(event_id: str) -> ID:
+    """The id of an audit event."""
+    return ID(f"aud_{event_id}")
 
 
 def session_of(text: str) -> str | None:
@@ -54,10 +67,25 @@ def agent_of(text: str) -> str | None:
     return found[1] if found else None
 
 
+def audit_event_of(text: str) -> str | None:
+    """The audit event that an id names."""
+    found = AUDIT_EVENT.fullmatch(text)
+    return found[1] if found else None
+
+
 def message_of(text: str) -> tuple[str, int] | None:
     """The session and sequence that an id names."""
     found = MESSAGE.fullmatch(text)
     return (found[1], int(found[2])) if found and int(found[2]) < 2**31 else None
+
+
+def subject_of(text: str) -> tuple[str, str, int | None]:
+    """The kind, id and sequence of what an audit event may be about; for another id, of nothing."""
+    if place := message_of(text):
+        return "MESSAGE", *place
+    prefix, _, thing_id = text.partition("_")
+    kinds = [kind for kind, known in SUBJECTS.items() if known == prefix]
+    return (kinds[0], thing_id, None) if kinds and re.fullmatch(UUID, thing_id) else ("", NOTHING, None)
 
 
 def part_of(text: str) -> tuple[str, str, str] | None:
@@ -83,6 +111,7 @@ LOADERS: tuple[tuple[Callable[[str], Any], str], ...] = (
     (message_of, "messages"),
     (agent_of, "agents"),
     (part_of, "session_agents"),
+    (audit_event_of, "audit_events"),
 )
 
 

@@ -22,8 +22,8 @@ BY_NAME = AgentOrder(field=AgentOrderField.NAME, direction=OrderDirection.ASC)
 MOST_NODES = 100
 
 
-@strawberry.type(description="What can be read.")
-class Query:
+@strawberry.type
+class RootQuery:
     @field(graphql_type=Node | None, description="Whatever has this id.")
     def node(self, info: Info, id: Annotated[strawberry.ID, argument(description="Its id.")]) -> Any:
         return ids.load(info.context.loaders, id)

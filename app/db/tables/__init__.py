@@ -2,8 +2,21 @@
 
 from app.db.metadata import metadata
 from app.db.tables.agent import agents, session_agents
+from app.db.tables.approval import approvals
+from app.db.tables.audit import audit_events
 from app.db.tables.idempotency import idempotency_keys
 from app.db.tables.message import messages
 from app.db.tables.session import sessions
+from app.db.tables.task import tasks
 
-__all__ = ["agents", "idempotency_keys", "messages", "metadata", "session_agents", "sessions"]
+__all__ = [
+    "agents",
+    "approvals",
+    "audit_events",
+    "idempotency_keys",
+    "messages",
+    "metadata",
+    "session_agents",
+    "sessions",
+    "tasks",
+]

@@ -23,6 +23,7 @@ sessions = Table(
     Column("status", Text, nullable=False),
     Column("role", Text),
     Column("agent_type", Ordered),
+    Column("task_id", Uuid, doc="What it works on; a task that may be gone with the session it was created in."),
     document("metadata"),
     Column("head", BigInteger, nullable=False, doc="The newest change number given in this session."),
     Column("revision", BigInteger, nullable=False, doc="The number of the session's own newest change."),
@@ -57,5 +58,6 @@ Index(
     unique=True,
     postgresql_where=sessions.c.key.is_not(None),
 )
+Index("sessions_task", sessions.c.owner_id, sessions.c.task_id, postgresql_where=sessions.c.task_id.is_not(None))
 Index("sessions_activity", sessions.c.owner_id, sessions.c.last_activity_at, sessions.c.id)
 Index("sessions_changed", sessions.c.owner_id, sessions.c.changed_xid, sessions.c.id)

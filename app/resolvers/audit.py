@@ -1,0 +1,14 @@
+"""Decisions on the audit: it is only read here."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from app import db
+from app.context import Context
+from app.db.page import Slice, Window
+from app.db.rows import AuditRow
+
+
+async def page(ctx: Context, window: Window, filters: Mapping[str, Any]) -> Slice[AuditRow]:
+    """One page of the viewer's audit."""
+    return await db.audit.page(ctx.db, ctx.viewer, window, filters)
