@@ -10,12 +10,14 @@ from typing import Annotated, NoReturn
 
 import httpx2
 import typer
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
-from app import auth, telemetry
+from app import auth, sweeper, telemetry
 from app import demo as conversations
 from app.db import check, describe, migrate, tables
 from app.db.database import Database
 from app.db.embedded import EmbeddedError, embedded_postgres
+from app.db.sweep import Ages
 from app.main import create_app
 from app.schema import schema as graphql
 from app.server import serve as serve_app
@@ -106,6 +108,38 @@ def check_() -> None:
     with _failing_in_words(), _database(Settings.load()) as settings:
         found = asyncio.run(_check(_direct_url(settings)))
     raise typer.Exit(1 if found else 0)
+
+
+@cli.command()
+def sweep(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Count what is due, change nothing.")] = False,
+) -> None:
+    """Expire, purge and forget what is due; the server does the same every minute."""
+    with _failing_in_words(), _database(Settings.load()) as settings:
+        counts = asyncio.run(_sweep(_direct_url(settings), sweeper.ages(settings), dry_run))
+    if counts is None:
+        typer.echo("Another process is sweeping.", err=True)
+        raise typer.Exit(1)
+    for step, count in counts.items():
+        typer.echo(f"{count:8} {step}{' would be' if dry_run else ''}")
+
+
+async def _sweep(url: str, ages: Ages, dry_run: bool) -> dict[str, int] | None:
+    db = Database(url, pool_size=2, statement_timeout=3600)
+    try:
+        if dry_run:
+            return await sweeper.due(db, ages)
+        with Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}")) as progress:
+            bars: dict[str, TaskID] = {}
+
+            def told(step: str, count: int) -> None:
+                if step not in bars:
+                    bars[step] = progress.add_task(step, total=None)
+                progress.advance(bars[step], count)
+
+            return await sweeper.sweep_once(db, ages, told)
+    finally:
+        await db.close()
 
 
 async def _check(url: str) -> int:

@@ -1,5 +1,6 @@
 """The application: its routes, and what lives as long as it does. Nothing is created at import."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
@@ -13,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route, request_response
 
-from app import web
+from app import sweeper, web
 from app.auth import Authenticator, Viewer, mint
 from app.context import Context
 from app.db import migrate
@@ -131,9 +132,12 @@ def _measure(services: Services, sockets: WebSocketEndpoint) -> None:
 @asynccontextmanager
 async def _lifespan(services: Services, _app: Starlette) -> AsyncIterator[None]:
     await services.bus.start()
+    sweeping = asyncio.create_task(sweeper.run(services.db, sweeper.ages(services.settings), services.metrics.swept))
     try:
         yield
     finally:
+        sweeping.cancel()
+        await asyncio.gather(sweeping, return_exceptions=True)
         await services.bus.stop()
         await services.db.close()
 

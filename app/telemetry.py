@@ -173,8 +173,13 @@ class Metrics:
         self.subscribers = Gauge("colloquy_subscribers", "Live subscriptions.", registry=registry)
         self.sockets = Gauge("colloquy_sockets", "Open websockets.", registry=registry)
         self.fallbacks = Counter("colloquy_fallbacks", "Operations run without being compiled.", registry=registry)
+        self._swept = Counter("colloquy_swept", "What the sweeper has done.", ["step"], registry=registry)
         wakeups = Counter("colloquy_wakeups", "Hints that a session moved.", ["way"], registry=registry)
         self.wakeups_sent, self.wakeups_received = wakeups.labels("sent"), wakeups.labels("received")
+
+    def swept(self, step: str, count: int) -> None:
+        """Count what the sweeper has done in one batch."""
+        self._swept.labels(step).inc(count)
 
     def answered(self, kind: str, outcome: str, seconds: float) -> None:
         """Count one operation: its kind, OK or ERROR or its first error's code, its time in seconds."""
