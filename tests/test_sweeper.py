@@ -90,7 +90,7 @@ async def test_purged_tombstones_move_the_horizon(world):
     await ann.does("deleteMessage", id=page["messages"]["nodes"][1]["id"])
     await admin.execute("update messages set deleted_at = now() - interval '31 days' where deleted_at is not null")
     assert (await sweeper.sweep_once(db, MONTH))["sessions cleared of tombstones"] == 1
-    reset, caught_up = await ann.replays(session, cursor)
+    reset, _caught_up = await ann.replays(session, cursor)
     assert (reset["__typename"], reset["reason"]) == ("StreamReset", "CURSOR_UNKNOWN")
     assert await ann.appends(session, "four") == {"sequence": 4, "text": "four"}
     assert [found async for _, found in check.broken(db) if found] == []
