@@ -132,15 +132,8 @@ async def serving(
     http = HTTPEndpoint(operations, max_body=256 * 1024, page=HTMLResponse(page) if page else None)
     cors = Middleware(CORSMiddleware, allow_origins=[FRIEND], allow_methods=["POST"], allow_headers=["*"])
     app = Starlette(routes=routes(http, endpoint), middleware=[cors])
-    config = uvicorn.Config(
-        app,
-        port=0,
-        log_level="warning",
-        lifespan="off",
-        ws_max_size=256 * 1024,
-        ws_per_message_deflate=False,
-    )
-    server = uvicorn.Server(config)
+    limits: dict[str, Any] = {"ws_max_size": 256 * 1024, "ws_per_message_deflate": False}
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan="off", **limits))
     running = asyncio.create_task(server.serve())
     await eventually(lambda: server.started)
     port = server.servers[0].sockets[0].getsockname()[1]
