@@ -10,7 +10,7 @@ from aiodataloader import DataLoader
 from app.db import agent, audit, message, session, session_agent, stats
 from app.db.database import Database, Statement, Viewer
 from app.db.page import Nested, Slice, Window, arrays
-from app.db.rows import AgentRow, AuditRow, Entity, MessageRow, SessionAgentRow, SessionRow
+from app.db.rows import AgentRow, AuditRow, DocumentRow, Entity, MessageRow, SessionAgentRow, SessionRow
 from app.db.stats import AgentMetricsRow
 
 R = TypeVar("R", bound=Entity)
@@ -53,6 +53,11 @@ class Loaders:
     def messages(self) -> DataLoader[tuple[str, int], MessageRow | None]:
         """By (session id, sequence)."""
         return DataLoader(partial(self._by_place, message.BY_PLACES, ("session_id", "sequence")))
+
+    @cached_property
+    def documents(self) -> DataLoader[tuple[str, int], DocumentRow | None]:
+        """A message with its document and blocks, by (session id, sequence)."""
+        return DataLoader(partial(self._by_place, message.DOCUMENTS, ("session_id", "sequence")))
 
     @cached_property
     def messages_by_key(self) -> DataLoader[tuple[str, str | None, str], MessageRow | None]:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    ColumnElement,
     Integer,
     Text,
     and_,
@@ -15,21 +16,25 @@ from sqlalchemy import (
     cast,
     func,
     insert,
+    literal,
     or_,
     select,
     true,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSON
+from sqlalchemy.dialects.postgresql import ARRAY, JSON, REGCONFIG, array
 
 from app.db.database import OWNER, Database, Row, Statement, Tx, Viewer, statement
 from app.db.metadata import Moment, Uuid
 from app.db.page import Nested, Order, arrays, number, parents
-from app.db.rows import MessageRow
+from app.db.rows import DocumentRow, MessageRow
 from app.db.tables import messages, sessions
 
 s, m = sessions.c, messages.c
 TITLE_LENGTH = 60
+# What a reader gets. Documents may be a thousand times as long as their text: they are read when asked for.
+UNSEEN = {"raw", "content", "tsv"}
+SEEN = (*(column for column in m if column.name not in UNSEEN), m.raw.is_not(None).label("documented"))
 
 THIS = and_(
     m.owner_id == OWNER,
@@ -37,6 +42,16 @@ THIS = and_(
     m.sequence == bindparam("sequence", type_=Integer),
     m.deleted_at.is_(None),
 )
+
+CONFIG = cast(bindparam("config", type_=Text), REGCONFIG)
+BEGINNING = bindparam("searchable", type_=Integer)
+
+
+def words(text: ColumnElement[str]) -> ColumnElement[Any]:
+    """What search finds of a text: the words of its beginning, and the owner's mark, which narrows the index."""
+    mark = func.array_to_tsvector(array([literal("@", Text).concat(OWNER)]))
+    return func.to_tsvector(CONFIG, func.left(text, BEGINNING)).op("||")(mark)
+
 
 # What an append does to its session. The session itself changes, and takes a number before the messages', when they
 # make it ACTIVE or give it a title.
@@ -77,7 +92,8 @@ APPEND = statement(
     .from_select(
         [
             *("owner_id", "session_id", "sequence", "created_revision", "revision"),
-            *("key", "agent_key", "role", "text", "metadata", "client_created_at"),
+            *("key", "agent_key", "role", "text", "raw", "content", "tsv"),
+            *("input_tokens", "output_tokens", "total_tokens", "metadata", "client_created_at"),
         ],
         select(
             h.owner_id,
@@ -89,12 +105,18 @@ APPEND = statement(
             bindparam("agent_key", type_=Text),
             bindparam("role", type_=Text),
             bindparam("text", type_=Text),
+            bindparam("raw", type_=Text),
+            bindparam("content", type_=JSON),
+            words(bindparam("text", type_=Text)),
+            bindparam("input_tokens", type_=Integer),
+            bindparam("output_tokens", type_=Integer),
+            bindparam("total_tokens", type_=Integer),
             bindparam("metadata", type_=JSON),
             bindparam("client_created_at", type_=Moment),
         ),
         include_defaults=False,
     )
-    .returning(messages),
+    .returning(*SEEN),
     MessageRow,
 )
 BATCH = {
@@ -102,25 +124,31 @@ BATCH = {
     "agent_key": Text,
     "role": Text,
     "text": Text,
-    "metadata": Text,
+    "raw": Text,
+    "content": JSON,
+    "input_tokens": Integer,
+    "output_tokens": Integer,
+    "total_tokens": Integer,
+    "metadata": JSON,
     "client_created_at": Moment,
 }
 given = parents(**BATCH)
 APPEND_MANY = statement(
     insert(messages)
     .from_select(
-        ["owner_id", "session_id", "sequence", "created_revision", "revision", *BATCH],
+        ["owner_id", "session_id", "sequence", "created_revision", "revision", "tsv", *BATCH],
         select(
             h.owner_id,
             h.id,
             h.last_sequence - ADDED + given.c.place,
             h.head - ADDED + given.c.place,
             h.head - ADDED + given.c.place,
-            *(cast(given.c.metadata, JSON) if name == "metadata" else given.c[name] for name in BATCH),
+            words(given.c.text),
+            *(given.c[name] for name in BATCH),
         ).select_from(HEAD.join(given, true())),
         include_defaults=False,
     )
-    .returning(messages),
+    .returning(*SEEN),
     MessageRow,
 )
 
@@ -138,14 +166,14 @@ WANTED = and_(
 
 session = parents(session_id=Uuid)
 OF_SESSIONS = Nested(
-    select(messages).where(m.owner_id == OWNER, m.session_id == session.c.session_id, WANTED),
+    select(*SEEN).where(m.owner_id == OWNER, m.session_id == session.c.session_id, WANTED),
     MessageRow,
     SEQUENCE,
     session,
 )
 part = parents(session_id=Uuid, key=Text())
 OF_AGENTS = Nested(
-    select(messages).where(
+    select(*SEEN).where(
         m.owner_id == OWNER,
         m.session_id == part.c.session_id,
         m.agent_key == part.c.key,
@@ -157,7 +185,7 @@ OF_AGENTS = Nested(
 )
 
 IN_SESSION = statement(
-    select(messages).where(
+    select(*SEEN).where(
         m.owner_id == OWNER,
         m.session_id == bindparam("session_id"),
         m.sequence == any_(bindparam("sequences", type_=ARRAY(Integer))),
@@ -166,30 +194,38 @@ IN_SESSION = statement(
 )
 places = parents(session_id=Uuid, sequence=Integer())
 BY_PLACES = statement(
-    select(messages, places.c.place.label("parent"))
+    select(*SEEN, places.c.place.label("parent"))
     .select_from(places.join(messages, and_(m.session_id == places.c.session_id, m.sequence == places.c.sequence)))
     .where(m.owner_id == OWNER, m.deleted_at.is_(None)),
     MessageRow,
 )
-keys = parents(session_id=Uuid, agent_key=Text(), key=Text())
-BY_KEYS = statement(
-    select(messages, keys.c.place.label("parent"))
-    .select_from(
-        keys.join(
-            messages,
-            and_(
-                m.session_id == keys.c.session_id,
-                func.coalesce(m.agent_key, "") == func.coalesce(keys.c.agent_key, ""),
-                m.key == keys.c.key,
-            ),
-        )
-    )
+DOCUMENTS = statement(
+    select(*SEEN, m.raw, m.content, places.c.place.label("parent"))
+    .select_from(places.join(messages, and_(m.session_id == places.c.session_id, m.sequence == places.c.sequence)))
     .where(m.owner_id == OWNER, m.deleted_at.is_(None)),
+    DocumentRow,
+)
+ONE = statement(select(*SEEN, m.raw, m.content).where(THIS), DocumentRow)
+keys = parents(session_id=Uuid, agent_key=Text(), key=Text())
+keyed = keys.join(
+    messages,
+    and_(
+        m.session_id == keys.c.session_id,
+        func.coalesce(m.agent_key, "") == func.coalesce(keys.c.agent_key, ""),
+        m.key == keys.c.key,
+    ),
+)
+BY_KEYS = statement(
+    select(*SEEN, keys.c.place.label("parent")).select_from(keyed).where(m.owner_id == OWNER, m.deleted_at.is_(None)),
     MessageRow,
+)
+DOCUMENTS_BY_KEYS = statement(
+    select(*SEEN, m.raw, m.content).select_from(keyed).where(m.owner_id == OWNER, m.deleted_at.is_(None)),
+    DocumentRow,
 )
 above = parents(session_id=Uuid)
 newest = (
-    select(messages)
+    select(*SEEN)
     .where(m.owner_id == OWNER, m.session_id == above.c.session_id, m.deleted_at.is_(None))
     .order_by(m.sequence.desc())
     .limit(1)
@@ -200,35 +236,34 @@ LAST = statement(select(newest, above.c.place.label("parent")).select_from(above
 
 
 @cache
-def _update(fields: frozenset[str]) -> Statement[MessageRow]:
+def _update(fields: frozenset[str], redacted: bool) -> Statement[MessageRow]:
     """Sets these columns under the number that the locked session gave."""
-    expected = bindparam("expected", type_=Integer)
+    values: dict[str, Any] = {field: bindparam(f"new_{field}", type_=m[field].type) for field in fields}
+    if "text" in fields:
+        values["tsv"] = words(values["text"])
+    if redacted:
+        values["redacted_at"] = func.now()
+    number = bindparam("next_revision", type_=BigInteger)
     return statement(
-        update(messages)
-        .where(THIS, or_(expected.is_(None), m.revision == expected))
-        .values(
-            revision=bindparam("next_revision", type_=BigInteger),
-            updated_at=func.now(),
-            **{field: bindparam(f"new_{field}", type_=m[field].type) for field in fields},
-        )
-        .returning(messages),
+        update(messages).where(THIS).values(revision=number, updated_at=func.now(), **values).returning(*SEEN),
         MessageRow,
     )
 
 
 async def change(
-    tx: Tx, session_id: str, sequence: int, fields: Mapping[str, Any], revision: int, expected: int | None
+    tx: Tx,
+    place: tuple[str, int],
+    fields: Mapping[str, Any],
+    revision: int,
+    indexing: Mapping[str, Any],
+    *,
+    redacted: bool = False,
 ) -> MessageRow | None:
-    """The message with `fields` set and the session's number `revision`; None if gone or not as expected."""
+    """The message of the locked session with `fields` set under its number `revision`; None if there is none."""
     values = {f"new_{field}": value for field, value in fields.items()}
-    return await tx.one(
-        _update(frozenset(fields)),
-        session_id=session_id,
-        sequence=sequence,
-        next_revision=revision,
-        expected=expected,
-        **values,
-    )
+    named = {**values, **(indexing if "text" in fields else {})}
+    wanted = _update(frozenset(fields), redacted)
+    return await tx.one(wanted, session_id=place[0], sequence=place[1], next_revision=revision, **named)
 
 
 DELETE = statement(
@@ -238,11 +273,12 @@ DELETE = statement(
         revision=bindparam("next_revision", type_=BigInteger),
         updated_at=func.now(),
         deleted_at=func.now(),
-        **dict.fromkeys(("key", "agent_key", "client_created_at")),
+        **dict.fromkeys(("key", "agent_key", "client_created_at", "raw", "content", "tsv")),
+        **dict.fromkeys(("input_tokens", "output_tokens", "total_tokens")),
         text="",
         metadata="{}",
     )
-    .returning(messages),
+    .returning(*SEEN),
     MessageRow,
 )
 FORGET: Statement[Row] = statement(
@@ -253,36 +289,52 @@ FORGET: Statement[Row] = statement(
 
 
 async def append(
-    db: Database, viewer: Viewer, session_id: str, draft: Mapping[str, Any], expected: int | None
+    db: Database,
+    viewer: Viewer,
+    session_id: str,
+    draft: Mapping[str, Any],
+    expected: int | None,
+    indexing: Mapping[str, Any],
 ) -> MessageRow | None:
     """One message at the end of the session, in one statement; None when the session does not take it as it is."""
+    named = {**draft, **indexing, **_effects([draft])}
     async with db.gate(viewer, session_id):
-        row = await db.one(viewer, APPEND, session_id=session_id, expected=expected, **_effects([draft]), **draft)
+        row = await db.one(viewer, APPEND, session_id=session_id, expected=expected, **named)
     if row is not None:
         db.moved(viewer, session_id, row.revision)
     return row
 
 
 async def append_many(
-    tx: Tx, session_id: str, drafts: Sequence[Mapping[str, Any]], expected: int | None
+    tx: Tx,
+    session_id: str,
+    drafts: Sequence[Mapping[str, Any]],
+    expected: int | None,
+    indexing: Mapping[str, Any],
 ) -> list[MessageRow]:
     """Messages at the end of the session, in their order; none when the session does not take them as it is."""
     named = arrays(tuple(BATCH), [tuple(draft[name] for name in BATCH) for draft in drafts])
-    rows = await tx.fetch(APPEND_MANY, session_id=session_id, expected=expected, **_effects(drafts), **named)
+    values = {**named, **indexing, **_effects(drafts)}
+    rows = await tx.fetch(APPEND_MANY, session_id=session_id, expected=expected, **values)
     return sorted(rows, key=lambda row: row.sequence)
+
+
+def title_of(text: str) -> str:
+    """The title that a session without one takes from its first USER message."""
+    return text.strip()[:TITLE_LENGTH]
 
 
 def _effects(drafts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What these messages do to their session: how many, how many unread, and the title that it may take."""
-    said = next((draft["text"] for draft in drafts if draft["role"] == "USER" and draft["text"].strip()), "")
+    titles = (title_of(draft["text"]) for draft in drafts if draft["role"] == "USER")
     unread = sum(draft["role"] != "USER" for draft in drafts)
-    return {"added": len(drafts), "unread": unread, "title": said.strip()[:TITLE_LENGTH]}
+    return {"added": len(drafts), "unread": unread, "title": next(filter(None, titles), "")}
 
 
 async def by_keys(
     tx: Tx, session_id: str, drafts: Sequence[Mapping[str, Any]]
-) -> dict[tuple[str | None, str], MessageRow]:
-    """The messages stored under the drafts' agents and keys."""
+) -> dict[tuple[str | None, str], DocumentRow]:
+    """The messages stored under the drafts' agents and keys, with their documents."""
     wanted = [(session_id, draft["agent_key"], draft["key"]) for draft in drafts]
-    rows = await tx.fetch(BY_KEYS, **arrays(("session_id", "agent_key", "key"), wanted))
+    rows = await tx.fetch(DOCUMENTS_BY_KEYS, **arrays(("session_id", "agent_key", "key"), wanted))
     return {(row.agent_key, row.key or ""): row for row in rows}

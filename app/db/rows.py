@@ -80,7 +80,7 @@ class SessionAgentRow(Entity):
 
 
 class MessageRow(Entity):
-    """One message; its identity is (session_id, sequence)."""
+    """One message; its identity is (session_id, sequence). `documented`: it has a `raw`, read only when asked for."""
 
     owner_id: str
     session_id: str
@@ -90,13 +90,25 @@ class MessageRow(Entity):
     role: str
     status: str
     text: str
+    documented: bool
+    input_tokens: int | None
+    output_tokens: int | None
+    total_tokens: int | None
     metadata: str
     created_revision: int
     revision: int
     client_created_at: datetime | None
     created_at: datetime
     updated_at: datetime
+    redacted_at: datetime | None
     deleted_at: datetime | None
+
+
+class DocumentRow(MessageRow):
+    """A message with its document, and the blocks that were made of it unless its text is all there is."""
+
+    raw: str | None
+    content: str | None
 
 
 class TaskRow(Entity):

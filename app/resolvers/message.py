@@ -1,7 +1,7 @@
 """Decisions on messages."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 from app import db
 from app.context import Context
@@ -9,19 +9,20 @@ from app.db import failures
 from app.db.database import Tx
 from app.db.rows import MessageRow, SessionRow
 from app.errors import Conflict, IllegalTransition, Invalid, NotFound, Problem
-from app.resolvers import given
+from app.resolvers import content, given, raw
 from app.resolvers.session import cap, effective_status, make_room
 
 MOST = 100
 CHECKS = {
     "key": lambda value, field: given.optional(value, field),
     "role": lambda value, _field: value,
-    "text": lambda value, field: given.text(value, field, longest=given.TEXT_LENGTH),
     "agent_key": lambda value, field: given.optional(value, field),
     "metadata": given.present,
     "client_created_at": lambda value, _field: value,
 }
 NEW: dict[str, Any] = {"key": None, "agent_key": None, "metadata": "{}", "client_created_at": None}
+NO_USAGE: dict[str, Any] = dict.fromkeys(content.USAGE)
+SAME = ("role", "text", "raw", "metadata", *content.USAGE)
 # Refusals that a closer look under the lock can resolve: a known key, an unknown agent.
 CURABLE = ("messages_key", "messages_agent_fkey")
 
@@ -29,13 +30,13 @@ CURABLE = ("messages_key", "messages_agent_fkey")
 async def append(ctx: Context, session_id: str, fields: Mapping[str, Any], expected: int | None) -> MessageRow:
     """The message, stored. Raises NotFound, Conflict, IllegalTransition, Invalid."""
     try:
-        draft = _draft(fields)
+        draft = _draft(ctx, fields)
     except Problem as problem:
         raise problem.within("message") from None
     if ctx.transacting:
         return (await _append_closely(ctx, session_id, [draft], expected))[0]
     try:
-        row = await db.message.append(ctx.db, ctx.viewer, session_id, draft, expected)
+        row = await db.message.append(ctx.db, ctx.viewer, session_id, draft, expected, _indexing(ctx))
     except Exception as error:
         if not any(failures.violates(error, name) for name in CURABLE):
             raise
@@ -52,7 +53,7 @@ async def append_many(
     checked = []
     for place, fields in enumerate(drafts):
         try:
-            checked.append(_draft(fields))
+            checked.append(_draft(ctx, fields))
         except Problem as problem:
             raise problem.within("messages", str(place)) from None
     return await _append_closely(ctx, session_id, checked, expected)
@@ -60,14 +61,16 @@ async def append_many(
 
 async def update(ctx: Context, place: tuple[str, int], fields: Mapping[str, Any], expected: int | None) -> MessageRow:
     """The message with these fields. Raises NotFound, and Conflict when it is not at the expected revision."""
-    checked = given.only(fields, CHECKS)
-    async with ctx.writing(place[0]) as tx:
-        session = await _locked(tx, place[0])
-        row = await db.message.change(tx, *place, checked, session.head, expected)
-        if row is None:
-            await _refuse(tx, place)
-        tx.moved(place[0], session.head)
-    return row
+    said = {name: fields[name] for name in ("text", "raw") if name in fields}
+    others = {name: value for name, value in fields.items() if name not in said}
+    checked = given.only(others, CHECKS) | (_said(ctx, said) if said else {})
+    return await _rewrite(ctx, place, checked, expected)
+
+
+async def redact(ctx: Context, place: tuple[str, int], fields: Mapping[str, Any]) -> MessageRow:
+    """The message with these words in place of its own, which are gone, and so is its metadata. Raises NotFound."""
+    said = {name: value for name, value in _said(ctx, fields).items() if name not in content.USAGE}
+    return await _rewrite(ctx, place, {**said, "metadata": "{}"}, None, redacted=True)
 
 
 async def delete(ctx: Context, place: tuple[str, int]) -> MessageRow:
@@ -97,7 +100,7 @@ async def _append_closely(
         fresh = [draft for place, draft in enumerate(drafts) if place not in there]
         if fresh:
             await _make_ready(ctx, tx, session, fresh, expected, capped)
-            rows = iter(await db.message.append_many(tx, session_id, fresh, expected))
+            rows = iter(await db.message.append_many(tx, session_id, fresh, expected, _indexing(ctx)))
             there |= {place: next(rows) for place in range(len(drafts)) if place not in there}
             tx.moved(session_id, max(row.revision for row in there.values()))
     return [there[place] for place in range(len(drafts))]
@@ -118,11 +121,11 @@ async def _repeated(tx: Tx, session_id: str, drafts: Sequence[Mapping[str, Any]]
     asked = {place: draft for place, draft in enumerate(drafts) if draft["key"] is not None}
     _refuse_doubles(asked)
     rows = await db.message.by_keys(tx, session_id, list(asked.values())) if asked else {}
-    there = {}
+    there: dict[int, MessageRow] = {}
     for place, draft in asked.items():
         row = rows.get((draft["agent_key"], draft["key"]))
         if row is not None:
-            if (row.role, row.text, row.metadata) != (draft["role"], draft["text"], draft["metadata"]):
+            if any(row[name] != draft[name] for name in SAME):
                 raise Conflict(
                     "Another message has this key already.", field="key", current_revision=row.revision
                 ).within(*_path(len(drafts), place))
@@ -204,16 +207,58 @@ async def _locked(tx: Tx, session_id: str) -> SessionRow:
     return session
 
 
-async def _refuse(tx: Tx, place: tuple[str, int]) -> NoReturn:
-    rows = await tx.fetch(db.message.IN_SESSION, session_id=place[0], sequences=[place[1]])
-    if not rows or rows[0].deleted_at is not None:
-        raise NotFound("There is no such message.", field="id")
-    raise Conflict("The message has changed since.", field="expectedRevision", current_revision=rows[0].revision)
+async def _rewrite(
+    ctx: Context, place: tuple[str, int], fields: Mapping[str, Any], expected: int | None, *, redacted: bool = False
+) -> MessageRow:
+    """The message of the locked session with these fields, and the title that was taken from it with it."""
+    async with ctx.writing(place[0]) as tx:
+        session = await _locked(tx, place[0])
+        before = await tx.one(db.message.ONE, session_id=place[0], sequence=place[1])
+        if before is None:
+            raise NotFound("There is no such message.", field="id")
+        if expected not in (None, before.revision):
+            raise Conflict("The message has changed since.", field="expectedRevision", current_revision=before.revision)
+        if before.role == "USER" and "text" in fields and session.title == db.message.title_of(before.text) != "":
+            await db.session.change(tx, place[0], {"title": db.message.title_of(fields["text"])}, None)
+            session = await _locked(tx, place[0])
+        row = await db.message.change(tx, place, fields, session.head, _indexing(ctx), redacted=redacted)
+        assert row is not None  # its session is locked
+        if redacted:
+            await db.audit.record(tx, "message.redacted", row)
+        tx.moved(place[0], session.head)
+    return row
 
 
-def _draft(fields: Mapping[str, Any]) -> dict[str, Any]:
+def _draft(ctx: Context, fields: Mapping[str, Any]) -> dict[str, Any]:
     """A message that can be stored."""
-    if fields.get("text") is None:
-        raise Invalid("A message needs a text.", field="text")
-    sent = {name: value for name, value in fields.items() if name not in NEW or value is not None}
-    return NEW | given.only(sent, CHECKS)
+    said = {name: fields.get(name) for name in ("text", "raw")}
+    others = {name: value for name, value in fields.items() if name in CHECKS and (name == "role" or value is not None)}
+    return {**NEW, **NO_USAGE, **given.only(others, CHECKS), **_said(ctx, said), **_usage(fields.get("usage"))}
+
+
+def _said(ctx: Context, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of what is said by exactly one of `text` and `raw`."""
+    text, document = fields.get("text"), fields.get("raw")
+    if (text is None) == (document is None):
+        raise Invalid("A message needs exactly one of text and raw.", field="text")
+    if document is None:
+        checked = given.text(text, "text", longest=given.TEXT_LENGTH)
+        return {"text": checked, "raw": None, "content": None}
+    kept = raw.document(document, "raw", ctx.settings.max_raw_bytes)
+    shown = content.shown(document)
+    return {"text": shown.text, "raw": kept, "content": shown.content, **(shown.usage or {})}
+
+
+def _usage(counts: Mapping[str, Any] | None) -> dict[str, int]:
+    """The columns of the tokens that a message took, as its sender counts them."""
+    if counts is None:
+        return {}
+    found = content.counted(**counts)
+    if found is None:
+        raise Invalid(f"usage counts tokens, 0 to {content.MOST_TOKENS} of each kind and together.", field="usage")
+    return found
+
+
+def _indexing(ctx: Context) -> dict[str, Any]:
+    """How text becomes searchable."""
+    return {"config": ctx.settings.search_config, "searchable": ctx.settings.search_text_limit}

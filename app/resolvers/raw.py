@@ -13,7 +13,9 @@ STATES = {
     "internal_state": ("_internal_state", "internal_state", "internalState"),
 }
 SURROGATE = re.compile("[\ud800-\udfff]")
-WIDEST = 63
+WIDEST = 2**63
+DIGITS = 20  # of the widest integer with its sign
+DEEPEST = 200
 
 
 def document(text: str | None, field: str, most_bytes: int) -> str | None:
@@ -37,26 +39,35 @@ def states(text: str | None) -> dict[str, str]:
 
 
 def parsed(text: str) -> Any:
-    """The value of a JSON text, cleaned for people; None for what is none, or nested beyond sense."""
+    """The value of a JSON text, cleaned for people; None for what is none, or nested deeper than 200 levels."""
     try:
-        return cleaned(json.loads(text))
+        return cleaned(DECODER.decode(text))
     except (ValueError, RecursionError):
         return None
 
 
-def cleaned(value: Any) -> Any:
-    """The value with what JSON or PostgreSQL cannot keep replaced: U+FFFD in texts, wide or odd numbers as texts."""
-    match value:
-        case str():
-            return SURROGATE.sub("\ufffd", value.replace("\0", "\ufffd"))
-        case dict():
-            return {cleaned(key): cleaned(item) for key, item in value.items()}
-        case list():
-            return [cleaned(item) for item in value]
-        case bool():
-            return value
-        case int() if value.bit_length() > WIDEST:
-            return str(value)
-        case float() if not math.isfinite(value):
-            return None
+def cleaned(value: Any, levels: int = DEEPEST) -> Any:
+    """The value with what PostgreSQL cannot keep in its texts replaced by U+FFFD. Raises ValueError if too deep."""
+    if isinstance(value, str):
+        return SURROGATE.sub("\ufffd", value.replace("\0", "\ufffd"))
+    if isinstance(value, dict | list) and not levels:
+        raise ValueError("nested too deeply")
+    if isinstance(value, dict):
+        return {cleaned(key): cleaned(item, levels - 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return [cleaned(item, levels - 1) for item in value]
     return value
+
+
+def _integer(digits: str) -> int | str:
+    """Wide ones as texts: few JSON readers keep them."""
+    if len(digits) > DIGITS or not -WIDEST <= (value := int(digits)) < WIDEST:
+        return digits
+    return value
+
+
+def _number(digits: str) -> float | str:
+    return value if math.isfinite(value := float(digits)) else digits
+
+
+DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_number, parse_constant=str)

@@ -6,6 +6,7 @@ from strawberry.tools import merge_types
 from app.schema.agent import AgentMutation
 from app.schema.audit import AuditQuery
 from app.schema.base import ERRORS
+from app.schema.content import BLOCKS
 from app.schema.event import Subscription
 from app.schema.idempotency import idempotent
 from app.schema.message import MessageMutation
@@ -21,4 +22,6 @@ Mutation = strawberry.type(
     merge_types("Mutation", MUTATIONS),
     description="What can be written. A business failure is data: `errors`.",
 )
-schema = strawberry.Schema(Query, Mutation, Subscription, types=ERRORS, directives=[idempotent], config=CONFIG)
+schema = strawberry.Schema(
+    Query, Mutation, Subscription, types=[*ERRORS, *BLOCKS], directives=[idempotent], config=CONFIG
+)

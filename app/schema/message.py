@@ -7,11 +7,12 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import Maybe
 
-from app.db.rows import MessageRow, SessionAgentRow, SessionRow
+from app.db.rows import DocumentRow, MessageRow, SessionAgentRow, SessionRow
 from app.live.cursor import Position
 from app.resolvers import message
 from app.schema import ids
 from app.schema.base import Info, Node, UserError, cursor, enum, errors, plain, sent
+from app.schema.content import ContentBlock, TokenUsage, TokenUsageInput, blocks, usage
 from app.schema.mutation import mutation
 from app.schema.scalars import DateTime, Json
 from app.schema.session_agent import SessionAgent
@@ -79,11 +80,15 @@ class Message(Node):
     )
     role: MessageRole = field(description="Who speaks.")
     status: MessageStatus = field(description="Whether it is whole.")
-    text: str = field(description="What a person reads.")
+    text: str = field(
+        description="What a person reads: of a `raw`, the texts in it; of a `raw` that is no JSON object, list or "
+        "string, its beginning."
+    )
     metadata: Json = field(description="Whatever the client keeps with it.")
     revision: int = field(
         description="The number of its newest change in the session: what `expectedRevision` compares."
     )
+    redacted_at: DateTime | None = field(description="When its words were last taken away for good.")
     client_created_at: DateTime | None = field(description="When the client says it was written.")
     created_at: DateTime = field(description="When it was stored.")
     updated_at: DateTime = field(description="When it was last changed.")
@@ -106,17 +111,43 @@ class Message(Node):
             return None
         return info.context.loaders.session_agents.load((self.session_id, "AGENT", self.agent_key))
 
+    @field(description="The same message as typed blocks.")
+    async def content(self: MessageRow, info: Info) -> list[ContentBlock]:
+        found = await _document(self, info) if self.documented else None
+        return blocks(self.text, found.content if found else None)
 
-@strawberry.input(description="A message to append.")
+    @field(
+        description="The document exactly as the producer sent it, character for character; null when only text was "
+        "sent."
+    )
+    async def raw(self: MessageRow, info: Info) -> str | None:
+        found = await _document(self, info) if self.documented else None
+        return found.raw if found else None
+
+    @field(description="The tokens it took, as its sender says, or its `raw`.")
+    def usage(self: MessageRow) -> TokenUsage | None:
+        return usage(self.input_tokens, self.output_tokens, self.total_tokens)
+
+
+def _document(row: MessageRow, info: Info) -> "Future[DocumentRow | None]":
+    return info.context.loaders.documents.load((row.session_id, row.sequence))
+
+
+@strawberry.input(description="A message to append: exactly one of `text` and `raw`.")
 class MessageInput:
     key: Maybe[str | None] = field(
         description="The client's own name for it; sent again with the same content "
         "it answers the message stored first."
     )
     role: MessageRole = field(description="Who speaks.")
-    text: Maybe[str | None] = field(description="What a person reads.")
+    text: Maybe[str | None] = field(description="What a person reads, at most 1,000,000 characters.")
+    raw: Maybe[str | None] = field(
+        description="The producer's document, kept character for character; `text` and `content` are made of it. "
+        "U+0000 and half surrogate pairs only as JSON escapes."
+    )
     agent_key: Maybe[str | None] = field(description="The agent that speaks; a new one joins the session.")
     metadata: Maybe[Json | None] = field(description="Whatever the client keeps with it; {} when not set.")
+    usage: Maybe[TokenUsageInput | None] = field(description="The tokens it took; not set, what `raw` says of them.")
     client_created_at: Maybe[DateTime | None] = field(description="When the client says it was written.")
 
 
@@ -142,8 +173,16 @@ class AppendMessagesInput:
 class UpdateMessageInput:
     id: strawberry.ID = field(description="Which message.")
     expected_revision: Maybe[int | None] = field(description="Refuse with CONFLICT if it is not at this revision.")
-    text: Maybe[str | None] = field(description="In place of the old one.")
+    text: Maybe[str | None] = field(description="In place of the old text or document.")
+    raw: Maybe[str | None] = field(description="In place of the old text or document; not together with `text`.")
     metadata: Maybe[Json | None] = field(description="In place of the old one.")
+
+
+@strawberry.input(description="What the readers see from now on: exactly one of `text` and `raw`.")
+class RedactMessageInput:
+    id: strawberry.ID = field(description="Which message.")
+    text: Maybe[str | None] = field(description="In place of the old text or document.")
+    raw: Maybe[str | None] = field(description="In place of the old text or document.")
 
 
 @strawberry.input(description="One message.")
@@ -184,26 +223,43 @@ def _expected(input: AppendMessageInput | AppendMessagesInput) -> int | None:
     return input.expected_sequence.value if input.expected_sequence else None
 
 
+def _draft(input: MessageInput) -> dict[str, Any]:
+    fields = sent(input)
+    if fields.get("usage") is not None:
+        fields["usage"] = sent(fields["usage"])
+    return fields
+
+
 @strawberry.type
 class MessageMutation:
     @mutation("Appends a message. It makes a PENDING session ACTIVE, and brings an archived or idle one back.")
     async def append_message(self, info: Info, input: AppendMessageInput) -> MessagePayload:
         session_id = ids.named(ids.session_of, input.session_id, "session", "sessionId")
-        return MessagePayload.of(await message.append(info.context, session_id, sent(input.message), _expected(input)))
+        return MessagePayload.of(
+            await message.append(info.context, session_id, _draft(input.message), _expected(input))
+        )
 
     @mutation("Appends up to 100 messages, all or nothing.")
     async def append_messages(self, info: Info, input: AppendMessagesInput) -> AppendMessagesPayload:
         session_id = ids.named(ids.session_of, input.session_id, "session", "sessionId")
-        drafts = [sent(draft) for draft in input.messages]
+        drafts = [_draft(draft) for draft in input.messages]
         rows = await message.append_many(info.context, session_id, drafts, _expected(input))
         return AppendMessagesPayload(messages=rows, cursor=_cursor(max(rows, key=lambda row: row.revision)))
 
-    @mutation("Changes a message.")
+    @mutation("Changes a message. A title that the session took from it changes with it.")
     async def update_message(self, info: Info, input: UpdateMessageInput) -> MessagePayload:
         place = ids.named(ids.message_of, input.id, "message")
         expected = input.expected_revision.value if input.expected_revision else None
         fields = sent(input, "id", "expected_revision")
         return MessagePayload.of(await message.update(info.context, place, fields, expected))
+
+    @mutation(
+        "Takes a message's words away for good: text, document, blocks and metadata, what search knows of them, and "
+        "the session's title where it was taken from them. Key, agent, usage and times stay."
+    )
+    async def redact_message(self, info: Info, input: RedactMessageInput) -> MessagePayload:
+        place = ids.named(ids.message_of, input.id, "message")
+        return MessagePayload.of(await message.redact(info.context, place, sent(input, "id")))
 
     @mutation("Deletes a message; its number is not given again.")
     async def delete_message(self, info: Info, input: MessageIdInput) -> DeleteMessagePayload:

@@ -19,6 +19,7 @@ from sqlalchemy.dialects.postgresql import UUID
 ANN, BOB = "ann", "bob"
 OWNED = re.compile(r"\(?(?P<a>[\w\"]+)\.owner_id = (?:\(?\$(?P<n>\d+)\)?(?:::text)?|(?P<b>[\w\"]+)\.owner_id)\)?")
 NOW = re.compile(r"datetime\.datetime\((?!2001|2002|2100)[^)]*\)|(?!2001|2002|2100)\d{4}-\d\d-\d\d \d\d:\d\d[^\",)]*")
+ALWAYS = {"config": "simple"}  # the name of something that must exist
 IDS = [str(uuid.UUID(int=number)) for number in range(1, 40)]
 
 
@@ -139,10 +140,11 @@ class World:
     def arguments(self, statement):
         """Some values of one row that is there, by their names; some of any kind; some missing."""
         row, blank = self.random.choice(self.rows), self.random.choice([0, 0, 0.2, 0.6])
-        return {
+        chosen = {
             name: None if self.random.random() < blank else self.argument(name, kind, row)
             for name, kind in statement.parameters.items()
         }
+        return chosen | {name: value for name, value in ALWAYS.items() if name in chosen}
 
     def argument(self, name, kind, row):
         any_value = self.value(kind, self.words)

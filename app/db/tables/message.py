@@ -13,6 +13,7 @@ from sqlalchemy import (
     Text,
     func,
 )
+from sqlalchemy.dialects.postgresql import JSON, TSVECTOR
 
 from app.db.metadata import Moment, Ordered, Uuid, document, metadata, moment, owner
 
@@ -28,13 +29,20 @@ messages = Table(
     Column("agent_key", Ordered),
     Column("role", Text, nullable=False),
     Column("status", Text, nullable=False, server_default="COMPLETE"),
-    Column("text", Text, nullable=False, server_default=""),
+    Column("text", Text, nullable=False, server_default="", doc="What a person reads."),
+    Column("raw", Text, doc="The producer's document, character for character; null when only text was sent."),
+    Column("content", JSON, doc="Its blocks; null when they are no more than the text."),
+    Column("tsv", TSVECTOR, doc="The words of the text, and '@' with the owner; null in a tombstone."),
+    Column("input_tokens", Integer),
+    Column("output_tokens", Integer),
+    Column("total_tokens", Integer),
     document("metadata"),
     Column("created_revision", BigInteger, nullable=False),
     Column("revision", BigInteger, nullable=False),
     Column("client_created_at", Moment),
     moment("created_at"),
     moment("updated_at"),
+    Column("redacted_at", Moment),
     Column("deleted_at", Moment),
     PrimaryKeyConstraint("owner_id", "session_id", "sequence"),
     ForeignKeyConstraint(
@@ -45,6 +53,8 @@ messages = Table(
     CheckConstraint("role IN ('USER', 'ASSISTANT', 'SYSTEM', 'TOOL')", name="role"),
     CheckConstraint("status IN ('STREAMING', 'COMPLETE', 'CANCELLED', 'FAILED')", name="status"),
     CheckConstraint("created_revision <= revision", name="revision"),
+    CheckConstraint("num_nulls(input_tokens, output_tokens, total_tokens) IN (0, 3)", name="usage"),
+    CheckConstraint("least(input_tokens, output_tokens, total_tokens) >= 0", name="tokens"),
 )
 m = messages.c
 Index(
@@ -57,3 +67,5 @@ Index(
     postgresql_where=m.key.is_not(None),
 )
 Index("messages_changes", m.owner_id, m.session_id, m.revision, unique=True)
+# A short pending list: the append that has to empty it waits for a moment only.
+Index("messages_search", m.tsv, postgresql_using="gin", postgresql_with={"gin_pending_list_limit": "512"})
