@@ -31,8 +31,12 @@ class Person:
         """The whole response to an operation."""
         answer = await self._http.post(
             f"{self.url}/graphql",
-            json={"query": query, "variables": variables},
-            headers={"authorization": f"Bearer {self.token}", **(headers or {})},
+            content=json.dumps({"query": query, "variables": variables}),  # in ASCII: half surrogate pairs get through
+            headers={
+                "authorization": f"Bearer {self.token}",
+                "content-type": "application/json",
+                **(headers or {}),
+            },
         )
         found: dict[str, Any] = answer.json()
         return found
