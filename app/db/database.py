@@ -23,7 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolProxiedConnection
 
 from app.db import failures, ownership
-from app.errors import TimedOut
+from app.errors import BadInput, TimedOut
 
 OWNER = bindparam("owner", type_=Text())
 DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
@@ -262,6 +262,8 @@ class Database:
         try:
             return await self._once(query, arguments)
         except Exception as error:
+            if failures.unspeakable(error):
+                raise BadInput("A text holds U+0000 or half of a surrogate pair: nothing here can.") from None
             if not (query.reads and failures.connection_lost(error)):
                 raise
         return await self._once(query, arguments, opened_after=monotonic())

@@ -40,6 +40,11 @@ def statement_timeout(error: BaseException) -> bool:
     return sqlstate(error) == "57014"
 
 
+def unspeakable(error: BaseException) -> bool:
+    """A text that PostgreSQL cannot hold, because of U+0000 or half of a surrogate pair in it."""
+    return sqlstate(error) == "22021" or isinstance(error.__cause__, UnicodeEncodeError)
+
+
 def collided(error: BaseException) -> bool:
     """A serialization failure or a deadlock: nothing happened, the whole transaction may be run again."""
     return sqlstate(error) in ("40001", "40P01")

@@ -95,7 +95,7 @@ def part_of(text: str) -> tuple[str, str, str] | None:
         key = urlsafe_b64decode(found[3] + "=" * (-len(found[3]) % 4)).decode() if found else ""
     except ValueError:
         return None
-    if not found or not key or part(found[1], KINDS[found[2]], key) != text:
+    if not found or not key or "\0" in key or part(found[1], KINDS[found[2]], key) != text:
         return None
     return found[1], KINDS[found[2]], key
 
