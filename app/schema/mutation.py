@@ -7,6 +7,7 @@ from typing import Any
 import strawberry
 
 from app.context import Context, Once
+from app.db.failures import told
 from app.errors import Problem
 from app.resolvers import idempotency
 from app.schema.base import Info, error_of
@@ -27,7 +28,8 @@ def mutation(description: str) -> Callable[[Resolve], Any]:
             once = once_of(info, input)
             try:
                 if once is None:
-                    return await resolve(self, info, input)
+                    with told({}):
+                        return await resolve(self, info, input)
                 return await _once(resolve, payload, once, self, info, input)
             except Problem as problem:
                 return payload(errors=[error_of(problem)])

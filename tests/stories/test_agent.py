@@ -123,7 +123,11 @@ async def test_a_key_is_taken_once_per_owner_and_free_after_deletion(ann, bob):
     assert outcome(await bob.does("deleteAgent", id=agent)) == error("NOT_FOUND", field="id")
     assert await ann.does("deleteAgent", "deletedId", id=agent) == {"deletedId": agent, "errors": []}
     assert (await ann.asks(by_key))["agent"] is None
-    for mutation, fields in (("deleteAgent", {}), ("updateAgent", {"name": "x"}), ("setAgentStatus", {"status": "BUSY"})):
+    for mutation, fields in (
+        ("deleteAgent", {}),
+        ("updateAgent", {"name": "x"}),
+        ("setAgentStatus", {"status": "BUSY"}),
+    ):
         assert outcome(await ann.does(mutation, id=agent, **fields)) == error("NOT_FOUND", field="id")
     assert await creates(ann, key="ada") != agent
 
@@ -190,7 +194,7 @@ async def test_a_rate_keeps_its_digits(ann, rate):
 
 @pytest.mark.parametrize("rate", ["", "a lot", "NaN", "Infinity", "1" * 31, True, [], {}])
 async def test_what_is_no_decimal_is_refused(ann, rate):
-    document = "mutation ($r: Decimal) { createAgent(input: {name: \"a\", type: \"b\", hourlyRate: $r}) { agent { id } } }"
+    document = 'mutation ($r: Decimal) { createAgent(input: {name: "a", type: "b", hourlyRate: $r}) { agent { id } } }'
     response = await ann.responds(document, r=rate)
     assert response["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
     assert await listed(ann) == []

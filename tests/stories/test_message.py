@@ -257,7 +257,9 @@ async def test_without_a_size_a_page_of_messages_is_the_newest_fifty_in_order(an
     assert [node["sequence"] for node in newer["nodes"]] == list(range(12, 19))
     first = (await ann.sees(session, f"messages(first: 2) {selection}"))["messages"]
     assert [node["sequence"] for node in first["nodes"]] == [1, 2]
-    between = f'messages(first: 5, after: "{older["pageInfo"]["endCursor"]}", before: "{newer["pageInfo"]["startCursor"]}")'
+    between = (
+        f'messages(first: 5, after: "{older["pageInfo"]["endCursor"]}", before: "{newer["pageInfo"]["startCursor"]}")'
+    )
     assert (await ann.sees(session, f"{between} {selection}"))["messages"]["nodes"] == [{"sequence": 11}]
 
 

@@ -14,7 +14,21 @@ CONNECTIONS = {
     "Agent.sessions": "query ($a: ID!) {{ agent(id: $a) {{ sessions{0} {{ nodes {{ id }} }} }} }}",
 }
 SIZES = ["(first: 0)", "(first: 101)", "(first: -1)", "(last: 0)", "(last: 101)", "(last: -1)", "(first: 1, last: 1)"]
-CURSORS = ["", "x", "m.1", "a.", "n.x", "m.0", "m.01", "m.-1", "m.99999999999", "c.zzz", "n.\\u0000.x", "r.NaN.x", "g.1.2"]
+CURSORS = [
+    "",
+    "x",
+    "m.1",
+    "a.",
+    "n.x",
+    "m.0",
+    "m.01",
+    "m.-1",
+    "m.99999999999",
+    "c.zzz",
+    "n.\\u0000.x",
+    "r.NaN.x",
+    "g.1.2",
+]
 
 
 @pytest.fixture
@@ -88,9 +102,10 @@ async def test_anothers_cursor_is_only_a_place(ann, bob, world):
 
 
 async def test_an_empty_connection_has_no_cursors(ann):
-    page = await ann.asks("{ sessions { totalCount edges { cursor } nodes { id } pageInfo { %s } } }" % (
-        "hasNextPage hasPreviousPage startCursor endCursor"
-    ))
+    page = await ann.asks(
+        "{ sessions { totalCount edges { cursor } nodes { id } pageInfo { %s } } }"
+        % ("hasNextPage hasPreviousPage startCursor endCursor")
+    )
     assert page["sessions"] == {
         "totalCount": 0,
         "edges": [],
@@ -100,7 +115,9 @@ async def test_an_empty_connection_has_no_cursors(ann):
 
 
 async def test_a_page_is_fifty_when_nobody_says_more(ann):
-    agents = "\n".join(f'a{n}: createAgent(input: {{name: "{n:02}", type: "t"}}) {{ errors {{ code }} }}' for n in range(26))
+    agents = "\n".join(
+        f'a{n}: createAgent(input: {{name: "{n:02}", type: "t"}}) {{ errors {{ code }} }}' for n in range(26)
+    )
     for _ in range(2):
         await ann.asks(f"mutation {{ {agents} }}")
     page = (await ann.asks("{ agents { totalCount nodes { name } pageInfo { hasNextPage } } }"))["agents"]

@@ -16,7 +16,9 @@ async def revision(person, session):
 
 
 async def listed(person, **filter):
-    page = (await person.asks("query ($f: SessionFilter) { sessions(filter: $f) { nodes { id } } }", f=filter))["sessions"]
+    page = (await person.asks("query ($f: SessionFilter) { sessions(filter: $f) { nodes { id } } }", f=filter))[
+        "sessions"
+    ]
     return [node["id"] for node in page["nodes"]]
 
 
@@ -267,7 +269,9 @@ async def test_a_dry_run_counts_and_deletes_nothing(ann, bob):
     await ann.appends(session, "one")
     await ann.appends(session, "two")
     for mode in ("SOFT", "HARD"):
-        dry = await ann.does("deleteSession", "deletedId deletedMessageCount cursor", id=session, mode=mode, dryRun=True)
+        dry = await ann.does(
+            "deleteSession", "deletedId deletedMessageCount cursor", id=session, mode=mode, dryRun=True
+        )
         assert dry == {"deletedId": None, "deletedMessageCount": 2, "cursor": None, "errors": []}
     assert outcome(await bob.does("deleteSession", id=session, dryRun=True)) == error("NOT_FOUND", field="id")
     assert await ann.sees(session, "messageCount deletedAt") == {"messageCount": 2, "deletedAt": None}
