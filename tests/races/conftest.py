@@ -1,0 +1,13 @@
+"""After every race the whole database is looked at."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from tests.invariants import assert_nothing_broken
+
+
+@pytest.fixture(autouse=True)
+async def nothing_is_broken(server, database_url: str) -> AsyncIterator[None]:
+    yield
+    await assert_nothing_broken(database_url)

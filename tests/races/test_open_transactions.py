@@ -1,0 +1,99 @@
+"""A transaction held open beside the server: order of numbers is order of commits, so no reader skips one."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from tests.people import error
+from tests.postgres import dsn
+
+LOCK = "select head from sessions where id = $1::uuid for update"
+# What an append does, by hand: the numbers are taken, and not committed yet.
+TAKE = """
+update sessions set last_sequence = last_sequence + 1, message_count = message_count + 1, head = head + 1
+where id = $1::uuid returning owner_id, last_sequence, head
+"""
+ADD = """
+insert into messages (owner_id, session_id, sequence, created_revision, revision, role, text, metadata)
+values ($1, $2::uuid, $3, $4, $4, 'USER', 'held back', '{}')
+"""
+WAITING = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+
+
+@asynccontextmanager
+async def held(database_url):
+    """A transaction on a connection of the test's own, committed at the end."""
+    connection = await asyncpg.connect(dsn(database_url))
+    try:
+        async with connection.transaction():
+            yield connection
+    finally:
+        await connection.close()
+
+
+def texts(events):
+    return [event["message"]["text"] for event in events if event["__typename"] == "MessageAdded"]
+
+
+async def somebody_waits(connection):
+    """Returns once a writer stands before the lock."""
+    while not await connection.fetchval(WAITING):
+        await asyncio.sleep(0.01)
+
+
+async def row_of(person, session):
+    """The session's id as the database has it: the event cursor names it."""
+    return (await person.sees(session, "eventCursor"))["eventCursor"].split(".")[1]
+
+
+async def test_the_feed_does_not_skip_a_number_that_commits_late(ann, database_url):
+    session = await ann.creates_session("Held")
+    async with ann.follows(session) as events:
+        await events.until("CaughtUp")
+        cursor = (await ann.sees(session, "eventCursor"))["eventCursor"]
+        async with held(database_url) as transaction:
+            row = await row_of(ann, session)
+            owner, sequence, head = await transaction.fetchrow(TAKE, row)
+            await transaction.execute(ADD, owner, row, sequence, head)
+            late = asyncio.create_task(ann.appends(session, "behind"))
+            await somebody_waits(transaction)
+            assert [event["__typename"] for event in await ann.replays(session, cursor)] == ["CaughtUp"]
+            assert not late.done()
+        assert await late == {"sequence": 2, "text": "behind"}
+        live = await events.until("MessageAdded")
+        while len(texts(live)) < 2:
+            live += await events.until("MessageAdded")
+    assert texts(live) == ["held back", "behind"]
+    assert texts(await ann.replays(session, cursor)) == ["held back", "behind"]
+
+
+async def test_a_transaction_in_another_session_holds_nobody_up(ann, database_url):
+    busy, free = await ann.creates_session("Busy"), await ann.creates_session("Free")
+    async with held(database_url) as transaction:
+        await transaction.fetch(LOCK, await row_of(ann, busy))
+        cursor = (await ann.sees(free, "eventCursor"))["eventCursor"]
+        await asyncio.gather(*(ann.appends(free, f"{n}") for n in range(8)))
+        assert sorted(texts(await ann.replays(free, cursor))) == [f"{n}" for n in range(8)]
+
+
+async def test_a_transaction_that_is_rolled_back_leaves_no_gap(ann, database_url):
+    session = await ann.creates_session("Back")
+    connection = await asyncpg.connect(dsn(database_url))
+    transaction = connection.transaction()
+    await transaction.start()
+    await connection.fetch(TAKE, await row_of(ann, session))
+    waiting = asyncio.create_task(ann.appends(session, "first"))
+    await somebody_waits(connection)
+    assert await ann.sees(session, "messageCount") == {"messageCount": 0}  # a read does not wait
+    await transaction.rollback()
+    await connection.close()
+    assert await waiting == {"sequence": 1, "text": "first"}
+
+
+async def test_who_waits_too_long_for_a_session_is_told_so(ann, database_url):
+    session = await ann.creates_session("Stuck")
+    async with held(database_url) as transaction:
+        await transaction.fetch(LOCK, await row_of(ann, session))
+        assert await ann.appends(session, "x") == error("CONFLICT")
+    assert await ann.appends(session, "x") == {"sequence": 1, "text": "x"}
