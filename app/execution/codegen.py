@@ -1,0 +1,281 @@
+"""Turn a plan into Python source, and the source into a function.
+
+The source defines `operation(run)`, which returns the steps that fill `run.data`. Inside it one function
+makes one object (`o7`), list (`l7`) or object of a type only known by then (`a7`); the number is the slot's.
+Nothing from the document or the schema enters the source but as `repr()` of a string or as an identifier;
+all else is handed over as constants: S slot, T empty answer, K keys, F finishing function, R resolver.
+"""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from graphql import (
+    GraphQLAbstractType,
+    GraphQLObjectType,
+    TypeNameMetaFieldDef,
+    is_abstract_type,
+    is_leaf_type,
+    is_list_type,
+    is_object_type,
+)
+from graphql.pyutils import Undefined
+
+from app.execution.infos import LazyInfo, resolve_info, strawberry_info
+from app.execution.leaves import leaf, serialiser
+from app.execution.plan import Plan, Selection, Slot
+from app.execution.resolvers import CONVERTER, STRAWBERRY, Access, Arguments, access, ignores_info
+
+Resolver = Callable[..., Any] | None
+
+
+def generate(plan: Plan, field_resolver: Resolver = None) -> tuple[str, dict[str, Any]]:
+    """The source of a plan and the constants it needs."""
+    writer = _Writer(plan, field_resolver)
+    writer.operation()
+    return "\n".join(writer.lines) + "\n", writer.constants
+
+
+class _Writer:
+    def __init__(self, plan: Plan, field_resolver: Resolver) -> None:
+        self.plan = plan
+        self.field_resolver = field_resolver
+        self.lines: list[str] = []
+        self.depth = 0
+        self.constants: dict[str, Any] = {
+            "INFINITY": float("inf"),
+            "LazyInfo": LazyInfo,
+            "Undefined": Undefined,
+            "resolve_info": resolve_info,
+        }
+
+    # ------------------------------------------------------------ writing
+
+    def write(self, *lines: str) -> None:
+        self.lines += ["    " * self.depth + line for line in lines]
+
+    @contextmanager
+    def block(self, head: str) -> Iterator[None]:
+        self.write(head)
+        self.depth += 1
+        yield
+        self.depth -= 1
+
+    def constant(self, name: str, value: Any) -> str:
+        self.constants[name] = value
+        return name
+
+    # ------------------------------------------------------------ the operation
+
+    def operation(self) -> None:
+        with self.block("def operation(run):"):
+            self.write(
+                "odd, failed, special, absent = run.odd, run.failed, run.special, run.absent",
+                "arguments, deferred, items = run.arguments, run.deferred, run.items",
+            )
+            root = self.plan.root
+            groups = [[slot] for slot in root.slots] if self.plan.operation.serial else [root.slots]
+            self.write("run.data = " + self.template("T0", root) + ".copy()")
+            for index, slots in enumerate(groups):
+                self.write("")
+                with self.block(f"def step{index}(source, path, out):"):
+                    self.fields(slots)
+                    self.write("return out")
+            for slot in root.slots:
+                self.completion(slot)
+            self.write("return [" + ", ".join(f"step{index}" for index in range(len(groups))) + "]")
+
+    def completion(self, slot: Slot) -> None:
+        """The function that completes values of this slot, and those it needs."""
+        type_ = slot.type
+        if is_list_type(type_):
+            self.list(slot)
+        elif is_object_type(type_):
+            self.object(slot, f"o{slot.number}", slot.choices[type_.name])
+        elif is_abstract_type(type_):
+            self.abstract(slot, type_)
+
+    def finish(self, slot: Slot) -> str:
+        """The name of that function. Leaves have one that depends on nothing of the run."""
+        if is_leaf_type(slot.type):
+            return self.constant(f"F{slot.number}", serialiser(slot.type))
+        letter = "l" if is_list_type(slot.type) else "o" if is_object_type(slot.type) else "a"
+        return f"{letter}{slot.number}"
+
+    def slot(self, slot: Slot) -> str:
+        return self.constant(f"S{slot.number}", slot)
+
+    # ------------------------------------------------------------ objects
+
+    def object(self, slot: Slot, name: str, selection: Selection) -> None:
+        self.write("", f"# {self.where(slot)}: {selection.type.name!r}")
+        guard = selection.type.is_type_of
+        with self.block(f"def {name}(source, path{', known=Undefined' if guard else ''}):"):
+            if guard:
+                self.guard(slot, name, selection.type)
+            self.write(f"out = {self.template('T' + name[1:], selection)}.copy()")
+            self.fields(selection.slots)
+            self.write("return out")
+        for child in selection.slots:
+            self.completion(child)
+
+    def guard(self, slot: Slot, name: str, type_: GraphQLObjectType) -> None:
+        check = self.constant(f"G{name[1:]}", type_.is_type_of)
+        the_type = self.constant(f"O{name[1:]}", type_)
+        info = self.type_info(slot, type_, type_.is_type_of, "_get_is_type_of.<locals>.is_type_of")
+        with self.block("if known is Undefined:"):
+            self.write(f"known = {check}(source, {info})")
+        with self.block("if known is not True:"):
+            with self.block("if special[type(known)]:"):
+                self.write(f"return deferred(known, {self.slot(slot)}, {name}, source, path)")
+            with self.block("if not known:"):
+                self.write(f"raise run.wrong_type({the_type}, source, {self.slot(slot)})")
+
+    def abstract(self, slot: Slot, type_: GraphQLAbstractType) -> None:
+        number, the_slot = slot.number, self.slot(slot)
+        names = {name: f"o{number}_{index}" for index, name in enumerate(slot.choices)}
+        for name, function in names.items():
+            self.object(slot, function, slot.choices[name])
+        resolve = f"R{number}" if type_.resolve_type else "run.type_resolver"
+        self.constants[f"R{number}"] = type_.resolve_type
+        info = self.type_info(slot, type_, type_.resolve_type, "_get_resolve_type.<locals>.resolve_type")
+        self.write("", f"# {self.where(slot)}")
+        choices = ", ".join(f"{name!r}: {function}" for name, function in names.items())
+        self.write(f"d{number} = {{{choices}}}")
+        with self.block(f"def a{number}(source, path, name=Undefined):"):
+            with self.block("if name is Undefined:"):
+                self.write(f"name = {resolve}(source, {info}, {self.constant(f'U{number}', type_)})")
+                with self.block("if special[type(name)]:"):
+                    self.write(f"return deferred(name, {the_slot}, a{number}, source, path)")
+            self.write(f"found = d{number}.get(name) if type(name) is str else None")
+            with self.block("if found is None:"):
+                self.write(f"found = run.pick({the_slot}, d{number}, name, source)")
+            self.write("return found(source, path)")
+
+    def type_info(self, slot: Slot, type_: Any, function: Any, own: str) -> str:
+        """What `is_type_of` and `resolve_type` get as info: nothing if they are known not to look at it."""
+        module, name = getattr(function, "__module__", ""), getattr(function, "__qualname__", "")
+        if (module == CONVERTER and name.endswith("is_type_of") and name.endswith(own)) or ignores_info(
+            function
+        ):
+            return "None"
+        kind = "LazyInfo" if STRAWBERRY in type_.extensions else "resolve_info"
+        return f"{kind}(run, {self.slot(slot)}, path)"
+
+    def template(self, name: str, selection: Selection) -> str:
+        """An answer with every key in its place; `__typename` is already known."""
+        return self.constant(
+            name,
+            {slot.key: selection.type.name if is_typename(slot) else None for slot in selection.slots},
+        )
+
+    # ------------------------------------------------------------ fields
+
+    def fields(self, slots: list[Slot]) -> None:
+        for slot in slots:
+            if is_typename(slot):
+                continue
+            with self.block("try:"):
+                self.write(f"value = {self.value(slot)}")
+                self.place(slot, f"out[{slot.key!r}] = {{}}", f"out, {slot.key!r}", "path")
+            with self.block("except Exception as error:"):
+                self.write(f"failed({self.slot(slot)}, path, error)")
+
+    def place(self, slot: Slot, assign: str, target: str, path: str) -> None:
+        """Put `value` in its slot: the common case here, all others by `odd`."""
+        the_slot, finish = self.slot(slot), self.finish(slot)
+        odd = f"odd(value, {target}, {the_slot}, {finish}, {path})"
+        otherwise = "else:" if slot.required else "elif value is not None:"
+        if not is_leaf_type(slot.type):
+            common, test = f"{finish}(value, {path})", "value is not None and not special[type(value)]"
+        else:
+            test, common = self.leaf(slot)
+        with self.block(f"if {test}:"):
+            self.write(assign.format(common))
+        with self.block(otherwise):
+            self.write(odd)
+
+    def leaf(self, slot: Slot) -> tuple[str, str]:
+        """A test under which the value is in its common form, and its serialisation then."""
+        kind, number = leaf(slot.type), slot.number
+        if kind.test:
+            return kind.test, "value"
+        if kind.keys:
+            self.constants[f"E{number}"] = kind.table
+            known = [self.constant(f"E{number}_{index}", key) for index, key in enumerate(kind.keys)]
+            same = " or ".join(f"type(value) is {name}" for name in known)
+            return f"({same}) and (name := E{number}.get(value)) is not None", "name"
+        self.constants[f"E{number}"] = kind.function
+        ready = f"value is not None and not special[type(value)] and (answer := E{number}(value))"
+        return f"{ready} is not None and answer is not Undefined", "answer"
+
+    def value(self, slot: Slot) -> str:
+        """The expression that resolves a field of `source`."""
+        how = access(slot.field, self.field_resolver)
+        if how.kind == "event":
+            return "source"
+        if how.kind == "attribute" and how.name.isidentifier() and not keyword.iskeyword(how.name):
+            return f"source.{how.name}"
+        if how.kind == "attribute":
+            return f"getattr(source, {how.name!r})"
+        function = self.constant(f"R{slot.number}", how.function)
+        if how.kind == "read":
+            return f"{function}(source, {how.name!r})"
+        return f"{function}({', '.join(self.passed(slot, how))})"
+
+    def passed(self, slot: Slot, how: Access) -> Iterator[str]:
+        if how.kind == "resolve":
+            yield f"source, resolve_info(run, {self.slot(slot)}, path)"
+        elif how.source_as is not None:
+            yield f"{how.source_as}=source" if how.source_as else "source"
+        if how.info_as is not None:
+            self.constants[f"I{slot.number}"] = strawberry_info(how.info_class)
+            yield f"{how.info_as}=I{slot.number}(run, {self.slot(slot)}, path)"
+        if slot.field.definition.args:
+            arguments = Arguments(slot.field, how.convert)
+            if arguments.fixed is None:
+                self.constants[f"A{slot.number}"] = arguments
+                yield f"**arguments(A{slot.number}, {self.slot(slot)}, path)"
+            elif arguments.fixed:
+                yield f"**{self.constant(f'A{slot.number}', arguments.fixed)}"
+
+    # ------------------------------------------------------------ lists
+
+    def list(self, slot: Slot) -> None:
+        item = slot.item
+        assert item is not None  # noqa: S101  (lists have items)
+        keys = self.constant(f"K{slot.number}", slot.keys)
+        self.write("", f"# {self.where(slot)}[]")
+        with self.block(f"def l{slot.number}(value, path):"):
+            with self.block("if type(value) is list or type(value) is tuple:"):
+                self.write("iterator = iter(value)")
+            with self.block("else:"):
+                self.write(f"iterator = items(value, {self.slot(slot)}, path, {self.finish(item)})")
+                with self.block("if type(iterator) is list:"):
+                    self.write("return iterator")
+            self.write("out = []")
+            with self.block("try:"), self.block("for index, value in enumerate(iterator):"):
+                self.item(item, f"(path, {keys}, index)")
+            with self.block("except Exception:"):
+                self.write("run.drain(iterator)", "raise")
+            self.write("return out")
+        self.completion(item)
+
+    def item(self, slot: Slot, path: str) -> None:
+        self.write("out.append(None)")
+        with self.block("try:"):
+            self.place(slot, "out[index] = {}", "out, index", path)
+        with self.block("except Exception as error:"):
+            self.write(f"failed({self.slot(slot)}, {path}, error)")
+
+    @staticmethod
+    def where(slot: Slot) -> str:
+        steps = [repr(one.key)[1:-1] if one.key is not None else "[]" for one in slot.upwards()]
+        return ".".join(reversed(steps)).replace(".[]", "[]")
+
+
+def is_typename(slot: Slot) -> bool:
+    return slot.field.definition is TypeNameMetaFieldDef

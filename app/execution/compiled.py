@@ -1,0 +1,264 @@
+"""Operations compiled once and run many times, and drop-ins for graphql-core's execute and subscribe.
+
+    compiled = compile_operation(schema, document, "Name")
+    result = compiled.execute(context_value=..., variable_values=...)   # ExecutionResult, or its awaitable
+
+What cannot be compiled runs on graphql-core: `compile_operation` answers None, a `Compiled` falls back for
+variable values that it cannot plan for, and `outcomes` counts both by reason.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import graphql.execution as graphql_core
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    GraphQLError,
+    GraphQLSchema,
+    assert_valid_schema,
+    default_type_resolver,
+    parse,
+)
+from graphql.execution import Executor, create_source_event_stream, map_async_iterable
+from graphql.execution.values import VariableValues, get_variable_values
+from graphql.pyutils import Undefined, is_awaitable
+from graphql.pyutils.is_awaitable import is_async_iterable
+
+from app.execution.codegen import generate
+from app.execution.plan import Operation, Uncompilable, find_operation, make_plan
+from app.execution.runtime import Run
+from app.execution.settle import settle
+
+MAX_VARIANTS = 16
+"""Plans kept per operation, one for each combination of the variables that `@skip` and `@include` read."""
+
+Result = ExecutionResult | Awaitable[ExecutionResult]
+Events = AsyncIterator[ExecutionResult] | ExecutionResult
+Step = Callable[[Any, None, Any], Any]
+Code = Callable[[Run], list[Step]]
+Resolver = Callable[..., Any] | None
+
+outcomes: Counter[str] = Counter()
+"""Runs since the start of the process: "compiled", and one entry for each reason of falling back."""
+
+_execute = graphql_core.execute
+_execute_sync = graphql_core.execute_sync
+_subscribe = graphql_core.subscribe
+
+
+def compile_operation(
+    schema: GraphQLSchema,
+    document: DocumentNode,
+    operation_name: str | None = None,
+    field_resolver: Resolver = None,
+    type_resolver: Resolver = None,
+) -> Compiled | None:
+    """Compile one operation of a validated document; None (and counted) if graphql-core must run it."""
+    try:
+        assert_valid_schema(schema)
+        if schema.get_directive("defer") or schema.get_directive("stream"):
+            raise Uncompilable("incremental delivery")
+        operation = find_operation(schema, document, operation_name)
+    except Uncompilable as reason:
+        outcomes[str(reason)] += 1
+        return None
+    return Compiled(document, operation_name, operation, field_resolver, type_resolver)
+
+
+class Compiled:
+    """One operation. Holds the code of its newest `MAX_VARIANTS` variants; compiles each when first met."""
+
+    def __init__(
+        self,
+        document: DocumentNode,
+        operation_name: str | None,
+        operation: Operation,
+        field_resolver: Resolver = None,
+        type_resolver: Resolver = None,
+    ) -> None:
+        self.document = document
+        self.operation_name = operation_name
+        self.operation = operation
+        self.field_resolver = field_resolver
+        self.type_resolver = type_resolver
+        self.variants: OrderedDict[tuple[Any, ...], Code | str] = OrderedDict()
+
+    def execute(
+        self,
+        root_value: Any = None,
+        context_value: Any = None,
+        variable_values: dict[str, Any] | None = None,
+        *,
+        max_coercion_errors: int = 50,
+        hide_suggestions: bool = False,
+        synchronous: bool = False,
+        operation_extensions: dict[str, Any] | None = None,
+    ) -> Result:
+        """What `graphql.execute` would answer; awaitable only if something had to be awaited."""
+        variables = get_variable_values(
+            self.operation.schema,
+            self.operation.node.variable_definitions or (),
+            variable_values or {},
+            max_errors=max_coercion_errors,
+            hide_suggestions=hide_suggestions,
+        )
+        if isinstance(variables, list):
+            return ExecutionResult(None, variables)
+        code = self.code(variables)
+        if code is None:
+            return self.fall_back(root_value, context_value, variable_values, synchronous=synchronous)
+        run = Run(
+            self.operation,
+            root_value,
+            context_value,
+            variables,
+            hide_suggestions=hide_suggestions,
+            synchronous=synchronous,
+            type_resolver=self.type_resolver or default_type_resolver,
+            operation_extensions=operation_extensions,
+        )
+        return perform(run, code)
+
+    def subscribe(
+        self,
+        root_value: Any = None,
+        context_value: Any = None,
+        variable_values: dict[str, Any] | None = None,
+        subscribe_field_resolver: Resolver = None,
+        *,
+        max_coercion_errors: int = 50,
+        hide_suggestions: bool = False,
+    ) -> Events | Awaitable[Events]:
+        """The response stream, or the reason why there is none. Compiled once for all its events."""
+        executor = Executor.build(
+            self.operation.schema,
+            self.document,
+            root_value,
+            context_value,
+            variable_values,
+            self.operation_name,
+            subscribe_field_resolver=subscribe_field_resolver,
+            max_coercion_errors=max_coercion_errors,
+            hide_suggestions=hide_suggestions,
+        )
+        if isinstance(executor, list):
+            return ExecutionResult(None, executor)
+        code = self.code(executor.variable_values)
+        if code is None:
+            return _subscribe(
+                self.operation.schema,
+                self.document,
+                root_value,
+                context_value,
+                variable_values,
+                self.operation_name,
+                self.field_resolver,
+                self.type_resolver,
+                subscribe_field_resolver,
+            )
+        stream = create_source_event_stream(executor)
+        if is_awaitable(stream):
+            return self.awaited(executor, code, stream)
+        return self.events(executor, code, stream)
+
+    async def awaited(self, executor: Executor[Any], code: Code, stream: Awaitable[Any]) -> Events:
+        return self.events(executor, code, await stream)
+
+    def events(self, executor: Executor[Any], code: Code, stream: Any) -> Events:
+        if not is_async_iterable(stream):
+            return stream
+
+        async def event(payload: Any) -> ExecutionResult:
+            run = Run(
+                self.operation,
+                payload,
+                executor.context_value,
+                executor.variable_values,
+                hide_suggestions=executor.hide_suggestions,
+                type_resolver=self.type_resolver or default_type_resolver,
+            )
+            result = perform(run, code)
+            return result if isinstance(result, ExecutionResult) else await result
+
+        return map_async_iterable(stream, event)
+
+    def code(self, variables: VariableValues) -> Code | None:
+        """The code for these variable values; None (and counted) where there can be none."""
+        variant = tuple(variables.coerced.get(name, Undefined) for name in self.operation.conditions)
+        if not all(value is Undefined or value is None or isinstance(value, bool) for value in variant):
+            code: Code | str | None = "conditions are not Boolean"
+        elif (code := self.variants.get(variant)) is None:
+            code = self.variants[variant] = self.compile(variables)
+            if len(self.variants) > MAX_VARIANTS:
+                self.variants.popitem(last=False)
+        outcomes[code if isinstance(code, str) else "compiled"] += 1
+        return None if isinstance(code, str) else code
+
+    def compile(self, variables: VariableValues) -> Code | str:
+        try:
+            source, names = self.source(variables)
+        except Uncompilable as reason:
+            return str(reason)
+        exec(compile(source, "<compiled operation>", "exec"), names)  # noqa: S102  (see codegen)
+        code: Code = names["operation"]
+        return code
+
+    def source(self, variables: VariableValues) -> tuple[str, dict[str, Any]]:
+        return generate(make_plan(self.operation, variables), self.field_resolver)
+
+    def fall_back(
+        self, root_value: Any, context: Any, variables: dict[str, Any] | None, *, synchronous: bool
+    ) -> Result:
+        given = (self.operation.schema, self.document, root_value, context, variables, self.operation_name)
+        run = _execute_sync if synchronous else _execute
+        return run(*given, field_resolver=self.field_resolver, type_resolver=self.type_resolver)
+
+
+def perform(run: Run, code: Code) -> Result:
+    steps = code(run)
+    for index, step in enumerate(steps):
+        take(run, step)
+        run.forsake()
+        if run.pending:
+            return perform_later(run, steps[index + 1 :])
+        if run.data is None:
+            break
+    return ExecutionResult(run.data, run.errors or None)
+
+
+async def perform_later(run: Run, steps: list[Step]) -> ExecutionResult:
+    await settle(run)
+    for step in steps:
+        if run.data is None:
+            break
+        take(run, step)
+        await settle(run)
+    return ExecutionResult(run.data, run.errors or None)
+
+
+def take(run: Run, step: Step) -> None:
+    try:
+        step(run.root_value, None, run.data)
+    except GraphQLError as error:
+        run.data = None
+        run.note(error, ())
+
+
+def explain(
+    schema: GraphQLSchema,
+    text: str,
+    operation_name: str | None = None,
+    variable_values: dict[str, Any] | None = None,
+) -> str:
+    """The Python source that a document is compiled to. Raises Uncompilable.
+
+    Conditions of `@skip` and `@include` that are not given count as true.
+    """
+    document = parse(text)
+    operation = find_operation(schema, document, operation_name)
+    given = dict.fromkeys(operation.conditions, True) | (variable_values or {})
+    return Compiled(document, operation_name, operation).source(VariableValues({}, given))[0]

@@ -1,0 +1,174 @@
+"""How a field gets its value: the cheapest call that does what `field_def.resolve` would do.
+
+Strawberry wraps every resolver. Where its wrapper adds nothing that anyone could see (no extensions, no
+permissions, no exception handlers), the generated code reads the attribute or calls the function itself.
+"""
+
+from __future__ import annotations
+
+import dis
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+from graphql import (
+    GraphQLField,
+    VariableNode,
+    default_field_resolver,
+    get_named_type,
+    is_enum_type,
+    is_specified_scalar_type,
+)
+from graphql.execution.values import VariableValues, get_argument_values
+from graphql.language import ListValueNode, ObjectValueNode
+from strawberry.types.arguments import convert_arguments
+from strawberry.types.field import StrawberryField
+from strawberry.types.fields.resolver import StrawberryResolver
+
+from app.execution.plan import Field
+
+STRAWBERRY = "strawberry-definition"
+CONVERTER = "strawberry.schema.schema_converter"
+IMMUTABLE = frozenset(
+    {str, int, float, bool, type(None), UUID, datetime, date, time, timedelta, Decimal, bytes}
+)
+
+Convert = Callable[[dict[str, Any], Any], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How to get at a field's value.
+
+    `kind`: "event" (the source is the value), "attribute" (of the source, by `name`), "read" (by
+    `function(source, name)`), "call" (Strawberry's own function) or "resolve" (graphql-core's protocol).
+    """
+
+    kind: str
+    name: str = ""
+    function: Callable[..., Any] | None = None
+    source_as: str | None = None
+    """Keyword for the source; empty: first argument; None: not passed."""
+    info_as: str | None = None
+    info_class: Any = None
+    convert: Convert | None = None
+
+
+def access(field: Field, default: Callable[..., Any] | None) -> Access:
+    definition = field.definition
+    resolve = definition.resolve
+    if resolve is None:
+        return Access("resolve", function=default or default_field_resolver)
+    if _is_from(resolve, "GraphQLCoreConverter.from_field.<locals>.<lambda>"):
+        return Access("event")
+    known = definition.extensions.get(STRAWBERRY)
+    if isinstance(known, StrawberryField) and type(known).get_result is StrawberryField.get_result:
+        return _strawberry_access(known, definition) or Access("resolve", function=resolve)
+    return Access("resolve", function=resolve)
+
+
+def _strawberry_access(field: StrawberryField, definition: GraphQLField) -> Access | None:
+    resolve, place = definition.resolve, "GraphQLCoreConverter.from_resolver.<locals>."
+    if _is_from(resolve, place + "_get_basic_result"):
+        if _cells(resolve).get("field") is not field:
+            return None
+        if field.default_resolver is getattr:
+            return Access("attribute", field.python_name)
+        return Access("read", field.python_name, field.default_resolver)
+    if not (_is_from(resolve, place + "_resolver") or _is_from(resolve, place + "_async_resolver")):
+        return None
+    cells = _cells(resolve)
+    inner = _cells(cells.get("_strawberry_info_from_graphql"))
+    if cells.get("field_exception_handlers", True) or inner.get("field") is not field or field.extensions:
+        return None
+    return _call(field, inner["self"])
+
+
+def _call(field: StrawberryField, converter: Any) -> Access | None:
+    resolver = field.base_resolver
+    if type(resolver) is not StrawberryResolver or not callable(resolver.wrapped_func):
+        return None
+    named = resolver.parent_parameter or resolver.root_parameter
+    if named and resolver.self_parameter:
+        return None
+
+    def convert(values: dict[str, Any], info: Any) -> dict[str, Any]:
+        return convert_arguments(values, field.arguments, converter.scalar_registry, converter.config, info)
+
+    return Access(
+        "call",
+        function=resolver.wrapped_func,
+        source_as=named.name if named else "" if resolver.self_parameter else None,
+        info_as=resolver.info_parameter.name if resolver.info_parameter else None,
+        info_class=converter.config.info_class,
+        convert=convert,
+    )
+
+
+def _is_from(function: Any, qualified_name: str) -> bool:
+    return (
+        inspect.isfunction(function)
+        and function.__module__ == CONVERTER
+        and function.__qualname__ == qualified_name
+    )
+
+
+def _cells(function: Any) -> dict[str, Any]:
+    if not inspect.isfunction(function):
+        return {}
+    cells = (cell.cell_contents for cell in function.__closure__ or ())
+    return dict(zip(function.__code__.co_freevars, cells, strict=True))
+
+
+def ignores_info(function: Any) -> bool:
+    """Whether a plain function (source, info, …) never looks at its second parameter."""
+    if inspect.ismethod(function):
+        function, place = function.__func__, 2
+    else:
+        place = 1
+    if not inspect.isfunction(function) or function.__code__.co_argcount <= place:
+        return False
+    name = function.__code__.co_varnames[place]
+    return name not in function.__code__.co_cellvars and not any(
+        step.argval == name for step in dis.get_instructions(function) if "FAST" in step.opname
+    )
+
+
+class Arguments:
+    """A field's arguments, coerced by graphql-core (and converted by Strawberry) as seldom as can be.
+
+    `fixed` when no variable and no code of the schema's own can change them; else once per run when the
+    values cannot be changed by the resolver; else for every call.
+    """
+
+    def __init__(self, field: Field, convert: Convert | None) -> None:
+        self.definition = field.definition
+        self.node = field.details[0].node
+        self.convert = convert
+        self.fixed = self._fixed()
+
+    def _fixed(self) -> dict[str, Any] | None:
+        literals = [argument.value for argument in self.node.arguments or ()]
+        if any(isinstance(value, VariableNode | ListValueNode | ObjectValueNode) for value in literals):
+            return None
+        types = [get_named_type(argument.type) for argument in self.definition.args.values()]
+        if not all(is_specified_scalar_type(type_) or is_enum_type(type_) for type_ in types):
+            return None
+        try:
+            values = self.coerce(VariableValues({}, {}), None, hide_suggestions=False)
+        except Exception:
+            return None  # refused again, with its path, whenever the field is reached
+        return values if shareable(values) else None
+
+    def coerce(self, variables: VariableValues, info: Any, *, hide_suggestions: bool) -> dict[str, Any]:
+        values = get_argument_values(self.definition, self.node, variables, None, hide_suggestions)
+        return self.convert(values, info) if self.convert else values
+
+
+def shareable(values: dict[str, Any]) -> bool:
+    return all(type(value) in IMMUTABLE or isinstance(value, Enum) for value in values.values())

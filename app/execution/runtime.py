@@ -1,0 +1,270 @@
+"""One run of a compiled operation: what the generated code calls for everything that is not its common case."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
+from types import CoroutineType, GeneratorType
+from typing import Any, NamedTuple
+
+from graphql import GraphQLError, GraphQLResolveInfoHelpers, located_error
+from graphql.execution import Executor
+from graphql.execution.executor import invalid_return_type_error
+from graphql.execution.values import VariableValues
+from graphql.pyutils import Undefined, gather_with_cancel, is_awaitable, is_iterable
+from graphql.pyutils.is_awaitable import is_async_iterable
+
+from app.execution.infos import Trail, keys_of, resolve_info
+from app.execution.plan import Operation, Slot
+from app.execution.resolvers import Arguments, shareable
+
+Finish = Callable[[Any, Trail], Any]
+Position = tuple[str | int, ...]
+
+_in_background: set[asyncio.Future[Any]] = set()
+
+
+class Pending(NamedTuple):
+    """A value that is awaited, and what becomes of it: `out[key] = finish(value, path)`.
+
+    With no key `finish` puts the value where it belongs itself.
+    """
+
+    value: Awaitable[Any]
+    out: Any
+    key: str | int | None
+    slot: Slot
+    finish: Finish
+    path: Trail
+
+    @property
+    def position(self) -> Position:
+        return tuple(keys_of(self.path, self.slot.keys))
+
+
+class Special(dict[type, bool]):
+    """Whether values of a type need a second look: awaitables, exceptions, Undefined. Learned as they come."""
+
+    def __init__(self, *, awaitables: bool) -> None:
+        self.awaitables = awaitables
+
+    def __missing__(self, cls: type) -> bool:
+        waits = self.awaitables and (cls is GeneratorType or hasattr(cls, "__await__"))
+        found = waits or issubclass(cls, Exception) or cls is type(Undefined)
+        if len(self) < 4096:
+            self[cls] = found
+        return found
+
+
+SPECIAL = Special(awaitables=True)
+SPECIAL_SYNC = Special(awaitables=False)
+
+
+def never(_value: object) -> bool:
+    return False
+
+
+class Run:
+    """State of one run. `synchronous` takes every value as it is, awaitable or not, like `execute_sync`."""
+
+    def __init__(
+        self,
+        operation: Operation,
+        root_value: Any,
+        context: Any,
+        variables: VariableValues,
+        *,
+        hide_suggestions: bool = False,
+        synchronous: bool = False,
+        type_resolver: Callable[..., Any],
+        operation_extensions: dict[str, Any] | None = None,
+    ) -> None:
+        self.operation = operation
+        self.schema = operation.schema
+        self.root_value = root_value
+        self.context = context
+        self.variables = variables
+        self.hide_suggestions = hide_suggestions
+        self.type_resolver = type_resolver
+        self.operation_extensions = operation_extensions
+        self.special = SPECIAL_SYNC if synchronous else SPECIAL
+        self.is_awaitable: Any = never if synchronous else is_awaitable
+        self.is_async_iterable: Any = never if synchronous else is_async_iterable
+        self.helpers = GraphQLResolveInfoHelpers(gather=_gather, track=self.track)
+        self.data: dict[str, Any] | None = {}
+        self.errors: list[GraphQLError] = []
+        self.nulled: set[Position] = set()
+        self.pending: list[Pending] = []
+        self.known: dict[Arguments, dict[str, Any]] = {}
+
+    # ------------------------------------------------------------ values
+
+    def odd(self, value: Any, out: Any, key: str | int, slot: Slot, finish: Finish, path: Trail) -> None:
+        """Put any value in its place, now or when it has come."""
+        if self.is_awaitable(value):
+            self.pending.append(Pending(value, out, key, slot, finish, path))
+        elif (result := self.settled(value, slot, finish, path)) is not None:
+            out[key] = result
+
+    def settled(self, value: Any, slot: Slot, finish: Finish, path: Trail) -> Any:
+        """Complete a value that is not awaited (any more)."""
+        if isinstance(value, Exception):
+            raise value
+        if value is None or value is Undefined:
+            return self.absent(slot)
+        return finish(value, path)
+
+    def absent(self, slot: Slot) -> None:
+        if slot.required:
+            field = slot.field
+            raise TypeError(
+                f"Cannot return null for non-nullable field {field.parent_type}.{field.field_name}."
+            )
+
+    def deferred(
+        self, value: Awaitable[Any], slot: Slot, finish: Callable[..., Any], source: Any, path: Trail
+    ) -> dict[str, Any]:
+        """The object that `finish(source, path, awaited)` will make, still empty: its type is being awaited."""
+        out: dict[str, Any] = {}
+
+        def fill(found: Any, _path: Trail) -> None:
+            out.update(finish(source, path, found))
+
+        self.pending.append(Pending(value, out, None, slot, fill, path))
+        return out
+
+    def arguments(self, arguments: Arguments, slot: Slot, path: Trail) -> dict[str, Any]:
+        known = self.known.get(arguments)
+        if known is None:
+            info = resolve_info(self, slot, path) if arguments.convert else None
+            known = arguments.coerce(self.variables, info, hide_suggestions=self.hide_suggestions)
+            if shareable(known):
+                self.known[arguments] = known
+        return known
+
+    # ------------------------------------------------------------ lists
+
+    def items(self, value: Any, slot: Slot, path: Trail, each: Finish) -> Any:
+        """An iterator over any kind of list; of an asynchronous one the list itself, which fills up later."""
+        if self.is_async_iterable(value):
+            return Following(self, aiter(value), slot, path, each).out
+        if not is_iterable(value):
+            field = slot.field
+            raise GraphQLError(
+                f"Expected Iterable, but did not find one for field '{field.parent_type}.{field.field_name}'."
+            )
+        return iter(value)
+
+    def drain(self, iterator: Iterator[Any]) -> None:
+        """A null took the list with it: what it still holds must not be left unawaited."""
+        with suppress(Exception):
+            self.track([item for item in iterator if self.is_awaitable(item)])
+
+    # ------------------------------------------------------------ types
+
+    def wrong_type(self, type_: Any, source: Any, slot: Slot) -> GraphQLError:
+        return invalid_return_type_error(type_, source, slot.field.details)
+
+    def pick(self, slot: Slot, choices: dict[str, Any], name: Any, source: Any) -> Any:
+        """The code for the named type, or graphql-core's complaint about the name."""
+        found: Any = Executor.ensure_valid_runtime_type
+        return choices[found(self, name, slot.type, slot.field.details, slot.field, source).name]
+
+    # ------------------------------------------------------------ errors
+
+    def failed(self, slot: Slot, path: Trail, raw: Exception) -> None:
+        """Null the slot and note why, or pass the error on to the parent."""
+        keys = keys_of(path, slot.keys)
+        error = located_error(raw, slot.field.nodes, keys)
+        if slot.bubbles:
+            raise error
+        self.note(error, tuple(keys))
+
+    def note(self, error: GraphQLError, position: Position) -> None:
+        if not self.is_dead(position):
+            self.nulled.add(position)
+            self.errors.append(error)
+
+    def is_dead(self, position: Position) -> bool:
+        """Whether a null already stands here or above."""
+        nulled = self.nulled
+        return bool(nulled) and any(position[:end] in nulled for end in range(len(position) + 1))
+
+    # ------------------------------------------------------------ what nobody waits for
+
+    def forsake(self) -> None:
+        """Let go of what is pending under a null; it settles by itself."""
+        if self.nulled and self.pending:
+            pending, self.pending = self.pending, []
+            dead = []
+            for one in pending:
+                (dead if self.is_dead(one.position) else self.pending).append(one)
+            self.track([one.value for one in dead])
+
+    def track(self, values: Sequence[Any]) -> None:
+        """Settle awaitables in the background, or dispose of them where there is no event loop."""
+        waits = [value for value in values if self.is_awaitable(value)]
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            for value in waits:
+                if isinstance(value, CoroutineType):
+                    value.close()
+            return
+        if waits:
+            in_background(asyncio.gather(*waits, return_exceptions=True))
+
+
+def in_background(future: asyncio.Future[Any]) -> None:
+    _in_background.add(future)
+    future.add_done_callback(_in_background.discard)
+
+
+def _gather(values: Sequence[Awaitable[Any]]) -> Awaitable[list[Any]]:
+    return gather_with_cancel(*values)
+
+
+class Following:
+    """A list that grows as an asynchronous iterator yields; each step is awaited like any other value."""
+
+    def __init__(self, run: Run, source: AsyncIterator[Any], slot: Slot, path: Trail, finish: Finish) -> None:
+        self.run = run
+        self.source = source
+        self.slot = slot
+        self.path = path
+        self.finish = finish
+        self.out: list[Any] = []
+        self.await_next()
+
+    def await_next(self) -> None:
+        self.run.pending.append(Pending(self.step(), self.out, None, self.slot, self.took, self.path))
+
+    async def step(self) -> tuple[Any, ...]:
+        try:
+            return (await anext(self.source),)
+        except StopAsyncIteration:
+            return ()
+        except Exception:
+            await self.close()
+            raise
+
+    def took(self, found: tuple[Any, ...], _path: Trail) -> None:
+        slot = self.slot.item
+        if not found or slot is None:
+            return
+        index = len(self.out)
+        place: Trail = (self.path, self.slot.keys, index)
+        self.out.append(None)
+        try:
+            self.run.odd(found[0], self.out, index, slot, self.finish, place)
+        except Exception as error:
+            if slot.bubbles:
+                self.run.track([self.close()])
+            self.run.failed(slot, place, error)
+        self.await_next()
+
+    async def close(self) -> None:
+        if (close := getattr(self.source, "aclose", None)) is not None:
+            with suppress(Exception):
+                await close()
