@@ -129,7 +129,7 @@ class _Writer:
         with self.block("if known is Undefined:"):
             self.write(f"known = {check}(source, {info})")
         with self.block("if known is not True:"):
-            with self.block("if special[type(known)]:"):
+            with self.block("if special[type(known)] and run.is_awaitable(known):"):
                 self.write(f"return deferred(known, {self.slot(slot)}, {name}, source, path)")
             with self.block("if not known:"):
                 self.write(f"raise run.wrong_type({the_type}, source, {self.slot(slot)})")
@@ -139,8 +139,8 @@ class _Writer:
         names = {name: f"o{number}_{index}" for index, name in enumerate(slot.choices)}
         for name, function in names.items():
             self.object(slot, function, slot.choices[name])
-        resolve = f"R{number}" if type_.resolve_type else "run.type_resolver"
-        self.constants[f"R{number}"] = type_.resolve_type
+        resolve = f"Q{number}" if type_.resolve_type else "run.type_resolver"
+        self.constants[f"Q{number}"] = type_.resolve_type
         info = self.type_info(slot, type_, type_.resolve_type, "_get_resolve_type.<locals>.resolve_type")
         self.write("", f"# {self.where(slot)}")
         choices = ", ".join(f"{name!r}: {function}" for name, function in names.items())
@@ -148,7 +148,7 @@ class _Writer:
         with self.block(f"def a{number}(source, path, name=Undefined):"):
             with self.block("if name is Undefined:"):
                 self.write(f"name = {resolve}(source, {info}, {self.constant(f'U{number}', type_)})")
-                with self.block("if special[type(name)]:"):
+                with self.block("if special[type(name)] and run.is_awaitable(name):"):
                     self.write(f"return deferred(name, {the_slot}, a{number}, source, path)")
             self.write(f"found = d{number}.get(name) if type(name) is str else None")
             with self.block("if found is None:"):

@@ -43,10 +43,9 @@ Code = Callable[[Run], list[Step]]
 Resolver = Callable[..., Any] | None
 
 outcomes: Counter[str] = Counter()
-"""Runs since the start of the process: "compiled", and one entry for each reason of falling back."""
+"""Runs since the start of the process: "compiled", "refused variables", and each reason of falling back."""
 
 _execute = graphql_core.execute
-_execute_sync = graphql_core.execute_sync
 _subscribe = graphql_core.subscribe
 
 
@@ -97,6 +96,7 @@ class Compiled:
         hide_suggestions: bool = False,
         synchronous: bool = False,
         operation_extensions: dict[str, Any] | None = None,
+        fall_back: Callable[[], Result] | None = None,
     ) -> Result:
         """What `graphql.execute` would answer; awaitable only if something had to be awaited."""
         variables = get_variable_values(
@@ -107,10 +107,11 @@ class Compiled:
             hide_suggestions=hide_suggestions,
         )
         if isinstance(variables, list):
+            outcomes["refused variables"] += 1
             return ExecutionResult(None, variables)
         code = self.code(variables)
         if code is None:
-            return self.fall_back(root_value, context_value, variable_values, synchronous=synchronous)
+            return fall_back() if fall_back else self.fall_back(root_value, context_value, variable_values)
         run = Run(
             self.operation,
             root_value,
@@ -146,6 +147,7 @@ class Compiled:
             hide_suggestions=hide_suggestions,
         )
         if isinstance(executor, list):
+            outcomes["refused variables"] += 1
             return ExecutionResult(None, executor)
         code = self.code(executor.variable_values)
         if code is None:
@@ -210,12 +212,9 @@ class Compiled:
     def source(self, variables: VariableValues) -> tuple[str, dict[str, Any]]:
         return generate(make_plan(self.operation, variables), self.field_resolver)
 
-    def fall_back(
-        self, root_value: Any, context: Any, variables: dict[str, Any] | None, *, synchronous: bool
-    ) -> Result:
+    def fall_back(self, root_value: Any, context: Any, variables: dict[str, Any] | None) -> Result:
         given = (self.operation.schema, self.document, root_value, context, variables, self.operation_name)
-        run = _execute_sync if synchronous else _execute
-        return run(*given, field_resolver=self.field_resolver, type_resolver=self.type_resolver)
+        return _execute(*given, field_resolver=self.field_resolver, type_resolver=self.type_resolver)
 
 
 def perform(run: Run, code: Code) -> Result:

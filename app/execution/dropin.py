@@ -13,7 +13,9 @@ from typing import Any
 
 import graphql.execution as graphql_core
 from graphql import DocumentNode, ExecutionResult, GraphQLSchema
+from graphql.execution.execute import assume_not_async_iterable, assume_not_awaitable
 from graphql.pyutils import is_awaitable
+from graphql.pyutils.is_awaitable import is_async_iterable
 from strawberry.execution import optimized_is_awaitable
 
 from app.execution.compiled import Compiled, Events, Result, compile_operation, outcomes
@@ -21,8 +23,13 @@ from app.execution.compiled import Compiled, Events, Result, compile_operation, 
 MAX_KNOWN = 256
 """Operations the drop-ins remember."""
 
-ORDINARY = {"is_awaitable": (is_awaitable, optimized_is_awaitable), "check_sync": (True, False)}
-WITHOUT_CODE = ("middleware", "executor_class", "is_awaitable", "is_async_iterable", "abort_signal", "hooks")
+ORDINARY = {
+    "is_awaitable": (is_awaitable, optimized_is_awaitable, assume_not_awaitable),
+    "is_async_iterable": (is_async_iterable, assume_not_async_iterable),
+    "check_sync": (True, False),
+}
+OPTIONS = (*ORDINARY, "middleware", "executor_class", "abort_signal", "hooks")
+"""Options that compiled code does not know, but for their ordinary values."""
 
 _execute = graphql_core.execute
 _execute_sync = graphql_core.execute_sync
@@ -35,7 +42,11 @@ def execute(*args: Any, **options: Any) -> Result:
     compiled = _compiled(given)
     if compiled is None:
         return _execute(*args, **options)
-    return compiled.execute(**_passed(given))
+    return compiled.execute(
+        **_passed(given),
+        synchronous=given.get("is_awaitable") is assume_not_awaitable,
+        fall_back=lambda: _execute(*args, **options),
+    )
 
 
 def execute_sync(*args: Any, **options: Any) -> ExecutionResult:
@@ -43,7 +54,11 @@ def execute_sync(*args: Any, **options: Any) -> ExecutionResult:
     compiled = _compiled(given)
     if compiled is None:
         return _execute_sync(*args, **options)
-    result = compiled.execute(**_passed(given), synchronous=not given.get("check_sync"))
+    result = compiled.execute(
+        **_passed(given),
+        synchronous=not given.get("check_sync"),
+        fall_back=lambda: _execute_sync(*args, **options),
+    )
     if isinstance(result, ExecutionResult):
         return result
     if inspect.iscoroutine(result):
@@ -72,13 +87,10 @@ def _passed(given: dict[str, Any]) -> dict[str, Any]:
 
 
 def _compiled(given: dict[str, Any]) -> Compiled | None:
-    for name in WITHOUT_CODE:
+    for name in OPTIONS:
         if given.get(name) is not None and given[name] not in ORDINARY.get(name, ()):
             outcomes[name] += 1
             return None
-    if given.get("check_sync", False) not in ORDINARY["check_sync"]:
-        outcomes["check_sync"] += 1
-        return None
     names = ("operation_name", "field_resolver", "type_resolver")
     options = tuple(given.get(name) for name in names)
     schema, document = given["schema"], given["document"]

@@ -1,4 +1,4 @@
-"""What resolvers are told about where they run: built only for those who ask, and only as far as they look."""
+"""What resolvers are told about where they run: built for those who ask, as far as they look."""
 
 from __future__ import annotations
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 
 from graphql import (
@@ -47,8 +48,12 @@ def leaf(type_: GraphQLOutputType) -> Leaf:
         if built_in and built_in.coerce_output_value == type_.coerce_output_value:
             return Leaf(test)
     if type(type_) is GraphQLEnumType:
-        table = {value: name for value, name in type_._value_lookup.items() if type(value) in (str, int)}
-        return Leaf(table=table, keys=(str, int) if table else ())
+        table = {
+            value: name
+            for value, name in type_._value_lookup.items()
+            if type(value) in (str, int) or isinstance(value, Enum)
+        }
+        return Leaf(table=table, keys=tuple({type(value) for value in table}) or (str,))
     if type(type_) is CustomGraphQLEnumType:
         return _strawberry_enum(type_)
     return Leaf(function=type_.coerce_output_value)  # type: ignore[union-attr]

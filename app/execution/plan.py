@@ -1,4 +1,4 @@
-"""What one operation selects: a tree of slots, one for every place of the answer, that code is generated from.
+"""What one operation selects: a tree of slots, one for every place of the answer; code is generated from it.
 
 Fields are collected by graphql-core's own functions, once, for given values of the variables that
 `@skip` and `@include` read; so fragments, aliases and merged fields mean here what they mean there.

@@ -1,10 +1,10 @@
-"""One run of a compiled operation: what the generated code calls for everything that is not its common case."""
+"""One run of a compiled operation: what its code calls for all that is not the common case."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from types import CoroutineType, GeneratorType
 from typing import Any, NamedTuple
 
@@ -44,7 +44,7 @@ class Pending(NamedTuple):
 
 
 class Special(dict[type, bool]):
-    """Whether values of a type need a second look: awaitables, exceptions, Undefined. Learned as they come."""
+    """Whether values of a type need a second look: awaitables, exceptions, Undefined. Learned on the way."""
 
     def __init__(self, *, awaitables: bool) -> None:
         self.awaitables = awaitables
@@ -125,14 +125,24 @@ class Run:
     def deferred(
         self, value: Awaitable[Any], slot: Slot, finish: Callable[..., Any], source: Any, path: Trail
     ) -> dict[str, Any]:
-        """The object that `finish(source, path, awaited)` will make, still empty: its type is being awaited."""
-        out: dict[str, Any] = {}
+        """Hold the place of the object that `finish(source, path, …)` will make of what is awaited."""
+        position = tuple(keys_of(path, slot.keys))
 
         def fill(found: Any, _path: Trail) -> None:
-            out.update(finish(source, path, found))
+            self.place(finish(source, path, found), position)
 
-        self.pending.append(Pending(value, out, None, slot, fill, path))
-        return out
+        self.pending.append(Pending(value, None, None, slot, fill, path))
+        return {}
+
+    def place(self, value: Any, position: Position) -> None:
+        """Put a value where the answer is already made."""
+        place: Any = self.data
+        for key in position[:-1]:
+            place = place[key]
+        if position:
+            place[position[-1]] = value
+        else:
+            self.data = value
 
     def arguments(self, arguments: Arguments, slot: Slot, path: Trail) -> dict[str, Any]:
         known = self.known.get(arguments)
@@ -148,13 +158,33 @@ class Run:
     def items(self, value: Any, slot: Slot, path: Trail, each: Finish) -> Any:
         """An iterator over any kind of list; of an asynchronous one the list itself, which fills up later."""
         if self.is_async_iterable(value):
-            return Following(self, aiter(value), slot, path, each).out
+            return self.followed(aiter(value), slot, path, each)
         if not is_iterable(value):
             field = slot.field
             raise GraphQLError(
                 f"Expected Iterable, but did not find one for field '{field.parent_type}.{field.field_name}'."
             )
         return iter(value)
+
+    def followed(self, source: AsyncIterator[Any], slot: Slot, path: Trail, each: Finish) -> list[Any]:
+        out: list[Any] = []
+
+        def release(held: list[Pending], _path: Trail) -> None:
+            self.pending += held
+
+        steps = follow(self, source, slot, path, each, out)
+        self.pending.append(Pending(steps, out, None, slot, release, path))
+        return out
+
+    @contextmanager
+    def collecting(self, found: list[Pending]) -> Iterator[None]:
+        """Put aside what becomes pending meanwhile."""
+        before, self.pending = self.pending, []
+        try:
+            yield
+        finally:
+            found += self.pending
+            self.pending = before
 
     def drain(self, iterator: Iterator[Any]) -> None:
         """A null took the list with it: what it still holds must not be left unawaited."""
@@ -225,46 +255,29 @@ def _gather(values: Sequence[Awaitable[Any]]) -> Awaitable[list[Any]]:
     return gather_with_cancel(*values)
 
 
-class Following:
-    """A list that grows as an asynchronous iterator yields; each step is awaited like any other value."""
+async def follow(
+    run: Run, source: AsyncIterator[Any], slot: Slot, path: Trail, finish: Finish, out: list[Any]
+) -> list[Pending]:
+    """Fill `out` with the items of an asynchronous iterator. Returns what is pending in them.
 
-    def __init__(self, run: Run, source: AsyncIterator[Any], slot: Slot, path: Trail, finish: Finish) -> None:
-        self.run = run
-        self.source = source
-        self.slot = slot
-        self.path = path
-        self.finish = finish
-        self.out: list[Any] = []
-        self.await_next()
-
-    def await_next(self) -> None:
-        self.run.pending.append(Pending(self.step(), self.out, None, self.slot, self.took, self.path))
-
-    async def step(self) -> tuple[Any, ...]:
-        try:
-            return (await anext(self.source),)
-        except StopAsyncIteration:
-            return ()
-        except Exception:
-            await self.close()
-            raise
-
-    def took(self, found: tuple[Any, ...], _path: Trail) -> None:
-        slot = self.slot.item
-        if not found or slot is None:
-            return
-        index = len(self.out)
-        place: Trail = (self.path, self.slot.keys, index)
-        self.out.append(None)
-        try:
-            self.run.odd(found[0], self.out, index, slot, self.finish, place)
-        except Exception as error:
-            if slot.bubbles:
-                self.run.track([self.close()])
-            self.run.failed(slot, place, error)
-        self.await_next()
-
-    async def close(self) -> None:
-        if (close := getattr(self.source, "aclose", None)) is not None:
+    Like graphql-core, awaits nothing of the items before the iterator is exhausted.
+    """
+    held: list[Pending] = []
+    item = slot.item
+    assert item is not None  # noqa: S101  (only lists are followed)
+    try:
+        while (found := await anext(source, Undefined)) is not Undefined:
+            place: Trail = (path, slot.keys, len(out))
+            out.append(None)
+            with run.collecting(held):
+                try:
+                    run.odd(found, out, len(out) - 1, item, finish, place)
+                except Exception as error:
+                    run.failed(item, place, error)
+    except BaseException as error:
+        run.track([one.value for one in held])
+        if isinstance(error, Exception) and (close := getattr(source, "aclose", None)) is not None:
             with suppress(Exception):
                 await close()
+        raise
+    return held

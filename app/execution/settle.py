@@ -8,6 +8,7 @@ A null that has to climb is placed after the sweep: what came with it is still h
 from __future__ import annotations
 
 import asyncio
+import inspect
 from types import CoroutineType
 from typing import Any
 
@@ -16,13 +17,12 @@ from graphql import GraphQLError, located_error
 from app.execution.infos import keys_of
 from app.execution.runtime import Pending, Position, Run
 
-
 async def settle(run: Run) -> None:
     waiting = _Waiting(run)
     try:
         await waiting.out()
     finally:
-        if waiting.pending:
+        if waiting.owned:
             await waiting.abandon()
 
 
@@ -31,7 +31,8 @@ class _Waiting:
         self.run = run
         self.loop = asyncio.get_running_loop()
         self.pending: dict[asyncio.Future[Any], list[Pending]] = {}
-        self.owned: set[asyncio.Future[Any]] = set()
+        self.owned: dict[asyncio.Future[Any], Pending | None] = {}
+        """Our tasks, with what they first waited for; None once it is of no use any more."""
         self.ready: list[asyncio.Future[Any]] = []
         self.climbing: list[tuple[Position, GraphQLError]] = []
         self.waker: asyncio.Future[None] | None = None
@@ -41,39 +42,48 @@ class _Waiting:
         while True:
             run.forsake()
             batch, run.pending = run.pending, []
-            if len(batch) == 1 and not self.pending and type(batch[0].value) is CoroutineType:
-                await self.alone(batch[0])
-                continue
-            for one in batch:
-                self.start(one)
-            if not self.pending:
-                return
-            if not self.ready:
-                await self.woken()
-            ready, self.ready = self.ready, []
-            for future in ready:
-                self.take(future)
+            if len(batch) == 1 and not self.busy and is_coroutine(batch[0]):
+                await self.chain(batch[0])
+            else:
+                for one in batch:
+                    self.start(one)
+                if not self.busy:
+                    return
+                if not self.ready:
+                    await self.woken()
+                ready, self.ready = self.ready, []
+                for future in ready:
+                    self.take(future)
             self.place_nulls()
 
-    async def alone(self, pending: Pending) -> None:
-        try:
-            value = await pending.value
-            self.complete(pending, value)
-        except Exception as error:
-            self.failed(pending, error)
-        self.place_nulls()
+    @property
+    def busy(self) -> bool:
+        return bool(self.pending or self.owned)
+
+    async def chain(self, pending: Pending | None) -> None:
+        """Await a coroutine and, as long as only one more comes of it, that one."""
+        while pending is not None:
+            found: list[Pending] = []
+            try:
+                value = await pending.value
+                with self.run.collecting(found):
+                    self.complete(pending, value)
+            except Exception as error:
+                self.failed(pending, error)
+            pending = found.pop() if len(found) == 1 and is_coroutine(found[0]) else None
+            self.run.pending += found
 
     def start(self, pending: Pending) -> None:
         value = pending.value
         if isinstance(value, asyncio.Future):
-            future = value
-            if (known := self.pending.get(future)) is not None:
-                known.append(pending)
+            known = self.pending.setdefault(value, [])
+            known.append(pending)
+            if len(known) > 1:
                 return
+            future: asyncio.Future[Any] = value
         else:
-            future = asyncio.ensure_future(value)
-            self.owned.add(future)
-        self.pending[future] = [pending]
+            future = self.loop.create_task(self.chain(pending))
+            self.owned[future] = pending
         if future.done():
             self.ready.append(future)
         else:
@@ -89,11 +99,11 @@ class _Waiting:
         await self.waker
 
     def take(self, future: asyncio.Future[Any]) -> None:
-        self.owned.discard(future)
-        pendings = self.pending.pop(future, ())
-        if not pendings and not future.cancelled():
-            future.exception()  # forgotten: nobody asks for it
-        for pending in pendings:
+        if future in self.owned:
+            if self.owned.pop(future) is not None:
+                future.result()
+            return
+        for pending in self.pending.pop(future, ()):
             try:
                 self.complete(pending, future.result())
             except Exception as error:
@@ -117,38 +127,45 @@ class _Waiting:
             self.run.note(error, position)
 
     def place_nulls(self) -> None:
+        """The nulls that climbed least come first: they would not have waited for the others."""
         climbing, self.climbing = self.climbing, []
-        for position, error in climbing:
-            if not self.run.is_dead(position):
-                place_null(self.run, position)
-                self.run.note(error, position)
-                self.forget(position)
+        for position, error in sorted(climbing, key=lambda one: -len(one[0])):
+            self.place_null(position, error)
+
+    def place_null(self, position: Position, error: GraphQLError) -> None:
+        if not self.run.is_dead(position):
+            self.run.place(None, position)
+            self.run.note(error, position)
+            self.forget(position)
 
     def forget(self, position: Position) -> None:
-        """Cancel what was awaited under a null. Loaders' futures are not ours to cancel."""
+        """Cancel what is awaited under a null. Loaders' futures are not ours to cancel."""
         end = len(position)
         for future, pending in list(self.pending.items()):
-            left = [one for one in pending if one.position[:end] != position]
-            if left or future in self.owned:
-                self.pending[future] = left
-            else:
+            pending[:] = [one for one in pending if one.position[:end] != position]
+            if not pending:
                 del self.pending[future]
                 future.remove_done_callback(self.wake)
-            if not left and future in self.owned:
-                future.cancel()
+        for future, first in self.owned.items():
+            if first is not None and first.position[:end] == position:
+                self.cancel(future)
+
+    def cancel(self, future: asyncio.Future[Any]) -> None:
+        first, self.owned[future] = self.owned[future], None
+        future.cancel()
+        if first is not None and inspect.iscoroutine(first.value) and never_started(first.value):
+            first.value.close()
 
     async def abandon(self) -> None:
         """The run itself was cancelled: so is all that it started."""
         for future in self.owned:
-            future.cancel()
+            self.cancel(future)
         await asyncio.gather(*self.owned, return_exceptions=True)
 
 
-def place_null(run: Run, position: Position) -> None:
-    if not position:
-        run.data = None
-        return
-    place: Any = run.data
-    for key in position[:-1]:
-        place = place[key]
-    place[position[-1]] = None
+def is_coroutine(pending: Pending) -> bool:
+    return type(pending.value) is CoroutineType
+
+
+def never_started(coroutine: Any) -> bool:
+    return inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED

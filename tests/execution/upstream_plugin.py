@@ -1,0 +1,43 @@
+"""pytest plugin: graphql-core's own tests with our executor where its `execute` was, and a count of how they ran."""
+
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import graphql
+import graphql.execution
+import pytest
+
+from app.execution import dropin
+from app.execution.compiled import outcomes
+
+if breakage := os.environ.get("BROKEN_EXECUTOR"):
+    import broken
+
+    broken.break_executor(breakage)
+
+for module in (graphql, graphql.execution):
+    for name in ("execute", "execute_sync", "subscribe"):
+        setattr(module, name, getattr(dropin, name))
+sys.modules["graphql.graphql"].default_harness = graphql.default_harness._replace(  # type: ignore[attr-defined]
+    execute=dropin.execute, subscribe=dropin.subscribe
+)
+
+ran: dict[str, dict[str, Any]] = {}
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    before = Counter(outcomes)
+    outcome = yield
+    ways = dict(Counter(outcomes) - before)
+    failure = outcome.excinfo
+    ran[item.nodeid] = {"ways": ways, "failure": repr(failure[1])[:300] if failure else None}
+
+
+def pytest_sessionfinish() -> None:
+    Path(os.environ["UPSTREAM_REPORT"]).write_text(json.dumps(ran))
