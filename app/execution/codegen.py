@@ -73,8 +73,8 @@ class _Writer:
     def operation(self) -> None:
         with self.block("def operation(run):"):
             self.write(
-                "odd, failed, special, absent = run.odd, run.failed, run.special, run.absent",
-                "arguments, deferred, items = run.arguments, run.deferred, run.items",
+                "odd, failed, special, later = run.odd, run.failed, run.special, run.pending.append",
+                "arguments, deferred, items, Loading = run.arguments, run.deferred, run.items, run.loading",
             )
             root = self.plan.root
             groups = [[slot] for slot in root.slots] if self.plan.operation.serial else [root.slots]
@@ -195,6 +195,9 @@ class _Writer:
             test, common = self.leaf(slot)
         with self.block(f"if {test}:"):
             self.write(assign.format(common))
+        if not is_leaf_type(slot.type):
+            with self.block("elif type(value) is Loading:"):
+                self.write(f"later((value, {target}, {the_slot}, {finish}, {path}))")
         with self.block(otherwise):
             self.write(odd)
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from types import CoroutineType, GeneratorType
-from typing import Any, NamedTuple
+from typing import Any
 
 from graphql import GraphQLError, GraphQLResolveInfoHelpers, located_error
 from graphql.execution import Executor
@@ -25,22 +25,15 @@ Position = tuple[str | int, ...]
 _in_background: set[asyncio.Future[Any]] = set()
 
 
-class Pending(NamedTuple):
-    """A value that is awaited, and what becomes of it: `out[key] = finish(value, path)`.
+Pending = tuple[Any, Any, str | int | None, Slot, Finish, Trail]
+"""What is awaited and what becomes of it, (value, out, key, slot, finish, path): `out[key] = finish(value, path)`.
 
-    With no key `finish` puts the value where it belongs itself.
-    """
+With no key `finish` puts the value where it belongs itself.
+"""
 
-    value: Awaitable[Any]
-    out: Any
-    key: str | int | None
-    slot: Slot
-    finish: Finish
-    path: Trail
 
-    @property
-    def position(self) -> Position:
-        return tuple(keys_of(self.path, self.slot.keys))
+def position_of(pending: Pending) -> Position:
+    return tuple(keys_of(pending[5], pending[3].keys))
 
 
 class Special(dict[type, bool]):
@@ -56,6 +49,9 @@ class Special(dict[type, bool]):
             self[cls] = found
         return found
 
+
+LOADING = asyncio.Future
+"""The type of what loaders hand out, recognised before all other awaitables."""
 
 SPECIAL = Special(awaitables=True)
 SPECIAL_SYNC = Special(awaitables=False)
@@ -89,6 +85,7 @@ class Run:
         self.type_resolver = type_resolver
         self.operation_extensions = operation_extensions
         self.special = SPECIAL_SYNC if synchronous else SPECIAL
+        self.loading = None if synchronous else LOADING
         self.is_awaitable: Any = never if synchronous else is_awaitable
         self.is_async_iterable: Any = never if synchronous else is_async_iterable
         self.helpers = GraphQLResolveInfoHelpers(gather=_gather, track=self.track)
@@ -103,7 +100,7 @@ class Run:
     def odd(self, value: Any, out: Any, key: str | int, slot: Slot, finish: Finish, path: Trail) -> None:
         """Put any value in its place, now or when it has come."""
         if self.is_awaitable(value):
-            self.pending.append(Pending(value, out, key, slot, finish, path))
+            self.pending.append((value, out, key, slot, finish, path))
         elif (result := self.settled(value, slot, finish, path)) is not None:
             out[key] = result
 
@@ -131,7 +128,7 @@ class Run:
         def fill(found: Any, _path: Trail) -> None:
             self.place(finish(source, path, found), position)
 
-        self.pending.append(Pending(value, None, None, slot, fill, path))
+        self.pending.append((value, None, None, slot, fill, path))
         return {}
 
     def place(self, value: Any, position: Position) -> None:
@@ -173,18 +170,14 @@ class Run:
             self.pending += held
 
         steps = follow(self, source, slot, path, each, out)
-        self.pending.append(Pending(steps, out, None, slot, release, path))
+        self.pending.append((steps, out, None, slot, release, path))
         return out
 
-    @contextmanager
-    def collecting(self, found: list[Pending]) -> Iterator[None]:
-        """Put aside what becomes pending meanwhile."""
-        before, self.pending = self.pending, []
-        try:
-            yield
-        finally:
-            found += self.pending
-            self.pending = before
+    def pending_since(self, mark: int) -> list[Pending]:
+        """Take back what has become pending since there were `mark`."""
+        found = self.pending[mark:]
+        del self.pending[mark:]
+        return found
 
     def drain(self, iterator: Iterator[Any]) -> None:
         """A null took the list with it: what it still holds must not be left unawaited."""
@@ -226,11 +219,13 @@ class Run:
     def forsake(self) -> None:
         """Let go of what is pending under a null; it settles by itself."""
         if self.nulled and self.pending:
-            pending, self.pending = self.pending, []
-            dead = []
-            for one in pending:
-                (dead if self.is_dead(one.position) else self.pending).append(one)
-            self.track([one.value for one in dead])
+            dead: list[Any] = []
+            for one in self.pending_since(0):
+                if self.is_dead(position_of(one)):
+                    dead.append(one[0])
+                else:
+                    self.pending.append(one)
+            self.track(dead)
 
     def track(self, values: Sequence[Any]) -> None:
         """Settle awaitables in the background, or dispose of them where there is no event loop."""
@@ -269,13 +264,15 @@ async def follow(
         while (found := await anext(source, Undefined)) is not Undefined:
             place: Trail = (path, slot.keys, len(out))
             out.append(None)
-            with run.collecting(held):
-                try:
-                    run.odd(found, out, len(out) - 1, item, finish, place)
-                except Exception as error:
-                    run.failed(item, place, error)
+            mark = len(run.pending)
+            try:
+                run.odd(found, out, len(out) - 1, item, finish, place)
+            except Exception as error:
+                run.failed(item, place, error)
+            finally:
+                held += run.pending_since(mark)
     except BaseException as error:
-        run.track([one.value for one in held])
+        run.track([one[0] for one in held])
         if isinstance(error, Exception) and (close := getattr(source, "aclose", None)) is not None:
             with suppress(Exception):
                 await close()

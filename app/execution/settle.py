@@ -15,7 +15,7 @@ from typing import Any
 from graphql import GraphQLError, located_error
 
 from app.execution.infos import keys_of
-from app.execution.runtime import Pending, Position, Run
+from app.execution.runtime import Pending, Position, Run, position_of
 
 async def settle(run: Run) -> None:
     waiting = _Waiting(run)
@@ -41,12 +41,11 @@ class _Waiting:
         run = self.run
         while True:
             run.forsake()
-            batch, run.pending = run.pending, []
+            batch = run.pending_since(0)
             if len(batch) == 1 and not self.busy and is_coroutine(batch[0]):
                 await self.chain(batch[0])
             else:
-                for one in batch:
-                    self.start(one)
+                self.start(batch)
                 if not self.busy:
                     return
                 if not self.ready:
@@ -54,7 +53,8 @@ class _Waiting:
                 ready, self.ready = self.ready, []
                 for future in ready:
                     self.take(future)
-            self.place_nulls()
+            if self.climbing:
+                self.place_nulls()
 
     @property
     def busy(self) -> bool:
@@ -62,32 +62,37 @@ class _Waiting:
 
     async def chain(self, pending: Pending | None) -> None:
         """Await a coroutine and, as long as only one more comes of it, that one."""
+        run = self.run
         while pending is not None:
             found: list[Pending] = []
             try:
-                value = await pending.value
-                with self.run.collecting(found):
+                value = await pending[0]
+                mark = len(run.pending)
+                try:
                     self.complete(pending, value)
+                finally:
+                    found = run.pending_since(mark)
             except Exception as error:
                 self.failed(pending, error)
             pending = found.pop() if len(found) == 1 and is_coroutine(found[0]) else None
-            self.run.pending += found
+            run.pending += found
 
-    def start(self, pending: Pending) -> None:
-        value = pending.value
-        if isinstance(value, asyncio.Future):
-            known = self.pending.setdefault(value, [])
-            known.append(pending)
-            if len(known) > 1:
-                return
-            future: asyncio.Future[Any] = value
-        else:
-            future = self.loop.create_task(self.chain(pending))
-            self.owned[future] = pending
-        if future.done():
-            self.ready.append(future)
-        else:
-            future.add_done_callback(self.wake)
+    def start(self, batch: list[Pending]) -> None:
+        futures = self.pending
+        for pending in batch:
+            value = pending[0]
+            if not isinstance(value, asyncio.Future):
+                task = self.loop.create_task(self.chain(pending))
+                self.owned[task] = pending
+                task.add_done_callback(self.wake)
+            elif (known := futures.get(value)) is not None:
+                known.append(pending)
+            else:
+                futures[value] = [pending]
+                if value.done():
+                    self.ready.append(value)
+                else:
+                    value.add_done_callback(self.wake)
 
     def wake(self, future: asyncio.Future[Any]) -> None:
         self.ready.append(future)
@@ -103,9 +108,16 @@ class _Waiting:
             if self.owned.pop(future) is not None:
                 future.result()
             return
-        for pending in self.pending.pop(future, ()):
+        pendings = self.pending.pop(future, [])
+        try:
+            value = future.result()
+        except Exception as error:
+            for pending in pendings:
+                self.failed(pending, error)
+            return
+        for pending in pendings:
             try:
-                self.complete(pending, future.result())
+                self.complete(pending, value)
             except Exception as error:
                 self.failed(pending, error)
 
@@ -113,15 +125,17 @@ class _Waiting:
         _, out, key, slot, finish, path = pending
         if key is None:
             finish(value, path)
+        elif value is not None and not self.run.special[type(value)]:
+            out[key] = finish(value, path)
         elif (result := self.run.settled(value, slot, finish, path)) is not None:
             out[key] = result
 
     def failed(self, pending: Pending, raw: Exception) -> None:
-        slot = pending.slot
-        keys = keys_of(pending.path, slot.keys)
+        _, _, key, slot, _, path = pending
+        keys = keys_of(path, slot.keys)
         error = located_error(raw, slot.field.nodes, keys)
         position = tuple(keys)
-        if slot.bubbles or pending.key is None:
+        if slot.bubbles or key is None:
             self.climbing.append((position[: len(position) - slot.climb], error))
         else:
             self.run.note(error, position)
@@ -142,19 +156,20 @@ class _Waiting:
         """Cancel what is awaited under a null. Loaders' futures are not ours to cancel."""
         end = len(position)
         for future, pending in list(self.pending.items()):
-            pending[:] = [one for one in pending if one.position[:end] != position]
+            pending[:] = [one for one in pending if position_of(one)[:end] != position]
             if not pending:
                 del self.pending[future]
                 future.remove_done_callback(self.wake)
+                future.add_done_callback(look_at)
         for future, first in self.owned.items():
-            if first is not None and first.position[:end] == position:
+            if first is not None and position_of(first)[:end] == position:
                 self.cancel(future)
 
     def cancel(self, future: asyncio.Future[Any]) -> None:
         first, self.owned[future] = self.owned[future], None
         future.cancel()
-        if first is not None and inspect.iscoroutine(first.value) and never_started(first.value):
-            first.value.close()
+        if first is not None and inspect.iscoroutine(first[0]) and never_started(first[0]):
+            first[0].close()
 
     async def abandon(self) -> None:
         """The run itself was cancelled: so is all that it started."""
@@ -164,7 +179,13 @@ class _Waiting:
 
 
 def is_coroutine(pending: Pending) -> bool:
-    return type(pending.value) is CoroutineType
+    return type(pending[0]) is CoroutineType
+
+
+def look_at(future: asyncio.Future[Any]) -> None:
+    """A failure that nobody wants to know is not to be reported as lost."""
+    if not future.cancelled():
+        future.exception()
 
 
 def never_started(coroutine: Any) -> bool:
