@@ -78,15 +78,17 @@ class _Writer:
             )
             root = self.plan.root
             groups = [[slot] for slot in root.slots] if self.plan.operation.serial else [root.slots]
-            self.write("run.data = " + self.template("T0", root) + ".copy()")
+            empty = {slot.key: root.type.name if is_typename(slot) else None for slot in root.slots}
+            self.write(f"run.data = {self.constant('EMPTY', empty)}.copy()")
             for index, slots in enumerate(groups):
                 self.write("")
                 with self.block(f"def step{index}(source, path, out):"):
                     self.fields(slots)
-                    self.write("return out")
+                    self.write(*(f"out[{slot.key!r}] = v{slot.number}" for slot in slots if not is_typename(slot)))
+                    self.write("for waits in late:", "    waits[1] = out")
             for slot in root.slots:
                 self.completion(slot)
-            self.write("return [" + ", ".join(f"step{index}" for index in range(len(groups))) + "]")
+            self.write("", "return [" + ", ".join(f"step{index}" for index in range(len(groups))) + "]")
 
     def completion(self, slot: Slot) -> None:
         """The function that completes values of this slot, and those it needs."""
@@ -116,9 +118,11 @@ class _Writer:
         with self.block(f"def {name}(source, path{', known=Undefined' if guard else ''}):"):
             if guard:
                 self.guard(slot, name, selection.type)
-            self.write(f"out = {self.template('T' + name[1:], selection)}.copy()")
             self.fields(selection.slots)
-            self.write("return out")
+            with self.block("out = {"):
+                self.write(*(f"{slot.key!r}: {self.result(slot)}," for slot in selection.slots))
+            self.write("}")
+            self.write("for waits in late:", "    waits[1] = out", "return out")
         for child in selection.slots:
             self.completion(child)
 
@@ -165,55 +169,63 @@ class _Writer:
         kind = "LazyInfo" if STRAWBERRY in type_.extensions else "resolve_info"
         return f"{kind}(run, {self.slot(slot)}, path)"
 
-    def template(self, name: str, selection: Selection) -> str:
-        """An answer with every key in its place; `__typename` is already known."""
-        return self.constant(
-            name,
-            {slot.key: selection.type.name if is_typename(slot) else None for slot in selection.slots},
-        )
-
     # ------------------------------------------------------------ fields
 
     def fields(self, slots: list[Slot]) -> None:
+        """Each field's value into `v` and its number; what is awaited into `late`, to be given the object."""
+        self.write("late = ()")
         for slot in slots:
             if is_typename(slot):
                 continue
+            value = f"v{slot.number}"
             with self.block("try:"):
-                self.write(f"value = {self.value(slot)}")
-                self.place(slot, f"out[{slot.key!r}] = {{}}", f"out, {slot.key!r}", "path")
+                self.write(f"{value} = {self.value(slot)}")
+                self.settle(slot, value, f"None, {slot.key!r}", "path")
             with self.block("except Exception as error:"):
-                self.write(f"failed({self.slot(slot)}, path, error)")
+                self.write(f"{value} = failed({self.slot(slot)}, path, error)")
 
-    def place(self, slot: Slot, assign: str, target: str, path: str) -> None:
-        """Put `value` in its slot: the common case here, all others by `odd`."""
+    @staticmethod
+    def result(slot: Slot) -> str:
+        return repr(slot.field.parent_type.name) if is_typename(slot) else f"v{slot.number}"
+
+    def settle(self, slot: Slot, value: str, place: str, path: str) -> None:
+        """Turn a value into its answer: the common cases here, all others by `odd`."""
         the_slot, finish = self.slot(slot), self.finish(slot)
-        odd = f"odd(value, {target}, {the_slot}, {finish}, {path})"
-        otherwise = "else:" if slot.required else "elif value is not None:"
-        if not is_leaf_type(slot.type):
-            common, test = f"{finish}(value, {path})", "value is not None and not special[type(value)]"
-        else:
-            test, common = self.leaf(slot)
-        with self.block(f"if {test}:"):
-            self.write(assign.format(common))
-        if not is_leaf_type(slot.type):
-            with self.block("elif type(value) is Loading:"):
-                self.write(f"later((value, {target}, {the_slot}, {finish}, {path}))")
-        with self.block(otherwise):
+        waits = f"[{value}, {place}, {the_slot}, {finish}, {path}]"
+        odd = f"{value}, late = odd({waits}, late)"
+        if is_leaf_type(slot.type):
+            self.leaf(slot, value, odd)
+            return
+        with self.block(f"if type({value}) is Loading:"):
+            if place.startswith("None"):
+                self.write(f"waits = {waits}", "later(waits)", "late += (waits,)", f"{value} = None")
+            else:
+                self.write(f"later({waits})", f"{value} = None")
+        with self.block(f"elif {value} is not None and not special[type({value})]:"):
+            self.write(f"{value} = {finish}({value}, {path})")
+        with self.block("else:" if slot.required else f"elif {value} is not None:"):
             self.write(odd)
 
-    def leaf(self, slot: Slot) -> tuple[str, str]:
-        """A test under which the value is in its common form, and its serialisation then."""
+    def leaf(self, slot: Slot, value: str, odd: str) -> None:
         kind, number = leaf(slot.type), slot.number
+        present = "" if slot.required else f" and {value} is not None"
         if kind.test:
-            return kind.test, "value"
+            with self.block(f"if not ({kind.test.format(value=value)}){present}:"):
+                self.write(odd)
+            return
         if kind.keys:
             self.constants[f"E{number}"] = kind.table
             known = [self.constant(f"E{number}_{index}", key) for index, key in enumerate(kind.keys)]
-            same = " or ".join(f"type(value) is {name}" for name in known)
-            return f"({same}) and (name := E{number}.get(value)) is not None", "name"
-        self.constants[f"E{number}"] = kind.function
-        ready = f"value is not None and not special[type(value)] and (answer := E{number}(value))"
-        return f"{ready} is not None and answer is not Undefined", "answer"
+            same = " or ".join(f"type({value}) is {name}" for name in known)
+            test = f"({same}) and (answer := E{number}.get({value})) is not None"
+        else:
+            self.constants[f"E{number}"] = kind.function
+            ready = f"{value} is not None and not special[type({value})] and (answer := E{number}({value}))"
+            test = f"{ready} is not None and answer is not Undefined"
+        with self.block(f"if {test}:"):
+            self.write(f"{value} = answer")
+        with self.block("else:" if slot.required else f"elif {value} is not None:"):
+            self.write(odd)
 
     def value(self, slot: Slot) -> str:
         """The expression that resolves a field of `source`."""
@@ -259,20 +271,18 @@ class _Writer:
                 self.write(f"iterator = items(value, {self.slot(slot)}, path, {self.finish(item)})")
                 with self.block("if type(iterator) is list:"):
                     self.write("return iterator")
-            self.write("out = []")
+            self.write("out, late = [], ()")
             with self.block("try:"), self.block("for index, value in enumerate(iterator):"):
-                self.item(item, f"(path, {keys}, index)")
+                path = f"(path, {keys}, index)"
+                with self.block("try:"):
+                    self.settle(item, "value", "out, index", path)
+                with self.block("except Exception as error:"):
+                    self.write(f"value = failed({self.slot(item)}, {path}, error)")
+                self.write("out.append(value)")
             with self.block("except Exception:"):
                 self.write("run.drain(iterator)", "raise")
             self.write("return out")
         self.completion(item)
-
-    def item(self, slot: Slot, path: str) -> None:
-        self.write("out.append(None)")
-        with self.block("try:"):
-            self.place(slot, "out[index] = {}", "out, index", path)
-        with self.block("except Exception as error:"):
-            self.write(f"failed({self.slot(slot)}, {path}, error)")
 
     @staticmethod
     def where(slot: Slot) -> str:

@@ -20,12 +20,12 @@ from graphql import (
 from graphql.execution import Executor
 from strawberry.schema.schema_converter import CustomGraphQLEnumType
 
-INT = "type(value) is int and -2147483648 <= value <= 2147483647"
-FLOAT = "type(value) is float and -INFINITY < value < INFINITY"
+INT = "type({value}) is int and -2147483648 <= {value} <= 2147483647"
+FLOAT = "type({value}) is float and -INFINITY < {value} < INFINITY"
 BUILT_IN = {
-    GraphQLString.name: (GraphQLString, "type(value) is str"),
-    GraphQLID.name: (GraphQLID, "type(value) is str"),
-    GraphQLBoolean.name: (GraphQLBoolean, "type(value) is bool"),
+    GraphQLString.name: (GraphQLString, "type({value}) is str"),
+    GraphQLID.name: (GraphQLID, "type({value}) is str"),
+    GraphQLBoolean.name: (GraphQLBoolean, "type({value}) is bool"),
     GraphQLInt.name: (GraphQLInt, INT),
     GraphQLFloat.name: (GraphQLFloat, FLOAT),
 }
@@ -33,7 +33,7 @@ BUILT_IN = {
 
 @dataclass(frozen=True, slots=True)
 class Leaf:
-    """`test`: an expression under which `value` is its own serialisation. Otherwise one of these serialises it:
+    """`test`: an expression under which a value is its own serialisation. Otherwise one of these serialises it:
     `table`, an enum's names by value, for values of exactly the types `keys`; or the scalar's own `function`."""
 
     test: str = ""

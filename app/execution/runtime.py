@@ -25,10 +25,10 @@ Position = tuple[str | int, ...]
 _in_background: set[asyncio.Future[Any]] = set()
 
 
-Pending = tuple[Any, Any, str | int | None, Slot, Finish, Trail]
-"""What is awaited and what becomes of it, (value, out, key, slot, finish, path): `out[key] = finish(value, path)`.
+Pending = list[Any]
+"""What is awaited and what becomes of it, [value, out, key, slot, finish, path]: `out[key] = finish(value, path)`.
 
-With no key `finish` puts the value where it belongs itself.
+A list because the object `out` is made after its fields. With no key `finish` places the value itself.
 """
 
 
@@ -97,12 +97,13 @@ class Run:
 
     # ------------------------------------------------------------ values
 
-    def odd(self, value: Any, out: Any, key: str | int, slot: Slot, finish: Finish, path: Trail) -> None:
-        """Put any value in its place, now or when it has come."""
-        if self.is_awaitable(value):
-            self.pending.append((value, out, key, slot, finish, path))
-        elif (result := self.settled(value, slot, finish, path)) is not None:
-            out[key] = result
+    def odd(self, pending: Pending, late: tuple[Pending, ...]) -> tuple[Any, tuple[Pending, ...]]:
+        """Complete a value of any kind; what has to be awaited is added to `late` unless it knows its object."""
+        value, out, _, slot, finish, path = pending
+        if not self.is_awaitable(value):
+            return self.settled(value, slot, finish, path), late
+        self.pending.append(pending)
+        return None, late if out is not None else (*late, pending)
 
     def settled(self, value: Any, slot: Slot, finish: Finish, path: Trail) -> Any:
         """Complete a value that is not awaited (any more)."""
@@ -128,7 +129,7 @@ class Run:
         def fill(found: Any, _path: Trail) -> None:
             self.place(finish(source, path, found), position)
 
-        self.pending.append((value, None, None, slot, fill, path))
+        self.pending.append([value, None, None, slot, fill, path])
         return {}
 
     def place(self, value: Any, position: Position) -> None:
@@ -170,7 +171,7 @@ class Run:
             self.pending += held
 
         steps = follow(self, source, slot, path, each, out)
-        self.pending.append((steps, out, None, slot, release, path))
+        self.pending.append([steps, out, None, slot, release, path])
         return out
 
     def pending_since(self, mark: int) -> list[Pending]:
@@ -263,14 +264,14 @@ async def follow(
     try:
         while (found := await anext(source, Undefined)) is not Undefined:
             place: Trail = (path, slot.keys, len(out))
-            out.append(None)
             mark = len(run.pending)
             try:
-                run.odd(found, out, len(out) - 1, item, finish, place)
+                value, _ = run.odd([found, out, len(out), item, finish, place], ())
             except Exception as error:
-                run.failed(item, place, error)
+                value = run.failed(item, place, error)
             finally:
                 held += run.pending_since(mark)
+            out.append(value)
     except BaseException as error:
         run.track([one[0] for one in held])
         if isinstance(error, Exception) and (close := getattr(source, "aclose", None)) is not None:
