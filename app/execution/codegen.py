@@ -1,16 +1,17 @@
-"""Turn a plan into Python source, and the source into a function.
+"""Turn a plan into Python source, and the source into functions.
 
-The source defines `operation(run)`, which returns the steps that fill `run.data`. Inside it one function
-makes one object (`o7`), list (`l7`) or object of a type only known by then (`a7`); the number is the slot's.
-Nothing from the document or the schema enters the source but as `repr()` of a string or as an identifier;
-all else is handed over as constants: S slot, T empty answer, K keys, F finishing function, R resolver.
+One function makes one object (`o7`), list (`l7`) or object of a type only known by then (`a7`); the number is
+the slot's. `step0` fills the root; in a mutation every field has a step of its own. Nothing from the document or the schema enters the source but as `repr()` of a string or as an identifier;
+all else is handed over as constants: S slot, K keys, F finishing function of a leaf, R resolver, A arguments.
 """
 
 from __future__ import annotations
 
+import asyncio
 import keyword
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 from graphql import (
@@ -28,15 +29,32 @@ from app.execution.infos import LazyInfo, resolve_info, strawberry_info
 from app.execution.leaves import leaf, serialiser
 from app.execution.plan import Plan, Selection, Slot
 from app.execution.resolvers import CONVERTER, STRAWBERRY, Access, Arguments, access, ignores_info
+from app.execution.runtime import SPECIAL, SPECIAL_SYNC, Run
 
 Resolver = Callable[..., Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A compiled plan: the root's keys with nothing in them, and the steps that fill it."""
+
+    empty: dict[str, Any]
+    steps: list[Callable[[Run, Any, None, dict[str, Any]], None]]
+
+
+def build(plan: Plan, field_resolver: Resolver = None, *, synchronous: bool = False) -> Code:
+    source, constants = generate(plan, field_resolver)
+    constants["special"] = SPECIAL_SYNC if synchronous else SPECIAL
+    constants["Future"] = None if synchronous else asyncio.Future
+    exec(compile(source, "<compiled operation>", "exec"), constants)  # noqa: S102  (see above)
+    return Code(constants["EMPTY"], [constants[name] for name in constants["STEPS"]])
 
 
 def generate(plan: Plan, field_resolver: Resolver = None) -> tuple[str, dict[str, Any]]:
     """The source of a plan and the constants it needs."""
     writer = _Writer(plan, field_resolver)
     writer.operation()
-    return "\n".join(writer.lines) + "\n", writer.constants
+    return "\n".join(writer.lines).lstrip() + "\n", writer.constants
 
 
 class _Writer:
@@ -64,6 +82,10 @@ class _Writer:
         yield
         self.depth -= 1
 
+    def function(self, head: str) -> AbstractContextManager[None]:
+        self.write("", "")
+        return self.block(f"def {head}:")
+
     def constant(self, name: str, value: Any) -> str:
         self.constants[name] = value
         return name
@@ -71,24 +93,17 @@ class _Writer:
     # ------------------------------------------------------------ the operation
 
     def operation(self) -> None:
-        with self.block("def operation(run):"):
-            self.write(
-                "odd, failed, special, later = run.odd, run.failed, run.special, run.pending.append",
-                "arguments, deferred, items, Loading = run.arguments, run.deferred, run.items, run.loading",
-            )
-            root = self.plan.root
-            groups = [[slot] for slot in root.slots] if self.plan.operation.serial else [root.slots]
-            empty = {slot.key: root.type.name if is_typename(slot) else None for slot in root.slots}
-            self.write(f"run.data = {self.constant('EMPTY', empty)}.copy()")
-            for index, slots in enumerate(groups):
-                self.write("")
-                with self.block(f"def step{index}(source, path, out):"):
-                    self.fields(slots)
-                    self.write(*(f"out[{slot.key!r}] = v{slot.number}" for slot in slots if not is_typename(slot)))
-                    self.write("for waits in late:", "    waits[1] = out")
-            for slot in root.slots:
-                self.completion(slot)
-            self.write("", "return [" + ", ".join(f"step{index}" for index in range(len(groups))) + "]")
+        root = self.plan.root
+        groups = [[slot] for slot in root.slots] if self.plan.operation.serial else [root.slots]
+        for index, slots in enumerate(groups):
+            with self.function(f"step{index}(run, source, path, out)"):
+                self.fields(slots)
+                self.write(*(f"out[{slot.key!r}] = v{slot.number}" for slot in slots if not is_typename(slot)))
+                self.write("for waits in late:", "    waits[1] = out")
+        for slot in root.slots:
+            self.completion(slot)
+        self.constants["STEPS"] = [f"step{index}" for index in range(len(groups))]
+        self.constants["EMPTY"] = {slot.key: root.type.name if is_typename(slot) else None for slot in root.slots}
 
     def completion(self, slot: Slot) -> None:
         """The function that completes values of this slot, and those it needs."""
@@ -113,9 +128,9 @@ class _Writer:
     # ------------------------------------------------------------ objects
 
     def object(self, slot: Slot, name: str, selection: Selection) -> None:
-        self.write("", f"# {self.where(slot)}: {selection.type.name!r}")
         guard = selection.type.is_type_of
-        with self.block(f"def {name}(source, path{', known=Undefined' if guard else ''}):"):
+        with self.function(f"{name}(run, source, path{', known=Undefined' if guard else ''})"):
+            self.write(f"# {self.where(slot)}: {selection.type.name!r}")
             if guard:
                 self.guard(slot, name, selection.type)
             self.fields(selection.slots)
@@ -134,7 +149,7 @@ class _Writer:
             self.write(f"known = {check}(source, {info})")
         with self.block("if known is not True:"):
             with self.block("if special[type(known)] and run.is_awaitable(known):"):
-                self.write(f"return deferred(known, {self.slot(slot)}, {name}, source, path)")
+                self.write(f"return run.deferred(known, {self.slot(slot)}, {name}, source, path)")
             with self.block("if not known:"):
                 self.write(f"raise run.wrong_type({the_type}, source, {self.slot(slot)})")
 
@@ -146,18 +161,18 @@ class _Writer:
         resolve = f"Q{number}" if type_.resolve_type else "run.type_resolver"
         self.constants[f"Q{number}"] = type_.resolve_type
         info = self.type_info(slot, type_, type_.resolve_type, "_get_resolve_type.<locals>.resolve_type")
-        self.write("", f"# {self.where(slot)}")
         choices = ", ".join(f"{name!r}: {function}" for name, function in names.items())
-        self.write(f"d{number} = {{{choices}}}")
-        with self.block(f"def a{number}(source, path, name=Undefined):"):
+        with self.function(f"a{number}(run, source, path, name=Undefined)"):
+            self.write(f"# {self.where(slot)}")
             with self.block("if name is Undefined:"):
                 self.write(f"name = {resolve}(source, {info}, {self.constant(f'U{number}', type_)})")
                 with self.block("if special[type(name)] and run.is_awaitable(name):"):
-                    self.write(f"return deferred(name, {the_slot}, a{number}, source, path)")
+                    self.write(f"return run.deferred(name, {the_slot}, a{number}, source, path)")
             self.write(f"found = d{number}.get(name) if type(name) is str else None")
             with self.block("if found is None:"):
                 self.write(f"found = run.pick({the_slot}, d{number}, name, source)")
-            self.write("return found(source, path)")
+            self.write("return found(run, source, path)")
+        self.write("", "", f"d{number} = {{{choices}}}")
 
     def type_info(self, slot: Slot, type_: Any, function: Any, own: str) -> str:
         """What `is_type_of` and `resolve_type` get as info: nothing if they are known not to look at it."""
@@ -182,7 +197,7 @@ class _Writer:
                 self.write(f"{value} = {self.value(slot)}")
                 self.settle(slot, value, f"None, {slot.key!r}", "path")
             with self.block("except Exception as error:"):
-                self.write(f"{value} = failed({self.slot(slot)}, path, error)")
+                self.write(f"{value} = run.failed({self.slot(slot)}, path, error)")
 
     @staticmethod
     def result(slot: Slot) -> str:
@@ -192,17 +207,17 @@ class _Writer:
         """Turn a value into its answer: the common cases here, all others by `odd`."""
         the_slot, finish = self.slot(slot), self.finish(slot)
         waits = f"[{value}, {place}, {the_slot}, {finish}, {path}]"
-        odd = f"{value}, late = odd({waits}, late)"
+        odd = f"{value}, late = run.odd({waits}, late)"
         if is_leaf_type(slot.type):
             self.leaf(slot, value, odd)
             return
-        with self.block(f"if type({value}) is Loading:"):
+        with self.block(f"if type({value}) is Future:"):
             if place.startswith("None"):
-                self.write(f"waits = {waits}", "later(waits)", "late += (waits,)", f"{value} = None")
+                self.write(f"waits = {waits}", "run.later(waits)", "late += (waits,)", f"{value} = None")
             else:
-                self.write(f"later({waits})", f"{value} = None")
+                self.write(f"run.later({waits})", f"{value} = None")
         with self.block(f"elif {value} is not None and not special[type({value})]:"):
-            self.write(f"{value} = {finish}({value}, {path})")
+            self.write(f"{value} = {finish}(run, {value}, {path})")
         with self.block("else:" if slot.required else f"elif {value} is not None:"):
             self.write(odd)
 
@@ -253,7 +268,7 @@ class _Writer:
             arguments = Arguments(slot.field, how.convert)
             if arguments.fixed is None:
                 self.constants[f"A{slot.number}"] = arguments
-                yield f"**arguments(A{slot.number}, {self.slot(slot)}, path)"
+                yield f"**run.arguments(A{slot.number}, {self.slot(slot)}, path)"
             elif arguments.fixed:
                 yield f"**{self.constant(f'A{slot.number}', arguments.fixed)}"
 
@@ -263,12 +278,12 @@ class _Writer:
         item = slot.item
         assert item is not None  # noqa: S101  (lists have items)
         keys = self.constant(f"K{slot.number}", slot.keys)
-        self.write("", f"# {self.where(slot)}[]")
-        with self.block(f"def l{slot.number}(value, path):"):
+        with self.function(f"l{slot.number}(run, value, path)"):
+            self.write(f"# {self.where(slot)}[]")
             with self.block("if type(value) is list or type(value) is tuple:"):
                 self.write("iterator = iter(value)")
             with self.block("else:"):
-                self.write(f"iterator = items(value, {self.slot(slot)}, path, {self.finish(item)})")
+                self.write(f"iterator = run.items(value, {self.slot(slot)}, path, {self.finish(item)})")
                 with self.block("if type(iterator) is list:"):
                     self.write("return iterator")
             self.write("out, late = [], ()")
@@ -277,7 +292,7 @@ class _Writer:
                 with self.block("try:"):
                     self.settle(item, "value", "out, index", path)
                 with self.block("except Exception as error:"):
-                    self.write(f"value = failed({self.slot(item)}, {path}, error)")
+                    self.write(f"value = run.failed({self.slot(item)}, {path}, error)")
                 self.write("out.append(value)")
             with self.block("except Exception:"):
                 self.write("run.drain(iterator)", "raise")

@@ -28,7 +28,7 @@ from graphql.execution.values import VariableValues, get_variable_values
 from graphql.pyutils import Undefined, is_awaitable
 from graphql.pyutils.is_awaitable import is_async_iterable
 
-from app.execution.codegen import generate
+from app.execution.codegen import Code, build, generate
 from app.execution.plan import Operation, Uncompilable, find_operation, make_plan
 from app.execution.runtime import Run
 from app.execution.settle import settle
@@ -38,8 +38,6 @@ MAX_VARIANTS = 16
 
 Result = ExecutionResult | Awaitable[ExecutionResult]
 Events = AsyncIterator[ExecutionResult] | ExecutionResult
-Step = Callable[[Any, None, Any], Any]
-Code = Callable[[Run], list[Step]]
 Resolver = Callable[..., Any] | None
 
 outcomes: Counter[str] = Counter()
@@ -109,7 +107,7 @@ class Compiled:
         if isinstance(variables, list):
             outcomes["refused variables"] += 1
             return ExecutionResult(None, variables)
-        code = self.code(variables)
+        code = self.code(variables, synchronous=synchronous)
         if code is None:
             return fall_back() if fall_back else self.fall_back(root_value, context_value, variable_values)
         run = Run(
@@ -188,29 +186,25 @@ class Compiled:
 
         return map_async_iterable(stream, event)
 
-    def code(self, variables: VariableValues) -> Code | None:
+    def code(self, variables: VariableValues, *, synchronous: bool = False) -> Code | None:
         """The code for these variable values; None (and counted) where there can be none."""
-        variant = tuple(variables.coerced.get(name, Undefined) for name in self.operation.conditions)
-        if not all(value is Undefined or value is None or isinstance(value, bool) for value in variant):
+        values = [variables.coerced.get(name, Undefined) for name in self.operation.conditions]
+        variant = (synchronous, *values)
+        if not all(value is Undefined or value is None or isinstance(value, bool) for value in values):
             code: Code | str | None = "conditions are not Boolean"
         elif (code := self.variants.get(variant)) is None:
-            code = self.variants[variant] = self.compile(variables)
+            code = self.variants[variant] = self.compile(variables, synchronous=synchronous)
             if len(self.variants) > MAX_VARIANTS:
                 self.variants.popitem(last=False)
         outcomes[code if isinstance(code, str) else "compiled"] += 1
         return None if isinstance(code, str) else code
 
-    def compile(self, variables: VariableValues) -> Code | str:
+    def compile(self, variables: VariableValues, *, synchronous: bool) -> Code | str:
         try:
-            source, names = self.source(variables)
+            plan = make_plan(self.operation, variables)
         except Uncompilable as reason:
             return str(reason)
-        exec(compile(source, "<compiled operation>", "exec"), names)  # noqa: S102  (see codegen)
-        code: Code = names["operation"]
-        return code
-
-    def source(self, variables: VariableValues) -> tuple[str, dict[str, Any]]:
-        return generate(make_plan(self.operation, variables), self.field_resolver)
+        return build(plan, self.field_resolver, synchronous=synchronous)
 
     def fall_back(self, root_value: Any, context: Any, variables: dict[str, Any] | None) -> Result:
         given = (self.operation.schema, self.document, root_value, context, variables, self.operation_name)
@@ -218,30 +212,31 @@ class Compiled:
 
 
 def perform(run: Run, code: Code) -> Result:
-    steps = code(run)
-    for index, step in enumerate(steps):
-        take(run, step)
+    run.data = code.empty.copy()
+    for number in range(len(code.steps)):
+        take(run, code, number)
         run.forsake()
         if run.pending:
-            return perform_later(run, steps[index + 1 :])
+            return perform_later(run, code, number + 1)
         if run.data is None:
             break
     return ExecutionResult(run.data, run.errors or None)
 
 
-async def perform_later(run: Run, steps: list[Step]) -> ExecutionResult:
+async def perform_later(run: Run, code: Code, start: int) -> ExecutionResult:
     await settle(run)
-    for step in steps:
+    for number in range(start, len(code.steps)):
         if run.data is None:
             break
-        take(run, step)
+        take(run, code, number)
         await settle(run)
     return ExecutionResult(run.data, run.errors or None)
 
 
-def take(run: Run, step: Step) -> None:
+def take(run: Run, code: Code, number: int) -> None:
+    assert run.data is not None
     try:
-        step(run.root_value, None, run.data)
+        code.steps[number](run, run.root_value, None, run.data)
     except GraphQLError as error:
         run.data = None
         run.note(error, ())
@@ -260,4 +255,4 @@ def explain(
     document = parse(text)
     operation = find_operation(schema, document, operation_name)
     given = dict.fromkeys(operation.conditions, True) | (variable_values or {})
-    return Compiled(document, operation_name, operation).source(VariableValues({}, given))[0]
+    return generate(make_plan(operation, VariableValues({}, given)))[0]

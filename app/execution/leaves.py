@@ -69,10 +69,10 @@ def _strawberry_enum(type_: CustomGraphQLEnumType) -> Leaf:
     return Leaf(table=table, keys=(str, type_.wrapped_cls))
 
 
-def serialiser(type_: Any) -> Callable[[Any, Any], Any]:
+def serialiser(type_: Any) -> Callable[[Any, Any, Any], Any]:
     """Serialises any value as graphql-core does, with its words for what cannot be."""
 
-    def serialise(value: Any, _path: Any) -> Any:
+    def serialise(_run: Any, value: Any, _path: Any) -> Any:
         return Executor.complete_leaf_value(type_, value)
 
     return serialise

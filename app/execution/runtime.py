@@ -19,14 +19,14 @@ from app.execution.infos import Trail, keys_of, resolve_info
 from app.execution.plan import Operation, Slot
 from app.execution.resolvers import Arguments, shareable
 
-Finish = Callable[[Any, Trail], Any]
+Finish = Callable[["Run", Any, Trail], Any]
 Position = tuple[str | int, ...]
 
 _in_background: set[asyncio.Future[Any]] = set()
 
 
 Pending = list[Any]
-"""What is awaited and what becomes of it, [value, out, key, slot, finish, path]: `out[key] = finish(value, path)`.
+"""What is awaited and what becomes of it, [value, out, key, slot, finish, path]: `out[key] = finish(run, value, path)`.
 
 A list because the object `out` is made after its fields. With no key `finish` places the value itself.
 """
@@ -49,9 +49,6 @@ class Special(dict[type, bool]):
             self[cls] = found
         return found
 
-
-LOADING = asyncio.Future
-"""The type of what loaders hand out, recognised before all other awaitables."""
 
 SPECIAL = Special(awaitables=True)
 SPECIAL_SYNC = Special(awaitables=False)
@@ -85,15 +82,18 @@ class Run:
         self.type_resolver = type_resolver
         self.operation_extensions = operation_extensions
         self.special = SPECIAL_SYNC if synchronous else SPECIAL
-        self.loading = None if synchronous else LOADING
         self.is_awaitable: Any = never if synchronous else is_awaitable
         self.is_async_iterable: Any = never if synchronous else is_async_iterable
-        self.helpers = GraphQLResolveInfoHelpers(gather=_gather, track=self.track)
         self.data: dict[str, Any] | None = {}
         self.errors: list[GraphQLError] = []
         self.nulled: set[Position] = set()
         self.pending: list[Pending] = []
+        self.later = self.pending.append
         self.known: dict[Arguments, dict[str, Any]] = {}
+
+    @property
+    def helpers(self) -> GraphQLResolveInfoHelpers:
+        return GraphQLResolveInfoHelpers(gather=_gather, track=self.track)
 
     # ------------------------------------------------------------ values
 
@@ -111,7 +111,7 @@ class Run:
             raise value
         if value is None or value is Undefined:
             return self.absent(slot)
-        return finish(value, path)
+        return finish(self, value, path)
 
     def absent(self, slot: Slot) -> None:
         if slot.required:
@@ -126,8 +126,8 @@ class Run:
         """Hold the place of the object that `finish(source, path, …)` will make of what is awaited."""
         position = tuple(keys_of(path, slot.keys))
 
-        def fill(found: Any, _path: Trail) -> None:
-            self.place(finish(source, path, found), position)
+        def fill(run: Run, found: Any, _path: Trail) -> None:
+            run.place(finish(run, source, path, found), position)
 
         self.pending.append([value, None, None, slot, fill, path])
         return {}
@@ -167,8 +167,8 @@ class Run:
     def followed(self, source: AsyncIterator[Any], slot: Slot, path: Trail, each: Finish) -> list[Any]:
         out: list[Any] = []
 
-        def release(held: list[Pending], _path: Trail) -> None:
-            self.pending += held
+        def release(run: Run, held: list[Pending], _path: Trail) -> None:
+            run.pending += held
 
         steps = follow(self, source, slot, path, each, out)
         self.pending.append([steps, out, None, slot, release, path])

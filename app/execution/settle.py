@@ -2,7 +2,7 @@
 
 No Task is made for a future (a loader's), only for coroutines, and none for a coroutine that is alone. All
 values of a sweep are completed before anything new is started, so the loads of one level meet in one batch.
-A null that has to climb is placed after the sweep: what came with it is still heard.
+A null that has to climb is placed when nothing is ready any more: what came with it is still heard.
 """
 
 from __future__ import annotations
@@ -42,23 +42,24 @@ class _Waiting:
         while True:
             run.forsake()
             batch = run.pending_since(0)
-            if len(batch) == 1 and not self.busy and is_coroutine(batch[0]):
+            if len(batch) == 1 and is_coroutine(batch[0]) and not self.busy:
                 await self.chain(batch[0])
-            else:
-                self.start(batch)
-                if not self.busy:
-                    return
-                if not self.ready:
-                    await self.woken()
+                continue
+            self.start(batch)
+            if self.ready:
                 ready, self.ready = self.ready, []
                 for future in ready:
                     self.take(future)
-            if self.climbing:
+            elif self.climbing:
                 self.place_nulls()
+            elif self.busy:
+                await self.woken()
+            else:
+                return
 
     @property
     def busy(self) -> bool:
-        return bool(self.pending or self.owned)
+        return bool(self.pending or self.owned or self.climbing)
 
     async def chain(self, pending: Pending | None) -> None:
         """Await a coroutine and, as long as only one more comes of it, that one."""
@@ -124,9 +125,9 @@ class _Waiting:
     def complete(self, pending: Pending, value: Any) -> None:
         _, out, key, slot, finish, path = pending
         if key is None:
-            finish(value, path)
+            finish(self.run, value, path)
         elif value is not None and not self.run.special[type(value)]:
-            out[key] = finish(value, path)
+            out[key] = finish(self.run, value, path)
         elif (result := self.run.settled(value, slot, finish, path)) is not None:
             out[key] = result
 
