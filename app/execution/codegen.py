@@ -1,8 +1,9 @@
 """Turn a plan into Python source, and the source into functions.
 
 One function makes one object (`o7`), list (`l7`) or object of a type only known by then (`a7`); the number is
-the slot's. `step0` fills the root; in a mutation every field has a step of its own. Nothing from the document or the schema enters the source but as `repr()` of a string or as an identifier;
-all else is handed over as constants: S slot, K keys, F finishing function of a leaf, R resolver, A arguments.
+the slot's. `step0` fills the root; in a mutation every field has a step of its own. Nothing from the document
+or the schema enters the source but as `repr()` of a string or as an identifier; all else is handed over as
+constants: S slot, K keys, F finishing function of a leaf, R resolver, A arguments.
 """
 
 from __future__ import annotations
@@ -25,10 +26,11 @@ from graphql import (
 )
 from graphql.pyutils import Undefined
 
+from app.execution.arguments import Arguments
 from app.execution.infos import LazyInfo, resolve_info, strawberry_info
 from app.execution.leaves import leaf, serialiser
 from app.execution.plan import Plan, Selection, Slot
-from app.execution.resolvers import CONVERTER, STRAWBERRY, Access, Arguments, access, ignores_info
+from app.execution.resolvers import CONVERTER, STRAWBERRY, Access, access, ignores_info
 from app.execution.runtime import SPECIAL, SPECIAL_SYNC, Run
 
 Resolver = Callable[..., Any] | None
@@ -177,9 +179,7 @@ class _Writer:
     def type_info(self, slot: Slot, type_: Any, function: Any, own: str) -> str:
         """What `is_type_of` and `resolve_type` get as info: nothing if they are known not to look at it."""
         module, name = getattr(function, "__module__", ""), getattr(function, "__qualname__", "")
-        if (module == CONVERTER and name.endswith("is_type_of") and name.endswith(own)) or ignores_info(
-            function
-        ):
+        if (module == CONVERTER and name.endswith("is_type_of") and name.endswith(own)) or ignores_info(function):
             return "None"
         kind = "LazyInfo" if STRAWBERRY in type_.extensions else "resolve_info"
         return f"{kind}(run, {self.slot(slot)}, path)"
@@ -265,7 +265,7 @@ class _Writer:
             self.constants[f"I{slot.number}"] = strawberry_info(how.info_class)
             yield f"{how.info_as}=I{slot.number}(run, {self.slot(slot)}, path)"
         if slot.field.definition.args:
-            arguments = Arguments(slot.field, how.convert)
+            arguments = Arguments(slot.field, how)
             if arguments.fixed is None:
                 self.constants[f"A{slot.number}"] = arguments
                 yield f"**run.arguments(A{slot.number}, {self.slot(slot)}, path)"
@@ -276,7 +276,7 @@ class _Writer:
 
     def list(self, slot: Slot) -> None:
         item = slot.item
-        assert item is not None  # noqa: S101  (lists have items)
+        assert item is not None
         keys = self.constant(f"K{slot.number}", slot.keys)
         with self.function(f"l{slot.number}(run, value, path)"):
             self.write(f"# {self.where(slot)}[]")

@@ -26,12 +26,12 @@ from graphql import (
 from graphql.execution import Executor, create_source_event_stream, map_async_iterable
 from graphql.execution.values import VariableValues, get_variable_values
 from graphql.pyutils import Undefined, is_awaitable
-from graphql.pyutils.is_awaitable import is_async_iterable
 
 from app.execution.codegen import Code, build, generate
 from app.execution.plan import Operation, Uncompilable, find_operation, make_plan
 from app.execution.runtime import Run
 from app.execution.settle import settle
+from app.execution.variables import Variables
 
 MAX_VARIANTS = 16
 """Plans kept per operation, one for each combination of the variables that `@skip` and `@include` read."""
@@ -82,6 +82,7 @@ class Compiled:
         self.operation = operation
         self.field_resolver = field_resolver
         self.type_resolver = type_resolver
+        self.variables = Variables(operation)
         self.variants: OrderedDict[tuple[Any, ...], Code | str] = OrderedDict()
 
     def execute(
@@ -97,10 +98,11 @@ class Compiled:
         fall_back: Callable[[], Result] | None = None,
     ) -> Result:
         """What `graphql.execute` would answer; awaitable only if something had to be awaited."""
-        variables = get_variable_values(
+        given = variable_values or {}
+        variables = self.variables.quick(given) or get_variable_values(
             self.operation.schema,
             self.operation.node.variable_definitions or (),
-            variable_values or {},
+            given,
             max_errors=max_coercion_errors,
             hide_suggestions=hide_suggestions,
         )
@@ -169,7 +171,7 @@ class Compiled:
         return self.events(executor, code, await stream)
 
     def events(self, executor: Executor[Any], code: Code, stream: Any) -> Events:
-        if not is_async_iterable(stream):
+        if isinstance(stream, ExecutionResult):
             return stream
 
         async def event(payload: Any) -> ExecutionResult:

@@ -71,9 +71,7 @@ def subscribe(*args: Any, **options: Any) -> Events | Awaitable[Events]:
     compiled = _compiled(given)
     if compiled is None or compiled.operation.node.operation.value != "subscription":
         return _subscribe(*args, **options)
-    return compiled.subscribe(
-        **_passed(given), subscribe_field_resolver=given.get("subscribe_field_resolver")
-    )
+    return compiled.subscribe(**_passed(given), subscribe_field_resolver=given.get("subscribe_field_resolver"))
 
 
 def _arguments(function: Callable[..., Any], args: Any, options: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +66,7 @@ def _response_path(slot: Slot, keys: list[str | int]) -> Path:
     path: Path | None = None
     for place, key in zip(reversed(list(slot.upwards())), keys, strict=True):
         path = Path(path, key, None if place.key is None else place.field.parent_type.name)
-    assert path is not None  # noqa: S101  (a slot has at least one key)
+    assert path is not None
     return path
 
 
@@ -87,7 +88,7 @@ class LazyInfo:
 
 
 @cache
-def strawberry_info(base: type[Info]) -> type[Info]:
+def strawberry_info(base: type[Info]) -> Callable[[Run, Slot, Trail], Info]:
     """A subclass of the schema's Info class that costs three assignments until it is read.
 
     Classes with a constructor of their own are called as Strawberry calls them.
@@ -97,7 +98,7 @@ def strawberry_info(base: type[Info]) -> type[Info]:
         def build(run: Run, slot: Slot, path: Trail) -> Info:
             return base(_raw_info=resolve_info(run, slot, path), _field=_field(slot))
 
-        return build  # type: ignore[return-value]
+        return build
 
     class CompiledInfo(base):  # type: ignore[valid-type, misc]
         def __init__(self, run: Run, slot: Slot, path: Trail) -> None:
@@ -117,7 +118,7 @@ def strawberry_info(base: type[Info]) -> type[Info]:
             return _field(self._slot)
 
     if base.context is Info.context:
-        CompiledInfo.context = property(lambda self: self._run.context)  # type: ignore[assignment]
+        CompiledInfo.context = property(lambda self: self._run.context)
     CompiledInfo.__name__ = base.__name__
     CompiledInfo.__qualname__ = base.__qualname__
     return CompiledInfo

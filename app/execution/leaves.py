@@ -61,7 +61,8 @@ def leaf(type_: GraphQLOutputType) -> Leaf:
 
 def _strawberry_enum(type_: CustomGraphQLEnumType) -> Leaf:
     table = {value: name for value, name in type_._value_lookup.items() if type(value) is str}
-    for member in type_.wrapped_cls:
+    members: list[Any] = list(type_.wrapped_cls)
+    for member in members:
         try:
             table[member] = type_.coerce_output_value(member)
         except Exception:  # noqa: S112  (a member the schema does not show: refused when it is met)

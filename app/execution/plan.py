@@ -6,9 +6,10 @@ Fields are collected by graphql-core's own functions, once, for given values of 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any
 
 from graphql import (
     DocumentNode,
@@ -84,7 +85,7 @@ class Slot:
     required: bool
     bubbles: bool
     item: Slot | None = None
-    choices: dict[str, Selection] = field(default_factory=dict)
+    choices: dict[str, Selection] = dataclasses.field(default_factory=dict)
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -198,9 +199,7 @@ class _Planner:
         )
         return self.selection(operation.root_type, collected, None)
 
-    def selection(
-        self, type_: GraphQLObjectType, collected: CollectedFields, parent: Slot | None
-    ) -> Selection:
+    def selection(self, type_: GraphQLObjectType, collected: CollectedFields, parent: Slot | None) -> Selection:
         if collected.new_defer_usages:
             raise Uncompilable("@defer")
         slots = []
@@ -246,6 +245,6 @@ class _Planner:
             self.variables,
             operation.node,
             type_,
-            cast("FieldDetailsList", slot.field.details),
+            slot.field.details,
         )
         return self.selection(type_, collected, slot)

@@ -10,23 +10,14 @@ import dis
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
-from enum import Enum
 from typing import Any
-from uuid import UUID
 
-from graphql import (
-    GraphQLField,
-    VariableNode,
-    default_field_resolver,
-    get_named_type,
-    is_enum_type,
-    is_specified_scalar_type,
-)
-from graphql.execution.values import VariableValues, get_argument_values
-from graphql.language import ListValueNode, ObjectValueNode
+from graphql import GraphQLField, default_field_resolver
+from strawberry.relay import GlobalID
+from strawberry.schema.compat import is_scalar
 from strawberry.types.arguments import convert_arguments
+from strawberry.types.base import StrawberryOptional
+from strawberry.types.enum import StrawberryEnumDefinition
 from strawberry.types.field import StrawberryField
 from strawberry.types.fields.resolver import StrawberryResolver
 
@@ -34,9 +25,6 @@ from app.execution.plan import Field
 
 STRAWBERRY = "strawberry-definition"
 CONVERTER = "strawberry.schema.schema_converter"
-IMMUTABLE = frozenset(
-    {str, int, float, bool, type(None), UUID, datetime, date, time, timedelta, Decimal, bytes}
-)
 
 Convert = Callable[[dict[str, Any], Any], dict[str, Any]]
 
@@ -57,6 +45,8 @@ class Access:
     info_as: str | None = None
     info_class: Any = None
     convert: Convert | None = None
+    plain: dict[str, str] | None = None
+    """The parameters of arguments that need no conversion; None: graphql-core's protocol, none does."""
 
 
 def access(field: Field, default: Callable[..., Any] | None) -> Access:
@@ -107,15 +97,25 @@ def _call(field: StrawberryField, converter: Any) -> Access | None:
         info_as=resolver.info_parameter.name if resolver.info_parameter else None,
         info_class=converter.config.info_class,
         convert=convert,
+        plain={
+            converter.config.name_converter.from_argument(argument): argument.python_name
+            for argument in field.arguments
+            if _is_plain(argument.type, converter)
+        },
     )
+
+
+def _is_plain(type_: Any, converter: Any) -> bool:
+    """Whether Strawberry hands a value of this type on as graphql-core coerced it."""
+    if type(type_) is StrawberryOptional:
+        type_ = type_.of_type
+    if type_ is GlobalID:
+        return False
+    return isinstance(type_, StrawberryEnumDefinition) or is_scalar(type_, converter.scalar_registry)
 
 
 def _is_from(function: Any, qualified_name: str) -> bool:
-    return (
-        inspect.isfunction(function)
-        and function.__module__ == CONVERTER
-        and function.__qualname__ == qualified_name
-    )
+    return inspect.isfunction(function) and function.__module__ == CONVERTER and function.__qualname__ == qualified_name
 
 
 def _cells(function: Any) -> dict[str, Any]:
@@ -137,38 +137,3 @@ def ignores_info(function: Any) -> bool:
     return name not in function.__code__.co_cellvars and not any(
         step.argval == name for step in dis.get_instructions(function) if "FAST" in step.opname
     )
-
-
-class Arguments:
-    """A field's arguments, coerced by graphql-core (and converted by Strawberry) as seldom as can be.
-
-    `fixed` when no variable and no code of the schema's own can change them; else once per run when the
-    values cannot be changed by the resolver; else for every call.
-    """
-
-    def __init__(self, field: Field, convert: Convert | None) -> None:
-        self.definition = field.definition
-        self.node = field.details[0].node
-        self.convert = convert
-        self.fixed = self._fixed()
-
-    def _fixed(self) -> dict[str, Any] | None:
-        literals = [argument.value for argument in self.node.arguments or ()]
-        if any(isinstance(value, VariableNode | ListValueNode | ObjectValueNode) for value in literals):
-            return None
-        types = [get_named_type(argument.type) for argument in self.definition.args.values()]
-        if not all(is_specified_scalar_type(type_) or is_enum_type(type_) for type_ in types):
-            return None
-        try:
-            values = self.coerce(VariableValues({}, {}), None, hide_suggestions=False)
-        except Exception:
-            return None  # refused again, with its path, whenever the field is reached
-        return values if shareable(values) else None
-
-    def coerce(self, variables: VariableValues, info: Any, *, hide_suggestions: bool) -> dict[str, Any]:
-        values = get_argument_values(self.definition, self.node, variables, None, hide_suggestions)
-        return self.convert(values, info) if self.convert else values
-
-
-def shareable(values: dict[str, Any]) -> bool:
-    return all(type(value) in IMMUTABLE or isinstance(value, Enum) for value in values.values())

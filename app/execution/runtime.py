@@ -15,9 +15,9 @@ from graphql.execution.values import VariableValues
 from graphql.pyutils import Undefined, gather_with_cancel, is_awaitable, is_iterable
 from graphql.pyutils.is_awaitable import is_async_iterable
 
-from app.execution.infos import Trail, keys_of, resolve_info
+from app.execution.arguments import Arguments, shareable
+from app.execution.infos import Trail, keys_of, strawberry_info
 from app.execution.plan import Operation, Slot
-from app.execution.resolvers import Arguments, shareable
 
 Finish = Callable[["Run", Any, Trail], Any]
 Position = tuple[str | int, ...]
@@ -116,9 +116,7 @@ class Run:
     def absent(self, slot: Slot) -> None:
         if slot.required:
             field = slot.field
-            raise TypeError(
-                f"Cannot return null for non-nullable field {field.parent_type}.{field.field_name}."
-            )
+            raise TypeError(f"Cannot return null for non-nullable field {field.parent_type}.{field.field_name}.")
 
     def deferred(
         self, value: Awaitable[Any], slot: Slot, finish: Callable[..., Any], source: Any, path: Trail
@@ -144,12 +142,18 @@ class Run:
 
     def arguments(self, arguments: Arguments, slot: Slot, path: Trail) -> dict[str, Any]:
         known = self.known.get(arguments)
-        if known is None:
-            info = resolve_info(self, slot, path) if arguments.convert else None
-            known = arguments.coerce(self.variables, info, hide_suggestions=self.hide_suggestions)
-            if shareable(known):
-                self.known[arguments] = known
-        return known
+        if known is not None:
+            return known
+        quick = arguments.quick(self.variables)
+        if quick is not None:
+            self.known[arguments] = quick
+            return quick
+        how = arguments.how
+        info = strawberry_info(how.info_class)(self, slot, path) if how.info_class else None
+        values = arguments.slow(self.variables, info, hide_suggestions=self.hide_suggestions)
+        if shareable(values):
+            self.known[arguments] = values
+        return values
 
     # ------------------------------------------------------------ lists
 
@@ -260,7 +264,7 @@ async def follow(
     """
     held: list[Pending] = []
     item = slot.item
-    assert item is not None  # noqa: S101  (only lists are followed)
+    assert item is not None
     try:
         while (found := await anext(source, Undefined)) is not Undefined:
             place: Trail = (path, slot.keys, len(out))
@@ -268,14 +272,18 @@ async def follow(
             try:
                 value, _ = run.odd([found, out, len(out), item, finish, place], ())
             except Exception as error:
-                value = run.failed(item, place, error)
+                run.failed(item, place, error)
+                value = None
             finally:
                 held += run.pending_since(mark)
             out.append(value)
-    except BaseException as error:
-        run.track([one[0] for one in held])
-        if isinstance(error, Exception) and (close := getattr(source, "aclose", None)) is not None:
+    except Exception:
+        run.pending += held
+        if (close := getattr(source, "aclose", None)) is not None:
             with suppress(Exception):
                 await close()
+        raise
+    except asyncio.CancelledError:
+        run.track([one[0] for one in held])
         raise
     return held

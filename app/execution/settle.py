@@ -2,7 +2,8 @@
 
 No Task is made for a future (a loader's), only for coroutines, and none for a coroutine that is alone. All
 values of a sweep are completed before anything new is started, so the loads of one level meet in one batch.
-A null that has to climb is placed when nothing is ready any more: what came with it is still heard.
+A null that has to climb is placed when nothing else is ready, and what was just started has had its first
+step: what fails together with it is still heard, as by graphql-core.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from __future__ import annotations
 import asyncio
 import inspect
 from types import CoroutineType
-from typing import Any
+from typing import Any, cast
 
 from graphql import GraphQLError, located_error
 
 from app.execution.infos import keys_of
 from app.execution.runtime import Pending, Position, Run, position_of
+
 
 async def settle(run: Run) -> None:
     waiting = _Waiting(run)
@@ -35,6 +37,8 @@ class _Waiting:
         """Our tasks, with what they first waited for; None once it is of no use any more."""
         self.ready: list[asyncio.Future[Any]] = []
         self.climbing: list[tuple[Position, GraphQLError]] = []
+        self.fresh = False
+        """A task was started that has not had its first step."""
         self.waker: asyncio.Future[None] | None = None
 
     async def out(self) -> None:
@@ -50,6 +54,9 @@ class _Waiting:
                 ready, self.ready = self.ready, []
                 for future in ready:
                     self.take(future)
+            elif self.climbing and self.fresh:
+                self.fresh = False
+                await asyncio.sleep(0)
             elif self.climbing:
                 self.place_nulls()
             elif self.busy:
@@ -75,8 +82,15 @@ class _Waiting:
                     found = run.pending_since(mark)
             except Exception as error:
                 self.failed(pending, error)
-            pending = found.pop() if len(found) == 1 and is_coroutine(found[0]) else None
+            except asyncio.CancelledError as error:
+                if is_cancelled():
+                    raise
+                self.failed(pending, error)
             run.pending += found
+            run.forsake()
+            found = run.pending_since(0)
+            pending = found.pop() if len(found) == 1 and is_coroutine(found[0]) else None
+            self.start(found)
 
     def start(self, batch: list[Pending]) -> None:
         futures = self.pending
@@ -85,6 +99,7 @@ class _Waiting:
             if not isinstance(value, asyncio.Future):
                 task = self.loop.create_task(self.chain(pending))
                 self.owned[task] = pending
+                self.fresh = True
                 task.add_done_callback(self.wake)
             elif (known := futures.get(value)) is not None:
                 known.append(pending)
@@ -101,6 +116,7 @@ class _Waiting:
             self.waker.set_result(None)
 
     async def woken(self) -> None:
+        self.fresh = False
         self.waker = self.loop.create_future()
         await self.waker
 
@@ -112,7 +128,7 @@ class _Waiting:
         pendings = self.pending.pop(future, [])
         try:
             value = future.result()
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
             for pending in pendings:
                 self.failed(pending, error)
             return
@@ -131,10 +147,10 @@ class _Waiting:
         elif (result := self.run.settled(value, slot, finish, path)) is not None:
             out[key] = result
 
-    def failed(self, pending: Pending, raw: Exception) -> None:
+    def failed(self, pending: Pending, raw: BaseException) -> None:
         _, _, key, slot, _, path = pending
         keys = keys_of(path, slot.keys)
-        error = located_error(raw, slot.field.nodes, keys)
+        error = located_error(cast("Exception", raw), slot.field.nodes, keys)
         position = tuple(keys)
         if slot.bubbles or key is None:
             self.climbing.append((position[: len(position) - slot.climb], error))
@@ -181,6 +197,12 @@ class _Waiting:
 
 def is_coroutine(pending: Pending) -> bool:
     return type(pending[0]) is CoroutineType
+
+
+def is_cancelled() -> bool:
+    """Whether it is this task that shall end, and not a future it waits for that was cancelled by others."""
+    task = asyncio.current_task()
+    return task is None or task.cancelling() > 0
 
 
 def look_at(future: asyncio.Future[Any]) -> None:

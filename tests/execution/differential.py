@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import graphql.execution as graphql_core
-from graphql import DocumentNode, ExecutionResult, GraphQLSchema, OperationDefinitionNode
+from graphql import DocumentNode, ExecutionResult, GraphQLSchema
 from strawberry.execution import optimized_is_awaitable
 
 from app.execution import dropin
@@ -22,9 +22,15 @@ class VirtualTime(asyncio.SelectorEventLoop):
     def __init__(self) -> None:
         super().__init__(_Impatient(self))
         self.now = 0.0
+        self.timers = 0
 
     def time(self) -> float:
         return self.now
+
+    def call_at(self, when: float, *args: Any, **options: Any) -> asyncio.TimerHandle:
+        """Timers of one moment fire in the order in which they were set."""
+        self.timers += 1
+        return super().call_at(when + self.timers * 1e-9, *args, **options)
 
 
 class _Impatient(selectors.DefaultSelector):  # type: ignore[misc, valid-type]
@@ -54,6 +60,36 @@ def answer(result: ExecutionResult, effects: Any) -> Answer:
         for error in result.errors or ()
     ]
     return Answer(json.dumps(result.data, default=repr), frozenset(errors), repr(effects))
+
+
+def raced(theirs: Answer, ours: Answer) -> bool:
+    """Whether two answers differ only in which of the errors beneath one null were heard.
+
+    Fields run at the same time; when several fail under a required field, the specification wants one of their
+    errors. Everything else must be equal: the data, the places of the nulls, and every error that stayed put.
+    """
+    if (theirs.data, theirs.effects) != (ours.data, ours.effects):
+        return False
+    data = json.loads(theirs.data)
+    return _nulls(data, theirs.errors) == _nulls(data, ours.errors)
+
+
+def _nulls(data: Any, errors: frozenset[str]) -> set[str]:
+    """Errors that stayed where they happened; of those that climbed, or lie beneath, only where the null is."""
+    found = set()
+    for text in errors:
+        path = json.loads(text)[1] or []
+        place = _landing(data, path)
+        found.add(text if place == path else json.dumps(place))
+    return found
+
+
+def _landing(data: Any, path: list[str | int]) -> list[str | int]:
+    for depth, key in enumerate(path):
+        if data is None:
+            return path[:depth]
+        data = data[key]
+    return path
 
 
 @dataclass(frozen=True)
@@ -89,8 +125,3 @@ class Case:
         if isinstance(stream, ExecutionResult):
             return [answer(stream, None)]
         return [answer(result, None) async for result in stream]
-
-
-def is_query(document: DocumentNode) -> bool:
-    first = document.definitions[0]
-    return isinstance(first, OperationDefinitionNode) and first.operation.value == "query"

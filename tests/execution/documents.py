@@ -147,9 +147,7 @@ class Seasoning:
         else:
             name = NameNode(value=f"Part{self.fresh()}")
             self.fragments.append(
-                FragmentDefinitionNode(
-                    name=name, type_condition=self.named(parent), selection_set=inner, directives=()
-                )
+                FragmentDefinitionNode(name=name, type_condition=self.named(parent), selection_set=inner, directives=())
             )
             wrapped = FragmentSpreadNode(name=name, directives=self.conditions())
         return [*found[:start], wrapped, *found[end:]]

@@ -31,7 +31,7 @@ class Colour(enum.Enum):
 
 
 @strawberry.enum
-class Size(str, enum.Enum):
+class Size(enum.StrEnum):
     SMALL = "SMALL"
     LARGE = "LARGE"
 
@@ -136,7 +136,7 @@ class Leaves:
         return [None, 1, 2**31, "12", 3.0, 3.5, True, "x", Trouble("no number")][self.n % 9]
 
     @strawberry.field
-    def float(self) -> float | None:  # noqa: A003
+    def float(self) -> float | None:
         return [None, 1, 2.5, "3.5", "x", False, float("nan"), float("inf"), 2**70][self.n % 9]
 
     @strawberry.field
@@ -311,11 +311,11 @@ class Thing(Numbered):
         return f"{outer} {colours} {sorted(info.variable_values)} {info.context is not None}"
 
     @strawberry.field
-    async def same(root) -> int:
+    async def same(root) -> int:  # noqa: N805
         return root.n
 
     @strawberry.field
-    def of(parent: strawberry.Parent["Thing"], factor: int = 2) -> int:
+    def of(parent: strawberry.Parent[Thing], factor: int = 2) -> int:  # noqa: N805
         return parent.n * factor
 
 

@@ -2,9 +2,9 @@
 
 import json
 import os
-import sys
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,17 +15,18 @@ import pytest
 from app.execution import dropin
 from app.execution.compiled import outcomes
 
-if breakage := os.environ.get("BROKEN_EXECUTOR"):
+if how := os.environ.get("BROKEN_EXECUTOR"):
     import broken
 
-    broken.break_executor(breakage)
+    wrong = broken.executor(how)
+    wrong.__enter__()
 
 for module in (graphql, graphql.execution):
     for name in ("execute", "execute_sync", "subscribe"):
         setattr(module, name, getattr(dropin, name))
-sys.modules["graphql.graphql"].default_harness = graphql.default_harness._replace(  # type: ignore[attr-defined]
-    execute=dropin.execute, subscribe=dropin.subscribe
-)
+harness = graphql.default_harness._replace(execute=dropin.execute, subscribe=dropin.subscribe)
+graphql.graphql_sync = partial(graphql.graphql_sync, harness=harness)  # type: ignore[assignment]
+graphql.graphql = partial(graphql.graphql, harness=harness)  # type: ignore[assignment]
 
 ran: dict[str, dict[str, Any]] = {}
 

@@ -1,0 +1,102 @@
+"""A field's arguments, coerced by graphql-core and converted by Strawberry, as seldom as can be."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any
+from uuid import UUID
+
+from graphql import (
+    GraphQLArgument,
+    VariableNode,
+    get_named_type,
+    is_enum_type,
+    is_list_type,
+    is_non_null_type,
+    is_specified_scalar_type,
+)
+from graphql.execution.values import VariableValues, coerce_argument, get_argument_values
+from graphql.pyutils import Undefined
+
+from app.execution.plan import Field
+from app.execution.resolvers import Access
+
+IMMUTABLE = frozenset({str, int, float, bool, type(None), UUID, datetime, date, time, timedelta, Decimal, bytes})
+NOTHING = VariableValues({}, {})
+
+
+class Arguments:
+    """`constants` and `passed` (parameter, variable, whether null is refused), where that is all there is to it.
+
+    Otherwise whatever graphql-core and Strawberry make of the nodes, for every call.
+    """
+
+    def __init__(self, field: Field, how: Access) -> None:
+        self.definition = field.definition
+        self.node = field.details[0].node
+        self.how = how
+        self.constants: dict[str, Any] | None = None
+        self.passed: list[tuple[str, str, bool]] = []
+        try:
+            constants = self.sort()
+        except Exception:
+            return  # refused again, with its path, whenever the field is reached
+        if constants is not None and shareable(constants):
+            self.constants = constants
+
+    def sort(self) -> dict[str, Any] | None:
+        nodes = {argument.name.value: argument for argument in self.node.arguments or ()}
+        values: dict[str, Any] = {}
+        for name, definition in self.definition.args.items():
+            node = nodes.get(name)
+            if node is not None and isinstance(node.value, VariableNode):
+                if not self.pass_on(name, definition, node.value.name.value):
+                    return None
+                continue
+            before = len(values)
+            coerce_argument(values, self.node, name, definition, node, NOTHING, None)
+            if len(values) > before and not is_constant(definition):
+                return None
+        return self.how.convert(values, None) if self.how.convert else values
+
+    def pass_on(self, name: str, definition: GraphQLArgument, variable: str) -> bool:
+        plain = self.how.plain
+        parameter = (definition.out_name or name) if plain is None else plain.get(name)
+        type_ = definition.type.of_type if is_non_null_type(definition.type) else definition.type
+        if parameter is None or is_list_type(type_):
+            return False
+        self.passed.append((parameter, variable, is_non_null_type(definition.type)))
+        return True
+
+    @property
+    def fixed(self) -> dict[str, Any] | None:
+        return None if self.passed else self.constants
+
+    def quick(self, variables: VariableValues) -> dict[str, Any] | None:
+        """The arguments, unless a variable is missing or null where it must not be."""
+        if self.constants is None:
+            return None
+        values = self.constants.copy()
+        coerced = variables.coerced
+        for parameter, variable, required in self.passed:
+            value = coerced.get(variable, Undefined)
+            if value is Undefined or (required and value is None):
+                return None
+            values[parameter] = value
+        return values
+
+    def slow(self, variables: VariableValues, info: Any, *, hide_suggestions: bool) -> dict[str, Any]:
+        values = get_argument_values(self.definition, self.node, variables, None, hide_suggestions)
+        return self.how.convert(values, info) if self.how.convert else values
+
+
+def is_constant(definition: GraphQLArgument) -> bool:
+    """Whether a literal for it means the same each time: no code of the schema's own parses it."""
+    type_ = get_named_type(definition.type)
+    return is_specified_scalar_type(type_) or is_enum_type(type_)
+
+
+def shareable(values: dict[str, Any]) -> bool:
+    return all(type(value) in IMMUTABLE or isinstance(value, Enum) for value in values.values())
