@@ -10,8 +10,9 @@ variable values that it cannot plan for, and `outcomes` counts both by reason.
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import partial
+from typing import Any, cast
 
 import graphql.execution as graphql_core
 from graphql import (
@@ -85,33 +86,42 @@ class Compiled:
         self.variables = Variables(operation)
         self.variants: OrderedDict[tuple[Any, ...], Code | str] = OrderedDict()
 
-    def execute(
+    def coerce(
         self,
+        given: Mapping[str, Any] | None,
+        *,
+        max_errors: int = 50,
+        hide_suggestions: bool = False,
+    ) -> VariableValues | list[GraphQLError]:
+        """The values of the variables, or what is wrong with them (counted)."""
+        values = self.variables.quick(given or {}) or get_variable_values(
+            self.operation.schema,
+            self.operation.node.variable_definitions or (),
+            cast("dict[str, Any]", given or {}),
+            max_errors=max_errors,
+            hide_suggestions=hide_suggestions,
+        )
+        if isinstance(values, list):
+            outcomes["refused variables"] += 1
+        return values
+
+    def run(
+        self,
+        variables: VariableValues,
         root_value: Any = None,
         context_value: Any = None,
-        variable_values: dict[str, Any] | None = None,
         *,
-        max_coercion_errors: int = 50,
         hide_suggestions: bool = False,
         synchronous: bool = False,
         operation_extensions: dict[str, Any] | None = None,
-        fall_back: Callable[[], Result] | None = None,
-    ) -> Result:
-        """What `graphql.execute` would answer; awaitable only if something had to be awaited."""
-        given = variable_values or {}
-        variables = self.variables.quick(given) or get_variable_values(
-            self.operation.schema,
-            self.operation.node.variable_definitions or (),
-            given,
-            max_errors=max_coercion_errors,
-            hide_suggestions=hide_suggestions,
-        )
-        if isinstance(variables, list):
-            outcomes["refused variables"] += 1
-            return ExecutionResult(None, variables)
+    ) -> Result | None:
+        """Execute; None if graphql-core must, for these values. Awaitable only if something has to be awaited.
+
+        For a subscription this is one event, its payload the root value.
+        """
         code = self.code(variables, synchronous=synchronous)
         if code is None:
-            return fall_back() if fall_back else self.fall_back(root_value, context_value, variable_values)
+            return None
         run = Run(
             self.operation,
             root_value,
@@ -123,6 +133,27 @@ class Compiled:
             operation_extensions=operation_extensions,
         )
         return perform(run, code)
+
+    def execute(
+        self,
+        root_value: Any = None,
+        context_value: Any = None,
+        variable_values: Mapping[str, Any] | None = None,
+        *,
+        max_coercion_errors: int = 50,
+        hide_suggestions: bool = False,
+        synchronous: bool = False,
+        fall_back: Callable[[], Result] | None = None,
+    ) -> Result:
+        """What `graphql.execute` would answer."""
+        variables = self.coerce(variable_values, max_errors=max_coercion_errors, hide_suggestions=hide_suggestions)
+        if isinstance(variables, list):
+            return ExecutionResult(None, variables)
+        options: dict[str, Any] = {"hide_suggestions": hide_suggestions, "synchronous": synchronous}
+        result = self.run(variables, root_value, context_value, **options)
+        if result is None:
+            result = (fall_back or partial(self.fall_back, root_value, context_value, variable_values))()
+        return result
 
     def subscribe(
         self,
@@ -149,8 +180,7 @@ class Compiled:
         if isinstance(executor, list):
             outcomes["refused variables"] += 1
             return ExecutionResult(None, executor)
-        code = self.code(executor.variable_values)
-        if code is None:
+        if self.code(executor.variable_values) is None:
             return _subscribe(
                 self.operation.schema,
                 self.document,
@@ -164,26 +194,19 @@ class Compiled:
             )
         stream = create_source_event_stream(executor)
         if is_awaitable(stream):
-            return self.awaited(executor, code, stream)
-        return self.events(executor, code, stream)
+            return self.awaited(executor, stream)
+        return self.events(executor, stream)
 
-    async def awaited(self, executor: Executor[Any], code: Code, stream: Awaitable[Any]) -> Events:
-        return self.events(executor, code, await stream)
+    async def awaited(self, executor: Executor[Any], stream: Awaitable[Any]) -> Events:
+        return self.events(executor, await stream)
 
-    def events(self, executor: Executor[Any], code: Code, stream: Any) -> Events:
+    def events(self, executor: Executor[Any], stream: Any) -> Events:
         if isinstance(stream, ExecutionResult):
             return stream
 
         async def event(payload: Any) -> ExecutionResult:
-            run = Run(
-                self.operation,
-                payload,
-                executor.context_value,
-                executor.variable_values,
-                hide_suggestions=executor.hide_suggestions,
-                type_resolver=self.type_resolver or default_type_resolver,
-            )
-            result = perform(run, code)
+            result = self.run(executor.variable_values, payload, executor.context_value)
+            assert result is not None
             return result if isinstance(result, ExecutionResult) else await result
 
         return map_async_iterable(stream, event)
@@ -208,8 +231,9 @@ class Compiled:
             return str(reason)
         return build(plan, self.field_resolver, synchronous=synchronous)
 
-    def fall_back(self, root_value: Any, context: Any, variables: dict[str, Any] | None) -> Result:
-        given = (self.operation.schema, self.document, root_value, context, variables, self.operation_name)
+    def fall_back(self, root_value: Any, context: Any, variables: Mapping[str, Any] | None) -> Result:
+        values = cast("dict[str, Any]", variables)
+        given = (self.operation.schema, self.document, root_value, context, values, self.operation_name)
         return _execute(*given, field_resolver=self.field_resolver, type_resolver=self.type_resolver)
 
 

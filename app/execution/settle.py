@@ -132,9 +132,15 @@ class _Waiting:
             for pending in pendings:
                 self.failed(pending, error)
             return
+        run = self.run
+        common = value is not None and not run.special[type(value)]
         for pending in pendings:
             try:
-                self.complete(pending, value)
+                if common and pending[2] is not None:
+                    _, out, key, _, finish, path = pending
+                    out[key] = finish(run, value, path)
+                else:
+                    self.complete(pending, value)
             except Exception as error:
                 self.failed(pending, error)
 
@@ -142,8 +148,6 @@ class _Waiting:
         _, out, key, slot, finish, path = pending
         if key is None:
             finish(self.run, value, path)
-        elif value is not None and not self.run.special[type(value)]:
-            out[key] = finish(self.run, value, path)
         elif (result := self.run.settled(value, slot, finish, path)) is not None:
             out[key] = result
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from graphql import GraphQLError, is_leaf_type, is_non_null_type
@@ -22,7 +23,7 @@ class Variables:
         signatures = [one for one in found if not isinstance(one, GraphQLError)]
         self.signatures = signatures if len(signatures) == len(found) else None
 
-    def quick(self, given: dict[str, Any]) -> VariableValues | None:
+    def quick(self, given: Mapping[str, Any]) -> VariableValues | None:
         """Coerced values; None if one of them is missing, invalid or no leaf, and graphql-core shall see to it."""
         if self.signatures is None:
             return None
