@@ -3,7 +3,7 @@
 Knows GraphQL and nothing of chats. What a document may cost is its owner's to say: `inspect`.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol, TypeAlias, cast, runtime_checkable
 
@@ -23,6 +23,7 @@ from graphql.execution.async_iterables import aclosing
 from graphql.execution.executor_throwing_on_incremental import ExecutorThrowingOnIncremental
 from graphql.validation import NoSchemaIntrospectionCustomRule
 
+from app.execution.compiled import Compiled, Result, compile_operation
 from app.execution.documents import Documents
 
 Kind: TypeAlias = Literal["query", "mutation", "subscription"]
@@ -58,6 +59,15 @@ class Prepared:
     kind: Kind
     name: str | None
     check: Check | None
+    runs: int = 0
+    compiled: Compiled | None = None
+
+    def compile(self, schema: GraphQLSchema) -> Compiled | None:
+        """Compiled code from the second run on: what comes once is not worth it. None: graphql-core runs it."""
+        self.runs += 1
+        if self.runs == 2:
+            self.compiled = compile_operation(schema, self.document, self.name)
+        return self.compiled
 
 
 class Engine:
@@ -93,9 +103,13 @@ class Engine:
 
     async def execute(self, prepared: Prepared, variables: Mapping[str, Any], context: Any) -> ExecutionResult:
         """Run a query or a mutation; `Rejected` if the variables do not fit."""
-        executor = self._executor(prepared, variables, context)
-        result = executor.execute_operation()
-        return cast(ExecutionResult, await result if executor.is_awaitable(result) else result)
+        self._check(prepared, variables)
+        compiled = prepared.compile(self.schema)
+        result = None if compiled is None else self._run(compiled, variables, context)
+        if result is None:
+            executor = self._executor(prepared, variables, context)
+            result = cast(ExecutionResult | Awaitable[ExecutionResult], executor.execute_operation())
+        return result if isinstance(result, ExecutionResult) else await result
 
     async def subscribe(
         self, prepared: Prepared, variables: Mapping[str, Any], context: Any
@@ -104,10 +118,12 @@ class Engine:
 
         Each event is executed with a context of its own if the context is `Renewable`. `Rejected` as above.
         """
+        self._check(prepared, variables)
+        compiled = prepared.compile(self.schema)
         executor = self._executor(prepared, variables, context)
         found = create_source_event_stream(executor)
         source = cast(AsyncIterable[Any] | ExecutionResult, await found if executor.is_awaitable(found) else found)
-        return source if isinstance(source, ExecutionResult) else _responses(executor, source)
+        return source if isinstance(source, ExecutionResult) else _responses(compiled, executor, source)
 
     def _operations(self, query: str) -> dict[str | None, Prepared]:
         try:
@@ -125,9 +141,18 @@ class Engine:
             for name in [node.name.value if node.name else None]
         }
 
-    def _executor(self, prepared: Prepared, variables: Mapping[str, Any], context: Any) -> Executor[Any]:
+    def _check(self, prepared: Prepared, variables: Mapping[str, Any]) -> None:
         if prepared.check is not None and (errors := prepared.check(variables)):
             raise Rejected(errors)
+
+    def _run(self, compiled: Compiled, variables: Mapping[str, Any], context: Any) -> Result | None:
+        hidden = not self._introspection
+        values = compiled.coerce(variables, hide_suggestions=hidden)
+        if isinstance(values, list):
+            raise Rejected(values)
+        return compiled.run(values, None, context, hide_suggestions=hidden)
+
+    def _executor(self, prepared: Prepared, variables: Mapping[str, Any], context: Any) -> Executor[Any]:
         executor = ExecutorThrowingOnIncremental.build(
             self.schema,
             prepared.document,
@@ -157,15 +182,24 @@ def _no_choice(operations: dict[str | None, Prepared], name: str | None) -> str:
     return "The document has no operation."
 
 
-async def _responses(executor: Executor[Any], source: AsyncIterable[Any]) -> AsyncGenerator[ExecutionResult, None]:
+async def _responses(
+    compiled: Compiled | None, executor: Executor[Any], source: AsyncIterable[Any]
+) -> AsyncGenerator[ExecutionResult, None]:
     async with aclosing(aiter(source)) as events:
         async for event in events:
-            yield await _respond(executor, event)
+            yield await _respond(compiled, executor, event)
 
 
-async def _respond(executor: Executor[Any], event: Any) -> ExecutionResult:
-    once = executor.build_per_event_executor(event)
-    if isinstance(once.context_value, Renewable):
-        once.context_value = once.context_value.fresh()
-    result = once.execute_operation(False)
-    return cast(ExecutionResult, await result if once.is_awaitable(result) else result)
+async def _respond(compiled: Compiled | None, executor: Executor[Any], event: Any) -> ExecutionResult:
+    context = executor.context_value
+    if isinstance(context, Renewable):
+        context = context.fresh()
+    result = None
+    if compiled is not None:
+        hidden = executor.hide_suggestions
+        result = compiled.run(executor.variable_values, event, context, hide_suggestions=hidden)
+    if result is None:
+        once = executor.build_per_event_executor(event)
+        once.context_value = context
+        result = cast(ExecutionResult | Awaitable[ExecutionResult], once.execute_operation(False))
+    return result if isinstance(result, ExecutionResult) else await result

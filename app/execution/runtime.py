@@ -28,7 +28,8 @@ _in_background: set[asyncio.Future[Any]] = set()
 Pending = list[Any]
 """What is awaited and what becomes of it, [value, out, key, slot, finish, path]: `out[key] = finish(run, value, path)`.
 
-A list because the object `out` is made after its fields. With no key `finish` places the value itself.
+A list because the object `out` is made after its fields, and not at all if one of them takes it along.
+With no key `finish` places the value itself.
 """
 
 
@@ -131,14 +132,15 @@ class Run:
         return {}
 
     def place(self, value: Any, position: Position) -> None:
-        """Put a value where the answer is already made."""
+        """Put a value where the answer is already made, unless what it belongs to has failed."""
         place: Any = self.data
         for key in position[:-1]:
-            place = place[key]
-        if position:
-            place[position[-1]] = value
-        else:
+            if place is not None:
+                place = place[key]
+        if not position:
             self.data = value
+        elif place is not None:
+            place[position[-1]] = value
 
     def arguments(self, arguments: Arguments, slot: Slot, path: Trail) -> dict[str, Any]:
         known = self.known.get(arguments)

@@ -136,8 +136,8 @@ class _Waiting:
         common = value is not None and not run.special[type(value)]
         for pending in pendings:
             try:
-                if common and pending[2] is not None:
-                    _, out, key, _, finish, path = pending
+                _, out, key, _, finish, path = pending
+                if common and out is not None and key is not None:
                     out[key] = finish(run, value, path)
                 else:
                     self.complete(pending, value)
@@ -148,7 +148,9 @@ class _Waiting:
         _, out, key, slot, finish, path = pending
         if key is None:
             finish(self.run, value, path)
-        elif (result := self.run.settled(value, slot, finish, path)) is not None:
+            return
+        result = self.run.settled(value, slot, finish, path)
+        if result is not None and out is not None:
             out[key] = result
 
     def failed(self, pending: Pending, raw: BaseException) -> None:
