@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import graphql.execution as graphql_core
+import orjson
 from graphql import DocumentNode, ExecutionResult, GraphQLSchema
 from strawberry.execution import optimized_is_awaitable
 
@@ -54,12 +55,20 @@ class Answer:
     effects: str
 
 
+def spelled(value: Any) -> str:
+    """A leaf that JSON does not know: what orjson makes of it, or how Python shows it."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        return repr(value)
+
+
 def answer(result: ExecutionResult, effects: Any) -> Answer:
     errors = [
         json.dumps([error.message, error.path, error.locations, error.extensions], default=repr)
         for error in result.errors or ()
     ]
-    return Answer(json.dumps(result.data, default=repr), frozenset(errors), repr(effects))
+    return Answer(json.dumps(result.data, default=spelled), frozenset(errors), repr(effects))
 
 
 def raced(theirs: Answer, ours: Answer) -> bool:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from graphql import (
+    REMOVE,
     ArgumentNode,
     BooleanValueNode,
     DirectiveNode,
@@ -26,6 +27,7 @@ from graphql import (
     SelectionSetNode,
     TypeInfo,
     TypeInfoVisitor,
+    ValueNode,
     VariableDefinitionNode,
     VariableNode,
     Visitor,
@@ -40,7 +42,7 @@ from graphql import (
     visit,
 )
 from hypothesis import strategies as st
-from hypothesis_graphql import from_schema
+from hypothesis_graphql import from_schema, queries
 
 
 @dataclass(frozen=True)
@@ -51,9 +53,17 @@ class Request:
     variables: dict[str, Any]
 
 
-def requests(schema: GraphQLSchema, custom_scalars: dict[str, Any]) -> st.SearchStrategy[Request]:
-    plain = from_schema(schema, custom_scalars=custom_scalars, print_ast=lambda document: document)
-    return st.builds(lambda document, dice: Seasoning(schema, dice).season(document), plain, dice())
+Tame = Callable[[str, GraphQLArgument, random.Random], ValueNode | None]
+"""A likely value for an argument; None leaves the argument out."""
+
+
+def requests(
+    schema: GraphQLSchema, custom_scalars: dict[str, Any], tame: Tame | None = None, *, writes: bool = True
+) -> st.SearchStrategy[Request]:
+    """Queries, and with `writes` mutations, whose optional and unlikely arguments are as `tame` says."""
+    make = from_schema if writes else queries
+    plain = make(schema, custom_scalars=custom_scalars, print_ast=lambda document: document)
+    return st.builds(lambda document, dice: Seasoning(schema, dice, tame).season(document), plain, dice())
 
 
 def dice() -> st.SearchStrategy[random.Random]:
@@ -66,6 +76,7 @@ class Seasoning:
 
     schema: GraphQLSchema
     dice: random.Random
+    tame: Tame | None = None
     variables: dict[str, Any] = field(default_factory=dict)
     definitions: list[VariableDefinitionNode] = field(default_factory=list)
     fragments: list[FragmentDefinitionNode] = field(default_factory=list)
@@ -204,8 +215,13 @@ class _Lifting(Visitor):
         self.seasoning = seasoning
         self.info = info
 
-    def enter_argument(self, node: ArgumentNode, *_: Any) -> ArgumentNode | None:
-        definition = self.info.get_argument()
+    def enter_argument(self, node: ArgumentNode, *_: Any) -> Any:
+        definition, tame = self.info.get_argument(), self.seasoning.tame
         if definition is None or self.info.get_directive() is not None:
             return None
+        if tame is not None:
+            value = tame(node.name.value, definition, self.seasoning.dice)
+            if value is None:
+                return REMOVE
+            node = ArgumentNode(name=node.name, value=value)
         return self.seasoning.argument(node, definition)
