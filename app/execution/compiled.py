@@ -166,14 +166,12 @@ class Compiled:
         hide_suggestions: bool = False,
     ) -> Events | Awaitable[Events]:
         """The response stream, or the reason why there is none. Compiled once for all its events."""
+        schema, name = self.operation.schema, self.operation_name
+        given = (schema, self.document, root_value, context_value, variable_values, name)
+        resolvers = (self.field_resolver, self.type_resolver, subscribe_field_resolver)
         executor = Executor.build(
-            self.operation.schema,
-            self.document,
-            root_value,
-            context_value,
-            variable_values,
-            self.operation_name,
-            subscribe_field_resolver=subscribe_field_resolver,
+            *given,
+            *resolvers,
             max_coercion_errors=max_coercion_errors,
             hide_suggestions=hide_suggestions,
         )
@@ -181,17 +179,7 @@ class Compiled:
             outcomes["refused variables"] += 1
             return ExecutionResult(None, executor)
         if self.code(executor.variable_values) is None:
-            return _subscribe(
-                self.operation.schema,
-                self.document,
-                root_value,
-                context_value,
-                variable_values,
-                self.operation_name,
-                self.field_resolver,
-                self.type_resolver,
-                subscribe_field_resolver,
-            )
+            return _subscribe(*given, *resolvers)
         stream = create_source_event_stream(executor)
         if is_awaitable(stream):
             return self.awaited(executor, stream)

@@ -52,10 +52,11 @@ class Trouble(Exception):
     extensions = {"code": "TROUBLE", "n": 1}
 
 
-class Loaders:
+class Context:
     def __init__(self) -> None:
         self.things = DataLoader(batch_load_fn=self.load)
         self.batches: list[list[int]] = []
+        self.notes: list[str] = []
 
     async def load(self, numbers: list[int]) -> list[Any]:
         self.batches.append(list(numbers))
@@ -63,9 +64,7 @@ class Loaders:
 
 
 def load(n: int) -> Any:
-    if n % 7 == 3:
-        return Trouble(f"thing {n} is lost")
-    return None if n % 7 == 5 else make(n)
+    return {3: Trouble(f"thing {n} is lost"), 5: None}.get(n % 7, make(n))
 
 
 def make(n: int) -> Thing | Other:
@@ -397,16 +396,5 @@ class Subscription:
             yield Thing(n=n)
 
 
-class Context(Loaders):
-    def __init__(self) -> None:
-        super().__init__()
-        self.notes: list[str] = []
-
-
-schema = strawberry.Schema(
-    Query,
-    Mutation,
-    Subscription,
-    types=[Thing, Other],
-    config=StrawberryConfig(scalar_map={SHOUT: Shout}),
-)
+CONFIG = StrawberryConfig(scalar_map={SHOUT: Shout})
+schema = strawberry.Schema(Query, Mutation, Subscription, types=[Thing, Other], config=CONFIG)

@@ -9,6 +9,8 @@ import pytest
 
 from tests.execution import upstream
 
+pytestmark = pytest.mark.xdist_group("upstream")  # one worker fetches
+
 
 @pytest.fixture(scope="session")
 def sources() -> Path:
