@@ -37,12 +37,8 @@ class Context:
         self.request_id, self.trace_id, self.idempotency_key = request_id, trace_id, idempotency_key
         self.extensions: dict[str, Any] = {}
         self.loaders = Loaders(db, viewer)
+        self.once: Once | None = None
         self._tx: Tx | None = None
-
-    @property
-    def transacting(self) -> bool:
-        """Whether a transaction is open that the mutation's writes belong in."""
-        return self._tx is not None
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[Tx]:

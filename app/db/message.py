@@ -1,4 +1,4 @@
-"""Statements on messages. Appending is one of them: lock, number, insert, return (invariant 2)."""
+"""Statements on messages; `append` has those that add them."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -12,20 +12,18 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
-    case,
     cast,
     func,
-    insert,
     literal,
     or_,
     select,
     true,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSON, REGCONFIG, array
+from sqlalchemy.dialects.postgresql import ARRAY, REGCONFIG, array
 
-from app.db.database import OWNER, Database, Row, Statement, Tx, Viewer, statement
-from app.db.metadata import Moment, Uuid
+from app.db.database import OWNER, Row, Statement, Tx, statement
+from app.db.metadata import Uuid
 from app.db.page import Nested, Order, arrays, number, parents
 from app.db.rows import DocumentRow, MessageRow
 from app.db.tables import messages, sessions
@@ -33,7 +31,7 @@ from app.db.tables import messages, sessions
 s, m = sessions.c, messages.c
 TITLE_LENGTH = 60
 # What a reader gets. Documents may be a thousand times as long as their text: they are read when asked for.
-UNSEEN = {"raw", "content", "tsv"}
+UNSEEN = {"raw", "content", "tsv", "agent_kind"}
 SEEN = (*(column for column in m if column.name not in UNSEEN), m.raw.is_not(None).label("documented"))
 
 THIS = and_(
@@ -52,105 +50,6 @@ def words(text: ColumnElement[str]) -> ColumnElement[Any]:
     mark = func.array_to_tsvector(array([literal("@", Text).concat(OWNER)]))
     return func.to_tsvector(CONFIG, func.left(text, BEGINNING)).op("||")(mark)
 
-
-# What an append does to its session. The session itself changes, and takes a number before the messages', when they
-# make it ACTIVE or give it a title.
-TITLE = bindparam("title", type_=Text)
-NAMED = and_(s.title == "", TITLE != "")
-CHANGES = or_(s.status == "PENDING", NAMED)
-ADDED, UNREAD = bindparam("added", type_=Integer), bindparam("unread", type_=Integer)
-EXPECTED = bindparam("expected", type_=Integer)
-OPEN = and_(
-    s.owner_id == OWNER,
-    s.id == bindparam("session_id"),
-    s.deleted_at.is_(None),
-    s.archived_at.is_(None),
-    or_(s.status == "PENDING", s.status == "ACTIVE"),
-    or_(s.expires_at.is_(None), s.expires_at > func.now()),
-    or_(EXPECTED.is_(None), s.last_sequence == EXPECTED),
-)
-HEAD = (
-    update(sessions)
-    .where(OPEN)
-    .values(
-        last_sequence=s.last_sequence + ADDED,
-        message_count=s.message_count + ADDED,
-        unread_count=s.unread_count + UNREAD,
-        head=s.head + ADDED + case((CHANGES, 1), else_=0),
-        revision=case((CHANGES, s.head + 1), else_=s.revision),
-        updated_at=case((CHANGES, func.now()), else_=s.updated_at),
-        status="ACTIVE",
-        title=case((NAMED, TITLE), else_=s.title),
-        last_activity_at=func.greatest(s.last_activity_at, func.now()),
-    )
-    .returning(s.owner_id, s.id, s.last_sequence, s.head)
-    .cte("head")
-)
-h = HEAD.c
-APPEND = statement(
-    insert(messages)
-    .from_select(
-        [
-            *("owner_id", "session_id", "sequence", "created_revision", "revision"),
-            *("key", "agent_key", "role", "text", "raw", "content", "tsv"),
-            *("input_tokens", "output_tokens", "total_tokens", "metadata", "client_created_at"),
-        ],
-        select(
-            h.owner_id,
-            h.id,
-            h.last_sequence,
-            h.head,
-            h.head,
-            bindparam("key", type_=Text),
-            bindparam("agent_key", type_=Text),
-            bindparam("role", type_=Text),
-            bindparam("text", type_=Text),
-            bindparam("raw", type_=Text),
-            bindparam("content", type_=JSON),
-            words(bindparam("text", type_=Text)),
-            bindparam("input_tokens", type_=Integer),
-            bindparam("output_tokens", type_=Integer),
-            bindparam("total_tokens", type_=Integer),
-            bindparam("metadata", type_=JSON),
-            bindparam("client_created_at", type_=Moment),
-        ),
-        include_defaults=False,
-    )
-    .returning(*SEEN),
-    MessageRow,
-)
-BATCH = {
-    "key": Text,
-    "agent_key": Text,
-    "role": Text,
-    "text": Text,
-    "raw": Text,
-    "content": JSON,
-    "input_tokens": Integer,
-    "output_tokens": Integer,
-    "total_tokens": Integer,
-    "metadata": JSON,
-    "client_created_at": Moment,
-}
-given = parents(**BATCH)
-APPEND_MANY = statement(
-    insert(messages)
-    .from_select(
-        ["owner_id", "session_id", "sequence", "created_revision", "revision", "tsv", *BATCH],
-        select(
-            h.owner_id,
-            h.id,
-            h.last_sequence - ADDED + given.c.place,
-            h.head - ADDED + given.c.place,
-            h.head - ADDED + given.c.place,
-            words(given.c.text),
-            *(given.c[name] for name in BATCH),
-        ).select_from(HEAD.join(given, true())),
-        include_defaults=False,
-    )
-    .returning(*SEEN),
-    MessageRow,
-)
 
 SEQUENCE = Order("m", (number(m.sequence),))
 WANTED = and_(
@@ -288,47 +187,9 @@ FORGET: Statement[Row] = statement(
 )
 
 
-async def append(
-    db: Database,
-    viewer: Viewer,
-    session_id: str,
-    draft: Mapping[str, Any],
-    expected: int | None,
-    indexing: Mapping[str, Any],
-) -> MessageRow | None:
-    """One message at the end of the session, in one statement; None when the session does not take it as it is."""
-    named = {**draft, **indexing, **_effects([draft])}
-    async with db.gate(viewer, session_id):
-        row = await db.one(viewer, APPEND, session_id=session_id, expected=expected, **named)
-    if row is not None:
-        db.moved(viewer, session_id, row.revision)
-    return row
-
-
-async def append_many(
-    tx: Tx,
-    session_id: str,
-    drafts: Sequence[Mapping[str, Any]],
-    expected: int | None,
-    indexing: Mapping[str, Any],
-) -> list[MessageRow]:
-    """Messages at the end of the session, in their order; none when the session does not take them as it is."""
-    named = arrays(tuple(BATCH), [tuple(draft[name] for name in BATCH) for draft in drafts])
-    values = {**named, **indexing, **_effects(drafts)}
-    rows = await tx.fetch(APPEND_MANY, session_id=session_id, expected=expected, **values)
-    return sorted(rows, key=lambda row: row.sequence)
-
-
 def title_of(text: str) -> str:
     """The title that a session without one takes from its first USER message."""
     return text.strip()[:TITLE_LENGTH]
-
-
-def _effects(drafts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What these messages do to their session: how many, how many unread, and the title that it may take."""
-    titles = (title_of(draft["text"]) for draft in drafts if draft["role"] == "USER")
-    unread = sum(draft["role"] != "USER" for draft in drafts)
-    return {"added": len(drafts), "unread": unread, "title": next(filter(None, titles), "")}
 
 
 async def by_keys(

@@ -33,9 +33,14 @@ async def claimed(ctx: Context, once: Once) -> AsyncIterator[Tx]:
                 answer(once, kept.request_hash, kept.result)
             yield tx
     except Exception as error:
-        if failures.lock_timeout(error):
-            raise InProgress("The first call with this key is under way; try again.") from None
+        refuse_if_busy(error)
         raise
+
+
+def refuse_if_busy(error: Exception) -> None:
+    """Raises InProgress for a wait that lasted too long: the twin has the key, or the row that we need."""
+    if failures.lock_timeout(error):
+        raise InProgress("The first call with this key is under way; try again.") from None
 
 
 def answer(once: Once, request_hash: bytes, result: str) -> None:

@@ -4,12 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app import db
-from app.context import Context
+from app.context import Context, Once
 from app.db import failures
 from app.db.database import Tx
 from app.db.rows import MessageRow, SessionRow
 from app.errors import Conflict, IllegalTransition, Invalid, NotFound, Problem
-from app.resolvers import content, given, raw
+from app.resolvers import content, given, idempotency, raw
 from app.resolvers.session import cap, effective_status, make_room
 
 MOST = 100
@@ -28,20 +28,42 @@ CURABLE = ("messages_key", "messages_agent_fkey")
 
 
 async def append(ctx: Context, session_id: str, fields: Mapping[str, Any], expected: int | None) -> MessageRow:
-    """The message, stored. Raises NotFound, Conflict, IllegalTransition, Invalid."""
+    """The message, stored. Raises NotFound, Conflict, IllegalTransition, Invalid; under a key what keys raise."""
     try:
         draft = _draft(ctx, fields)
     except Problem as problem:
         raise problem.within("message") from None
-    if ctx.transacting:
-        return (await _append_closely(ctx, session_id, [draft], expected))[0]
     try:
-        row = await db.message.append(ctx.db, ctx.viewer, session_id, draft, expected, _indexing(ctx))
+        if ctx.once is None:
+            row = await db.append.append(ctx.db, ctx.viewer, session_id, draft, expected, _indexing(ctx))
+        else:
+            row = await _append_once(ctx, ctx.once, session_id, draft, expected)
     except Exception as error:
         if not any(failures.violates(error, name) for name in CURABLE):
             raise
         row = None
-    return row or (await _append_closely(ctx, session_id, [draft], expected))[0]
+    if row is not None:
+        return row
+    if ctx.once is None:
+        return (await _append_closely(ctx, session_id, [draft], expected))[0]
+    async with idempotency.claimed(ctx, ctx.once) as tx:
+        [row] = await _append_closely(ctx, session_id, [draft], expected)
+        numbers = {"session": session_id, "sequence": row.sequence, "revision": row.revision}
+        await idempotency.keep(tx, ctx.once, numbers)
+    return row
+
+
+async def _append_once(
+    ctx: Context, once: Once, session_id: str, draft: Mapping[str, Any], expected: int | None
+) -> MessageRow | None:
+    try:
+        row = await db.append.append_once(ctx.db, ctx.viewer, session_id, draft, expected, _indexing(ctx), once)
+    except Exception as error:
+        idempotency.refuse_if_busy(error)
+        raise
+    if row.request_hash is not None:
+        idempotency.answer(once, row.request_hash, row.result or "null")
+    return row if row.session_id is not None else None
 
 
 async def append_many(
@@ -100,7 +122,7 @@ async def _append_closely(
         fresh = [draft for place, draft in enumerate(drafts) if place not in there]
         if fresh:
             await _make_ready(ctx, tx, session, fresh, expected, capped)
-            rows = iter(await db.message.append_many(tx, session_id, fresh, expected, _indexing(ctx)))
+            rows = iter(await db.append.append_many(tx, session_id, fresh, expected, _indexing(ctx)))
             there |= {place: next(rows) for place in range(len(drafts)) if place not in there}
             tx.moved(session_id, max(row.revision for row in there.values()))
     return [there[place] for place in range(len(drafts))]

@@ -232,7 +232,10 @@ def _draft(input: MessageInput) -> dict[str, Any]:
 
 @strawberry.type
 class MessageMutation:
-    @mutation("Appends a message. It makes a PENDING session ACTIVE, and brings an archived or idle one back.")
+    @mutation(
+        "Appends a message. It makes a PENDING session ACTIVE, and brings an archived or idle one back.",
+        keeps_its_key=True,
+    )
     async def append_message(self, info: Info, input: AppendMessageInput) -> MessagePayload:
         session_id = ids.named(ids.session_of, input.session_id, "session", "sessionId")
         return MessagePayload.of(

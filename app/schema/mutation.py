@@ -16,8 +16,11 @@ from app.schema.idempotency import once_of, restored, stored
 Resolve = Callable[[Any, Info, Any], Awaitable[Any]]
 
 
-def mutation(description: str) -> Callable[[Resolve], Any]:
-    """A mutation field: fresh loaders, at most once under a key, a business failure as its payload's `errors`."""
+def mutation(description: str, *, keeps_its_key: bool = False) -> Callable[[Resolve], Any]:
+    """A mutation field: fresh loaders, at most once under a key, a business failure as its payload's `errors`.
+
+    One that `keeps_its_key` finds it in `ctx.once`, and keeps it with its answer by itself.
+    """
 
     def decorate(resolve: Resolve) -> Any:
         payload: Any = resolve.__annotations__["return"]
@@ -30,7 +33,7 @@ def mutation(description: str) -> Callable[[Resolve], Any]:
                 if once is None:
                     with told({}):
                         return await resolve(self, info, input)
-                return await _once(resolve, payload, once, self, info, input)
+                return await _once(payload, info, once, lambda: resolve(self, info, input), keeps_its_key)
             except Problem as problem:
                 return payload(errors=[error_of(problem)])
 
@@ -39,11 +42,14 @@ def mutation(description: str) -> Callable[[Resolve], Any]:
     return decorate
 
 
-async def _once(resolve: Resolve, payload: Any, once: Once, self: Any, info: Info, input: Any) -> Any:
+async def _once(
+    payload: Any, info: Info, once: Once, resolve: Callable[[], Awaitable[Any]], keeps_its_key: bool
+) -> Any:
     """The field's answer, in one transaction with its key; or the first answer again."""
+    info.context.once = once if keeps_its_key else None
     try:
         try:
-            return await _kept(info.context, once, lambda: resolve(self, info, input))
+            return await (resolve() if keeps_its_key else _kept(info.context, once, resolve))
         except Problem as problem:
             if not problem.lasting:
                 raise
@@ -53,6 +59,8 @@ async def _once(resolve: Resolve, payload: Any, once: Once, self: Any, info: Inf
     except idempotency.Replay as replay:
         info.context.extensions["idempotency"] = {"replayed": True}
         return await restored(payload, replay.result, info.context.loaders)
+    finally:
+        info.context.once = None
 
 
 async def _kept(ctx: Context, once: Once, resolve: Callable[[], Awaitable[Any]]) -> Any:
