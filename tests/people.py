@@ -154,6 +154,8 @@ subscription ($session: ID!, $after: String, $follow: Boolean!) {
     ... on SessionChanged { session { id title status revision archivedAt deletedAt unreadCount } }
     ... on SessionRemoved { sessionId }
     ... on SessionAgentChanged { sessionAgent { key kind state revision } }
+    ... on TaskChanged { task { id type status revision } }
+    ... on ApprovalChanged { approval { id status notes } }
     ... on StreamReset { reason }
   }
 }

@@ -1,5 +1,17 @@
 """Tables and statements, a file per noun; nothing else of the program knows SQL."""
 
-from app.db import agent, append, audit, feed, idempotency, message, session, session_agent, stats
+from app.db import agent, append, approval, audit, feed, idempotency, message, session, session_agent, stats, task
 
-__all__ = ["agent", "append", "audit", "feed", "idempotency", "message", "session", "session_agent", "stats"]
+__all__ = [
+    "agent",
+    "append",
+    "approval",
+    "audit",
+    "feed",
+    "idempotency",
+    "message",
+    "session",
+    "session_agent",
+    "stats",
+    "task",
+]

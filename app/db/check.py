@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 from sqlalchemy import ColumnElement, ScalarSelect, and_, func, literal, or_, select, union_all
 
 from app.db.database import AcrossOwners, Database, Row, across_owners
-from app.db.tables import messages, session_agents, sessions
+from app.db.tables import approvals, messages, session_agents, sessions, tasks
 
-s, m, g = sessions.c, messages.c, session_agents.c
+s, m, g, t, p = sessions.c, messages.c, session_agents.c, tasks.c, approvals.c
 
 
 class Found(Row):
@@ -35,6 +35,8 @@ _numbers = union_all(
     select(s.owner_id, s.id.label("session_id"), s.revision).where(s.erased_at.is_(None)),
     select(m.owner_id, m.session_id, m.revision),
     select(g.owner_id, g.session_id, g.revision),
+    select(t.owner_id, t.session_id, t.revision).where(t.session_id.is_not(None)),
+    select(p.owner_id, p.session_id, p.revision).where(p.session_id.is_not(None)),
 ).subquery("numbers")
 _n = _numbers.c
 _living = m.deleted_at.is_(None)

@@ -1,13 +1,13 @@
 """What has changed in a session after a number: one range read, in the order of the numbers (invariant 3)."""
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, Select, Text, bindparam, literal, select, union_all
+from sqlalchemy import BigInteger, ColumnElement, Integer, Select, Text, bindparam, cast, literal, select, union_all
 
 from app.db.database import OWNER, statement
 from app.db.metadata import Uuid
 from app.db.rows import ChangeRow
-from app.db.tables import messages, session_agents, sessions
+from app.db.tables import approvals, messages, session_agents, sessions, tasks
 
-s, m, g = sessions.c, messages.c, session_agents.c
+s, m, g, t, p = sessions.c, messages.c, session_agents.c, tasks.c, approvals.c
 SESSION, AFTER = bindparam("session_id", type_=Uuid), bindparam("after", type_=BigInteger)
 LIMIT = bindparam("limit", type_=Integer)
 
@@ -42,5 +42,17 @@ _parts = (
     .order_by(g.revision)
     .limit(LIMIT)
 )
-_all = union_all(_session, _messages, _parts).subquery("changes")
+_tasks = (
+    _changes("task", t.revision, part_key=cast(t.id, Text))
+    .where(t.owner_id == OWNER, t.session_id == SESSION, t.revision > AFTER)
+    .order_by(t.revision)
+    .limit(LIMIT)
+)
+_approvals = (
+    _changes("approval", p.revision, part_key=cast(p.id, Text))
+    .where(p.owner_id == OWNER, p.session_id == SESSION, p.revision > AFTER)
+    .order_by(p.revision)
+    .limit(LIMIT)
+)
+_all = union_all(_session, _messages, _parts, _tasks, _approvals).subquery("changes")
 CHANGES = statement(select(*_all.c).order_by(_all.c.revision).limit(LIMIT), ChangeRow)

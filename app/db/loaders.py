@@ -7,10 +7,20 @@ from typing import Any, TypeVar
 
 from aiodataloader import DataLoader
 
-from app.db import agent, audit, message, session, session_agent, stats
+from app.db import agent, approval, audit, message, session, session_agent, stats, task
 from app.db.database import Database, Statement, Viewer
 from app.db.page import Nested, Slice, Window, arrays
-from app.db.rows import AgentRow, AuditRow, DocumentRow, Entity, MessageRow, SessionAgentRow, SessionRow
+from app.db.rows import (
+    AgentRow,
+    ApprovalRow,
+    AuditRow,
+    DocumentRow,
+    Entity,
+    MessageRow,
+    SessionAgentRow,
+    SessionRow,
+    TaskRow,
+)
 from app.db.stats import AgentMetricsRow
 
 R = TypeVar("R", bound=Entity)
@@ -73,6 +83,16 @@ class Loaders:
     def agent_metrics(self) -> DataLoader[str, AgentMetricsRow | None]:
         """What an agent has done, by its id."""
         return DataLoader(partial(self._by_place, stats.METRICS, ("agent_id",)))
+
+    @cached_property
+    def tasks(self) -> DataLoader[str, TaskRow | None]:
+        """By server id."""
+        return DataLoader(partial(self._by_column, task.BY_IDS, "ids", "id"))
+
+    @cached_property
+    def approvals(self) -> DataLoader[str, ApprovalRow | None]:
+        """By server id."""
+        return DataLoader(partial(self._by_column, approval.BY_IDS, "ids", "id"))
 
     @cached_property
     def audit_events(self) -> DataLoader[str, AuditRow | None]:

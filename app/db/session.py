@@ -24,7 +24,7 @@ from app.db.database import OWNER, Database, Row, Statement, Tx, Viewer, stateme
 from app.db.metadata import Uuid
 from app.db.page import Count, Nested, Order, Slice, Window, identity, parents, read, time
 from app.db.rows import SessionRow
-from app.db.tables import messages, session_agents, sessions
+from app.db.tables import approvals, messages, session_agents, sessions, tasks
 
 s, m, g = sessions.c, messages.c, session_agents.c
 
@@ -62,6 +62,7 @@ CREATE = statement(
         title=bindparam("title"),
         status=bindparam("status"),
         role=bindparam("role"),
+        task_id=bindparam("task_id"),
         agent_type=bindparam("agent_type"),
         metadata=bindparam("metadata"),
         expires_at=bindparam("expires_at"),
@@ -152,7 +153,13 @@ ERASE_MESSAGES: Statement[Row] = statement(
 ERASE_AGENTS: Statement[Row] = statement(
     delete(session_agents).where(g.owner_id == OWNER, g.session_id == bindparam("session_id"))
 )
-EMPTY = dict.fromkeys(("key", "role", "agent_type", "client_created_at", "expires_at", "archived_at")) | {
+ERASE_APPROVALS: Statement[Row] = statement(
+    delete(approvals).where(approvals.c.owner_id == OWNER, approvals.c.session_id == bindparam("session_id"))
+)
+ERASE_TASKS: Statement[Row] = statement(
+    delete(tasks).where(tasks.c.owner_id == OWNER, tasks.c.session_id == bindparam("session_id"))
+)
+EMPTY = dict.fromkeys(("key", "role", "task_id", "agent_type", "client_created_at", "expires_at", "archived_at")) | {
     "title": "",
     "metadata": "{}",
     "last_sequence": 0,
@@ -180,6 +187,7 @@ MATCHING = and_(
     ),
     or_(bindparam("agent_type", type_=Text).is_(None), s.agent_type == bindparam("agent_type", type_=Text)),
     or_(bindparam("role", type_=Text).is_(None), s.role == bindparam("role", type_=Text)),
+    or_(bindparam("task_id", type_=Uuid).is_(None), s.task_id == bindparam("task_id", type_=Uuid)),
     or_(
         bindparam("query", type_=Text).is_(None),
         func.strpos(func.lower(s.title), func.lower(bindparam("query", type_=Text))) > 0,
@@ -236,6 +244,8 @@ async def change(tx: Tx, session_id: str, fields: Mapping[str, Any], expected: i
 
 async def erase(tx: Tx, session_id: str) -> SessionRow | None:
     """Removes every row in the locked session and leaves its emptied tombstone (invariant 3)."""
+    await tx.fetch(ERASE_APPROVALS, session_id=session_id)
+    await tx.fetch(ERASE_TASKS, session_id=session_id)
     await tx.fetch(ERASE_MESSAGES, session_id=session_id)
     await tx.fetch(ERASE_AGENTS, session_id=session_id)
     return await tx.one(ERASE, session_id=session_id)

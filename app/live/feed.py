@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from app.db import feed, message, session, session_agent
-from app.db.database import Database, Viewer
+from app.db import approval, feed, message, session, session_agent, task
+from app.db.database import Database, Statement, Viewer
 from app.db.page import arrays
 from app.db.rows import ChangeRow, SessionRow
 from app.errors import Absent
@@ -16,6 +16,7 @@ from app.live.cursor import Position
 BATCH = 100
 POLL_SECONDS = 30.0
 DEGRADED_POLL_SECONDS = 2.0
+BY_IDS: dict[str, Statement[Any]] = {"task": task.BY_IDS, "approval": approval.BY_IDS}
 
 
 class Kind(Enum):
@@ -27,6 +28,8 @@ class Kind(Enum):
     SESSION_CHANGED = "SessionChanged"
     SESSION_REMOVED = "SessionRemoved"
     SESSION_AGENT_CHANGED = "SessionAgentChanged"
+    TASK_CHANGED = "TaskChanged"
+    APPROVAL_CHANGED = "ApprovalChanged"
     CAUGHT_UP = "CaughtUp"
     STREAM_RESET = "StreamReset"
 
@@ -114,6 +117,9 @@ class Feed:
             named = arrays(("session_id", "kind", "key"), keys)
             parts = await self._db.fetch(viewer, session_agent.BY_IDENTITIES, **named)
             found |= {(row.kind, row.key): row for row in parts}
+        for kind, by_ids in BY_IDS.items():
+            if ids := [change.part_key for change in changes if change.kind == kind]:
+                found |= {(kind, row["id"]): row for row in await self._db.fetch(viewer, by_ids, ids=ids)}
         return found
 
 
@@ -123,6 +129,8 @@ def _key(change: ChangeRow) -> Any:
             return "message", change.sequence
         case "part":
             return change.part_kind, change.part_key
+        case "task" | "approval":
+            return change.kind, change.part_key
     return "session"
 
 
@@ -149,4 +157,8 @@ def _kind(change: ChangeRow, row: Any, base: int) -> Kind:
             return Kind.MESSAGE_ADDED if row.created_revision > base else Kind.MESSAGE_CHANGED
         case "part":
             return Kind.SESSION_AGENT_CHANGED
+        case "task":
+            return Kind.TASK_CHANGED
+        case "approval":
+            return Kind.APPROVAL_CHANGED
     return Kind.SESSION_REMOVED if row.erased_at is not None else Kind.SESSION_CHANGED

@@ -70,7 +70,7 @@ async def delete(ctx: Context, agent_id: str) -> AgentRow:
 
 async def _record_change(tx: Tx, row: AgentRow, fields: Mapping[str, Any]) -> None:
     if "status" in fields:
-        await db.audit.record(tx, "agent.status_changed", row, to=row.status)
+        await db.audit.record(tx, "agent.status_changed", row, toStatus=row.status)
     else:
         await db.audit.record(tx, "agent.updated", row, fields=given.publics(fields))
 

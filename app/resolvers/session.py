@@ -18,6 +18,7 @@ CHECKS = {
     "key": lambda value, field: given.optional(value, field),
     "title": lambda value, field: given.text(value, field),
     "role": lambda value, field: given.optional(value, field),
+    "task_id": lambda value, _field: value,
     "agent_type": lambda value, field: given.optional(value, field),
     "status": lambda value, field: _initial(value, field),
     "metadata": given.present,
@@ -35,6 +36,7 @@ async def create(ctx: Context, fields: Mapping[str, Any]) -> tuple[SessionRow, l
     taken = Conflict("A session with this key exists already.", field="key")
     with told({"sessions_key": taken}):
         async with ctx.begin() as tx:
+            await _refuse_unknown_task(tx, values["task_id"])
             capped = await cap(ctx, tx, values["agent_type"])
             row = await tx.one(db.session.CREATE, id=str(uuid7()), **values)
             assert row is not None  # an INSERT either returns its row or raises
@@ -182,6 +184,20 @@ async def refuse(tx: Tx, session_id: str) -> NoReturn:
     """Why a write that expected a revision found nothing: a second look, because the first saw an old snapshot."""
     row = await standing(tx, session_id)
     raise Conflict("The session has changed since.", field="expectedRevision", current_revision=row.revision)
+
+
+async def next_number(tx: Tx, session_id: str, what: str, field: str = "id") -> int:
+    """The number of a change in the session, which it locks. Raises NotFound of what was asked for."""
+    row = await tx.one(db.session.LOCK, session_id=session_id)
+    if row is None:
+        raise NotFound(f"There is no such {what}.", field=field)
+    tx.moved(row.id, row.head)
+    return row.head
+
+
+async def _refuse_unknown_task(tx: Tx, task_id: str | None) -> None:
+    if task_id is not None and await tx.one(db.task.ONE, task_id=task_id) is None:
+        raise NotFound("There is no such task.", field="taskId")
 
 
 async def _set(ctx: Context, session_id: str, change: Any, *, event: str = "", **values: Any) -> SessionRow:

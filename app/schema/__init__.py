@@ -4,6 +4,7 @@ import strawberry
 from strawberry.tools import merge_types
 
 from app.schema.agent import AgentMutation
+from app.schema.approval import ApprovalMutation, ApprovalQuery
 from app.schema.audit import AuditQuery
 from app.schema.base import ERRORS
 from app.schema.content import BLOCKS
@@ -14,9 +15,10 @@ from app.schema.query import RootQuery
 from app.schema.scalars import CONFIG
 from app.schema.session import SessionMutation
 from app.schema.session_agent import SessionAgentMutation
+from app.schema.task import TaskMutation, TaskQuery
 
-QUERIES = (RootQuery, AuditQuery)
-MUTATIONS = (SessionMutation, MessageMutation, SessionAgentMutation, AgentMutation)
+QUERIES = (RootQuery, TaskQuery, ApprovalQuery, AuditQuery)
+MUTATIONS = (SessionMutation, MessageMutation, SessionAgentMutation, AgentMutation, TaskMutation, ApprovalMutation)
 Query = strawberry.type(merge_types("Query", QUERIES), description="What can be read.")
 Mutation = strawberry.type(
     merge_types("Mutation", MUTATIONS),

@@ -8,7 +8,7 @@ import strawberry
 from strawberry.types.enum import StrawberryEnumDefinition
 
 from app.context import Context
-from app.errors import Conflict, IllegalTransition, InProgress, Invalid, KeyReused, Limit, NotFound, Problem
+from app.errors import Conflict, Forbidden, IllegalTransition, InProgress, Invalid, KeyReused, Limit, NotFound, Problem
 
 Info = strawberry.Info[Context, None]
 E = TypeVar("E", bound=type[StrEnum])
@@ -90,6 +90,11 @@ class NotFoundError(UserError):
     pass
 
 
+@strawberry.type(description="The thing is the caller's, the act is not.")
+class ForbiddenError(UserError):
+    pass
+
+
 @strawberry.type(description="The thing is not in the state that the caller expected.")
 class ConflictError(UserError):
     current_revision: int | None = strawberry.field(description="The revision it is at now.")
@@ -121,6 +126,8 @@ def error_of(problem: Problem) -> UserError:
     match problem:
         case NotFound():
             return NotFoundError(**shared)
+        case Forbidden():
+            return ForbiddenError(**shared)
         case Conflict():
             return ConflictError(**shared, current_revision=problem.current_revision)
         case IllegalTransition():
@@ -137,6 +144,7 @@ def error_of(problem: Problem) -> UserError:
 ERRORS: list[type] = [
     ValidationError,
     NotFoundError,
+    ForbiddenError,
     ConflictError,
     IllegalTransitionError,
     LimitError,

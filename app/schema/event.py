@@ -11,10 +11,12 @@ from app.errors import Absent
 from app.live.feed import Event as Fact
 from app.live.feed import Kind
 from app.schema import ids
+from app.schema.approval import Approval
 from app.schema.base import Info, enum
 from app.schema.message import Message
 from app.schema.session import Session
 from app.schema.session_agent import SessionAgent
+from app.schema.task import Task
 
 field, argument = strawberry.field, strawberry.argument
 
@@ -64,6 +66,16 @@ class SessionAgentChanged(Event):
     session_agent: SessionAgent = field(description="In its newest state.")
 
 
+@strawberry.type(description="A task is new or was changed.")
+class TaskChanged(Event):
+    task: Task = field(description="In its newest state.")
+
+
+@strawberry.type(description="An approval was requested or decided.")
+class ApprovalChanged(Event):
+    approval: Approval = field(description="In its newest state.")
+
+
 @strawberry.type(description="The replay has ended; from here on events come as they happen.")
 class CaughtUp(Event):
     pass
@@ -81,6 +93,8 @@ SessionEvent = Annotated[
     | SessionChanged
     | SessionRemoved
     | SessionAgentChanged
+    | TaskChanged
+    | ApprovalChanged
     | CaughtUp
     | StreamReset,
     strawberry.union("SessionEvent", description="What can happen in a session; unknown members must be ignored."),
@@ -103,6 +117,10 @@ def shown(fact: Fact) -> Any:
             return SessionRemoved(cursor=at, session_id=ids.session(thing.id))
         case Kind.SESSION_AGENT_CHANGED:
             return SessionAgentChanged(cursor=at, session_agent=thing)
+        case Kind.TASK_CHANGED:
+            return TaskChanged(cursor=at, task=thing)
+        case Kind.APPROVAL_CHANGED:
+            return ApprovalChanged(cursor=at, approval=thing)
         case Kind.STREAM_RESET:
             return StreamReset(cursor=at, reason=ResetReason(thing.value))
     return CaughtUp(cursor=at)

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from strawberry import ID
 
-from app.db.rows import AgentRow, MessageRow, SessionAgentRow, SessionRow
+from app.db.rows import AgentRow, ApprovalRow, MessageRow, SessionAgentRow, SessionRow, TaskRow
 from app.errors import NotFound
 
 T = TypeVar("T")
@@ -18,6 +18,8 @@ UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 SESSION = re.compile(f"ses_({UUID})")
 AGENT = re.compile(f"agt_({UUID})")
 MESSAGE = re.compile(f"msg_({UUID})_([1-9][0-9]{{0,9}})")
+TASK = re.compile(f"tsk_({UUID})")
+APPROVAL = re.compile(f"apr_({UUID})")
 AUDIT_EVENT = re.compile(f"aud_({UUID})")
 PART = re.compile(f"prt_({UUID})_([am])_([A-Za-z0-9_-]+)")
 SUBJECTS = {"SESSION": "ses", "AGENT": "agt", "TASK": "tsk", "APPROVAL": "apr"}
@@ -50,6 +52,16 @@ def part(session_id: str, kind: str, key: str) -> ID:
     return ID(f"prt_{session_id}_{kind[0].lower()}_{urlsafe_b64encode(key.encode()).decode().rstrip('=')}")
 
 
+def task(task_id: str) -> ID:
+    """The id of a task."""
+    return ID(f"tsk_{task_id}")
+
+
+def approval(approval_id: str) -> ID:
+    """The id of an approval."""
+    return ID(f"apr_{approval_id}")
+
+
 def audit_event(event_id: str) -> ID:
     """The id of an audit event."""
     return ID(f"aud_{event_id}")
@@ -64,6 +76,18 @@ def session_of(text: str) -> str | None:
 def agent_of(text: str) -> str | None:
     """The agent that an id names."""
     found = AGENT.fullmatch(text)
+    return found[1] if found else None
+
+
+def task_of(text: str) -> str | None:
+    """The task that an id names."""
+    found = TASK.fullmatch(text)
+    return found[1] if found else None
+
+
+def approval_of(text: str) -> str | None:
+    """The approval that an id names."""
+    found = APPROVAL.fullmatch(text)
     return found[1] if found else None
 
 
@@ -105,12 +129,16 @@ OF: dict[type, Callable[[Any], ID]] = {
     AgentRow: lambda row: agent(row.id),
     MessageRow: lambda row: message(row.session_id, row.sequence),
     SessionAgentRow: lambda row: part(row.session_id, row.kind, row.key),
+    TaskRow: lambda row: task(row.id),
+    ApprovalRow: lambda row: approval(row.id),
 }
 LOADERS: tuple[tuple[Callable[[str], Any], str], ...] = (
     (session_of, "sessions"),
     (message_of, "messages"),
     (agent_of, "agents"),
     (part_of, "session_agents"),
+    (task_of, "tasks"),
+    (approval_of, "approvals"),
     (audit_event_of, "audit_events"),
 )
 
@@ -121,6 +149,11 @@ def named(parse: Callable[[str], T | None], text: str, what: str, field: str = "
     if found is None:
         raise NotFound(f"There is no such {what}.", field=field)
     return found
+
+
+def maybe(parse: Callable[[str], T | None], text: str | None, what: str, field: str) -> T | None:
+    """The same, or None for null."""
+    return None if text is None else named(parse, text, what, field)
 
 
 def of(row: Any) -> ID:

@@ -7,11 +7,15 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import Maybe
 
-from app.db.rows import DocumentRow, MessageRow, SessionAgentRow, SessionRow
+from app.db import approval as approvals
+from app.db.page import Slice, Window
+from app.db.rows import ApprovalRow, DocumentRow, MessageRow, SessionAgentRow, SessionRow
 from app.live.cursor import Position
 from app.resolvers import message
 from app.schema import ids
+from app.schema.approval import Approval
 from app.schema.base import Info, Node, UserError, cursor, enum, errors, plain, sent
+from app.schema.connection import After, Before, Connection, First, Last
 from app.schema.content import ContentBlock, TokenUsage, TokenUsageInput, blocks, usage
 from app.schema.mutation import mutation
 from app.schema.scalars import DateTime, Json
@@ -110,6 +114,13 @@ class Message(Node):
         if self.agent_key is None:
             return None
         return info.context.loaders.session_agents.load((self.session_id, "AGENT", self.agent_key))
+
+    @field(graphql_type=Connection[Approval], description="What its tool calls wait or waited for, as requested.")
+    def approvals(
+        self: MessageRow, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
+    ) -> "Future[Slice[ApprovalRow]]":
+        window = Window.of(first, after, last, before)
+        return info.context.loaders.page(approvals.OF_MESSAGES, (self.session_id, self.sequence), window)
 
     @field(description="The same message as typed blocks.")
     async def content(self: MessageRow, info: Info) -> list[ContentBlock]:

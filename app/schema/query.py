@@ -75,6 +75,7 @@ class RootQuery:
             "status": plain(wanted.status),
             "agent_type": wanted.agent_type,
             "role": wanted.role,
+            "task_id": None if wanted.task_id is None else ids.task_of(wanted.task_id) or ids.NOTHING,
             "query": wanted.query,
             "archived": bool(wanted.archived),
             "deleted": bool(wanted.deleted),

@@ -7,23 +7,28 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import Maybe
 
+from app.db import approval as approvals
 from app.db import message as messages
 from app.db import session_agent as session_agents
+from app.db import task as tasks
 from app.db.page import Slice, Window
-from app.db.rows import MessageRow, SessionAgentRow, SessionRow
+from app.db.rows import ApprovalRow, MessageRow, SessionAgentRow, SessionRow, TaskRow
 from app.errors import BadInput
 from app.live.cursor import Position
 from app.resolvers import session
 from app.schema import ids
 from app.schema.agent import OrderDirection
+from app.schema.approval import Approval, ApprovalFilter, ApprovalStatus
 from app.schema.base import Info, Node, UserError, cursor, enum, errors, sent
 from app.schema.connection import After, Before, Connection, First, Last
 from app.schema.message import Message, MessageFilter
 from app.schema.mutation import mutation
 from app.schema.scalars import DateTime, Json
 from app.schema.session_agent import SessionAgent, SessionAgentKind
+from app.schema.task import Task, TaskFilter
 
 field, argument = strawberry.field, strawberry.argument
+PENDING = tuple(ApprovalFilter.parameters(ApprovalFilter(status=[ApprovalStatus.PENDING])).items())
 
 
 @enum(
@@ -63,6 +68,7 @@ class SessionFilter:
     status: list[SessionStatus] | None = field(default=None, description="In one of these statuses.")
     agent_type: str | None = field(default=None, description="Of this agent type.")
     role: str | None = field(default=None, description="Of this role.")
+    task_id: strawberry.ID | None = field(default=None, description="Working on this task.")
     query: str | None = field(default=None, description="With this text in the title, letter case ignored.")
     archived: bool | None = field(default=None, description="Archived ones, and only these; not set means false.")
     deleted: bool | None = field(default=None, description="SOFT-deleted ones, and only these; not set means false.")
@@ -104,6 +110,14 @@ class Session(Node):
     @field(description="Where `sessionEvents` must start so that nothing is missed after this read; not a page cursor.")
     def event_cursor(self: SessionRow) -> str:
         return str(Position.at(self.id, self.head))
+
+    @field(graphql_type=Task | None, description="What it works on; null also when that is gone with its own session.")
+    def task(self: SessionRow, info: Info) -> "Future[TaskRow | None] | None":
+        return info.context.loaders.tasks.load(self.task_id) if self.task_id else None
+
+    @field(graphql_type=int, description="Approvals in it that nobody has decided yet.")
+    def pending_approval_count(self: SessionRow, info: Info) -> "Future[int]":
+        return info.context.loaders.total(approvals.OF_SESSIONS, self.id, PENDING)
 
     @field(graphql_type=Message | None, description="Its newest message.")
     def last_message(self: SessionRow, info: Info) -> "Future[MessageRow | None]":
@@ -166,6 +180,32 @@ class Session(Node):
         window = Window.of(first, after, last, before)
         return info.context.loaders.page(session_agents.OF_SESSIONS, self.id, window)
 
+    @field(graphql_type=Connection[Task], description="The tasks created in it, as they were.")
+    def tasks(
+        self: SessionRow,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        filter: Annotated[TaskFilter | None, argument(description="Which tasks are wanted.")] = None,
+    ) -> "Future[Slice[TaskRow]]":
+        window = Window.of(first, after, last, before)
+        return info.context.loaders.page(tasks.OF_SESSIONS, self.id, window, **TaskFilter.parameters(filter))
+
+    @field(graphql_type=Connection[Approval], description="The approvals in it, as they were requested.")
+    def approvals(
+        self: SessionRow,
+        info: Info,
+        first: First = None,
+        after: After = None,
+        last: Last = None,
+        before: Before = None,
+        filter: Annotated[ApprovalFilter | None, argument(description="Which approvals are wanted.")] = None,
+    ) -> "Future[Slice[ApprovalRow]]":
+        window = Window.of(first, after, last, before)
+        return info.context.loaders.page(approvals.OF_SESSIONS, self.id, window, **ApprovalFilter.parameters(filter))
+
 
 @strawberry.input(description="A new session.")
 class CreateSessionInput:
@@ -174,6 +214,7 @@ class CreateSessionInput:
         description="At most 255 characters; the first USER message gives one when not set."
     )
     agent_type: Maybe[str | None] = field(description="The kind of agent it is held with.")
+    task_id: Maybe[strawberry.ID | None] = field(description="What it works on; one of your tasks.")
     role: Maybe[str | None] = field(description="Whom it serves.")
     status: Maybe[SessionStatus | None] = field(description="PENDING (when not set) or ACTIVE.")
     metadata: Maybe[Json | None] = field(description="Whatever the client keeps with it; {} when not set.")
@@ -261,7 +302,9 @@ class DeleteSessionPayload:
 class SessionMutation:
     @mutation("Begins a session.")
     async def create_session(self, info: Info, input: CreateSessionInput) -> CreateSessionPayload:
-        row, evicted = await session.create(info.context, sent(input))
+        fields = sent(input)
+        fields["task_id"] = ids.maybe(ids.task_of, fields.get("task_id"), "task", "taskId")
+        row, evicted = await session.create(info.context, fields)
         return CreateSessionPayload(session=row, cursor=str(Position.at(row.id, row.head)), evicted=evicted)
 
     @mutation("Changes a session's own fields.")
