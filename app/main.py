@@ -17,7 +17,7 @@ from starlette.routing import Route, request_response
 from app import sweeper, web
 from app.auth import Authenticator, Viewer, mint
 from app.context import Context
-from app.db import migrate
+from app.db import migrate, search
 from app.db.database import Database
 from app.live.bus import PostgresBus
 from app.live.cursor import Position
@@ -156,7 +156,9 @@ async def _ready(services: Services, _request: Request) -> Response:
 
 async def _reasons(services: Services) -> list[str]:
     wake_ups = None if services.bus.healthy else "wake-ups: the listening connection is down; polling"
-    return [reason for reason in (wake_ups, await migrate.unready(services.db)) if reason]
+    database = await migrate.unready(services.db)
+    words = await search.unready(services.db, services.settings.search_config)
+    return [reason for reason in (wake_ups, database, words) if reason]
 
 
 async def _metrics(services: Services, _request: Request) -> Response:

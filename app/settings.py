@@ -212,12 +212,13 @@ class Settings(BaseSettings):
     )
     search_config: str = setting(
         "simple",
-        "PostgreSQL's text search configuration; `simple` knows no language.",
+        "PostgreSQL's text search configuration, for what is written from now on; `simple` knows no language. "
+        "Chinese, Japanese and Korean are not cut into words.",
         "a configuration's name, such as simple or english",
         pattern=r"^[a-z_][a-z0-9_]{0,62}$",
     )
     search_text_limit: int = number(
-        16_384, "Characters of a message that are searchable, from its beginning.", high=262_144
+        16_384, "Characters of a message that are searchable, from its beginning.", high=65_536
     )
     max_raw_bytes: int = number(2**20, "The largest document in `raw`.", low=1024, high=2**26)
     max_body_bytes: int = number(2**23, "The largest HTTP request body.", low=1024, high=2**30)

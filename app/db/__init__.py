@@ -1,6 +1,19 @@
 """Tables and statements, a file per noun; nothing else of the program knows SQL."""
 
-from app.db import agent, append, approval, audit, feed, idempotency, message, session, session_agent, stats, task
+from app.db import (
+    agent,
+    append,
+    approval,
+    audit,
+    feed,
+    idempotency,
+    message,
+    search,
+    session,
+    session_agent,
+    stats,
+    task,
+)
 
 __all__ = [
     "agent",
@@ -10,6 +23,7 @@ __all__ = [
     "feed",
     "idempotency",
     "message",
+    "search",
     "session",
     "session_agent",
     "stats",

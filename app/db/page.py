@@ -240,14 +240,15 @@ async def read(
     window: Window,
     order: Order,
     filters: Mapping[str, Any],
+    shown: Mapping[str, Any] | None = None,
 ) -> Slice[R]:
-    """One page of a connection at the root; both statements take the same filters."""
+    """One page of a connection at the root; both statements take the same filters, the page also `shown`."""
 
     async def total() -> int:
         [row] = await db.fetch(viewer, count, **filters)
         return row.total
 
-    rows = await db.fetch(viewer, page, **order.bounds(window), **filters)
+    rows = await db.fetch(viewer, page, **order.bounds(window), **filters, **(shown or {}))
     return Slice.of(rows, window, total)
 
 

@@ -111,6 +111,14 @@ class DocumentRow(MessageRow):
     content: str | None
 
 
+class FoundRow(MessageRow):
+    """A message that matches a search: how well, from 0 to 1, and where: between two marks in the headline."""
+
+    rank: float
+    headline: str
+    mark: str
+
+
 class TaskRow(Entity):
     """One piece of work; its revision is the session's number or, without a session, its own count."""
 

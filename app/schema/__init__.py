@@ -13,11 +13,12 @@ from app.schema.idempotency import idempotent
 from app.schema.message import MessageMutation
 from app.schema.query import RootQuery
 from app.schema.scalars import CONFIG
+from app.schema.search import SearchQuery
 from app.schema.session import SessionMutation
 from app.schema.session_agent import SessionAgentMutation
 from app.schema.task import TaskMutation, TaskQuery
 
-QUERIES = (RootQuery, TaskQuery, ApprovalQuery, AuditQuery)
+QUERIES = (RootQuery, TaskQuery, ApprovalQuery, AuditQuery, SearchQuery)
 MUTATIONS = (SessionMutation, MessageMutation, SessionAgentMutation, AgentMutation, TaskMutation, ApprovalMutation)
 Query = strawberry.type(merge_types("Query", QUERIES), description="What can be read.")
 Mutation = strawberry.type(

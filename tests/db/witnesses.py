@@ -13,8 +13,8 @@ from decimal import Decimal
 from functools import cached_property
 
 import asyncpg
-from sqlalchemy import ARRAY, JSON, Boolean, CheckConstraint, DateTime, Integer, LargeBinary, Numeric, String
-from sqlalchemy.dialects.postgresql import UUID
+from sqlalchemy import ARRAY, JSON, Boolean, CheckConstraint, DateTime, Double, Integer, LargeBinary, Numeric, String
+from sqlalchemy.dialects.postgresql import TSVECTOR, UUID
 
 ANN, BOB = "ann", "bob"
 OWNED = re.compile(r"\(?(?P<a>[\w\"]+)\.owner_id = (?:\(?\$(?P<n>\d+)\)?(?:::text)?|(?P<b>[\w\"]+)\.owner_id)\)?")
@@ -129,6 +129,8 @@ class World:
             (DateTime, [datetime(year, 1, 1, tzinfo=UTC) for year in (2001, 2002, 2100)]),
             (JSON, ["{}", "[1]"]),
             (Integer, [0, 1, 2, 3, 50]),
+            (TSVECTOR, [f"'a':1 'simple':2 '@{ANN}'", f"'b':1 'a':2 '@{ANN}'"]),
+            (Double, [0.0, 0.1, 1.0]),
             (Numeric, [Decimal(0), Decimal("1.5")]),
             (LargeBinary, [b"a", b"b"]),
             (String, words),
