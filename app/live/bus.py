@@ -38,7 +38,8 @@ class Watch:
     async def wait(self, seconds: float) -> None:
         """Until a wake-up, or as long as the slow poll beneath allows."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._event.wait(), seconds)
+            async with asyncio.timeout(seconds):  # wait_for would lose a cancellation that meets a wake-up
+                await self._event.wait()
         self._event.clear()
 
 
