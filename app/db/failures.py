@@ -53,13 +53,12 @@ def collided(error: BaseException) -> bool:
 def connection_lost(error: BaseException) -> bool:
     """The server went away; whether a write under way took effect is not known.
 
-    InternalClientError: the driver has read the server's last words and not yet seen the connection close.
+    The driver's InternalClientError is a statement on a connection that heard of its end and is not closed yet.
     """
-    if isinstance(error, asyncpg.InternalClientError):  # type: ignore[attr-defined]
-        return True
     if isinstance(error, asyncpg.InterfaceError):  # type: ignore[attr-defined]
         return "connection is closed" in str(error) or "connection was closed" in str(error)
-    return isinstance(error, (ConnectionError, EOFError)) or bool(_LOST.fullmatch(sqlstate(error)))
+    lost = (ConnectionError, EOFError, asyncpg.InternalClientError)
+    return isinstance(error, lost) or bool(_LOST.fullmatch(sqlstate(error)))
 
 
 @contextmanager

@@ -40,5 +40,6 @@ def test_what_to_do_is_known_by_sqlstate():
     assert failures.connection_lost(refused("57P01", ""))
     assert failures.connection_lost(ConnectionResetError())
     assert failures.connection_lost(asyncpg.InterfaceError("connection is closed"))
+    assert failures.connection_lost(asyncpg.InternalClientError("cannot switch to state 12"))
     assert not failures.connection_lost(asyncpg.InterfaceError("another operation is in progress"))
     assert not failures.connection_lost(refused("57014", ""))
