@@ -1,0 +1,167 @@
+"""A client that loses its socket at every event and goes on from its last cursor: nothing lost, nothing doubled."""
+
+import asyncio
+import json
+
+import pytest
+
+from app.live import feed
+from app.live.bus import Watch
+from tests.people import Person
+from tests.serving import serving, settings_for
+
+ROUNDS = 15
+
+
+class Reader:
+    """What one client knows of a session: its cursor, and every thing in the newest state it was told."""
+
+    def __init__(self, cursor):
+        self.cursor = cursor
+        self.messages: dict[str, dict] = {}
+        self.parts: dict[str, dict] = {}
+        self.title = None
+        self.told = []
+
+    def hears(self, event):
+        """Takes in one event; the same change never comes twice, and no change of what was never added."""
+        self.cursor = event["cursor"]
+        match event["__typename"]:
+            case "MessageAdded" | "MessageChanged" as kind:
+                message = event["message"]
+                assert kind == "MessageAdded" or message["id"] in self.messages
+                self._once("message", message["id"], message["revision"])
+                self.messages[message["id"]] = message
+            case "MessageRemoved":
+                self._once("removed", event["messageId"])
+                self.messages.pop(event["messageId"], None)
+            case "SessionChanged":
+                self._once("session", event["session"]["revision"])
+                self.title = event["session"]["title"]
+            case "SessionAgentChanged":
+                part = event["sessionAgent"]
+                self._once("part", part["key"], part["revision"])
+                self.parts[part["key"]] = part
+            case kind:
+                assert kind == "CaughtUp"
+
+    def _once(self, *change):
+        assert change not in self.told
+        self.told.append(change)
+
+    def knows(self):
+        return {
+            "title": self.title,
+            "messages": sorted(
+                (message["sequence"], message["text"], message["revision"]) for message in self.messages.values()
+            ),
+            "parts": sorted((part["key"], json.dumps(part["state"]), part["revision"]) for part in self.parts.values()),
+        }
+
+
+STATE = """
+title
+messages(last: 100) { nodes { sequence text revision } }
+agents(first: 100) { nodes { key state revision } }
+"""
+
+
+async def as_stored(person, session):
+    """The same, as the rows have it."""
+    seen = await person.sees(session, STATE)
+    return {
+        "title": seen["title"],
+        "messages": sorted((m["sequence"], m["text"], m["revision"]) for m in seen["messages"]["nodes"]),
+        "parts": sorted((p["key"], json.dumps(p["state"]), p["revision"]) for p in seen["agents"]["nodes"]),
+    }
+
+
+async def writes(person, session):
+    """A conversation with everything that makes events: messages alone and in batches, edits, deletions, agents."""
+    for number in range(ROUNDS):
+        batch = [{"role": "ASSISTANT", "text": f"{number}.{n}", "agentKey": f"agent {number % 3}"} for n in range(3)]
+        payload = await person.does("appendMessages", "messages { id }", sessionId=session, messages=batch)
+        first, second, _ = (message["id"] for message in payload["messages"])
+        await asyncio.gather(
+            person.does("updateMessage", id=first, text=f"{number} edited"),
+            person.does("deleteMessage", id=second),
+            person.does("putSessionAgent", sessionId=session, key=f"agent {number % 3}", state={"round": number}),
+            person.does("updateSession", id=session, title=f"Round {number}"),
+        )
+    await person.appends(session, "the end")
+
+
+async def cut_after_one(person, session, reader):
+    """One socket, one event, and the line is cut without a goodbye."""
+    async with person.follows(session, reader.cursor) as stream:
+        reader.hears(await anext(stream))
+        stream.socket.transport.abort()
+
+
+async def hears_the_end(doors, session, reader):
+    """Through as many sockets as there are events; how many that were."""
+    sockets = 0
+    while all(message["text"] != "the end" for message in reader.messages.values()):
+        await cut_after_one(doors[sockets % len(doors)], session, reader)
+        sockets += 1
+    return sockets
+
+
+async def test_a_socket_cut_at_every_event_loses_and_doubles_nothing(ann):
+    session = await ann.creates_session("Cut")
+    reader = Reader((await ann.sees(session, "eventCursor"))["eventCursor"])
+    _, sockets = await asyncio.gather(writes(ann, session), hears_the_end([ann], session, reader))
+    assert sockets > ROUNDS
+    assert reader.knows() == await as_stored(ann, session)
+
+
+async def test_a_client_that_changes_the_server_at_every_cut_loses_and_doubles_nothing(ann, database_url):
+    async with serving(settings_for(database_url)) as second:
+        elsewhere = Person(ann.name, second.url, ann.token, second.http)
+        session = await ann.creates_session("Between two")
+        reader = Reader((await ann.sees(session, "eventCursor"))["eventCursor"])
+        writing = asyncio.gather(writes(ann, session), writes(elsewhere, session))
+        _, sockets = await asyncio.gather(writing, hears_the_end([ann, elsewhere], session, reader))
+        for event in await ann.replays(session, reader.cursor):  # one of the writers may have more to say
+            reader.hears(event)
+    assert sockets > ROUNDS
+    assert reader.knows() == await as_stored(ann, session)
+
+
+@pytest.mark.parametrize("batch", [1, 7])
+async def test_a_replay_cut_in_its_middle_goes_on_where_it_was(ann, monkeypatch, batch):
+    """Also while what it has not told yet goes on changing, and moves to its end."""
+    monkeypatch.setattr(feed, "BATCH", batch)
+    session = await ann.creates_session("Replayed")
+    reader = Reader((await ann.sees(session, "eventCursor"))["eventCursor"])
+    await writes(ann, session)
+    renaming = asyncio.create_task(renames(ann, session))
+    caught_up = 0
+    while caught_up < 2:  # the second one begins after the last write
+        async with ann.follows(session, reader.cursor, follow=False) as stream:
+            for _ in range(3):
+                event = await anext(stream, None)
+                if event is None:
+                    break
+                reader.hears(event)
+                caught_up += event["__typename"] == "CaughtUp" and renaming.done()
+            stream.socket.transport.abort()
+    await renaming
+    assert reader.knows() == await as_stored(ann, session)
+
+
+async def renames(person, session):
+    seen = await person.sees(session, "messages(last: 100) { nodes { id } }")
+    for number, message in enumerate(seen["messages"]["nodes"]):
+        await person.does("updateMessage", id=message["id"], text=f"again {number}")
+        await person.does("updateSession", id=session, title=f"again {number}")
+
+
+async def test_a_cut_that_meets_a_wake_up_ends_the_reader_all_the_same():
+    watch = Watch()
+    waiting = asyncio.create_task(watch.wait(60))
+    await asyncio.sleep(0)
+    watch.wake(None)
+    waiting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await waiting

@@ -1,0 +1,85 @@
+"""SIGTERM with writes in flight: what was acknowledged is stored, sockets are told, the process ends well."""
+
+import asyncio
+import os
+import signal
+
+import asyncpg
+import httpx2
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from tests.invariants import assert_nothing_broken
+from tests.people import Refusal
+from tests.postgres import dsn
+from tests.process import process
+
+GRACE_SECONDS = 5
+WRITERS = 8
+LOST = (httpx2.TransportError, Refusal, ValueError)  # a connection that ends, or an answer that is no GraphQL
+WAITING = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+
+
+@pytest.mark.xdist_group("faults")
+async def test_a_stopped_server_keeps_what_it_acknowledged_and_ends_well(fresh_database):
+    url = await fresh_database()
+    acknowledged = []
+
+    async def writes(person, session):
+        while True:
+            acknowledged.append((await person.appends(session, "x"))["sequence"])
+
+    async with process(url, SHUTDOWN_SECONDS=str(GRACE_SECONDS)) as server, process(url) as successor:
+        ann = server.person("ann")
+        session = await ann.creates_session("Going on")
+        async with ann.follows(session) as first, ann.follows(session) as second:
+            for stream in (first, second):
+                await stream.until("CaughtUp")
+            writing = [asyncio.create_task(writes(ann, session)) for _ in range(WRITERS)]
+            await first.until("MessageAdded")
+            os.kill(server.process.pid, signal.SIGTERM)
+            closings = await asyncio.gather(*(reads_to_the_end(stream) for stream in (first, second)))
+        ends = await asyncio.gather(*writing, return_exceptions=True)
+        await asyncio.to_thread(server.process.join, 2 * GRACE_SECONDS)
+        assert server.process.exitcode == 0
+        assert closings == [1012, 1012]
+        assert all(isinstance(end, LOST) for end in ends)
+        seen = await successor.person("ann").sees(session, "messageCount messages(last: 1) { nodes { sequence } }")
+        newest = seen["messages"]["nodes"][0]["sequence"]
+        assert sorted(acknowledged) == list(range(1, len(acknowledged) + 1))
+        assert newest == len(acknowledged)  # what was in flight was answered: the stop waits for it
+    await assert_nothing_broken(url)
+
+
+async def reads_to_the_end(stream):
+    """The code that the socket is closed with."""
+    try:
+        async for _ in stream:
+            pass
+    except ConnectionClosed as end:
+        return end.rcvd.code
+    return "complete"
+
+
+@pytest.mark.xdist_group("faults")
+async def test_a_stop_is_bounded_even_if_a_writer_cannot_finish(fresh_database):
+    """An append that waits for a lock beyond the grace is cut off; it is not stored half."""
+    url = await fresh_database()
+    async with process(url, SHUTDOWN_SECONDS="1") as server, process(url) as successor:
+        ann = server.person("ann")
+        session = await ann.creates_session("Stuck")
+        connection = await asyncpg.connect(dsn(url))
+        async with connection.transaction():
+            await connection.fetch("select * from sessions for update")
+            stuck = asyncio.create_task(ann.appends(session, "never acknowledged"))
+            while not await connection.fetchval(WAITING):
+                await asyncio.sleep(0.01)
+            os.kill(server.process.pid, signal.SIGTERM)
+            await asyncio.to_thread(server.process.join, 2 * GRACE_SECONDS)
+            assert server.process.exitcode == 0
+            with pytest.raises(LOST):
+                await stuck
+        await connection.close()
+        seen = await successor.person("ann").sees(session, "messageCount")
+        assert seen["messageCount"] in (0, 1)
+    await assert_nothing_broken(url)
