@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import asyncpg
-from asyncpg.exceptions import PostgresError
+from asyncpg.exceptions import InternalClientError, PostgresError
 
 from app.errors import Conflict, Problem
 
@@ -57,7 +57,7 @@ def connection_lost(error: BaseException) -> bool:
     """
     if isinstance(error, asyncpg.InterfaceError):  # type: ignore[attr-defined]
         return "connection is closed" in str(error) or "connection was closed" in str(error)
-    lost = (ConnectionError, EOFError, asyncpg.InternalClientError)
+    lost = (ConnectionError, EOFError, InternalClientError)
     return isinstance(error, lost) or bool(_LOST.fullmatch(sqlstate(error)))
 
 
