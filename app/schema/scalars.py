@@ -14,9 +14,14 @@ from graphql.utilities import value_from_ast_untyped
 from strawberry.schema.config import StrawberryConfig
 
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)")
-Json = NewType("Json", str)
 DateTime = NewType("DateTime", datetime)
 Decimal = NewType("Decimal", Number)
+
+
+class Json(str):
+    """The text of a JSON value."""
+
+    __slots__ = ()
 
 
 def parse_moment(value: Any) -> datetime:
@@ -52,9 +57,16 @@ def parse_json(value: Any) -> Json:
     """The value as the JSON text that is stored; refuses what that could not keep."""
     _refuse_lossy(value)
     try:
-        return Json(orjson.dumps(value).decode())
+        return Json(orjson.dumps(value, _inside, orjson.OPT_PASSTHROUGH_SUBCLASS).decode())
     except (TypeError, ValueError, RecursionError) as error:
         raise GraphQLError(f"JSON cannot keep this value: {error}.") from None
+
+
+def _inside(value: Any) -> Any:
+    """A variable of this scalar inside a literal is JSON text already."""
+    if isinstance(value, Json):
+        return orjson.Fragment(str(value))
+    raise TypeError(f"it holds a {type(value).__name__}")
 
 
 def _refuse_lossy(value: Any) -> None:
@@ -75,8 +87,19 @@ def _refuse_lossy(value: Any) -> None:
 
 
 def parse_json_literal(node: ValueNode, variables: dict[str, Any] | None = None) -> Json:
-    """A literal in the document, with the variables inside it."""
-    return parse_json(value_from_ast_untyped(node, variables))
+    """A literal in the document, with the variables inside it; None where they are not known yet, in validation."""
+    known = Unknown(unknown=None) if variables is None else variables
+    try:
+        return parse_json(value_from_ast_untyped(node, known))
+    except GraphQLError as error:
+        raise GraphQLError(error.message, node) from None  # only with its node it is the sender's error
+
+
+class Unknown(dict[str, Any]):
+    """Variables before their values: each as good as null."""
+
+    def get(self, _name: str, _default: Any = None) -> None:
+        return None
 
 
 def show_json(value: str) -> orjson.Fragment:
