@@ -138,7 +138,7 @@ async def test_every_payload_says_where_its_write_lies(ann):
     session, positions = created["session"]["id"], [created["cursor"]]
     assert positions == [created["session"]["eventCursor"]]
     message, row = {"role": "ASSISTANT", "text": "t"}, row_of(session)
-    for mutation, input in [
+    for mutation, given in [
         ("appendMessage", {"sessionId": session, "message": message}),
         ("appendMessages", {"sessionId": session, "messages": [message] * 2}),
         ("updateMessage", {"id": f"msg_{row}_1", "text": "u"}),
@@ -152,7 +152,7 @@ async def test_every_payload_says_where_its_write_lies(ann):
         ("deleteSession", {"id": session, "mode": "SOFT"}),
     ]:
         before = positions[-1]
-        payload = await ann.does(mutation, "cursor", **input)
+        payload = await ann.does(mutation, "cursor", **given)
         positions.append(payload["cursor"])
         assert payload["cursor"] == await cursor(ann, session), mutation
         assert len(await ann.replays(session, before)) >= 2, mutation
@@ -177,7 +177,7 @@ async def test_a_live_reader_sees_every_kind_of_change_as_it_comes(ann):
     message = f"msg_{row_of(session)}_1"
     async with ann.follows(session) as live:
         await live.until("CaughtUp")
-        for mutation, input, kind in [
+        for mutation, given, kind in [
             ("appendMessage", {"sessionId": session, "message": {"role": "USER", "text": "t"}}, "MessageAdded"),
             ("updateMessage", {"id": message, "text": "u"}, "MessageChanged"),
             ("deleteMessage", {"id": message}, "MessageRemoved"),
@@ -185,7 +185,7 @@ async def test_a_live_reader_sees_every_kind_of_change_as_it_comes(ann):
             ("updateSession", {"id": session, "title": "New"}, "SessionChanged"),
             ("archiveSession", {"id": session}, "SessionChanged"),
         ]:
-            payload = await ann.does(mutation, "cursor", **input)
+            payload = await ann.does(mutation, "cursor", **given)
             [event] = await live.until(kind)
             assert event["cursor"] == payload["cursor"]
 

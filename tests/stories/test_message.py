@@ -153,11 +153,11 @@ async def test_a_writer_may_insist_on_the_newest_message(ann):
     message = {"role": "USER", "text": "t"}
     first = await ann.does("appendMessage", sessionId=session, message=message, expectedSequence=0)
     assert first["errors"] == []
-    for mutation, input in (("appendMessage", {"message": message}), ("appendMessages", {"messages": [message]})):
-        late = await ann.does(mutation, sessionId=session, expectedSequence=0, **input)
+    for mutation, given in (("appendMessage", {"message": message}), ("appendMessages", {"messages": [message]})):
+        late = await ann.does(mutation, sessionId=session, expectedSequence=0, **given)
         assert outcome(late) == error("CONFLICT", field="expectedSequence")
         assert late["errors"][0]["currentRevision"] == (await ann.sees(session, "revision"))["revision"]
-        fits = await ann.does(mutation, sessionId=session, expectedSequence=None, **input)
+        fits = await ann.does(mutation, sessionId=session, expectedSequence=None, **given)
         assert fits["errors"] == []
     assert (await ann.sees(session, "messageCount"))["messageCount"] == 3
 

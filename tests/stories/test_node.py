@@ -70,10 +70,10 @@ async def nodes(person, *ids):
 
 
 async def test_every_thing_is_found_by_its_id_and_by_nobody_else(ann, bob, things):
-    for kind, id in things.items():
+    for kind, thing in things.items():
         document = "query ($id: ID!) { node(id: $id) { __typename id } }"
-        assert (await ann.asks(document, id=id))["node"] == {"__typename": kind, "id": id}
-        assert (await bob.asks(document, id=id))["node"] is None
+        assert (await ann.asks(document, id=thing))["node"] == {"__typename": kind, "id": thing}
+        assert (await bob.asks(document, id=thing))["node"] is None
 
 
 async def test_nodes_come_in_the_order_they_were_asked_for(ann, bob, things):
@@ -99,13 +99,13 @@ async def test_an_id_of_nothing_is_absent_everywhere(ann, id):
 
 
 async def test_an_id_of_another_kind_is_absent(ann, things):
-    for kind, id in things.items():
-        found = await ann.asks("query ($id: ID!) { session(id: $id) { id } agent(id: $id) { id } }", id=id)
-        assert [name for name, thing in found.items() if thing] == [kind.lower()] * (kind in ("Session", "Agent"))
+    for kind, thing in things.items():
+        found = await ann.asks("query ($id: ID!) { session(id: $id) { id } agent(id: $id) { id } }", id=thing)
+        assert [name for name, node in found.items() if node] == [kind.lower()] * (kind in ("Session", "Agent"))
         for mutation, (field, more) in MUTATIONS.items():
             takes = "Session" if field == "sessionId" else next(kind for kind in things if kind in mutation)
             if takes != kind:
-                payload = await ann.does(mutation, **{field: id}, **more)
+                payload = await ann.does(mutation, **{field: thing}, **more)
                 assert outcome(payload) == error("NOT_FOUND", field=field), (mutation, kind)
 
 
@@ -129,8 +129,8 @@ ASKED_BY_NAME = [
 async def test_a_name_that_nothing_can_have_is_refused_clearly(ann, things, asked):
     for name in ("a\0b", "half \ud800"):
         head = "query ($t: String!, $id: ID!)" if "$id" in asked else "query ($t: String!)"
-        id = {"id": things["Session"]} if "$id" in asked else {}
-        response = await ann.responds(f"{head} {{ {asked} }}", t=name, **id)
+        where = {"id": things["Session"]} if "$id" in asked else {}
+        response = await ann.responds(f"{head} {{ {asked} }}", t=name, **where)
         [refused] = response["errors"]
         assert refused["extensions"] == {"code": "BAD_USER_INPUT"}
         assert "U+0000" in refused["message"]

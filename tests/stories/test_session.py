@@ -221,7 +221,7 @@ async def test_a_soft_deleted_session_can_be_read_and_restored_and_nothing_else(
 
 
 async def refuses_writes(person, session):
-    for mutation, input in {
+    for mutation, given in {
         "updateSession": {"id": session, "title": "New"},
         "setSessionStatus": {"id": session, "status": "COMPLETED"},
         "archiveSession": {"id": session},
@@ -232,7 +232,7 @@ async def refuses_writes(person, session):
         "deleteMessage": {"id": f"msg_{row_of(session)}_1"},
         "putSessionAgent": {"sessionId": session, "key": "no"},
     }.items():
-        assert outcome(await person.does(mutation, **input))["code"] == "NOT_FOUND", mutation
+        assert outcome(await person.does(mutation, **given))["code"] == "NOT_FOUND", mutation
 
 
 async def test_deleting_softly_twice_is_no_more_than_once(ann):
@@ -358,7 +358,7 @@ async def test_sessions_come_in_every_order_and_page_by_page(ann):
         assert await walked(ann, "first", "after", order) == expected
         assert await walked(ann, "last", "before", order) == expected[::-1]
     default = await ann.asks("{ sessions { totalCount nodes { id } } }")
-    assert default["sessions"] == {"totalCount": 3, "nodes": [{"id": id} for id in (first, third, second)]}
+    assert default["sessions"] == {"totalCount": 3, "nodes": [{"id": each} for each in (first, third, second)]}
 
 
 async def walked(person, size, cursor, order):
