@@ -9,10 +9,10 @@ constants: S slot, K keys, F finishing function of a leaf, R resolver, A argumen
 from __future__ import annotations
 
 import asyncio
-import keyword
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from keyword import iskeyword
 from typing import Any
 
 from graphql import (
@@ -101,7 +101,7 @@ class _Writer:
             with self.function(f"step{index}(run, source, path, out)"):
                 self.fields(slots)
                 self.write(*(f"out[{slot.key!r}] = v{slot.number}" for slot in slots if not is_typename(slot)))
-                self.write("for waits in late:", "    waits[1] = out")
+                self.adopt(slots)
         for slot in root.slots:
             self.completion(slot)
         self.constants["STEPS"] = [f"step{index}" for index in range(len(groups))]
@@ -139,7 +139,8 @@ class _Writer:
             with self.block("out = {"):
                 self.write(*(f"{slot.key!r}: {self.result(slot)}," for slot in selection.slots))
             self.write("}")
-            self.write("for waits in late:", "    waits[1] = out", "return out")
+            self.adopt(selection.slots)
+            self.write("return out")
         for child in selection.slots:
             self.completion(child)
 
@@ -187,8 +188,9 @@ class _Writer:
     # ------------------------------------------------------------ fields
 
     def fields(self, slots: list[Slot]) -> None:
-        """Each field's value into `v` and its number; what is awaited into `late`, to be given the object."""
-        self.write("late = ()")
+        """Each field's value into `v` and its number; what is awaited into `w` or `late`, for `adopt`."""
+        waiting = [f"w{slot.number} = " for slot in slots if not is_leaf_type(slot.type)]
+        self.write("".join([*waiting, "late = ()"]))
         for slot in slots:
             if is_typename(slot):
                 continue
@@ -198,6 +200,15 @@ class _Writer:
                 self.settle(slot, value, f"None, {slot.key!r}", "path")
             with self.block("except Exception as error:"):
                 self.write(f"{value} = run.failed({self.slot(slot)}, path, error)")
+
+    def adopt(self, slots: list[Slot]) -> None:
+        """Tell what is awaited which object it belongs to, now that there is one."""
+        for slot in slots:
+            if not is_leaf_type(slot.type):
+                with self.block(f"if w{slot.number}:"):
+                    self.write(f"w{slot.number}[1] = out")
+        with self.block("for waits in late:"):
+            self.write("waits[1] = out")
 
     @staticmethod
     def result(slot: Slot) -> str:
@@ -213,7 +224,7 @@ class _Writer:
             return
         with self.block(f"if type({value}) is Future:"):
             if place.startswith("None"):
-                self.write(f"waits = {waits}", "run.later(waits)", "late += (waits,)", f"{value} = None")
+                self.write(f"w{slot.number} = {waits}", f"run.later(w{slot.number})", f"{value} = None")
             else:
                 self.write(f"run.later({waits})", f"{value} = None")
         with self.block(f"elif {value} is not None and not special[type({value})]:"):
@@ -247,7 +258,7 @@ class _Writer:
         how = access(slot.field, self.field_resolver)
         if how.kind == "event":
             return "source"
-        if how.kind == "attribute" and how.name.isidentifier() and not keyword.iskeyword(how.name):
+        if how.kind == "attribute" and how.name.isidentifier() and not iskeyword(how.name):
             return f"source.{how.name}"
         if how.kind == "attribute":
             return f"getattr(source, {how.name!r})"
@@ -263,7 +274,8 @@ class _Writer:
             yield f"{how.source_as}=source" if how.source_as else "source"
         if how.info_as is not None:
             self.constants[f"I{slot.number}"] = strawberry_info(how.info_class)
-            yield f"{how.info_as}=I{slot.number}(run, {self.slot(slot)}, path)"
+            keyword = f"{how.info_as}=" if how.info_as else ""
+            yield f"{keyword}I{slot.number}(run, {self.slot(slot)}, path)"
         if slot.field.definition.args:
             arguments = Arguments(slot.field, how)
             if arguments.fixed is None:

@@ -43,6 +43,7 @@ class Access:
     source_as: str | None = None
     """Keyword for the source; empty: first argument; None: not passed."""
     info_as: str | None = None
+    """Keyword for the info; empty: second argument; None: not passed."""
     info_class: Any = None
     convert: Convert | None = None
     plain: dict[str, str] | None = None
@@ -94,7 +95,7 @@ def _call(field: StrawberryField, converter: Any) -> Access | None:
         "call",
         function=resolver.wrapped_func,
         source_as=named.name if named else "" if resolver.self_parameter else None,
-        info_as=resolver.info_parameter.name if resolver.info_parameter else None,
+        info_as=_info_as(resolver),
         info_class=converter.config.info_class,
         convert=convert,
         plain={
@@ -103,6 +104,16 @@ def _call(field: StrawberryField, converter: Any) -> Access | None:
             if _is_plain(argument.type, converter)
         },
     )
+
+
+def _info_as(resolver: StrawberryResolver[Any]) -> str | None:
+    info = resolver.info_parameter
+    if info is None:
+        return None
+    function: Any = resolver.wrapped_func
+    plain = inspect.isfunction(function) and not hasattr(function, "__wrapped__")
+    second = plain and resolver.self_parameter and function.__code__.co_varnames[1:2] == (info.name,)
+    return "" if second and function.__code__.co_argcount > 1 else info.name
 
 
 def _is_plain(type_: Any, converter: Any) -> bool:
