@@ -1,4 +1,4 @@
-.PHONY: help run test check lock migration
+.PHONY: help run test nightly check lock migration
 .DEFAULT_GOAL := help
 bin := .venv/bin
 
@@ -10,6 +10,9 @@ run: .venv/run.stamp  ## Start everything: PostgreSQL, migrations, server; Ctrl-
 
 test: .venv/dev.stamp  ## Run the whole suite against real PostgreSQL
 	$(bin)/python -m pytest -n 2 --dist loadgroup --cov --cov-report term:skip-covered $(ARGS)
+
+nightly: .venv/dev.stamp  ## Compare compiled operations with graphql-core on 20,000 documents
+	FUZZ_EXAMPLES=20000 $(bin)/python -m pytest tests/execution -s $(ARGS)
 
 check: .venv/dev.stamp  ## Check style, types, import contracts, migrations and printed schemas
 	$(bin)/ruff format --check .

@@ -18,6 +18,8 @@ from app.db import check, describe, migrate, tables
 from app.db.database import Database
 from app.db.embedded import EmbeddedError, embedded_postgres
 from app.db.sweep import Ages
+from app.execution import compiled
+from app.execution.plan import Uncompilable
 from app.main import create_app
 from app.schema import schema as graphql
 from app.server import serve as serve_app
@@ -85,6 +87,16 @@ def schema(
 ) -> None:
     """Print the GraphQL schema."""
     typer.echo((describe.markdown(tables.metadata) if tables_ else graphql.as_str()).rstrip())
+
+
+@cli.command()
+def explain(
+    file: Annotated[typer.FileText, typer.Argument(help="A GraphQL document.")],
+    operation: Annotated[str | None, typer.Option(help="Its name, if there are several.")] = None,
+) -> None:
+    """Print the Python that an operation is compiled to."""
+    with _failing_in_words():
+        typer.echo(compiled.explain(graphql._schema, file.read(), operation).rstrip())
 
 
 @cli.command()
@@ -165,7 +177,7 @@ def main() -> None:
 def _failing_in_words() -> Iterator[None]:
     try:
         yield
-    except (SettingsError, EmbeddedError, migrate.MigrationError) as error:
+    except (SettingsError, EmbeddedError, migrate.MigrationError, Uncompilable) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
 

@@ -23,6 +23,7 @@ from graphql import (
     assert_valid_schema,
     default_type_resolver,
     parse,
+    validate,
 )
 from graphql.execution import Executor, create_source_event_stream, map_async_iterable
 from graphql.execution.values import VariableValues, get_variable_values
@@ -262,11 +263,16 @@ def explain(
     operation_name: str | None = None,
     variable_values: dict[str, Any] | None = None,
 ) -> str:
-    """The Python source that a document is compiled to. Raises Uncompilable.
+    """The Python source that a document is compiled to. Uncompilable if it is invalid, or says why else.
 
     Conditions of `@skip` and `@include` that are not given count as true.
     """
-    document = parse(text)
+    try:
+        document = parse(text)
+    except GraphQLError as error:
+        raise Uncompilable(str(error)) from None
+    if errors := validate(schema, document):
+        raise Uncompilable("\n\n".join(map(str, errors)))
     operation = find_operation(schema, document, operation_name)
     given = dict.fromkeys(operation.conditions, True) | (variable_values or {})
     return generate(make_plan(operation, VariableValues({}, given)))[0]

@@ -186,6 +186,13 @@ async def test_a_plan_of_hostile_size_is_refused() -> None:
         explain(NASTY, f"{{ thing {{ {levels} }} }}")
 
 
+def test_what_is_invalid_is_not_explained() -> None:
+    with pytest.raises(Uncompilable, match="Cannot query field 'm' on type 'Thing'"):
+        explain(NASTY, "{ thing { m } }")
+    with pytest.raises(Uncompilable, match="Syntax Error"):
+        explain(NASTY, "{ thing { n ")
+
+
 def test_the_generated_source_can_be_read() -> None:
     source = explain(NASTY, "{ thing(n: 8) { number: n next { n } } }")
     assert "'number': v" in source
