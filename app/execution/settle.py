@@ -165,27 +165,25 @@ class _Waiting:
 
     def place_nulls(self) -> None:
         """The nulls that climbed least come first: they would not have waited for the others."""
+        run = self.run
         climbing, self.climbing = self.climbing, []
         for position, error in sorted(climbing, key=lambda one: -len(one[0])):
-            self.place_null(position, error)
+            if not run.is_dead(position):
+                run.place(None, position)
+                run.note(error, position)
+        self.forget()
 
-    def place_null(self, position: Position, error: GraphQLError) -> None:
-        if not self.run.is_dead(position):
-            self.run.place(None, position)
-            self.run.note(error, position)
-            self.forget(position)
-
-    def forget(self, position: Position) -> None:
+    def forget(self) -> None:
         """Cancel what is awaited under a null. Loaders' futures are not ours to cancel."""
-        end = len(position)
+        is_dead = self.run.is_dead
         for future, pending in list(self.pending.items()):
-            pending[:] = [one for one in pending if position_of(one)[:end] != position]
+            pending[:] = [one for one in pending if not is_dead(position_of(one))]
             if not pending:
                 del self.pending[future]
                 future.remove_done_callback(self.wake)
                 future.add_done_callback(look_at)
         for future, first in self.owned.items():
-            if first is not None and position_of(first)[:end] == position:
+            if first is not None and is_dead(position_of(first)):
                 self.cancel(future)
 
     def cancel(self, future: asyncio.Future[Any]) -> None:
