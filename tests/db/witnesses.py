@@ -117,7 +117,7 @@ class World:
             | {word for s in statements for word in s.fixed.values() if isinstance(word, str)}
             | {word for table in self.tables for column in table.columns for word in words_of(column)}
         )
-        self.rows = []
+        self.rows = {}
 
     def value(self, kind, words):
         """A value for a column or a parameter of this SQLAlchemy type; None where no pool is known."""
@@ -140,8 +140,9 @@ class World:
         return None
 
     def arguments(self, statement):
-        """Some values of one row that is there, by their names; some of any kind; some missing."""
-        row, blank = self.random.choice(self.rows), self.random.choice([0, 0, 0.2, 0.6])
+        """Some values of one row of its tables, by their names; some of any kind; some missing."""
+        near = [row for table, rows in self.rows.items() if table in statement.sql for row in rows] or [{}]
+        row, blank = self.random.choice(near), self.random.choice([0, 0, 0.2, 0.6])
         chosen = {
             name: None if self.random.random() < blank else self.argument(name, kind, row)
             for name, kind in statement.parameters.items()
@@ -169,7 +170,8 @@ class World:
             for _ in range(rows):
                 row = {column.name: self.cell(column) for column in columns}
                 await self.connection.execute(insert, owner, *row.values())
-                self.rows.append({**row, f"{table.name.removesuffix('s')}_id": row.get("id")})
+                known = self.rows.setdefault(table.name, [])
+                known.append({**row, f"{table.name.removesuffix('s')}_id": row.get("id")})
 
     def cell(self, column):
         missing = column.nullable and self.random.random() < 0.75

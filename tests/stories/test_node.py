@@ -29,7 +29,10 @@ MALFORMED = [
     "\ud800",
     "ünïcode",
 ]
-ABSENT = [f"ses_{NOWHERE}", f"agt_{NOWHERE}", f"msg_{NOWHERE}_1", f"prt_{NOWHERE}_a_Z3VpZGU"]
+ABSENT = [f"{kind}_{NOWHERE}" for kind in ("ses", "agt", "tsk", "apr", "aud")] + [
+    f"msg_{NOWHERE}_1",
+    f"prt_{NOWHERE}_a_Z3VpZGU",
+]
 MUTATIONS = {
     "updateSession": ("id", {"title": "t"}),
     "setSessionStatus": ("id", {"status": "ACTIVE"}),
@@ -45,7 +48,12 @@ MUTATIONS = {
     "updateAgent": ("id", {"name": "n"}),
     "setAgentStatus": ("id", {"status": "BUSY"}),
     "deleteAgent": ("id", {}),
+    "createTask": ("sessionId", {"type": "t"}),
+    "setTaskStatus": ("id", {"status": "ACTIVE"}),
+    "requestApproval": ("taskId", {}),
+    "decideApproval": ("id", {"decision": "APPROVE"}),
 }
+NAMED = {"sessionId": "Session", "taskId": "Task"}
 
 
 @pytest.fixture
@@ -56,11 +64,15 @@ async def things(ann):
     document = "query ($id: ID!) { session(id: $id) { lastMessage { id } agents { nodes { id } } } }"
     found = (await ann.asks(document, id=session))["session"]
     agent = await ann.does("createAgent", "agent { id }", name="Ada", type="helper")
+    task = (await ann.does("createTask", "task { id }", type="review", sessionId=session))["task"]["id"]
+    approval = await ann.does("requestApproval", "approval { id }", taskId=task)
     return {
         "Session": session,
         "Message": found["lastMessage"]["id"],
         "SessionAgent": found["agents"]["nodes"][0]["id"],
         "Agent": agent["agent"]["id"],
+        "Task": task,
+        "Approval": approval["approval"]["id"],
     }
 
 
@@ -103,7 +115,7 @@ async def test_an_id_of_another_kind_is_absent(ann, things):
         found = await ann.asks("query ($id: ID!) { session(id: $id) { id } agent(id: $id) { id } }", id=thing)
         assert [name for name, node in found.items() if node] == [kind.lower()] * (kind in ("Session", "Agent"))
         for mutation, (field, more) in MUTATIONS.items():
-            takes = "Session" if field == "sessionId" else next(kind for kind in things if kind in mutation)
+            takes = NAMED.get(field) or next(kind for kind in things if kind in mutation)
             if takes != kind:
                 payload = await ann.does(mutation, **{field: thing}, **more)
                 assert outcome(payload) == error("NOT_FOUND", field=field), (mutation, kind)
@@ -122,6 +134,11 @@ ASKED_BY_NAME = [
     "agents(filter: {type: $t}) { nodes { id } }",
     "agents(filter: {skills: [$t]}) { nodes { id } }",
     "agents(filter: {query: $t}) { nodes { id } }",
+    "tasks(filter: {type: $t}) { totalCount }",
+    "session(id: $id) { tasks(filter: {toRole: $t}) { nodes { id } } }",
+    "approvals(filter: {approverRole: $t}) { nodes { id } }",
+    "session(id: $id) { approvals(filter: {approverRole: $t}) { nodes { id } } }",
+    "auditEvents(filter: {eventType: $t}) { nodes { id } }",
 ]
 
 
@@ -139,7 +156,7 @@ async def test_a_name_that_nothing_can_have_is_refused_clearly(ann, things, aske
 async def test_an_erased_thing_never_comes_back_under_its_id(ann, things):
     await ann.does("deleteSession", id=things["Session"], mode="HARD")
     await ann.does("deleteAgent", id=things["Agent"])
-    assert await nodes(ann, *things.values()) == [None] * 4
+    assert await nodes(ann, *things.values()) == [None] * 6
     assert row_of(things["Session"]) != row_of(await ann.creates_session())
 
 
