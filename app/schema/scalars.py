@@ -104,7 +104,7 @@ class Unknown(dict[str, Any]):
 
 def show_json(value: str) -> orjson.Fragment:
     """The stored text goes out as it is."""
-    return orjson.Fragment(value)
+    return orjson.Fragment(str(value))
 
 
 SCALARS: dict[object, Any] = {
