@@ -1,0 +1,206 @@
+"""One of everything that somebody can own, and how to ask for it: what the walk over the schema walks on.
+
+A new field with arguments, a new kind of node or of event needs an entry in `RECIPES`, and its thing in `World`.
+"""
+
+import json
+from typing import Any
+from uuid import uuid4
+
+from tests.people import Person
+
+BLOCKS = [
+    {"text": "said"},
+    {"reasoningContent": {"reasoningText": {"text": "thought"}}},
+    {"toolUse": {"toolUseId": "c1", "name": "sum", "input": {"a": 1}}},
+    {"toolResult": {"toolUseId": "c1", "status": "success", "content": [{"text": "2"}]}},
+    {"document": {"format": "pdf", "name": "plan", "source": {"bytes": {"__bytes_encoded__": True, "data": "UERG"}}}},
+    {"cachePoint": {"type": "default"}},
+]
+MOMENT, LATER = "2026-01-31T12:00:00.000000Z", "2999-01-31T12:00:00.000000Z"
+
+# Arguments by which the owner of a world finds what is hers; "$name" is `world["name"]`. The walk goes on below
+# the first recipe only, or below every one that says by `on` which kind of thing it leads to, unless that `ends`.
+RECIPES: dict[str, list[dict[str, Any]]] = {
+    "Query.node": [
+        {"on": "Session", "id": "$session"},
+        {"on": "Message", "id": "$message"},
+        {"on": "SessionAgent", "id": "$part"},
+        {"on": "Agent", "id": "$agent"},
+        {"on": "AuditEvent", "id": "$audit", "ends": True},  # `nodes` goes on: it has one of every subject
+    ],
+    "Query.nodes": [
+        {"on": "Session", "ids": ["$session", "$archived", "$deleted"]},
+        {"on": "Message", "ids": ["$message", "$redacted"]},
+        {"on": "SessionAgent", "ids": ["$part"]},
+        {"on": "Agent", "ids": ["$agent"]},
+        {"on": "AuditEvent", "ids": ["$audit", "$audit_of_agent", "$audit_of_message"]},
+    ],
+    "Query.session": [{"id": "$session"}, {"key": "$session_key"}, {"id": "$archived"}, {"id": "$deleted"}],
+    "Query.sessions": [
+        {},
+        {"filter": {"status": ["ACTIVE"], "agentType": "$mark", "role": "$mark", "query": "$mark"}},
+        {"filter": {"archived": True}},
+        {"filter": {"deleted": True}},
+    ],
+    "Query.agent": [{"id": "$agent"}, {"key": "$agent_key"}],
+    "Query.agents": [
+        {},
+        {
+            "filter": {
+                "status": ["AVAILABLE"],
+                "type": "$mark",
+                "skills": ["$mark"],
+                "maxHourlyRate": "100",
+                "query": "$mark",
+            }
+        },
+    ],
+    "Query.auditEvents": [
+        {},
+        {
+            "filter": {
+                "eventType": "session.created",
+                "role": "$mark",
+                "traceId": "$trace",
+                "subjectId": "$session",
+                "since": MOMENT,
+                "until": LATER,
+            }
+        },
+    ],
+    "AuditEvent.subject": [{"on": "Session"}, {"on": "Message"}, {"on": "Agent"}],
+    "Session.message": [{"id": "$message"}, {"sequence": 1}, {"key": "$message_key", "agentKey": "$part_key"}],
+    "Session.messages": [{}, {"filter": {"role": ["ASSISTANT"], "agentKey": "$part_key", "status": ["COMPLETE"]}}],
+    "Session.agent": [{"key": "$part_key", "kind": "AGENT"}],
+    "Subscription.sessionEvents": [
+        {"sessionId": "$session", "after": "$start", "follow": False},
+        {"sessionId": "$session", "after": "$seen", "follow": False},
+        {"sessionId": "$session", "after": "nonsense", "follow": False},
+        {"sessionId": "$erased", "after": "$erased_start", "follow": False},
+    ],
+    "Mutation.createSession": [{"input": {"title": "another"}}],
+    "Mutation.updateSession": [{"input": {"id": "$session", "title": "other"}}],
+    "Mutation.setSessionStatus": [{"input": {"id": "$session", "status": "COMPLETED"}}],
+    "Mutation.archiveSession": [{"input": {"id": "$session"}}],
+    "Mutation.restoreSession": [{"input": {"id": "$archived"}}, {"input": {"id": "$deleted"}}],
+    "Mutation.deleteSession": [{"input": {"id": "$session", "mode": mode}} for mode in ("SOFT", "HARD")],
+    "Mutation.markSessionRead": [{"input": {"id": "$session", "upToSequence": 1}}],
+    "Mutation.appendMessage": [
+        {"input": {"sessionId": "$session", "message": {"role": "ASSISTANT", "text": "t", "agentKey": "$part_key"}}},
+        {"input": {"sessionId": "$archived", "message": {"role": "USER", "text": "t"}}},
+    ],
+    "Mutation.appendMessages": [{"input": {"sessionId": "$session", "messages": [{"role": "USER", "text": "t"}]}}],
+    "Mutation.updateMessage": [{"input": {"id": "$message", "text": "other"}}],
+    "Mutation.redactMessage": [{"input": {"id": "$message", "text": "t"}}],
+    "Mutation.deleteMessage": [{"input": {"id": "$message"}}],
+    "Mutation.putSessionAgent": [
+        {"input": {"sessionId": "$session", "key": "$part_key", "agentId": "$agent", "mode": mode}}
+        for mode in ("UPDATE", "UPSERT")
+    ],
+    "Mutation.createAgent": [{"input": {"name": "another", "type": "helper"}}],
+    "Mutation.updateAgent": [{"input": {"id": "$agent", "name": "other"}}],
+    "Mutation.setAgentStatus": [{"input": {"id": "$agent", "status": "BUSY"}}],
+    "Mutation.deleteAgent": [{"input": {"id": "$agent"}}],
+}
+
+
+class World(dict[str, str]):
+    """Ids, keys and cursors by name. All that its owner has said or named holds `mark`."""
+
+    def fill(self, template: Any) -> Any:
+        """The template with the names in it replaced by what they stand for here."""
+        if isinstance(template, dict):
+            return {name: self.fill(value) for name, value in template.items()}
+        if isinstance(template, list):
+            return [self.fill(value) for value in template]
+        if isinstance(template, str) and template.startswith("$"):
+            return self[template[1:]]
+        return template
+
+    def secrets(self) -> set[str]:
+        """What nobody else's answer may hold: the mark, and the distinctive part of every id."""
+        rows = {value.split("_")[1] for name, value in self.items() if value[:4] in ("ses_", "agt_", "aud_")}
+        return {self["mark"], *rows}
+
+    def elsewhere(self) -> "World":
+        """The same names for things that never were."""
+        rows = {secret: str(uuid4()) for secret in self.secrets() - {self["mark"]}}
+        return World({name: _renamed(value, rows | {self["mark"]: uuid4().hex}) for name, value in self.items()})
+
+
+async def _did(person: Person, mutation: str, **given: Any) -> None:
+    payload = await person.does(mutation, **given)
+    assert payload["errors"] == [], (mutation, payload)
+
+
+def _renamed(value: str, names: dict[str, str]) -> str:
+    for old, new in names.items():
+        value = value.replace(old, new)
+    return value
+
+
+async def world_of(person: Person, mark: str) -> World:
+    """Makes one of everything for somebody whose token's first role is `mark`."""
+    world = World(mark=mark, trace=uuid4().hex, session_key=f"{mark}-session", agent_key=f"{mark}-agent")
+    world |= {"part_key": f"{mark}-part", "message_key": f"{mark}-message"}
+    await _make_agent(person, world)
+    await _make_session(person, world)
+    await _make_messages(person, world)
+    for name, mutation in (("archived", "archiveSession"), ("deleted", "deleteSession")):
+        world[name] = await person.creates_session(f"{mark} {name}")
+        await _did(person, mutation, id=world[name])
+    world["erased"] = await person.creates_session(f"{mark} erased")
+    world["erased_start"] = (await person.sees(world["erased"], "eventCursor"))["eventCursor"]
+    await _did(person, "deleteSession", id=world["erased"], mode="HARD")
+    return world
+
+
+async def _make_agent(person: Person, world: World) -> None:
+    mark = world["mark"]
+    given = {"key": world["agent_key"], "name": mark, "type": mark, "description": mark, "hourlyRate": "12.50"}
+    made = await person.does("createAgent", "agent { id }", skills=[mark], metadata={"of": mark}, **given)
+    world["agent"] = made["agent"]["id"]
+
+
+async def _make_session(person: Person, world: World) -> None:
+    mark = world["mark"]
+    given = {"title": mark, "role": mark, "agentType": mark, "metadata": {"of": mark}, "status": "ACTIVE"}
+    times = {"clientCreatedAt": MOMENT, "expiresAt": LATER}
+    created = await person.responds(
+        "mutation ($i: CreateSessionInput!) { createSession(input: $i) { session { id eventCursor } } }",
+        headers={"traceparent": f"00-{world['trace']}-{'1' * 16}-01"},
+        i={"key": world["session_key"], **given, **times},
+    )
+    session = created["data"]["createSession"]["session"]
+    world |= {"session": session["id"], "start": session["eventCursor"]}
+    states = {"state": {"of": mark}, "conversationManagerState": {"of": mark}, "internalState": {"of": mark}}
+    put = {"sessionId": session["id"], "key": world["part_key"], "agentId": world["agent"], "raw": f'"{mark}"'}
+    made = await person.does("putSessionAgent", "sessionAgent { id }", clientCreatedAt=MOMENT, **put, **states)
+    world["part"] = made["sessionAgent"]["id"]
+    world["audit"] = await _audit_of(person, session["id"])
+    world["audit_of_agent"] = await _audit_of(person, world["agent"])
+
+
+async def _audit_of(person: Person, subject: str) -> str:
+    asked = "query ($id: ID) { auditEvents(filter: {subjectId: $id}) { nodes { id } } }"
+    found: str = (await person.asks(asked, id=subject))["auditEvents"]["nodes"][0]["id"]
+    return found
+
+
+async def _make_messages(person: Person, world: World) -> None:
+    """A question, and whole answers: one to stay, one to be redacted, one to be deleted, and the last."""
+    mark, session = world["mark"], world["session"]
+    raw = json.dumps({"role": "assistant", "content": [*BLOCKS, {"text": mark}]})
+    said = {"agentKey": world["part_key"], "raw": raw, "metadata": {"of": mark}, "clientCreatedAt": MOMENT}
+    usage = {"inputTokens": 1, "outputTokens": 2, "totalTokens": 3}
+    whole = [{"role": "ASSISTANT", "usage": usage, "key": key, **said} for key in (world["message_key"], "r", "d", "l")]
+    await _did(person, "appendMessages", sessionId=session, messages=[{"role": "USER", "text": mark}, *whole])
+    row = session.removeprefix("ses_")
+    world |= {"message": f"msg_{row}_2", "redacted": f"msg_{row}_3"}
+    await _did(person, "redactMessage", id=world["redacted"], raw=raw)
+    world["audit_of_message"] = await _audit_of(person, world["redacted"])
+    world["seen"] = (await person.sees(session, "eventCursor"))["eventCursor"]
+    await _did(person, "deleteMessage", id=f"msg_{row}_4")
+    await _did(person, "updateMessage", id=world["message"], metadata={"changed": mark})
+    await _did(person, "updateSession", id=session, metadata={"changed": mark})
