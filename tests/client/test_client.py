@@ -134,6 +134,20 @@ async def test_a_token_may_be_asked_for_each_time(ann):
     assert len(asked) == 2
 
 
+async def test_work_is_handed_on_and_waited_for(client, stranger):
+    task = await client.create_task("review", to_role="reviewer", payload={"n": 1})
+    assert (task.status, task.payload, task.to_role) == ("PENDING", {"n": 1}, "reviewer")
+    asked = await client.request_approval(task_id=task.id, notes="please")
+    decided = await client.decide_approval(asked.id, "APPROVE")
+    assert (asked.status, decided.status) == ("PENDING", "APPROVED")
+    with pytest.raises(errors.Conflict):
+        await client.decide_approval(asked.id, "REJECT")
+    assert (await client.set_task_status(task.id, "ACTIVE")).status == "ACTIVE"
+    assert [one.id async for one in client.tasks(type="review")] == [task.id]
+    assert [one.id async for one in client.approvals(status=["APPROVED"])] == [asked.id]
+    assert await stranger.task(task.id) is None
+
+
 async def test_an_operation_of_ones_own_is_answered_with_its_data(client):
     assert await client.execute("query { viewer { subject } }") == {
         "viewer": {"subject": (await client.viewer()).subject}

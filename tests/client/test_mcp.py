@@ -99,6 +99,31 @@ async def test_an_end_is_told(ann, status):
         assert (await calls(client, "fetch_status", session_id=session))["status"] == status.lower()
 
 
+@pytest.mark.parametrize(
+    ("steps", "told"),
+    [
+        ([], "task is pending"),
+        (["ACTIVE"], "task is active"),
+        (["ACTIVE", "COMPLETED"], "task is completed"),
+        (["ACTIVE", "FAILED"], "task is failed"),
+        (["CANCELLED"], "task was cancelled"),
+    ],
+)
+async def test_a_task_is_followed_and_a_cancelled_one_has_failed(ann, bob, steps, told):
+    task = (await ann.does("createTask", "task { id }", type="review"))["task"]["id"]
+    for status in steps:
+        await ann.does("setTaskStatus", "task { id }", id=task, status=status)
+    async with over_stdio(ann) as client:
+        answer = await calls(client, "fetch_status", task_id=task)
+    assert answer["message"] == told
+    assert answer["status"] == {"was cancelled": "failed"}.get(told[5:], told.split()[-1])
+    async with over_stdio(bob) as stranger:
+        assert await calls(stranger, "fetch_status", task_id=task) == {
+            "status": "not_found",
+            "message": "task not found",
+        }
+
+
 async def test_a_long_history_is_read_backwards(ann):
     session = await ann.creates_session()
     for number in range(5):

@@ -11,8 +11,12 @@ from colloquy.strands import ColloquySessionRepository
 URL, SECRET = os.environ["COLLOQUY_URL"], os.environ["COLLOQUY_SECRET"]
 
 
+def token(owner: str) -> str:
+    """A token of this owner's."""
+    now = int(time.time())
+    return jwt.encode({"sub": owner, "iat": now, "exp": now + 3600}, SECRET, "HS256")
+
+
 def repository(owner: str | None = None) -> ColloquySessionRepository:
     """The repository of this owner, or of a new one."""
-    now = int(time.time())
-    claims = {"sub": owner or f"strands-{uuid4().hex}", "iat": now, "exp": now + 3600}
-    return ColloquySessionRepository(URL, jwt.encode(claims, SECRET, "HS256"))
+    return ColloquySessionRepository(URL, token(owner or f"strands-{uuid4().hex}"))
