@@ -9,7 +9,7 @@ import pytest
 from app import demo
 from app.auth import mint
 from app.main import DEMO
-from tests import postgres
+from tests import postgres, requirements
 from tests.people import Person
 from tests.serving import Serving, serving, settings_for
 
@@ -80,3 +80,8 @@ async def served(fresh_database: Callable[[], Awaitable[str]]) -> AsyncIterator[
         token = mint(running.settings, sub=DEMO, ttl_seconds=3600)
         await demo.fill(running.url, token)
         yield Served(running.url, token)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """In CI, a run of everything must show every requirement."""
+    requirements.watch(config)

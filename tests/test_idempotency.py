@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from tests.people import ERRORS, Person, Refusal, outcome
+from tests.serving import serving, settings_for
 
 APPEND = f"""
 mutation ($input: AppendMessageInput!, $key: String!) {{
@@ -114,3 +115,21 @@ async def test_two_fields_of_one_document_have_a_key_each(ann):
       b: createSession(input: {title: "b"}) @idempotent(key: "b") { session { id } }
     }"""
     assert await ann.asks(document) == await ann.asks(document)
+
+
+async def test_a_key_holds_over_a_socket(ann):
+    document = 'mutation { createSession(input: {title: "t"}) @idempotent(key: "socket") { session { id } } }'
+    answers = []
+    for _ in range(2):
+        async with ann.subscribes(document) as stream:
+            answers += [payload async for payload in stream]
+    assert answers[0] == answers[1]
+    assert answers[0] == (await ann.asks(document))["createSession"]
+
+
+async def test_keys_are_refused_where_they_are_switched_off(fresh_database):
+    async with serving(settings_for(await fresh_database(), enable_idempotency=False)) as server:
+        ann = server.person("ann")
+        response = await ann.responds(CREATE, {"idempotency-key": "k"}, input={})
+        assert response["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+        assert (await ann.responds(CREATE, input={}))["data"]["createSession"]["session"]

@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.people import error, outcome
+from tests.serving import serving, settings_for
 
 NEXT = {"PENDING": {"ACTIVE"}, "ACTIVE": {"COMPLETED", "FAILED"}}
 STATUSES = ["PENDING", "ACTIVE", "COMPLETED", "FAILED", "EXPIRED"]
@@ -68,3 +69,12 @@ async def test_the_cap_holds_under_thirty_two_at_once(ann):
     await asyncio.gather(*(creates(ann) for _ in range(32)))
     page = await ann.asks('{ sessions(filter: {agentType: "helper", status: [PENDING, ACTIVE]}) { totalCount } }')
     assert page["sessions"]["totalCount"] == 5
+
+
+async def test_an_agent_type_must_be_known_where_types_are_named(fresh_database):
+    async with serving(settings_for(await fresh_database(), agent_types=("helper", "planner"))) as server:
+        ann = server.person("ann")
+        assert await ann.creates_session(agentType="planner")
+        assert await ann.creates_session()
+        refused = await ann.does("createSession", agentType="stranger")
+        assert outcome(refused) == error("VALIDATION", field="agentType")
