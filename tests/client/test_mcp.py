@@ -5,10 +5,17 @@ import os
 import socket
 import sys
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
+import asyncpg
 import pytest
 from mcp import Client as McpClient
 from mcp.client.stdio import StdioServerParameters
+
+from app import sweeper
+from app.db.database import Database
+from app.db.sweep import Ages
+from tests.postgres import dsn
 
 MODULE = ["-m", "colloquy.mcp"]
 
@@ -91,37 +98,44 @@ async def test_a_session_is_talked_in_and_its_status_followed(connected, ann, bo
         assert await calls(stranger, "append_message", session_id=session, text="hi") == "session not found"
 
 
-@pytest.mark.parametrize("status", ["COMPLETED", "FAILED"])
-async def test_an_end_is_told(ann, status):
-    session = await ann.creates_session(status="ACTIVE")
-    await ann.does("setSessionStatus", "session { id }", id=session, status=status)
+async def test_an_end_is_told(ann, database_url):
     async with over_stdio(ann) as client:
-        assert (await calls(client, "fetch_status", session_id=session))["status"] == status.lower()
+        for status in ("COMPLETED", "FAILED"):
+            session = await ann.creates_session(status="ACTIVE")
+            await ann.does("setSessionStatus", "session { id }", id=session, status=status)
+            assert (await calls(client, "fetch_status", session_id=session))["status"] == status.lower()
+        await ann.creates_session("Stale", key="stale")
+        await idle_for_long(database_url, ann)
+        assert (await calls(client, "fetch_status", session_key="stale"))["status"] == "expired"
 
 
-@pytest.mark.parametrize(
-    ("steps", "told"),
-    [
-        ([], "task is pending"),
-        (["ACTIVE"], "task is active"),
-        (["ACTIVE", "COMPLETED"], "task is completed"),
-        (["ACTIVE", "FAILED"], "task is failed"),
-        (["CANCELLED"], "task was cancelled"),
-    ],
-)
-async def test_a_task_is_followed_and_a_cancelled_one_has_failed(ann, bob, steps, told):
-    task = (await ann.does("createTask", "task { id }", type="review"))["task"]["id"]
-    for status in steps:
-        await ann.does("setTaskStatus", "task { id }", id=task, status=status)
+async def idle_for_long(url, person) -> None:
+    """Turns the clock for this person's sessions, and sweeps."""
+    admin = await asyncpg.connect(dsn(url))
+    await admin.execute(
+        "update sessions set last_activity_at = now() - interval '8 days' where owner_id = $1", person.name
+    )
+    await admin.close()
+    db = Database(url, pool_size=2)
+    await sweeper.sweep_once(db, Ages(idle=timedelta(days=7), kept=None, keys=timedelta(days=1)))
+    await db.close()
+
+
+async def test_a_task_is_followed_and_a_cancelled_one_has_failed(ann, bob):
+    async def told(client, *steps: str):
+        task = (await ann.does("createTask", "task { id }", type="review"))["task"]["id"]
+        for status in steps:
+            await ann.does("setTaskStatus", "task { id }", id=task, status=status)
+        return tuple((await calls(client, "fetch_status", task_id=task)).values())
+
     async with over_stdio(ann) as client:
-        answer = await calls(client, "fetch_status", task_id=task)
-    assert answer["message"] == told
-    assert answer["status"] == {"was cancelled": "failed"}.get(told[5:], told.split()[-1])
+        assert await told(client) == ("pending", "task is pending")
+        assert await told(client, "ACTIVE") == ("active", "task is active")
+        assert await told(client, "ACTIVE", "COMPLETED") == ("completed", "task is completed")
+        assert await told(client, "ACTIVE", "FAILED") == ("failed", "task is failed")
+        assert await told(client, "CANCELLED") == ("failed", "task was cancelled")
     async with over_stdio(bob) as stranger:
-        assert await calls(stranger, "fetch_status", task_id=task) == {
-            "status": "not_found",
-            "message": "task not found",
-        }
+        assert await told(stranger) == ("not_found", "task not found")
 
 
 async def test_a_long_history_is_read_backwards(ann):
