@@ -1,10 +1,12 @@
 """What every test may ask for."""
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import NamedTuple
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from app import demo
 from app.auth import mint
@@ -12,6 +14,12 @@ from app.main import DEMO
 from tests import postgres, requirements
 from tests.people import Person
 from tests.serving import Serving, serving, settings_for
+
+# No deadlines: an example is a conversation with a real server. HYPOTHESIS_PROFILE=nightly looks twenty times as long.
+QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large]
+settings.register_profile("quick", deadline=None, max_examples=60, suppress_health_check=QUIET, print_blob=True)
+settings.register_profile("nightly", settings.get_profile("quick"), max_examples=1_200)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
 class Served(NamedTuple):

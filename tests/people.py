@@ -31,12 +31,8 @@ class Person:
         """The whole response to an operation."""
         answer = await self._http.post(
             f"{self.url}/graphql",
-            content=json.dumps({"query": query, "variables": variables}),  # in ASCII: half surrogate pairs get through
-            headers={
-                "authorization": f"Bearer {self.token}",
-                "content-type": "application/json",
-                **(headers or {}),
-            },
+            content=json.dumps({"query": query, "variables": variables}),  # in ASCII: any text at all can be sent
+            headers={"authorization": f"Bearer {self.token}", "content-type": "application/json", **(headers or {})},
         )
         found: dict[str, Any] = answer.json()
         return found
