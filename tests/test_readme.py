@@ -1,0 +1,130 @@
+"""What the README shows is what happens: its commands are run, its documents asked, its answers compared."""
+
+import asyncio
+import json
+import os
+import re
+import sys
+from itertools import count
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import asyncpg
+import pytest
+
+from app import demo, errors
+from app.auth import mint
+from app.main import DEMO
+from tests.postgres import dsn
+from tests.serving import SECRET, serving, settings_for
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+STEPS = re.findall(r"^```sh\n(.*?)^```\n(?:```json\n(.*?)^```\n)?", README, re.S | re.M)
+DOCUMENTS = re.findall(r"^```graphql\n(.*?)^```\n", README, re.S | re.M)
+CATALOGUE = "{ agents { nodes { id } } }"
+CREATE = "mutation { createSession(input: {}) { errors { code message field } } }"
+TWIN = "insert into idempotency_keys (owner_id, key, request_hash) values ($1, $2, '')"
+ANSWERS = re.findall(r"^{.*}$", README, re.M)
+MARK = "-- the next step --"
+CHANGING = re.compile(r"[0-9a-f]{8}(?:(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|-[0-9]+)")
+
+
+@pytest.fixture(scope="module")
+async def newcomer(fresh_database):
+    """A server as `make run` shows it to a newcomer."""
+    async with serving(settings_for(await fresh_database())) as running:
+        await demo.fill(running.url, mint(running.settings, sub=DEMO, ttl_seconds=3600))
+        yield running
+
+
+def renamed(text):
+    """The text with each id that is new in every run as the number of its first appearance."""
+    numbers = count(1)
+    known = {}
+    return CHANGING.sub(lambda found: known.setdefault(found[0], f"<{next(numbers)}>"), text)
+
+
+async def test_every_command_answers_as_it_shows(newcomer, tmp_path):
+    commands = "".join(f"{command}\necho '{MARK}'\n" for command, _ in STEPS)
+    commands = commands.replace(".venv/bin", str(Path(sys.executable).parent))
+    commands = commands.replace("127.0.0.1:8000", urlsplit(newcomer.url).netloc)
+    shell = await asyncio.create_subprocess_exec(
+        *("bash", "-c", commands),
+        cwd=tmp_path,
+        env={**os.environ, "JWT_SECRET": SECRET},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    said, _ = await shell.communicate()
+    answers = renamed(said.decode()).split(f"{MARK}\n")
+    shown = renamed(MARK.join(answer for _, answer in STEPS)).split(MARK)
+    assert [answer.strip() for answer in answers] == [*(answer.strip() for answer in shown), ""]
+
+
+async def test_a_sidebar_needs_these_three_operations(newcomer):
+    listed, read, followed = DOCUMENTS
+    owner = newcomer.person(DEMO)
+    nodes = (await owner.asks(listed))["sessions"]["nodes"]
+    [wanted] = [node["id"] for node in nodes if node["title"] == "Welcome to Colloquy"]
+    conversation = (await owner.asks(read, id=wanted))["session"]
+    await owner.appends(wanted, "Said in between.", key="mine")
+    async with owner.subscribes(followed, id=wanted, after=conversation["eventCursor"]) as events:
+        seen = await events.until("CaughtUp")
+    [said] = [event["message"] for event in seen if event["__typename"] == "MessageAdded"]
+    assert (said["key"], said["text"]) == ("mine", "Said in between.")
+    assert said["sequence"] == conversation["messages"]["nodes"][-1]["sequence"] + 1
+
+
+async def test_the_answers_that_take_bad_luck_are_as_shown(fresh_database):
+    url = await fresh_database()
+    connection = await asyncpg.connect(dsn(url))
+    async with serving(settings_for(url, request_timeout_seconds=2)) as running:
+        ann = running.person("ann")
+        session = await ann.creates_session()
+        met = [await refused(ann, "ses_nobodys", 1), await refused(ann, session, 101)]
+        async with connection.transaction():
+            await connection.execute("lock table agents")
+            met.append(await ann.responds(CATALOGUE))
+        await connection.execute("drop table agents cascade")
+        met.append(await ann.responds(CATALOGUE))
+    await connection.close()
+    assert [answer for answer in met if not is_shown(answer)] == []
+
+
+async def test_a_call_whose_twin_is_slow_is_answered_as_shown(newcomer):
+    connection = await asyncpg.connect(dsn(newcomer.settings.database_url))
+    owner = newcomer.person(DEMO)
+    async with connection.transaction():
+        await connection.execute(TWIN, DEMO, "slow")
+        answer = await owner.responds(CREATE, {"idempotency-key": "slow"})
+    await connection.close()
+    assert is_shown(answer)
+
+
+def is_shown(answer):
+    """Whether the README has this answer, its ids aside."""
+    return renamed(json.dumps(answer)) in [renamed(json.dumps(json.loads(shown))) for shown in ANSWERS]
+
+
+async def refused(person, session, times):
+    """The first frame that is an error, of so many equal subscriptions on one socket."""
+    query = f'subscription {{ sessionEvents(sessionId: "{session}") {{ __typename }} }}'
+    async with person.subscribes(query) as stream:
+        for number in range(2, times + 1):
+            frame = {"id": str(number), "type": "subscribe", "payload": {"query": query}}
+            await stream.socket.send(json.dumps(frame))
+        while (answer := json.loads(await stream.socket.recv()))["type"] != "error":
+            pass
+    return answer
+
+
+def test_every_code_has_an_example():
+    codes = {kind.code for base in (errors.Problem, errors.Refused) for kind in (base, *base.__subclasses__())}
+    assert codes <= set(re.findall(r'"code":"(\w+)"', README))
+
+
+@pytest.mark.parametrize("page", ["README.md", "ARCHITECTURE.md", "docs/operating.md", "docs/rest.md"])
+def test_every_link_leads_somewhere(page):
+    text = (ROOT / page).read_text()
+    links = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]
+    assert [link for link in links if not ((ROOT / page).parent / link).exists()] == []
