@@ -1,0 +1,146 @@
+"""Sets up and measures, side by side in one run, every server in every round."""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from app.db.embedded import embedded_postgres
+from bench import answers, data, load, openloop, report, servers, usage
+from bench.servers import PEERS, Running
+
+PLACE = servers.ROOT / ".bench"
+RESULTS = servers.ROOT / "bench/results"
+ORDINARY = ("W1", "W2", "W3", "W4", "W5")
+OPEN_RATE = 1_000
+LAST_PAGE_AFTER = "m.999900"
+
+
+def main(
+    workloads: Annotated[str, typer.Option(help="Which, with commas; W6 makes 1,000,000 messages first.")] = "W1,W2,W3,W4,W5,W6",
+    only: Annotated[str, typer.Option(help="Which servers, with commas; Colloquy is always there.")] = ",".join(PEERS),
+    rounds: Annotated[int, typer.Option(min=1)] = 7,
+    seconds: Annotated[float, typer.Option(help="Of each round.", min=0.5)] = 5,
+    open_seconds: Annotated[float, typer.Option(help="Of the open loop; 0 leaves it out.")] = 60,
+    quick: Annotated[bool, typer.Option("--quick", help="W1 to W3 of Colloquy and rest, short; writes nothing.")] = False,
+) -> None:
+    """Compare Colloquy with its peers; the report goes to bench/results."""
+    if quick:
+        workloads, only, rounds, seconds, open_seconds = "W1,W2,W3", "rest", 3, 2, 0
+    names = ["colloquy", *(name for name in PEERS if name != "colloquy" and name in only.split(","))]
+    Bench(names, rounds, seconds, open_seconds).run(workloads.split(","), keep=not quick)
+
+
+class Bench:
+    """One run: which servers, how often, how long."""
+
+    def __init__(self, names: list[str], rounds: int, seconds: float, open_seconds: float) -> None:
+        self.names, self.rounds, self.seconds, self.open_seconds = names, rounds, seconds, open_seconds
+        self.found: report.Rounds = {}
+        self.opened: dict[str, Any] = {}
+        cores = sorted(os.sched_getaffinity(0))
+        if len(cores) < 2:
+            raise typer.BadParameter("The server needs a core of its own; this machine has one.")
+        self.server_core, self.other_core = cores[:2]
+
+    def run(self, workloads: list[str], *, keep: bool) -> None:
+        """Measures, prints, and keeps the report unless it is a quick look."""
+        _need(self.names)
+        usage.pin_me(self.other_core)
+        PLACE.mkdir(exist_ok=True)
+        with embedded_postgres(PLACE) as server:
+            self.postgres = int((PLACE.resolve() / "data/postmaster.pid").read_text().split()[0])
+            usage.pin(self.postgres, self.other_core)
+            try:
+                if ordinary := [name for name in workloads if name in ORDINARY]:
+                    self._ordinary(asyncio.run(data.fresh(server, data.USUAL)), ordinary)
+                if "W6" in workloads:
+                    self._deep(asyncio.run(data.fresh(server, data.LONG)))
+            finally:
+                asyncio.run(data.drop(server))
+        text = report.markdown(self.found, self._facts(), self.opened)
+        print(text)
+        if keep:
+            self._keep(text)
+
+    def _ordinary(self, url: str, workloads: list[str]) -> None:
+        sessions = asyncio.run(data.sessions_of(url))
+        with ExitStack() as stack:
+            up = [stack.enter_context(servers.running(PEERS[name], url, self.server_core, PLACE)) for name in self.names]
+            for workload in sorted(workloads, key=lambda name: (name == "W3", name)):  # what writes comes last
+                able = [server for server in up if workload in server.peer.workloads]
+                answers.compare(able, workload, sessions)
+                files = {server.name: load.written(server.peer, workload, sessions, PLACE) for server in able}
+                self.found[workload] = self._measured(workload, able, files)
+                if workload == "W1" and self.open_seconds:
+                    file = files["colloquy"]
+                    self.opened["colloquy"] = openloop.open_loop(up[0], file, OPEN_RATE, self.open_seconds)
+        self.found = {name: self.found[name] for name in workloads}
+
+    def _deep(self, url: str) -> None:
+        """Page 1 and page 10,000 of the one long session, in alternating rounds as if they were two servers."""
+        [(owner, session)] = asyncio.run(data.sessions_of(url))
+        with servers.running(PEERS["colloquy"], url, self.server_core, PLACE) as server:
+            files = {}
+            for page, after in (("page 1", None), ("page 10,000", LAST_PAGE_AFTER)):
+                asked = PEERS["colloquy"].ask("W6", owner, {"id": f"ses_{session}", "after": after})
+                files[page] = PLACE / f"W6-{page.replace(' ', '-')}.requests"
+                files[page].write_text(f"{load.token(owner)}\t{json.dumps(asked)}\n")
+            pages = self._alternating("W6", {page: (server, file) for page, file in files.items()})
+        self.found |= {f"W6 {page}": {"colloquy": rounds} for page, rounds in pages.items()}
+
+    def _measured(self, workload: str, able: list[Running], files: dict[str, Path]) -> dict[str, list[load.Round]]:
+        return self._alternating(workload, {server.name: (server, files[server.name]) for server in able})
+
+    def _alternating(self, workload: str, loads: dict[str, tuple[Running, Path]]) -> dict[str, list[load.Round]]:
+        """Every load in every round, each round beginning with another one; a round to warm up comes first."""
+        names = list(loads)
+        found: dict[str, list[load.Round]] = {name: [] for name in names}
+        for number in range(-1, self.rounds):
+            turn = number % len(names)
+            for name in names[turn:] + names[:turn]:
+                one = load.round_of(*loads[name], self.seconds, self.postgres)
+                if number >= 0:
+                    found[name].append(one)
+            print(f"{workload}: round {number + 1} of {self.rounds}", flush=True)
+        return found
+
+    def _facts(self) -> dict[str, str]:
+        commit = subprocess.run(
+            ["git", "describe", "--always", "--dirty"], cwd=servers.ROOT, capture_output=True, text=True, check=False
+        ).stdout.strip()
+        return {
+            "When": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {self.rounds} rounds of {self.seconds:g} s, commit {commit}",
+            "Machine": report.machine(),
+            "Load": f"wrk, {load.CONNECTIONS} connections; {servers.POOL} database connections each; server on one"
+            " core, PostgreSQL and load on another",
+            "Answers": f"the same data from every server, compared for {answers.SAMPLES} sessions a workload; no errors",
+        }
+
+    def _keep(self, text: str) -> None:
+        from bench.plot import plot  # noqa: PLC0415
+
+        RESULTS.mkdir(exist_ok=True)
+        (RESULTS / "latest.md").write_text(text)
+        (RESULTS / "latest.json").write_text(json.dumps(report.raw(self.found), indent=1) + "\n")
+        plot(self.found, RESULTS / "latest.png")
+        print(f"Kept in {RESULTS.relative_to(servers.ROOT)}: latest.md, latest.json, latest.png")
+
+
+def _need(names: list[str]) -> None:
+    """Says what is missing before anything is started."""
+    if not shutil.which("wrk"):
+        raise typer.BadParameter("wrk is not installed. On Debian: apt install wrk")
+    if any(servers.is_node(PEERS[name]) for name in names) and not servers.NODE.exists():
+        raise typer.BadParameter("The Node peers are not installed: npm ci --prefix bench/peers/node, or --only rest,raw")
+
+
+if __name__ == "__main__":
+    typer.run(main)

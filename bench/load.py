@@ -1,0 +1,105 @@
+"""One round: `wrk` asks one server for some seconds, and what it and PostgreSQL used meanwhile."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from app.auth import mint
+from app.settings import Settings
+from bench import usage
+from bench.servers import SECRET, Peer, Running, Variables
+
+SCRIPT = Path(__file__).with_name("load.lua")
+CONNECTIONS = 16
+WAYS = 10_000
+TEXT = "What would you do about it, and in which order? " * 4
+
+
+class Wrong(Exception):
+    """A server answered with errors."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """Milliseconds of CPU per request, of the server and of PostgreSQL; latencies in milliseconds."""
+
+    cpu: float
+    pg: float
+    rate: float
+    p50: float
+    p95: float
+    p99: float
+    rss: float
+    requests: int
+
+
+def token(owner: str) -> str:
+    """A day's token of this owner."""
+    return mint(Settings(jwt_secret=SECRET), sub=owner, ttl_seconds=86_400)
+
+
+def variables(workload: str, session: str) -> Variables:
+    """A workload's variables, for this session."""
+    match workload:
+        case "W2":
+            return {}
+        case "W3":
+            return {"session": f"ses_{session}", "text": TEXT}
+        case "W5":
+            return {"id": f"msg_{session}_17"}
+    return {"id": f"ses_{session}"}
+
+
+def body(peer: Peer, workload: str, owner: str, session: str) -> str:
+    """A request's JSON."""
+    return json.dumps(peer.ask(workload, owner, variables(workload, session)), separators=(",", ":"))
+
+
+def lines(peer: Peer, workload: str, sessions: list[tuple[str, str]]) -> Iterator[str]:
+    """What `load.lua` reads."""
+    tokens = {owner: token(owner) for owner, _ in sessions}
+    for owner, session in sessions:
+        yield f"{tokens[owner]}\t{body(peer, workload, owner, session)}\n"
+
+
+def written(peer: Peer, workload: str, sessions: list[tuple[str, str]], directory: Path) -> Path:
+    """The file of a peer's requests."""
+    file = directory / f"{peer.name}-{workload}.requests"
+    file.write_text("".join(islice(lines(peer, workload, sessions), WAYS)))
+    return file
+
+
+def round_of(server: Running, requests: Path, seconds: float, postgres: int) -> Round:
+    """Raises `Wrong` if any answer held an error."""
+    before = usage.cpu_ms(server.pid), usage.cpu_ms(postgres)
+    found = _wrk(server, requests, seconds)
+    spent = usage.cpu_ms(server.pid) - before[0], usage.cpu_ms(postgres) - before[1]
+    answered = found["requests"]
+    return Round(
+        cpu=spent[0] / answered,
+        pg=spent[1] / answered,
+        rate=answered / found["seconds"],
+        p50=found["p50"],
+        p95=found["p95"],
+        p99=found["p99"],
+        rss=usage.rss_mib(server.pid),
+        requests=answered,
+    )
+
+
+def _wrk(server: Running, requests: Path, seconds: float) -> dict[str, Any]:
+    line = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "--timeout", "20s", "-s", str(SCRIPT), server.url]
+    told = subprocess.run(
+        [*line, "--", str(requests)], check=True, capture_output=True, text=True, timeout=seconds + 60
+    ).stdout
+    result = next((line for line in told.splitlines() if line.startswith("{")), None)
+    if result is None:
+        raise Wrong(f"{server.name}: wrk says {told[-1000:]}")
+    found: dict[str, Any] = json.loads(result)
+    if found["wrong"] or not found["requests"]:
+        raise Wrong(f"{server.name}: {found['wrong']} of {found['requests']} answers hold errors\n{told[-1000:]}")
+    return found

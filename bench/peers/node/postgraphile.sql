@@ -1,0 +1,15 @@
+-- What an append is in PostGraphile: a function that does it, with what the others' statements do.
+create schema bench;
+create function bench.append_message(owner text, session uuid, said text) returns messages volatile language sql as $$
+with head as (
+    update sessions set
+        last_sequence = last_sequence + 1, message_count = message_count + 1, head = head + 1,
+        last_activity_at = greatest(last_activity_at, now())
+    where owner_id = owner and id = session and deleted_at is null and archived_at is null and status = 'ACTIVE'
+    and (expires_at is null or expires_at > now())
+    returning owner_id, id, last_sequence, head
+)
+insert into messages (owner_id, session_id, sequence, created_revision, revision, role, text, metadata)
+select owner_id, id, last_sequence, head, head, 'USER', said, '{}' from head
+returning messages.*
+$$;

@@ -1,0 +1,43 @@
+"""The same schema, resolvers and loaders behind `strawberry.asgi.GraphQL` as it comes."""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.routing import Route
+from strawberry.asgi import GraphQL
+
+from app.auth import bearer
+from app.main import Services
+from app.schema import schema
+from app.settings import Settings
+
+services = Services(Settings(**{name: os.environ[name.upper()] for name in ("database_url", "jwt_secret", "pool_size")}))
+
+
+class Stock(GraphQL[Any, Any]):
+    """Strawberry's view with our context, and the encoder that our scalars need."""
+
+    async def get_context(self, request: Request, response: Any) -> Any:
+        viewer = await services.authenticator.viewer(bearer(request.headers.get("authorization")))
+        return services.context(viewer)
+
+    def encode_json(self, data: object) -> bytes:
+        return orjson.dumps(data)
+
+
+@asynccontextmanager
+async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+    await services.bus.start()
+    try:
+        yield
+    finally:
+        await services.bus.stop()
+        await services.db.close()
+
+
+app = Starlette(routes=[Route("/graphql", Stock(schema, graphql_ide=None))], lifespan=lifespan)
