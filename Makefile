@@ -1,4 +1,4 @@
-.PHONY: help run test nightly check lock migration
+.PHONY: help run test nightly check bench lock migration
 .DEFAULT_GOAL := help
 bin := .venv/bin
 
@@ -22,6 +22,13 @@ check: .venv/dev.stamp  ## Check style, types, import contracts, migrations and 
 	$(bin)/python scripts/house.py
 	$(bin)/python scripts/migrations.py check
 	scripts/printed
+
+bench: .venv/bench.stamp bench/peers/node/node_modules/.package-lock.json  ## Measure against other servers: make bench ARGS=--quick
+	$(bin)/python -m bench $(ARGS)
+
+bench/peers/node/node_modules/.package-lock.json: bench/peers/node/package-lock.json
+	npm ci --silent --prefix bench/peers/node
+	touch $@
 
 lock: .venv/dev.stamp  ## Renew the lock files from pyproject.toml
 	scripts/lock

@@ -4,7 +4,9 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import subprocess
+import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,13 +29,14 @@ def main(
     workloads: Annotated[str, typer.Option(help="Which, with commas; W6 makes 1,000,000 messages first.")] = "W1,W2,W3,W4,W5,W6",
     only: Annotated[str, typer.Option(help="Which servers, with commas; Colloquy is always there.")] = ",".join(PEERS),
     rounds: Annotated[int, typer.Option(min=1)] = 7,
-    seconds: Annotated[float, typer.Option(help="Of each round.", min=0.5)] = 5,
+    seconds: Annotated[int, typer.Option(help="Of each round.", min=1)] = 5,
     open_seconds: Annotated[float, typer.Option(help="Of the open loop; 0 leaves it out.")] = 60,
     quick: Annotated[bool, typer.Option("--quick", help="W1 to W3 of Colloquy and rest, short; writes nothing.")] = False,
 ) -> None:
     """Compare Colloquy with its peers; the report goes to bench/results."""
     if quick:
         workloads, only, rounds, seconds, open_seconds = "W1,W2,W3", "rest", 3, 2, 0
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds: no server stays behind
     names = ["colloquy", *(name for name in PEERS if name != "colloquy" and name in only.split(","))]
     Bench(names, rounds, seconds, open_seconds).run(workloads.split(","), keep=not quick)
 
@@ -41,7 +44,7 @@ def main(
 class Bench:
     """One run: which servers, how often, how long."""
 
-    def __init__(self, names: list[str], rounds: int, seconds: float, open_seconds: float) -> None:
+    def __init__(self, names: list[str], rounds: int, seconds: int, open_seconds: float) -> None:
         self.names, self.rounds, self.seconds, self.open_seconds = names, rounds, seconds, open_seconds
         self.found: report.Rounds = {}
         self.opened: dict[str, Any] = {}
@@ -117,7 +120,7 @@ class Bench:
             ["git", "describe", "--always", "--dirty"], cwd=servers.ROOT, capture_output=True, text=True, check=False
         ).stdout.strip()
         return {
-            "When": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {self.rounds} rounds of {self.seconds:g} s, commit {commit}",
+            "When": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {self.rounds} rounds of {self.seconds} s, commit {commit}",
             "Machine": report.machine(),
             "Load": f"wrk, {load.CONNECTIONS} connections; {servers.POOL} database connections each; server on one"
             " core, PostgreSQL and load on another",

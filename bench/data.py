@@ -76,13 +76,14 @@ from generate_series(1, $1) o, generate_series(1, $2) s, generate_series(0, 1) p
 """
 # In the order of time, so that the messages of one session do not lie side by side: people do not take turns.
 MESSAGES_SQL = """
-insert into messages (owner_id, session_id, sequence, agent_key, role, text, metadata, created_revision, revision,
+insert into messages (owner_id, session_id, sequence, agent_key, role, text, tsv, metadata, created_revision, revision,
                       created_at, updated_at)
 select pg_temp.owner(o), pg_temp.session(o, s), m, case when m % 2 = 0 then 'part-' || m / 2 % 2 end,
-       case m % 2 when 0 then 'ASSISTANT' else 'USER' end,
-       'Message ' || m || ' of conversation ' || s || ': ' || repeat('the quick brown fox jumps, ', 5) || md5(m::text),
+       case m % 2 when 0 then 'ASSISTANT' else 'USER' end, said,
+       to_tsvector('simple', left(said, 16384)) || array_to_tsvector(array['@' || pg_temp.owner(o)]),
        '{"tokens":42,"model":"m-1"}', 3 + m, 3 + m, pg_temp.said(o, s, m), pg_temp.said(o, s, m)
-from generate_series(1, $3) m, generate_series(1, $2) s, generate_series(1, $1) o
+from generate_series(1, $3) m, generate_series(1, $2) s, generate_series(1, $1) o,
+lateral concat('Message ', m, ' of conversation ', s, ': ', repeat('the quick brown fox jumps, ', 5), md5(m::text)) said
 """
 
 
@@ -136,7 +137,10 @@ async def fill(connection: asyncpg.Connection, wanted: DataSet) -> None:
     await connection.execute(AGENTS_SQL, owners, AGENTS)
     await connection.execute(SESSIONS_SQL, owners, sessions, messages)
     await connection.execute(PARTS_SQL, owners, sessions, AGENTS)
+    index = await connection.fetchval("select pg_get_indexdef('messages_search'::regclass)")
+    await connection.execute("drop index messages_search")  # a GIN index is made from rows, not row by row
     await connection.execute(MESSAGES_SQL, owners, sessions, messages)
+    await connection.execute(index)
     await connection.execute("vacuum (analyze)")
 
 

@@ -73,7 +73,7 @@ def written(peer: Peer, workload: str, sessions: list[tuple[str, str]], director
     return file
 
 
-def round_of(server: Running, requests: Path, seconds: float, postgres: int) -> Round:
+def round_of(server: Running, requests: Path, seconds: int, postgres: int) -> Round:
     """Raises `Wrong` if any answer held an error."""
     before = usage.cpu_ms(server.pid), usage.cpu_ms(postgres)
     found = _wrk(server, requests, seconds)
@@ -91,8 +91,8 @@ def round_of(server: Running, requests: Path, seconds: float, postgres: int) -> 
     )
 
 
-def _wrk(server: Running, requests: Path, seconds: float) -> dict[str, Any]:
-    line = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "--timeout", "20s", "-s", str(SCRIPT), server.url]
+def _wrk(server: Running, requests: Path, seconds: int) -> dict[str, Any]:
+    line = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "20s", "-s", str(SCRIPT), server.url]
     told = subprocess.run(
         [*line, "--", str(requests)], check=True, capture_output=True, text=True, timeout=seconds + 60
     ).stdout

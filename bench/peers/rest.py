@@ -39,8 +39,10 @@ with head as (
     and (expires_at is null or expires_at > now())
     returning owner_id, id, last_sequence, head
 )
-insert into messages (owner_id, session_id, sequence, created_revision, revision, role, text, metadata)
-select owner_id, id, last_sequence, head, head, 'USER', $3, '{}' from head
+insert into messages (owner_id, session_id, sequence, created_revision, revision, role, text, metadata, tsv)
+select owner_id, id, last_sequence, head, head, 'USER', $3, '{}',
+    to_tsvector('simple', left($3, 16384)) || array_to_tsvector(array['@' || owner_id])
+from head
 returning session_id, sequence, revision, role, text, created_at
 """
 

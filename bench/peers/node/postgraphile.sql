@@ -9,7 +9,9 @@ with head as (
     and (expires_at is null or expires_at > now())
     returning owner_id, id, last_sequence, head
 )
-insert into messages (owner_id, session_id, sequence, created_revision, revision, role, text, metadata)
-select owner_id, id, last_sequence, head, head, 'USER', said, '{}' from head
+insert into messages (owner_id, session_id, sequence, created_revision, revision, role, text, metadata, tsv)
+select owner_id, id, last_sequence, head, head, 'USER', said, '{}',
+    to_tsvector('simple', left(said, 16384)) || array_to_tsvector(array['@' || owner_id])
+from head
 returning messages.*
 $$;

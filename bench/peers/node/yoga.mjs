@@ -66,8 +66,10 @@ const SQL = {
       and (expires_at is null or expires_at > now())
       returning owner_id, id, last_sequence, head
     )
-    insert into messages (owner_id, session_id, sequence, created_revision, revision, role, text, metadata)
-    select owner_id, id, last_sequence, head, head, $3, $4, '{}' from head returning ${MESSAGE}`,
+    insert into messages (owner_id, session_id, sequence, created_revision, revision, role, text, metadata, tsv)
+    select owner_id, id, last_sequence, head, head, $3, $4, '{}',
+      to_tsvector('simple', left($4, 16384)) || array_to_tsvector(array['@' || owner_id])
+    from head returning ${MESSAGE}`,
 };
 
 // Yoga copies the context's own properties: methods would be lost.
