@@ -25,6 +25,11 @@ class DataSet:
     sessions: int
     messages: int
 
+    @property
+    def template(self) -> str:
+        """The name of its database: another revision of the tables is another data set."""
+        return f"{self.name}_{migrate.head()}"
+
 
 USUAL = DataSet("bench_usual", owners=200, sessions=50, messages=60)
 LONG = DataSet("bench_long", owners=1, sessions=1, messages=1_000_000)
@@ -104,10 +109,10 @@ async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
 async def fresh(server: str, wanted: DataSet) -> str:
     """The URL of a new copy of the data set; the template is made the first time."""
     async with connected(server) as connection:
-        if not await connection.fetchval("select true from pg_database where datname = $1", wanted.name):
+        if not await connection.fetchval("select true from pg_database where datname = $1", wanted.template):
             await _make(connection, server, wanted)
         await drop(server)
-        await connection.execute(f"create database {RUN} template {wanted.name} strategy file_copy")
+        await connection.execute(f"create database {RUN} template {wanted.template} strategy file_copy")
         await connection.execute("checkpoint")
     async with connected(named(server, RUN)) as connection:
         await connection.execute(FOR_POSTGRAPHILE.read_text())
@@ -121,13 +126,13 @@ async def drop(server: str) -> None:
 
 
 async def _make(connection: asyncpg.Connection, server: str, wanted: DataSet) -> None:
-    making = f"{wanted.name}_new"  # a template is whole or not there
+    making = f"{wanted.template}_new"  # a template is whole or not there
     await connection.execute(f"drop database if exists {making}")
     await connection.execute(f"create database {making}")
     await asyncio.to_thread(migrate.upgrade, named(server, making))
     async with connected(named(server, making)) as new:
         await fill(new, wanted)
-    await connection.execute(f"alter database {making} rename to {wanted.name}")
+    await connection.execute(f"alter database {making} rename to {wanted.template}")
 
 
 async def fill(connection: asyncpg.Connection, wanted: DataSet) -> None:
