@@ -26,12 +26,16 @@ LAST_PAGE_AFTER = "m.999900"
 
 
 def main(
-    workloads: Annotated[str, typer.Option(help="Which, with commas; W6 makes 1,000,000 messages first.")] = "W1,W2,W3,W4,W5,W6",
+    workloads: Annotated[
+        str, typer.Option(help="Which, with commas; W6 makes 1,000,000 messages first.")
+    ] = "W1,W2,W3,W4,W5,W6",
     only: Annotated[str, typer.Option(help="Which servers, with commas; Colloquy is always there.")] = ",".join(PEERS),
     rounds: Annotated[int, typer.Option(min=1)] = 7,
     seconds: Annotated[int, typer.Option(help="Of each round.", min=1)] = 5,
     open_seconds: Annotated[float, typer.Option(help="Of the open loop; 0 leaves it out.")] = 60,
-    quick: Annotated[bool, typer.Option("--quick", help="W1 to W3 of Colloquy and rest, short; writes nothing.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="W1 to W3 of Colloquy and rest, short; writes nothing.")
+    ] = False,
 ) -> None:
     """Compare Colloquy with its peers; the report goes to bench/results."""
     if quick:
@@ -76,7 +80,9 @@ class Bench:
     def _ordinary(self, url: str, workloads: list[str]) -> None:
         sessions = asyncio.run(data.sessions_of(url))
         with ExitStack() as stack:
-            up = [stack.enter_context(servers.running(PEERS[name], url, self.server_core, PLACE)) for name in self.names]
+            up = [
+                stack.enter_context(servers.running(PEERS[name], url, self.server_core, PLACE)) for name in self.names
+            ]
             for workload in sorted(workloads, key=lambda name: (name == "W3", name)):  # what writes comes last
                 able = [server for server in up if workload in server.peer.workloads]
                 answers.compare(able, workload, sessions)
@@ -128,7 +134,7 @@ class Bench:
         }
 
     def _keep(self, text: str) -> None:
-        from bench.plot import plot  # noqa: PLC0415
+        from bench.plot import plot
 
         RESULTS.mkdir(exist_ok=True)
         (RESULTS / "latest.md").write_text(text)
@@ -142,7 +148,9 @@ def _need(names: list[str]) -> None:
     if not shutil.which("wrk"):
         raise typer.BadParameter("wrk is not installed. On Debian: apt install wrk")
     if any(servers.is_node(PEERS[name]) for name in names) and not servers.NODE.exists():
-        raise typer.BadParameter("The Node peers are not installed: npm ci --prefix bench/peers/node, or --only rest,raw")
+        raise typer.BadParameter(
+            "The Node peers are not installed: npm ci --prefix bench/peers/node, or --only rest,raw"
+        )
 
 
 if __name__ == "__main__":

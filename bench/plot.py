@@ -6,9 +6,9 @@ import matplotlib as mpl
 
 mpl.use("Agg")
 
-from matplotlib import pyplot  # noqa: E402
+from matplotlib import pyplot
 
-from bench.report import WHAT, Rounds, middle  # noqa: E402
+from bench.report import WHAT, Rounds, middle
 
 OURS, THEIRS, DATABASE = "#0b7a75", "#9aa5b1", "#d9dee4"
 
@@ -16,7 +16,11 @@ OURS, THEIRS, DATABASE = "#0b7a75", "#9aa5b1", "#d9dee4"
 def plot(found: Rounds, file: Path) -> None:
     """One panel a workload: CPU per request of the server, and of PostgreSQL on top of it."""
     figure, panels = pyplot.subplots(
-        len(found), 1, figsize=(9, 1 + 0.38 * sum(map(len, found.values()))), squeeze=False, layout="constrained",
+        len(found),
+        1,
+        figsize=(9, 1 + 0.38 * sum(map(len, found.values()))),
+        squeeze=False,
+        layout="constrained",
         height_ratios=[len(servers) + 1 for servers in found.values()],
     )
     for panel, (workload, servers) in zip(panels[:, 0], found.items(), strict=True):

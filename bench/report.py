@@ -51,7 +51,13 @@ def table(workload: str, servers: dict[str, list[Round]]) -> str:
         "|" + "---|" * 12,
     ]
     for name, one in sorted(found.items(), key=lambda item: item[1]["cpu"]):
-        shown = [f"{one['cpu']:.3f}", f"{one['least']:.3f}", f"{one['pg']:.3f}", f"{one['sum']:.3f}", f"{one['rate']:.0f}"]
+        shown = [
+            f"{one['cpu']:.3f}",
+            f"{one['least']:.3f}",
+            f"{one['pg']:.3f}",
+            f"{one['sum']:.3f}",
+            f"{one['rate']:.0f}",
+        ]
         shown += [f"{one[p]:.1f}" for p in ("p50", "p95", "p99")] + [f"{one['rss']:.0f}"]
         shown += [f"{ours[figure] / one[figure]:.2f} ×" if name != "colloquy" else "" for figure in ("cpu", "sum")]
         lines.append(f"| {name} | " + " | ".join(shown) + " |")

@@ -1,6 +1,5 @@
 """The servers that are compared: how each is started, and what it is asked."""
 
-import json
 import os
 import signal
 import socket
@@ -58,7 +57,15 @@ def colloquy(_port: int) -> list[str]:
 
 def uvicorn(module: str, port: int) -> list[str]:
     place = ["--host", "127.0.0.1", "--port", str(port), "--lifespan", "on"]
-    return [sys.executable, "-m", "uvicorn", f"bench.peers.{module}:app", *place, "--no-access-log", "--log-level=warning"]
+    return [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        f"bench.peers.{module}:app",
+        *place,
+        "--no-access-log",
+        "--log-level=warning",
+    ]
 
 
 def node(file: str, _port: int) -> list[str]:
@@ -167,4 +174,3 @@ def _wait(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
                 return
         time.sleep(0.1)
     raise RuntimeError(f"{process.args} does not start:\n{log.read_text()[-2000:]}")
-

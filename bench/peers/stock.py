@@ -16,7 +16,9 @@ from app.main import Services
 from app.schema import schema
 from app.settings import Settings
 
-services = Services(Settings(**{name: os.environ[name.upper()] for name in ("database_url", "jwt_secret", "pool_size")}))
+services = Services(
+    Settings(**{name: os.environ[name.upper()] for name in ("database_url", "jwt_secret", "pool_size")})
+)
 
 
 class Stock(GraphQL[Any, Any]):

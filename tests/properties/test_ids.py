@@ -102,7 +102,7 @@ def refused_at_most(response, *codes):
 
 @given(data=st.data())
 async def test_an_id_leads_nobody_to_what_is_not_theirs(bob, hers, data):
-    id = data.draw(bent(hers[0]), "id")  # noqa: A001
+    id = data.draw(bent(hers[0]), "id")
     response = await bob.responds(READ, id=id)
     refused_at_most(response, "BAD_USER_INPUT")
     if response.get("data"):
@@ -144,5 +144,5 @@ async def test_an_event_cursor_leads_nobody_to_what_is_not_theirs(bob, hers, dat
 @given(key=texts)
 async def test_a_made_up_part_id_finds_what_has_that_key_or_nothing(bob, key):
     made = base64.urlsafe_b64encode(key.encode("utf-8", "surrogatepass")).decode().rstrip("=")
-    id = f"prt_{bob.session.removeprefix('ses_')}_a_{made}"  # noqa: A001
+    id = f"prt_{bob.session.removeprefix('ses_')}_a_{made}"
     assert (await bob.asks("query ($id: ID!) { node(id: $id) { id } }", id=id)) == {"node": None}
