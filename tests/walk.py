@@ -17,7 +17,7 @@ from graphql import (
 from tests.world import RECIPES, World
 
 PAGING = {"first", "after", "last", "before", "orderBy"}
-PAGE = {"first": 10}  # deep documents over pages of fifty ask for too much
+PAGE = {"first": 5}  # deep documents over pages of fifty ask for too much
 
 
 class Step(NamedTuple):

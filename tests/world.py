@@ -4,6 +4,7 @@ A new field with arguments, a new kind of node or of event needs an entry in `RE
 """
 
 import json
+import re
 from typing import Any
 from uuid import uuid4
 
@@ -17,7 +18,13 @@ BLOCKS = [
     {"document": {"format": "pdf", "name": "plan", "source": {"bytes": {"__bytes_encoded__": True, "data": "UERG"}}}},
     {"cachePoint": {"type": "default"}},
 ]
+AUDITED = ("agent", "redacted", "task", "approval")
+NAMES = {"mark", "trace", "session_key", "agent_key", "part_key", "message_key"}  # what in a world is no id
+UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 MOMENT, LATER = "2026-01-31T12:00:00.000000Z", "2999-01-31T12:00:00.000000Z"
+
+TASKS = {"status": ["PENDING"], "type": "$mark", "fromRole": "$mark", "toRole": "$mark", "traceId": "$trace"}
+APPROVALS = {"status": ["APPROVED"], "approverRole": "$mark"}
 
 # Arguments by which the owner of a world finds what is hers; "$name" is `world["name"]`. The walk goes on below
 # the first recipe only, or below every one that says by `on` which kind of thing it leads to, unless that `ends`.
@@ -27,6 +34,8 @@ RECIPES: dict[str, list[dict[str, Any]]] = {
         {"on": "Message", "id": "$message"},
         {"on": "SessionAgent", "id": "$part"},
         {"on": "Agent", "id": "$agent"},
+        {"on": "Task", "id": "$task"},
+        {"on": "Approval", "id": "$approval"},
         {"on": "AuditEvent", "id": "$audit", "ends": True},  # `nodes` goes on: it has one of every subject
     ],
     "Query.nodes": [
@@ -34,12 +43,14 @@ RECIPES: dict[str, list[dict[str, Any]]] = {
         {"on": "Message", "ids": ["$message", "$redacted"]},
         {"on": "SessionAgent", "ids": ["$part"]},
         {"on": "Agent", "ids": ["$agent"]},
-        {"on": "AuditEvent", "ids": ["$audit", "$audit_of_agent", "$audit_of_message"]},
+        {"on": "Task", "ids": ["$task"]},
+        {"on": "Approval", "ids": ["$approval", "$pending"]},
+        {"on": "AuditEvent", "ids": ["$audit", *(f"$audit_of_{kind}" for kind in AUDITED)]},
     ],
     "Query.session": [{"id": "$session"}, {"key": "$session_key"}, {"id": "$archived"}, {"id": "$deleted"}],
     "Query.sessions": [
         {},
-        {"filter": {"status": ["ACTIVE"], "agentType": "$mark", "role": "$mark", "query": "$mark"}},
+        {"filter": {"status": ["ACTIVE"], "agentType": "$mark", "role": "$mark", "query": "$mark", "taskId": "$task"}},
         {"filter": {"archived": True}},
         {"filter": {"deleted": True}},
     ],
@@ -57,7 +68,7 @@ RECIPES: dict[str, list[dict[str, Any]]] = {
         },
     ],
     "Query.auditEvents": [
-        {},
+        {"first": 40},
         {
             "filter": {
                 "eventType": "session.created",
@@ -69,7 +80,25 @@ RECIPES: dict[str, list[dict[str, Any]]] = {
             }
         },
     ],
-    "AuditEvent.subject": [{"on": "Session"}, {"on": "Message"}, {"on": "Agent"}],
+    "AuditEvent.subject": [{"on": kind} for kind in ("Session", "Message", "Agent", "Task", "Approval")],
+    "Query.task": [{"id": "$own_task"}, {"id": "$task"}],
+    "Query.tasks": [{}, {"filter": TASKS}],
+    "Query.approvals": [{}, {"filter": APPROVALS}],
+    "Session.approvals": [{}, {"filter": APPROVALS}],
+    "Query.searchMessages": [
+        {"query": "$mark"},
+        {
+            "query": "$mark",
+            "filter": {
+                "sessionId": "$session",
+                "agentType": "$mark",
+                "role": ["ASSISTANT"],
+                "since": MOMENT,
+                "until": LATER,
+            },
+        },
+    ],
+    "Session.tasks": [{}, {"filter": TASKS}],
     "Session.message": [{"id": "$message"}, {"sequence": 1}, {"key": "$message_key", "agentKey": "$part_key"}],
     "Session.messages": [{}, {"filter": {"role": ["ASSISTANT"], "agentKey": "$part_key", "status": ["COMPLETE"]}}],
     "Session.agent": [{"key": "$part_key", "kind": "AGENT"}],
@@ -79,7 +108,7 @@ RECIPES: dict[str, list[dict[str, Any]]] = {
         {"sessionId": "$session", "after": "nonsense", "follow": False},
         {"sessionId": "$erased", "after": "$erased_start", "follow": False},
     ],
-    "Mutation.createSession": [{"input": {"title": "another"}}],
+    "Mutation.createSession": [{"input": {"title": "another"}}, {"input": {"taskId": "$task"}}],
     "Mutation.updateSession": [{"input": {"id": "$session", "title": "other"}}],
     "Mutation.setSessionStatus": [{"input": {"id": "$session", "status": "COMPLETED"}}],
     "Mutation.archiveSession": [{"input": {"id": "$session"}}],
@@ -102,6 +131,13 @@ RECIPES: dict[str, list[dict[str, Any]]] = {
     "Mutation.updateAgent": [{"input": {"id": "$agent", "name": "other"}}],
     "Mutation.setAgentStatus": [{"input": {"id": "$agent", "status": "BUSY"}}],
     "Mutation.deleteAgent": [{"input": {"id": "$agent"}}],
+    "Mutation.createTask": [{"input": {"sessionId": "$session", "type": "t"}}],
+    "Mutation.setTaskStatus": [{"input": {"id": "$task", "status": "ACTIVE"}}],
+    "Mutation.requestApproval": [
+        {"input": {"taskId": "$task", "messageId": "$message", "toolUseId": "c1"}},
+        {"input": {"taskId": "$task", "sessionId": "$session"}},
+    ],
+    "Mutation.decideApproval": [{"input": {"id": "$pending", "decision": "APPROVE"}}],
 }
 
 
@@ -120,8 +156,7 @@ class World(dict[str, str]):
 
     def secrets(self) -> set[str]:
         """What nobody else's answer may hold: the mark, and the distinctive part of every id."""
-        rows = {value.split("_")[1] for name, value in self.items() if value[:4] in ("ses_", "agt_", "aud_")}
-        return {self["mark"], *rows}
+        return {self["mark"], *(row for value in self.values() for row in UUID.findall(value))}
 
     def elsewhere(self) -> "World":
         """The same names for things that never were."""
@@ -145,8 +180,12 @@ async def world_of(person: Person, mark: str) -> World:
     world = World(mark=mark, trace=uuid4().hex, session_key=f"{mark}-session", agent_key=f"{mark}-agent")
     world |= {"part_key": f"{mark}-part", "message_key": f"{mark}-message"}
     await _make_agent(person, world)
+    home = await person.creates_session(f"{mark} home")
+    world["task"] = await _task(person, world, home)
     await _make_session(person, world)
     await _make_messages(person, world)
+    await _make_work(person, world)
+    await _change(person, world)
     for name, mutation in (("archived", "archiveSession"), ("deleted", "deleteSession")):
         world[name] = await person.creates_session(f"{mark} {name}")
         await _did(person, mutation, id=world[name])
@@ -170,7 +209,7 @@ async def _make_session(person: Person, world: World) -> None:
     created = await person.responds(
         "mutation ($i: CreateSessionInput!) { createSession(input: $i) { session { id eventCursor } } }",
         headers={"traceparent": f"00-{world['trace']}-{'1' * 16}-01"},
-        i={"key": world["session_key"], **given, **times},
+        i={"key": world["session_key"], "taskId": world["task"], **given, **times},
     )
     session = created["data"]["createSession"]["session"]
     world |= {"session": session["id"], "start": session["eventCursor"]}
@@ -178,8 +217,6 @@ async def _make_session(person: Person, world: World) -> None:
     put = {"sessionId": session["id"], "key": world["part_key"], "agentId": world["agent"], "raw": f'"{mark}"'}
     made = await person.does("putSessionAgent", "sessionAgent { id }", clientCreatedAt=MOMENT, **put, **states)
     world["part"] = made["sessionAgent"]["id"]
-    world["audit"] = await _audit_of(person, session["id"])
-    world["audit_of_agent"] = await _audit_of(person, world["agent"])
 
 
 async def _audit_of(person: Person, subject: str) -> str:
@@ -197,10 +234,38 @@ async def _make_messages(person: Person, world: World) -> None:
     whole = [{"role": "ASSISTANT", "usage": usage, "key": key, **said} for key in (world["message_key"], "r", "d", "l")]
     await _did(person, "appendMessages", sessionId=session, messages=[{"role": "USER", "text": mark}, *whole])
     row = session.removeprefix("ses_")
-    world |= {"message": f"msg_{row}_2", "redacted": f"msg_{row}_3"}
-    await _did(person, "redactMessage", id=world["redacted"], raw=raw)
-    world["audit_of_message"] = await _audit_of(person, world["redacted"])
-    world["seen"] = (await person.sees(session, "eventCursor"))["eventCursor"]
-    await _did(person, "deleteMessage", id=f"msg_{row}_4")
-    await _did(person, "updateMessage", id=world["message"], metadata={"changed": mark})
-    await _did(person, "updateSession", id=session, metadata={"changed": mark})
+    world |= {"message": f"msg_{row}_2", "redacted": f"msg_{row}_3", "removed": f"msg_{row}_4", "last": f"msg_{row}_5"}
+    world["raw"] = raw
+
+
+async def _task(person: Person, world: World, session: str) -> str:
+    mark = world["mark"]
+    given = {"type": mark, "fromRole": mark, "toRole": mark, "payload": {"of": mark}, "traceId": world["trace"]}
+    made = await person.does("createTask", "task { id }", sessionId=session, **given)
+    found: str = made["task"]["id"]
+    return found
+
+
+async def _make_work(person: Person, world: World) -> None:
+    """A task of the session's own, and approvals of the same call in three messages: all decided but for one more."""
+    mark = world["mark"]
+    world["own_task"] = await _task(person, world, world["session"])
+    asked = {"taskId": world["own_task"], "toolUseId": "c1", "approverRole": mark, "notes": mark}
+    for name, message in (("approval", "message"), ("", "redacted"), ("", "last"), ("pending", "message")):
+        made = await person.does("requestApproval", "approval { id }", messageId=world[message], **asked)
+        if name:
+            world[name] = made["approval"]["id"]
+        if name != "pending":
+            await _did(person, "decideApproval", id=made["approval"]["id"], decision="APPROVE", notes=mark)
+
+
+async def _change(person: Person, world: World) -> None:
+    """What readers have seen before `seen` and is changed after it; who did what to which thing."""
+    await _did(person, "redactMessage", id=world["redacted"], raw=world["raw"])
+    world["audit"] = await _audit_of(person, world["session"])
+    for kind in AUDITED:
+        world[f"audit_of_{kind}"] = await _audit_of(person, world[kind])
+    world["seen"] = (await person.sees(world["session"], "eventCursor"))["eventCursor"]
+    await _did(person, "deleteMessage", id=world["removed"])
+    await _did(person, "updateMessage", id=world["message"], metadata={"changed": world["mark"]})
+    await _did(person, "updateSession", id=world["session"], metadata={"changed": world["mark"]})
