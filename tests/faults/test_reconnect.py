@@ -165,3 +165,12 @@ async def test_a_cut_that_meets_a_wake_up_ends_the_reader_all_the_same():
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
+
+
+async def test_a_change_of_the_very_message_that_was_heard_last_is_no_addition(ann):
+    session = await ann.creates_session("Last")
+    message = {"role": "USER", "text": "heard"}
+    sent = await ann.does("appendMessage", "cursor message { id }", sessionId=session, message=message)
+    await ann.does("updateMessage", id=sent["message"]["id"], text="changed")
+    events = await ann.replays(session, sent["cursor"])
+    assert [event["__typename"] for event in events] == ["MessageChanged", "CaughtUp"]

@@ -28,6 +28,7 @@ WORDS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0
 KEYS = st.none() | st.sampled_from(["k1", "k2", "k3"])
 AGENTS = st.none() | st.sampled_from(["guide", "judge"])
 ROLES = st.sampled_from(["USER", "ASSISTANT", "TOOL"])
+PLACE = st.integers(0, 9)
 DRAFTS = st.fixed_dictionaries({"role": ROLES, "text": WORDS, "key": KEYS, "agentKey": AGENTS})
 
 
@@ -89,8 +90,8 @@ class Machine(RuleBasedStateMachine):
     url = ""
     sessions = Bundle("sessions")
 
-    @initialize()
-    def come_in(self):
+    def __init__(self):
+        super().__init__()
         self.open = ExitStack()
         token = f"Bearer {self.person()}"
         self.http = self.open.enter_context(httpx2.Client(timeout=30, headers={"authorization": token}))
@@ -111,6 +112,13 @@ class Machine(RuleBasedStateMachine):
 
     # What is done
 
+    @initialize(target=sessions, drafts=st.lists(DRAFTS, min_size=2, max_size=4, unique_by=str))
+    def begin(self, drafts):
+        session = self.create("")
+        self.append_many(session, drafts)
+        return session
+
+    @precondition(lambda self: len(self.models) < 3)
     @rule(target=sessions, title=st.just("") | WORDS)
     def create(self, title):
         payload = self.does("createSession", "session { id }", title=title)
@@ -130,17 +138,19 @@ class Machine(RuleBasedStateMachine):
         payload = self.does("appendMessages", "messages { sequence }", sessionId=id, messages=drafts)
         self.answers(payload, expected)
 
-    @rule(id=sessions, place=st.integers(1, 8), text=WORDS)
+    @rule(id=sessions, place=PLACE, text=WORDS)
     def update_message(self, id, place, text):
         model = self.on(id)
+        place = 1 + place % (model.last + 1)  # seldom one that was never given
         there = not model.deleted and place in model.messages
         self.answers(self.does("updateMessage", id=self.message(id, place), text=text), None if there else "NOT_FOUND")
         if there:
             model.messages[place]["text"] = text
 
-    @rule(id=sessions, place=st.integers(1, 8))
+    @rule(id=sessions, place=PLACE)
     def delete_message(self, id, place):
         model = self.on(id)
+        place = 1 + place % (model.last + 1)  # seldom one that was never given
         there = not model.deleted and place in model.messages
         self.answers(self.does("deleteMessage", id=self.message(id, place)), None if there else "NOT_FOUND")
         if there:
@@ -201,7 +211,8 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.touched)
     @invariant()
     def what_is_shown_is_what_the_model_says(self):
-        now, model = self.look(self.touched), self.models[self.touched]
+        found = self.asks(f"query ($id: ID!) {{ session(id: $id) {{ {STATE} }} {LISTS} }}", id=self.touched)
+        now, model = found["session"], self.models[self.touched]
         shown = [now[name] for name in ("title", "status", "messageCount", "unreadCount", "lastReadSequence")]
         assert shown == [model.title, model.status, len(model.messages), model.unread, model.read]
         assert (now["archivedAt"] is not None, now["deletedAt"] is not None) == (model.archived, model.deleted)
@@ -212,6 +223,7 @@ class Machine(RuleBasedStateMachine):
             for m in now["messages"]["nodes"]
         ] == [{"sequence": sequence, **model.messages[sequence]} for sequence in sorted(model.messages)]
         assert {part["key"]: part["state"] for part in now["agents"]["nodes"]} == model.agents
+        self.the_lists_hold_each_session_once(found)
         self.what_was_seen_and_its_replay_make(now)
 
     def what_was_seen_and_its_replay_make(self, now):
@@ -224,12 +236,9 @@ class Machine(RuleBasedStateMachine):
             assert number(cursor) < number(now["eventCursor"])
             assert known(self.replayed(deepcopy(state), cursor)) == known(now)
         earlier.append((now["eventCursor"], now))
-        del earlier[1:-2]  # the first state, and the newest ones
+        del earlier[1:-1]  # the first state and the newest one
 
-    @precondition(lambda self: self.models)
-    @invariant()
-    def the_lists_hold_each_session_once(self):
-        found = self.asks(f"{{ {LISTS} }}")
+    def the_lists_hold_each_session_once(self, found):
         for name, (archived, deleted) in PLACES.items():
             wanted = [m.id for m in self.models.values() if (m.archived, m.deleted) == (archived, deleted)]
             assert sorted(node["id"] for node in found[name]["nodes"]) == sorted(wanted)
@@ -256,9 +265,6 @@ class Machine(RuleBasedStateMachine):
 
     def answers(self, payload, code):
         assert [error["code"] for error in payload["errors"]] == ([code] if code else []), payload
-
-    def look(self, id):
-        return self.asks(f"query ($id: ID!) {{ session(id: $id) {{ {STATE} }} }}", id=id)["session"]
 
     def replay(self, id, cursor):
         """All events after a cursor, on the one socket."""
