@@ -125,12 +125,13 @@ class Bench:
         commit = subprocess.run(
             ["git", "describe", "--always", "--dirty"], cwd=servers.ROOT, capture_output=True, text=True, check=False
         ).stdout.strip()
+        now = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
         return {
-            "When": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {self.rounds} rounds of {self.seconds} s, commit {commit}",
+            "When": f"{now}, {self.rounds} rounds of {self.seconds} s, commit {commit}",
             "Machine": report.machine(),
             "Load": f"wrk, {load.CONNECTIONS} connections; {servers.POOL} database connections each; server on one"
             " core, PostgreSQL and load on another",
-            "Answers": f"the same data from every server, compared for {answers.SAMPLES} sessions a workload; no errors",
+            "Answers": f"equal data from all servers, compared for {answers.SAMPLES} sessions a workload; no errors",
         }
 
     def _keep(self, text: str) -> None:

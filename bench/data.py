@@ -87,7 +87,9 @@ select pg_temp.owner(o), pg_temp.session(o, s), m, case when m % 2 = 0 then 'par
        case m % 2 when 0 then 'ASSISTANT' else 'USER' end, said,
        to_tsvector('simple', left(said, 16384)) || array_to_tsvector(array['@' || pg_temp.owner(o)]),
        '{"tokens":42,"model":"m-1"}', 3 + m, 3 + m, pg_temp.said(o, s, m), pg_temp.said(o, s, m)
-from generate_series(1, $3) m, generate_series(1, $2) s, generate_series(1, $1) o,
+from (
+    select m, s, o from generate_series(1, $3) m, generate_series(1, $2) s, generate_series(1, $1) o order by m, s, o
+) places,
 lateral concat('Message ', m, ' of conversation ', s, ': ', repeat('the quick brown fox jumps, ', 5), md5(m::text)) said
 """
 

@@ -3,6 +3,7 @@
 import os
 import platform
 from dataclasses import asdict, fields
+from pathlib import Path
 from statistics import median
 from typing import Any
 
@@ -80,7 +81,8 @@ def goals(found: Rounds) -> str:
 
 def machine() -> str:
     """On what this ran; the load says how much else did."""
-    model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((line.partition(": ")[2] for line in lines if line.startswith("model name")), "?")
     load = " ".join(f"{one:.1f}" for one in os.getloadavg())
     return f"{os.cpu_count()} × {model}, {platform.system()} {platform.release()}; load average {load}."
 

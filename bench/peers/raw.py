@@ -50,9 +50,11 @@ from sessions s cross join lateral (
 where s.owner_id = $1 and s.id = $2 and s.erased_at is null
 """
 W2 = f"""
-select '{{"data":{{"sessions":{{"edges":' || coalesce((json_agg(e.edge order by e.place) filter (where e.place <= 20))::text, '[]')
+select '{{"data":{{"sessions":{{"edges":'
+    || coalesce((json_agg(e.edge order by e.place) filter (where e.place <= 20))::text, '[]')
     || ',"pageInfo":{{"hasNextPage":' || case when count(*) > 20 then 'true' else 'false' end
-    || ',"endCursor":' || coalesce('"' || max(e.cursor) filter (where e.place = least(20, e.n)) || '"', 'null') || '}}}}}}}}'
+    || ',"endCursor":' || coalesce('"' || max(e.cursor) filter (where e.place = least(20, e.n)) || '"', 'null')
+    || '}}}}}}}}'
 from (
     select s.place, s.cursor, s.n, (
         select edge from (
@@ -72,7 +74,8 @@ from (
         ) s
     ) s
     left join lateral (
-        select 'msg_' || m.session_id || '_' || m.sequence as id, m.role, m.text, m.created_at as "createdAt", part as agent
+        select 'msg_' || m.session_id || '_' || m.sequence as id, m.role, m.text,
+               m.created_at as "createdAt", part as agent
         from (
             select * from messages where owner_id = $1 and session_id = s.id and deleted_at is null
             order by sequence desc limit 1
