@@ -19,6 +19,7 @@ from app.auth import Authenticator, Viewer, mint
 from app.context import Context
 from app.db import migrate, search
 from app.db.database import Database
+from app.execution.compiled import outcomes
 from app.live.bus import PostgresBus
 from app.live.cursor import Position
 from app.live.feed import Feed
@@ -126,6 +127,11 @@ def _measure(services: Services, sockets: WebSocketEndpoint) -> None:
     metrics, pool = services.metrics, services.db.engine.pool
     metrics.sockets.set_function(lambda: sockets.sockets)
     metrics.subscribers.set_function(lambda: sockets.running)
+    bus = services.bus
+    metrics.watch_counts("colloquy_executions", "Operations run, compiled or why not.", "way", lambda: outcomes)
+    metrics.watch_counts(
+        "colloquy_wakeups", "Hints that a session moved.", "way", lambda: {"sent": bus.sent, "received": bus.received}
+    )
     metrics.watch_pool(idle=pool.checkedin, busy=pool.checkedout)  # type: ignore[attr-defined]
 
 

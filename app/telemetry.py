@@ -159,6 +159,19 @@ class Tally(Collector):
         yield times
 
 
+class Counts(Collector):
+    """Counts that somebody else keeps, read when somebody looks."""
+
+    def __init__(self, name: str, says: str, label: str, read: Callable[[], Mapping[str, int]]) -> None:
+        self.name, self.says, self.label, self.read = name, says, label, read
+
+    def collect(self) -> Iterator[Metric]:
+        family = CounterMetricFamily(self.name, self.says, labels=[self.label])
+        for value, number in self.read().items():
+            family.add_metric([value], number)
+        yield family
+
+
 class Metrics:
     """One application's figures, in a registry of their own: a process may hold several applications."""
 
@@ -172,10 +185,7 @@ class Metrics:
         self._pool = Gauge("colloquy_pool_connections", "Database connections.", ["state"], registry=registry)
         self.subscribers = Gauge("colloquy_subscribers", "Live subscriptions.", registry=registry)
         self.sockets = Gauge("colloquy_sockets", "Open websockets.", registry=registry)
-        self.fallbacks = Counter("colloquy_fallbacks", "Operations run without being compiled.", registry=registry)
         self._swept = Counter("colloquy_swept", "What the sweeper has done.", ["step"], registry=registry)
-        wakeups = Counter("colloquy_wakeups", "Hints that a session moved.", ["way"], registry=registry)
-        self.wakeups_sent, self.wakeups_received = wakeups.labels("sent"), wakeups.labels("received")
 
     def swept(self, step: str, count: int) -> None:
         """Count what the sweeper has done in one batch."""
@@ -194,6 +204,10 @@ class Metrics:
         """Ask these when somebody looks: `watch_pool(idle=pool.checkedin, busy=pool.checkedout)`."""
         for state, read in states.items():
             self._pool.labels(state).set_function(read)
+
+    def watch_counts(self, name: str, says: str, label: str, read: Callable[[], Mapping[str, int]]) -> None:
+        """Show counts kept elsewhere: `name` with one label, whose values must be few."""
+        self.registry.register(Counts(name, says, label, read))
 
     def page(self) -> bytes:
         """What `/metrics` answers, of `content_type`."""

@@ -51,6 +51,7 @@ class Bus:
         self._moved: dict[Subject, int] = {}
         self._flush: asyncio.TimerHandle | None = None
         self.healthy = True
+        self.sent = self.received = 0
 
     @contextmanager
     def watch(self, owner: str, session_id: str) -> Iterator[Watch]:
@@ -84,6 +85,7 @@ class Bus:
 
     def _send_off(self) -> None:
         moved, self._moved, self._flush = self._moved, {}, None
+        self.sent += len(moved)
         self.send(moved)
 
     def send(self, moved: dict[Subject, int]) -> None:
@@ -143,6 +145,7 @@ class PostgresBus(Bus):
     def _hear(self, _connection: object, _pid: int, _channel: str, payload: object) -> None:
         node, moved = orjson.loads(str(payload))
         if node != self._node:
+            self.received += len(moved)
             for owner, session_id, number in moved:
                 self.wake((owner, session_id), number)
 
