@@ -3,6 +3,7 @@
 from typing import Any
 
 import httpx2
+import orjson
 
 CREATE_AGENT = """
 mutation ($input: CreateAgentInput!) { createAgent(input: $input) { agent { id } errors { message } } }
@@ -42,6 +43,26 @@ AGENTS: list[dict[str, Any]] = [
         "hourlyRate": "40.00",
     },
 ]
+# A tool call and its result, as an agent framework writes them down.
+WEATHER_CALL = {
+    "role": "assistant",
+    "content": [
+        {"text": "Let me look at the weather and the festivals first."},
+        {"toolUse": {"toolUseId": "call-1", "name": "forecast", "input": {"city": "Lisbon", "month": "May"}}},
+    ],
+}
+WEATHER_RESULT = {
+    "role": "user",
+    "content": [
+        {
+            "toolResult": {
+                "toolUseId": "call-1",
+                "status": "success",
+                "content": [{"text": "May 8 to 10: 23 °C, no rain. Book fair in the Parque Eduardo VII."}],
+            }
+        }
+    ],
+}
 CONVERSATIONS: list[dict[str, Any]] = [
     {
         "session": {"key": "billing", "title": "Why was the invoice wrong?", "agentType": "engineer"},
@@ -66,8 +87,8 @@ CONVERSATIONS: list[dict[str, Any]] = [
         "messages": [
             ("SYSTEM", "You plan trips. Prefer trains, and never book without asking."),
             ("USER", "Three days in Lisbon in May, two of us. What would you do?"),
-            ("ASSISTANT", "Let me look at the weather and the festivals first."),
-            ("TOOL", "May 8 to 10: 23 °C, no rain. Book fair in the Parque Eduardo VII."),
+            ("ASSISTANT", WEATHER_CALL),
+            ("TOOL", WEATHER_RESULT),
             (
                 "ASSISTANT",
                 "Come from the 8th to the 10th: it is warm, and the book fair has begun. "
@@ -108,11 +129,14 @@ async def fill(address: str, token: str) -> None:
             session = (await _do(http, CREATE_SESSION, conversation["session"]))["session"]["id"]
             key = conversation["agent"]
             await _do(http, PUT_AGENT, {"sessionId": session, "key": key, "agentId": agents[key]})
-            messages = [
-                {"role": role, "text": text, **({"agentKey": key} if role == "ASSISTANT" else {})}
-                for role, text in conversation["messages"]
-            ]
+            messages = [_message(role, said, key) for role, said in conversation["messages"]]
             await _do(http, APPEND, {"sessionId": session, "messages": messages})
+
+
+def _message(role: str, said: str | dict[str, Any], agent: str) -> dict[str, Any]:
+    """A line of a conversation: a text, or a framework's document."""
+    content = {"text": said} if isinstance(said, str) else {"raw": orjson.dumps(said).decode()}
+    return {"role": role, **content, **({"agentKey": agent} if role == "ASSISTANT" else {})}
 
 
 async def _do(http: httpx2.AsyncClient, mutation: str, input: dict[str, Any]) -> Any:
