@@ -107,6 +107,7 @@ def set_up_logs(settings: Settings) -> None:
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [], True
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # the demo's requests are logged by the server already
 
 
 def formatter(log_format: str, before: list[Processor]) -> ProcessorFormatter:
