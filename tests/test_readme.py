@@ -141,4 +141,4 @@ def test_coming_from_rest_names_what_the_schema_has():
         if not re.search(rf"\b{name.rpartition('.')[2]}\b", types.get(name.rpartition(".")[0], schema))
     ]
     assert missing == []
-    assert types["Mutation"] and set(re.findall(r"^  (\w+)\(", types["Mutation"], re.M)) <= named
+    assert named >= set(re.findall(r"^  (\w+)\(", types["Mutation"], re.M)) > set()
