@@ -26,6 +26,7 @@ from app.db import failures, ownership
 from app.errors import BadInput, TimedOut
 
 OWNER = bindparam("owner", type_=Text())
+GOODBYE_SECONDS = 5
 DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
 
 
@@ -256,7 +257,10 @@ class Database:
         return self._gates.setdefault((viewer.subject, session_id), asyncio.Lock())
 
     async def close(self) -> None:
-        await self.engine.dispose()
+        """Says goodbye to the server, but not for longer than it takes to answer."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GOODBYE_SECONDS):
+                await self.engine.dispose()
 
     async def _run(self, query: Query[R], arguments: tuple[Any, ...]) -> list[R]:
         try:
@@ -277,8 +281,8 @@ class Database:
         held = await self._take(opened_after)
         try:
             rows = await _driver(held).fetch(query.sql, *arguments, record_class=query.row)
-        except Exception as error:
-            _hang_up_if_lost(held, error)
+        except BaseException as error:
+            _hang_up_if_useless(held, error)
             raise
         finally:
             self._give_back(held)
@@ -292,14 +296,14 @@ class Database:
             await driver.execute(self._begin)
             try:
                 yield driver
-            except BaseException:
+            except Exception:
                 with suppress(Exception):
                     await driver.execute("ROLLBACK")
                 raise
             if await driver.execute("COMMIT") != "COMMIT":
                 raise RuntimeError("an error was caught inside the transaction, so nothing of it was kept")
-        except Exception as error:
-            _hang_up_if_lost(held, error)
+        except BaseException as error:
+            _hang_up_if_useless(held, error)
             raise
         finally:
             self._give_back(held)
@@ -353,8 +357,9 @@ class Database:
             self._free.release()
 
 
-def _hang_up_if_lost(held: PoolProxiedConnection, error: Exception) -> None:
-    if failures.connection_lost(error):
+def _hang_up_if_useless(held: PoolProxiedConnection, error: BaseException) -> None:
+    """A connection that was lost; or cut off in mid-protocol by a cancellation, which it may never recover from."""
+    if isinstance(error, asyncio.CancelledError) or failures.connection_lost(error):
         _driver(held).terminate()
 
 
