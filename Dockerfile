@@ -7,6 +7,7 @@ COPY requirements requirements
 RUN pip install --require-hashes -r requirements/serve.txt
 COPY pyproject.toml README.md ./
 COPY app app
+COPY colloquy colloquy
 COPY migrations migrations
 RUN pip install --no-deps --no-build-isolation .
 
