@@ -118,7 +118,8 @@ class Bench:
                 one = load.round_of(*loads[name], self.seconds, self.postgres)
                 if number >= 0:
                     found[name].append(one)
-            print(f"{workload}: round {number + 1} of {self.rounds}", flush=True)
+                shown = f"{one.cpu:7.3f} + {one.pg:.3f} ms {one.rate:6.0f} req/s"
+                print(f"{workload} round {number + 1} of {self.rounds}: {name:12} {shown}", flush=True)
         return found
 
     def _facts(self) -> dict[str, str]:
@@ -155,4 +156,6 @@ def _need(names: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    cli.command()(main)
+    cli()

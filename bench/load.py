@@ -15,6 +15,7 @@ from bench.servers import SECRET, Peer, Running, Variables
 
 SCRIPT = Path(__file__).with_name("load.lua")
 CONNECTIONS = 16
+LONGEST_SECONDS = 60
 WAYS = 10_000
 TEXT = "What would you do about it, and in which order? " * 4
 
@@ -100,6 +101,8 @@ def _wrk(server: Running, requests: Path, seconds: int) -> dict[str, Any]:
     if result is None:
         raise Wrong(f"{server.name}: wrk says {told[-1000:]}")
     found: dict[str, Any] = json.loads(result)
+    if not found["requests"] and seconds < LONGEST_SECONDS:
+        return _wrk(server, requests, 2 * seconds)  # too slow a server, or too busy a machine
     if found["wrong"] or not found["requests"]:
         raise Wrong(f"{server.name}: {found['wrong']} of {found['requests']} answers hold errors\n{told[-1000:]}")
     return found
