@@ -42,7 +42,10 @@ def main(
         workloads, only, rounds, seconds, open_seconds = "W1,W2,W3", "rest", 3, 2, 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds: no server stays behind
     names = ["colloquy", *(name for name in PEERS if name != "colloquy" and name in only.split(","))]
-    Bench(names, rounds, seconds, open_seconds).run(workloads.split(","), keep=not quick)
+    try:
+        Bench(names, rounds, seconds, open_seconds).run(workloads.split(","), keep=not quick)
+    except (load.Wrong, answers.Different) as wrong:
+        sys.exit(str(wrong))
 
 
 class Bench:
@@ -132,7 +135,8 @@ class Bench:
             "Machine": report.machine(),
             "Load": f"wrk, {load.CONNECTIONS} connections; {servers.POOL} database connections each; server on one"
             " core, PostgreSQL and load on another",
-            "Answers": f"equal data from all servers, compared for {answers.SAMPLES} sessions a workload; no errors",
+            "Answers": f"equal data from {', '.join(self.names)}, compared for {answers.SAMPLES} sessions each of"
+            f" {', '.join(name for name in self.found if name in ORDINARY) or 'nothing'}; no errors in any",
         }
 
     def _keep(self, text: str) -> None:

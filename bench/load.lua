@@ -25,7 +25,8 @@ function request()
 end
 
 function response(status, headers, body)
-  if status ~= 200 or body:find('"errors":[{', 1, true) or body:find('"data":null', 1, true) then
+  if status ~= 200 or body:find('"errors":[{', 1, true) or body:find('"data":null', 1, true)
+     or body:find('"session":null', 1, true) then
     failures = failures + 1
     example = example or (status .. " " .. body:sub(1, 300))
   end
