@@ -1,6 +1,7 @@
 """The data sets, made in SQL and kept as template databases; every run measures on a fresh copy of one."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -118,6 +119,7 @@ async def fresh(server: str, wanted: DataSet) -> str:
         await connection.execute("checkpoint")
     async with connected(named(server, RUN)) as connection:
         await connection.execute(FOR_POSTGRAPHILE.read_text())
+    await asyncio.to_thread(os.sync)  # or the copy is written out during the first rounds
     return named(server, RUN)
 
 
