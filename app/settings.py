@@ -172,7 +172,7 @@ class Settings(BaseSettings):
     )
     redis_url: str | None = setting(
         None,
-        "Carries wake-ups between replicas; one replica alone needs none.",
+        "To carry wake-ups between replicas; not used yet.",
         "redis://host:6379/0, rediss:// or unix://",
         pattern=r"^(rediss?|unix)://.+",
         repr=False,
@@ -207,9 +207,7 @@ class Settings(BaseSettings):
         True, "Accept idempotency keys; false refuses them instead of ignoring them.", "true or false"
     )
     idempotency_ttl_seconds: int = number(86_400, "A key answers with its first result this long.", high=10**8)
-    stream_timeout_seconds: int = number(
-        300, "A streaming message silent for this long has failed; models think for minutes.", high=86_400
-    )
+    stream_timeout_seconds: int = number(300, "When a silent streaming message has failed; not used yet.", high=86_400)
     search_config: str = setting(
         "simple",
         "PostgreSQL's text search configuration, for what is written from now on; `simple` knows no language. "
@@ -236,11 +234,9 @@ class Settings(BaseSettings):
     socket_init_seconds: int = number(10, "A socket silent for this long at first is closed.", high=600)
     max_operations_per_socket: int = number(100, "Operations at the same time on one socket.", high=10**5)
     max_subscribers_per_user: int = number(
-        100, "Live subscriptions of one user in one process: some tabs on some devices.", high=10**6
+        100, "Live subscriptions of one user in one process; not enforced yet.", high=10**6
     )
-    max_subscribers: int = number(
-        10_000, "Live subscriptions in one process; at 30 KiB each 300 MB together.", high=10**7
-    )
+    max_subscribers: int = number(10_000, "Live subscriptions in one process; not enforced yet.", high=10**7)
 
     @classmethod
     def settings_customise_sources(
