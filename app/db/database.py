@@ -146,10 +146,10 @@ class Viewer(Protocol):
 
 
 class Move(NamedTuple):
-    """A session has moved on to this revision."""
+    """A session (`""`: what lies in none) has moved on to this revision; None: only the text of a stream has grown."""
 
     session_id: str
-    revision: int
+    revision: int | None
 
 
 OnCommit = Callable[[str, Sequence[Move]], None]
@@ -251,6 +251,11 @@ class Database:
         """For a writing `one`: it has just committed this."""
         if self.on_commit:
             self.on_commit(viewer.subject, [Move(session_id, revision)])
+
+    def streamed(self, viewer: Viewer, session_id: str) -> None:
+        """For a writing `one`: it has just added text to a stream in this session."""
+        if self.on_commit:
+            self.on_commit(viewer.subject, [Move(session_id, None)])
 
     def gate(self, viewer: Viewer, session_id: str) -> asyncio.Lock:
         """Writers of one session queue here, first come first served, before they take a connection."""

@@ -20,10 +20,13 @@ PAYLOAD_BYTES = 7_900  # PostgreSQL refuses 8,000 and more
 LOST = (OSError, PostgresError, InterfaceError)
 
 Subject = tuple[str, str]
+EVERYTHING = ""  # in place of a session: all of the owner's, and what lies in no session
+Moves = dict[Subject, int | None]
+"""To which number; None where only the text of a stream has grown."""
 
 
 class Watch:
-    """One reader's ear on one session."""
+    """One reader's ear on one session, or on everything of one owner."""
 
     __slots__ = ("_event", "number")
 
@@ -48,13 +51,13 @@ class Bus:
 
     def __init__(self) -> None:
         self._watches: dict[Subject, set[Watch]] = {}
-        self._moved: dict[Subject, int] = {}
+        self._moved: Moves = {}
         self._flush: asyncio.TimerHandle | None = None
         self.healthy = True
         self.sent = self.received = 0
 
     @contextmanager
-    def watch(self, owner: str, session_id: str) -> Iterator[Watch]:
+    def watch(self, owner: str, session_id: str = EVERYTHING) -> Iterator[Watch]:
         """Ears open from here to the end of the block."""
         watch, subject = Watch(), (owner, session_id)
         self._watches.setdefault(subject, set()).add(watch)
@@ -65,18 +68,22 @@ class Bus:
             if not self._watches[subject]:
                 del self._watches[subject]
 
-    def moved(self, owner: str, moves: Iterable[tuple[str, int]]) -> None:
+    def moved(self, owner: str, moves: Iterable[tuple[str, int | None]]) -> None:
         """After a commit: wakes this process's readers, and soon those of the others."""
         for session_id, number in moves:
-            self.wake((owner, session_id), number)
-            self._moved[owner, session_id] = number
+            subject = owner, session_id
+            self.wake(subject, number)
+            self._moved[subject] = self._moved.get(subject) if number is None else number
         if self._moved and self._flush is None:
             self._flush = asyncio.get_running_loop().call_later(COALESCE_SECONDS, self._send_off)
 
     def wake(self, subject: Subject, number: int | None) -> None:
-        """Wakes this process's readers of one session."""
+        """Wakes this process's readers of one session; those of its owner too, unless only a stream has grown."""
         for watch in self._watches.get(subject, ()):
             watch.wake(number)
+        if number is not None:
+            for watch in self._watches.get((subject[0], EVERYTHING), ()):
+                watch.wake(None)
 
     def wake_all(self) -> None:
         """After wake-ups may have been lost: everybody looks."""
@@ -88,7 +95,7 @@ class Bus:
         self.sent += len(moved)
         self.send(moved)
 
-    def send(self, moved: dict[Subject, int]) -> None:
+    def send(self, moved: Moves) -> None:
         """Tells the other processes. A bus of one process has none."""
 
     async def start(self) -> None:
@@ -105,7 +112,7 @@ class PostgresBus(Bus):
         super().__init__()
         self._dsn, self._node = dsn, secrets.token_hex(8)
         self._connection: Any = None
-        self._queue: asyncio.Queue[dict[Subject, int]] = asyncio.Queue(maxsize=1_000)
+        self._queue: asyncio.Queue[Moves] = asyncio.Queue(maxsize=1_000)
         self._tasks: list[asyncio.Task[None]] = []
         self.healthy = False
 
@@ -119,7 +126,7 @@ class PostgresBus(Bus):
         if self._connection is not None:
             await self._connection.close(timeout=1)
 
-    def send(self, moved: dict[Subject, int]) -> None:
+    def send(self, moved: Moves) -> None:
         if not self._queue.full():  # a lost wake-up costs the others one slow poll
             self._queue.put_nowait(moved)
 
@@ -157,9 +164,9 @@ class PostgresBus(Bus):
                     with suppress(*LOST):
                         await self._connection.execute("SELECT pg_notify($1, $2)", CHANNEL, payload)
 
-    def _payloads(self, moved: dict[Subject, int]) -> Iterator[str]:
+    def _payloads(self, moved: Moves) -> Iterator[str]:
         """As few notifications as their size allows."""
-        batch: list[tuple[str, str, int]] = []
+        batch: list[tuple[str, str, int | None]] = []
         size = 0
         for (owner, session_id), number in moved.items():
             cost = len(orjson.dumps((owner, session_id, number))) + 1

@@ -36,10 +36,9 @@ async def request(
     async with ctx.begin() as tx:
         asked = await task.one(tx, task_id, "taskId") if task_id else None
         home = place[0] if place else session_id or (asked.session_id if asked else None)
-        number = 1
+        what, field = ("message", "messageId") if place else ("session", "sessionId") if session_id else TASK
+        number = await next_number(tx, home, what, field) or 1
         if home is not None:
-            what, field = ("message", "messageId") if place else ("session", "sessionId") if session_id else TASK
-            number = await next_number(tx, home, what, field)
             await _refuse_strangers(tx, home, asked, place, values["tool_use_id"])
         named = {"task_id": task_id, "session_id": home, "message_sequence": place[1] if place else None}
         row = await db.approval.create(tx, {"id": str(uuid7()), "revision": number, **named, **values})
@@ -55,7 +54,7 @@ async def decide(ctx: Context, approval_id: str, decision: str, notes: str | Non
         there = await _one(tx, approval_id)
         if there.approver_role is not None and there.approver_role not in ctx.viewer.roles:
             raise Forbidden(f"This takes the role {there.approver_role}, which the token does not name.", field="id")
-        number = await next_number(tx, there.session_id, "approval") if there.session_id else 0
+        number = await next_number(tx, there.session_id, "approval")
         there = await _one(tx, approval_id, lock=True)
         if there.status != "PENDING":
             raise Conflict("This approval is already decided.", field="id")

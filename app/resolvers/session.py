@@ -186,8 +186,13 @@ async def refuse(tx: Tx, session_id: str) -> NoReturn:
     raise Conflict("The session has changed since.", field="expectedRevision", current_revision=row.revision)
 
 
-async def next_number(tx: Tx, session_id: str, what: str, field: str = "id") -> int:
-    """The number of a change in the session, which it locks. Raises NotFound of what was asked for."""
+async def next_number(tx: Tx, session_id: str | None, what: str, field: str = "id") -> int | None:
+    """The number of a change in the session, which it locks; None without a session, where a thing counts by itself.
+    Raises NotFound of what was asked for.
+    """
+    if session_id is None:
+        tx.moved("", 0)
+        return None
     row = await tx.one(db.session.LOCK, session_id=session_id)
     if row is None:
         raise NotFound(f"There is no such {what}.", field=field)

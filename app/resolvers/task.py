@@ -29,7 +29,7 @@ async def create(ctx: Context, session_id: str | None, fields: Mapping[str, Any]
     sent = {name: value for name, value in fields.items() if name == "trace_id" or value is not None}
     values = NEW | {"trace_id": ctx.trace_id} | given.only(sent, CHECKS)
     async with ctx.begin() as tx:
-        number = await session.next_number(tx, session_id, "session", "sessionId") if session_id else 1
+        number = await session.next_number(tx, session_id, "session", "sessionId") or 1
         row = await db.task.create(tx, {"id": str(uuid7()), "session_id": session_id, "revision": number, **values})
         await db.audit.record(tx, "task.created", row)
     return row
@@ -39,7 +39,7 @@ async def set_status(ctx: Context, task_id: str, status: str, expected: int | No
     """The task in its next status. Raises NotFound, Conflict, IllegalTransition."""
     async with ctx.begin() as tx:
         there = await one(tx, task_id)
-        number = await session.next_number(tx, there.session_id, "task") if there.session_id else 0
+        number = await session.next_number(tx, there.session_id, "task")
         there = await one(tx, task_id, lock=True)
         if expected not in (None, there.revision):
             raise Conflict("The task has changed since.", field="expectedRevision", current_revision=there.revision)
