@@ -1,4 +1,4 @@
-.PHONY: help run test nightly check bench lock migration
+.PHONY: help run test nightly check bench sidebar lock migration
 .DEFAULT_GOAL := help
 bin := .venv/bin
 
@@ -26,8 +26,11 @@ check: .venv/dev.stamp  ## Check style, types, import contracts, migrations and 
 bench: .venv/bench.stamp bench/peers/node/node_modules/.package-lock.json  ## Measure against other servers: make bench ARGS=--quick
 	$(bin)/python -m bench $(ARGS)
 
-bench/peers/node/node_modules/.package-lock.json: bench/peers/node/package-lock.json
-	npm ci --silent --prefix bench/peers/node
+sidebar: examples/sidebar/node_modules/.package-lock.json  ## Build the example sidebar into app/web (needs Node 20)
+	npm run --silent --prefix examples/sidebar build
+
+%/node_modules/.package-lock.json: %/package-lock.json
+	npm ci --silent --prefix $*
 	touch $@
 
 lock: .venv/dev.stamp  ## Renew the lock files from pyproject.toml

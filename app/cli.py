@@ -234,7 +234,10 @@ async def _is_empty(settings: Settings) -> bool:
 
 
 def _welcome(settings: Settings, address: str) -> None:
-    typer.echo(f"\n  Colloquy   {address}/graphql{'   (GraphiQL in a browser)' if settings.graphiql else ''}")
+    typer.echo(
+        "" if settings.production else f"\n  A sidebar  {address}   (in a browser: read, write, watch an answer come)"
+    )
+    typer.echo(f"  GraphQL    {address}/graphql{'   (GraphiQL in a browser)' if settings.graphiql else ''}")
     typer.echo(f"  Health     {address}/readyz   Metrics {address}/metrics")
     if settings.jwt_secret and not settings.production:
         typer.echo(f"  A token for the owner {DEMO_OWNER!r}, good for a day:\n")

@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route, request_response
+from starlette.routing import BaseRoute, Route, request_response
 
 from app import sweeper, web
 from app.auth import Authenticator, Viewer, mint
@@ -90,7 +90,7 @@ def create_app(settings: Settings) -> Starlette:
     http = HTTPEndpoint(
         operations,
         max_body=settings.max_body_bytes,
-        page=request_response(partial(_page, services)) if settings.graphiql else None,
+        page=request_response(partial(_graphiql, services)) if settings.graphiql else None,
     )
     sockets = WebSocketEndpoint(
         operations,
@@ -114,7 +114,7 @@ def create_app(settings: Settings) -> Starlette:
     return Starlette(
         routes=[
             *routes(http, sockets),
-            *(web.static_routes() if settings.graphiql else []),
+            *_pages(services),
             Route("/healthz", _alive),
             Route("/readyz", partial(_ready, services)),
             Route("/metrics", partial(_metrics, services)),
@@ -172,21 +172,42 @@ async def _metrics(services: Services, _request: Request) -> Response:
     return Response(services.metrics.page(), headers={"content-type": services.metrics.content_type})
 
 
-async def _page(services: Services, request: Request) -> Response:
-    """GraphiQL; in development with a token and the demo's first session.
+def _pages(services: Services) -> list[BaseRoute]:
+    """The sidebar in development, and what the pages are made of."""
+    settings = services.settings
+    builds = [
+        *([web.GRAPHIQL] if settings.graphiql else []),
+        *([] if settings.production else [web.SIDEBAR]),
+    ]
+    pages = [] if settings.production else [Route("/", partial(_sidebar, services))]
+    return [*pages, *web.static_routes(*builds)]
 
-    The token is not for a page of another site whose name resolves to this machine: it comes with that name.
-    """
-    settings, token, session = services.settings, None, None
-    if not settings.production and settings.jwt_secret and request.url.hostname in LOOPBACK:
-        token = mint(settings, sub=DEMO, ttl_seconds=86_400)
+
+async def _sidebar(services: Services, request: Request) -> Response:
+    return web.sidebar_page(endpoint="/graphql", token=_token(services.settings, request))
+
+
+async def _graphiql(services: Services, request: Request) -> Response:
+    """GraphiQL; in development with a token and the demo's first session."""
+    token, session = _token(services.settings, request), None
+    if token:
         viewer = await services.authenticator.viewer(token)
         session = await services.context(viewer).loaders.sessions_by_key.load(WELCOME)
-    page = web.graphiql_page(
+    return web.graphiql_page(
         endpoint="/graphql",
         subscription_endpoint="/graphql",
         token=token,
         session_id=ids.session(session.id) if session else None,
         after=str(Position.at(session.id, session.head)) if session else None,
+        sidebar=None if services.settings.production else "/",
     )
-    return Response(page, headers=web.PAGE_HEADERS)
+
+
+def _token(settings: Settings, request: Request) -> str | None:
+    """A development token of the demo's owner, for a page.
+
+    It is not for a page of another site whose name resolves to this machine: it comes with that name.
+    """
+    if settings.production or not settings.jwt_secret or request.url.hostname not in LOOPBACK:
+        return None
+    return mint(settings, sub=DEMO, ttl_seconds=86_400)

@@ -1,56 +1,97 @@
-"""Pages for people: GraphiQL, served whole from this package, so that it works without any network."""
+"""Pages for people, GraphiQL and the example sidebar: served whole from this package, so they need no network."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from functools import cache
+from dataclasses import dataclass
+from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
 
-PAGE_HEADERS = {
-    "content-type": "text/html; charset=utf-8",
-    "cache-control": "no-store",
-    "content-security-policy": "; ".join(
-        [
-            "default-src 'none'",
-            "script-src 'self'",
-            "style-src 'self' 'unsafe-inline'",
-            "font-src 'self'",
-            "img-src 'self' data:",
-            "connect-src 'self'",
-            "worker-src 'self'",
-            "base-uri 'none'",
-            "form-action 'none'",
-            "frame-ancestors 'none'",
-        ]
-    ),
-    "referrer-policy": "no-referrer",
-    "x-content-type-options": "nosniff",
-}
-"""What every page goes out with. Only styles are loose: Monaco writes its own while it runs."""
-
-ASSETS = Path(str(files(__package__))) / "graphiql"
-TOUR = Path(str(files(__package__))) / "tour"
-
-PAGE = """<!doctype html>
+HERE = Path(str(files(__package__)))
+TOUR = HERE / "tour"
+HTML = """<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Colloquy · GraphiQL</title>
+<title>{title}</title>
 <link rel="icon" href="{assets}/icon.svg">
 <link rel="stylesheet" href="{assets}/style.css">
-<script type="module" src="{assets}/graphiql.js"></script>
+<script type="module" src="{assets}/{name}.js"></script>
 <script type="application/json" id="config">{config}</script>
 </head>
-<body><div id="graphiql"></div><noscript>GraphiQL needs JavaScript.</noscript></body>
+<body><div id="{name}"></div><noscript>This page needs JavaScript.</noscript></body>
 </html>
 """
+
+
+@dataclass(frozen=True)
+class Build:
+    """A page that was built into the directory of its name; `styles` is what its policy says of them."""
+
+    name: str
+    title: str
+    styles: str
+
+    @property
+    def assets(self) -> Path:
+        """Where the built files lie."""
+        return HERE / self.name
+
+    @cached_property
+    def digest(self) -> str:
+        """Of all its files."""
+        digest = hashlib.sha256()
+        for path in sorted(self.assets.iterdir()):
+            digest.update(path.name.encode() + b"\0" + path.read_bytes())
+        return digest.hexdigest()[:12]
+
+    @property
+    def address(self) -> str:
+        """The path of its files: another build has another, so a browser may keep them for ever."""
+        return f"/_web/{self.name}-{self.digest}"
+
+    def page(self, config: dict[str, Any]) -> Response:
+        """The page itself; `config` is for its script."""
+        body = HTML.format(name=self.name, title=self.title, assets=self.address, config=_embedded(config))
+        return Response(body, headers=HEADERS | {"content-security-policy": f"{POLICY}; style-src {self.styles}"})
+
+
+POLICY = "; ".join(
+    [
+        "default-src 'none'",
+        "script-src 'self'",
+        "font-src 'self'",
+        "img-src 'self' data:",
+        "connect-src 'self'",
+        "worker-src 'self'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'none'",
+    ]
+)
+HEADERS = {
+    "content-type": "text/html; charset=utf-8",
+    "cache-control": "no-store",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+}
+GRAPHIQL = Build("graphiql", "Colloquy · GraphiQL", "'self' 'unsafe-inline'")  # Monaco writes styles while it runs
+SIDEBAR = Build("sidebar", "Colloquy", "'self'")
+
+
+def sidebar_page(*, endpoint: str, token: str | None) -> Response:
+    """The example sidebar. `endpoint` is a path on this origin, for questions and for sockets; `token` is readable by
+    whoever gets the page: a development token, or None, and then the page asks for one.
+    """
+    return SIDEBAR.page({"endpoint": endpoint, "token": token})
 
 
 def graphiql_page(
@@ -60,26 +101,28 @@ def graphiql_page(
     token: str | None,
     session_id: str | None = None,
     after: str | None = None,
-) -> bytes:
-    """The page, to be sent with `PAGE_HEADERS`.
-
-    The endpoints are paths on this origin. `token` fills the headers editor and is readable by whoever gets
-    the page: a development token or None. `session_id` is a session of that token's owner and `after` its
-    `eventCursor`; with them all four tabs run as they are, without them once the first one has run.
+    sidebar: str | None = None,
+) -> Response:
+    """GraphiQL. The endpoints are paths on this origin, `sidebar` is the sidebar's where it is served. `token` fills
+    the headers editor and is readable by whoever gets the page: a development token or None. `session_id` is a
+    session of that token's owner and `after` its `eventCursor`; with them all four tabs run as they are, without them
+    once the first one has run.
     """
-    config = {
-        "endpoint": endpoint,
-        "subscriptionEndpoint": subscription_endpoint,
-        "headers": {"Authorization": f"Bearer {token or ''}"},
-        "tabs": _tour(session_id or "", after),
-        "edition": f"{_digest()} {session_id or ''}",
-    }
-    return PAGE.format(assets=_address(), config=_embedded(config)).encode()
+    return GRAPHIQL.page(
+        {
+            "endpoint": endpoint,
+            "subscriptionEndpoint": subscription_endpoint,
+            "headers": {"Authorization": f"Bearer {token or ''}"},
+            "tabs": _tour(session_id or "", after),
+            "sidebar": sidebar,
+            "edition": f"{GRAPHIQL.digest} {session_id or ''}",
+        }
+    )
 
 
-def static_routes() -> list[Mount]:
-    """The built assets. Their address holds a digest of the build, so a browser may keep them for ever."""
-    return [Mount(_address(), _Forever(directory=ASSETS))]
+def static_routes(*builds: Build) -> list[Mount]:
+    """The built files of these pages."""
+    return [Mount(build.address, _Forever(directory=build.assets)) for build in builds]
 
 
 class _Forever(StaticFiles):
@@ -106,15 +149,3 @@ def _tour(session_id: str, after: str | None) -> list[dict[str, str]]:
 def _embedded(value: Any) -> str:
     """JSON inside a script element, where `<` could end the element or open a comment (HTML, 4.12.1.3)."""
     return json.dumps(value).replace("<", "\\u003c")
-
-
-@cache
-def _digest() -> str:
-    digest = hashlib.sha256()
-    for path in sorted(ASSETS.iterdir()):
-        digest.update(path.name.encode() + b"\0" + path.read_bytes())
-    return digest.hexdigest()[:12]
-
-
-def _address() -> str:
-    return f"/_web/graphiql-{_digest()}"

@@ -1,0 +1,122 @@
+import { Client, type CombinedError, fetchExchange, type OperationResult, subscriptionExchange } from "@urql/core";
+import { createClient } from "graphql-ws";
+import { onEnd, pipe, subscribe } from "wonka";
+import type { Mutation, Operation } from "./operations.ts";
+import type { Refusal } from "./types.ts";
+import { Value } from "./value.ts";
+
+/** How the socket is: `expired` when the token has ended, which only a new page mends. */
+export type Link = "connecting" | "up" | "down" | "expired";
+
+/** The server said no, in words for a person. */
+export class Refused extends Error {
+  constructor(readonly refusal: Refusal) {
+    super(refusal.message);
+  }
+}
+
+const PING_MS = 10_000; // how long a quiet socket is trusted
+const PONG_MS = 5_000; // and how long it may take to prove that it lives
+// What a socket's end means: nobody listened any longer; the token has ended.
+const LINKS = new Map<number, Link>([
+  [1000, "connecting"],
+  [4403, "expired"],
+]);
+
+/** Everything that goes to the server and comes from it. */
+export class Api {
+  readonly link = new Value<Link>("connecting");
+  private readonly client: Client;
+
+  constructor(endpoint: string, token: string) {
+    const authorization = `Bearer ${token}`;
+    const socket = this.socket(endpoint, authorization);
+    this.client = new Client({
+      url: endpoint,
+      preferGetMethod: false,
+      fetchOptions: { headers: { authorization } },
+      // No cache: what is shown is one read and the events after it.
+      exchanges: [
+        fetchExchange,
+        subscriptionExchange({
+          forwardSubscription: ({ query, variables }) => ({
+            subscribe: (sink) => ({
+              unsubscribe: socket.subscribe({ query: query ?? "", variables: variables as Record<string, unknown> }, sink),
+            }),
+          }),
+        }),
+      ],
+    });
+  }
+
+  /** The data of a query. Throws Refused, or an error when there is no answer. */
+  async ask<Data, Variables>({ text }: Operation<Data, Variables>, variables: Variables): Promise<Data> {
+    return answer(await this.client.query<Data>(text, variables as object).toPromise());
+  }
+
+  /** The payload of a mutation that went well. Throws Refused, or an error when there is no answer. */
+  async act<Input, Changed>({ text }: Mutation<Input, Changed>, input: Input): Promise<Changed> {
+    const data = answer(await this.client.mutation<Record<string, Changed & { errors: Refusal[] }>>(text, { input }).toPromise());
+    const [payload] = Object.values(data);
+    const [refusal] = payload!.errors;
+    if (refusal) throw new Refused(refusal);
+    return payload!;
+  }
+
+  /** One subscription until it ends: `ended` gets the server's refusal if there was one. */
+  listen<Data, Variables>(
+    { text }: Operation<Data, Variables>,
+    variables: Variables,
+    next: (data: Data) => void,
+    ended: (refused?: Refused) => void,
+  ): () => void {
+    let over = false;
+    let refused: Refused | undefined;
+    const { unsubscribe } = pipe(
+      this.client.subscription<Data>(text, variables as object),
+      onEnd(() => over || ended(refused)),
+      subscribe(({ data, error }) => {
+        if (error) refused = refusal(error);
+        else if (data && !over) next(data);
+      }),
+    );
+    return () => {
+      over = true;
+      unsubscribe();
+    };
+  }
+
+  private socket(endpoint: string, authorization: string) {
+    let late: ReturnType<typeof setTimeout> | undefined;
+    const socket = createClient({
+      url: new URL(endpoint, location.href.replace(/^http/, "ws")).href,
+      connectionParams: { Authorization: authorization },
+      retryAttempts: 0, // follow() does it, from the newest cursor
+      lazyCloseTimeout: 2_000,
+      keepAlive: PING_MS,
+      on: {
+        connected: () => this.link.set("up"),
+        closed: (event) => {
+          clearTimeout(late);
+          this.link.set(LINKS.get((event as CloseEvent).code) ?? "down");
+        },
+        ping: (received) => {
+          if (!received) late = setTimeout(() => socket.terminate(), PONG_MS);
+        },
+        pong: () => clearTimeout(late),
+      },
+    });
+    return socket;
+  }
+}
+
+function answer<Data>({ data, error }: OperationResult<Data>): Data {
+  if (error) throw refusal(error) ?? error;
+  if (!data) throw new Error("The answer was empty.");
+  return data;
+}
+
+/** The first error that the server itself has written; undefined when it was not reached. */
+function refusal({ graphQLErrors: [first] }: CombinedError): Refused | undefined {
+  return first && new Refused({ code: String(first.extensions?.code), message: first.message });
+}

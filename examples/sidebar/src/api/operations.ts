@@ -1,0 +1,80 @@
+import type { Approval, Message, Page, Refusal, Session, SessionEvent } from "./types.ts";
+import appendMessage from "./documents/append-message.graphql?raw";
+import archiveSession from "./documents/archive-session.graphql?raw";
+import conversation from "./documents/conversation.graphql?raw";
+import createSession from "./documents/create-session.graphql?raw";
+import decideApproval from "./documents/decide-approval.graphql?raw";
+import earlier from "./documents/earlier.graphql?raw";
+import markRead from "./documents/mark-read.graphql?raw";
+import parts from "./documents/parts.graphql?raw";
+import renameSession from "./documents/rename-session.graphql?raw";
+import restoreSession from "./documents/restore-session.graphql?raw";
+import search from "./documents/search.graphql?raw";
+import sessionEvents from "./documents/session-events.graphql?raw";
+import sidebar from "./documents/sidebar.graphql?raw";
+
+/** A GraphQL document, and what goes in and comes out (both for the type checker only). */
+export interface Operation<Data, Variables> {
+  text: string;
+  types?: (variables: Variables) => Data;
+}
+
+const fragments = parts.split(/^(?=fragment )/m);
+
+/** The document with just the fragments it spreads: the server refuses one that nobody uses. */
+function operation<Data, Variables>(text: string): Operation<Data, Variables> {
+  const spread = (fragment: string) => text.includes(`...${fragment.split(" ", 2)[1]}\n`);
+  return { text: [text, ...fragments.filter(spread)].join("\n") };
+}
+
+/** A mutation whose one field takes `input`; its payload has what `Changed` says, and `errors`. */
+export type Mutation<Input, Changed> = Operation<Record<string, Changed & { errors: Refusal[] }>, { input: Input }>;
+
+export const SIDEBAR = operation<
+  { viewer: { subject: string }; sessions: { nodes: Session[]; pageInfo: { hasNextPage: boolean; endCursor: string } } },
+  { filter: { archived: boolean }; after: string | null }
+>(sidebar);
+
+export const CONVERSATION = operation<
+  { session: (Session & { eventCursor: string; approvals: { nodes: Approval[] }; messages: Page<Message> }) | null },
+  { id: string }
+>(conversation);
+
+export const EARLIER = operation<
+  { session: { messages: Page<Message> } | null },
+  { id: string; before: string }
+>(earlier);
+
+export interface Hit {
+  node: { id: string; sequence: number; role: string; session: { id: string; title: string } };
+  snippet: { text: string; matched: boolean }[];
+}
+export const SEARCH = operation<
+  { sessions: { nodes: Session[] }; searchMessages: { edges: Hit[] } },
+  { words: string; title: string }
+>(search);
+
+export const SESSION_EVENTS = operation<
+  { sessionEvents: SessionEvent },
+  { id: string; after: string | null }
+>(sessionEvents);
+
+type OnSession<Input> = Mutation<Input, { session: Session }>;
+export const CREATE_SESSION: OnSession<{ key?: string; title?: string }> = operation(createSession);
+export const RENAME_SESSION: OnSession<{ id: string; title: string }> = operation(renameSession);
+export const ARCHIVE_SESSION: OnSession<{ id: string }> = operation(archiveSession);
+export const RESTORE_SESSION: OnSession<{ id: string }> = operation(restoreSession);
+export const MARK_READ: OnSession<{ id: string; upToSequence: number }> = operation(markRead);
+
+export interface NewMessage {
+  key?: string;
+  role: string;
+  text?: string;
+  raw?: string;
+  agentKey?: string;
+}
+export const APPEND_MESSAGE: Mutation<{ sessionId: string; message: NewMessage }, { message: Message }> =
+  operation(appendMessage);
+
+export const DECIDE_APPROVAL: Mutation<{ id: string; decision: "APPROVE" | "REJECT" }, { approval: Approval }> =
+  operation(decideApproval);

@@ -1,0 +1,75 @@
+import { useCallback, useEffect, useMemo, useState } from "react";
+import { Api } from "../api/client.ts";
+import { CREATE_SESSION } from "../api/operations.ts";
+import { useList } from "../hooks/list.ts";
+import { addressOf, usePlace } from "../hooks/place.ts";
+import { newKey } from "../keys.ts";
+import { Announcements, announce } from "./Announcements.tsx";
+import { Banner } from "./Banner.tsx";
+import { ConversationPane } from "./ConversationPane.tsx";
+import { Navigation } from "./Navigation.tsx";
+import { TokenForm } from "./TokenForm.tsx";
+
+export function App({ endpoint, token: given }: { endpoint: string; token: string | null }) {
+  const [token, setToken] = useState(given);
+  const api = useMemo(() => token && new Api(endpoint, token), [endpoint, token]);
+  return api ? <Sidebar api={api} /> : <TokenForm onToken={setToken} />;
+}
+
+const WIDE = matchMedia("(min-width: 45rem)");
+
+function Sidebar({ api }: { api: Api }) {
+  const [archived, setArchived] = useState(false);
+  const { list, subject, changed, more } = useList(api, archived);
+  const place = usePlace();
+
+  const newest = list?.sessions[0]?.id;
+  useEffect(() => {
+    // Where there is room for both, a page that is opened shows the newest conversation beside the list.
+    if (!location.hash && newest && WIDE.matches) location.replace(addressOf(newest));
+  }, [newest]);
+
+  const create = useCallback(async () => {
+    const empty = list?.sessions.find(({ messageCount, title }) => messageCount === 0 && !title);
+    const { session } = empty ? { session: empty } : await api.act(CREATE_SESSION, { key: newKey() });
+    changed(session);
+    location.hash = addressOf(session.id);
+    announce("New conversation");
+    requestAnimationFrame(() => document.getElementById("message")?.focus());
+  }, [api, list, changed]);
+
+  const unread = list?.sessions.filter(({ unreadCount }) => unreadCount > 0).length ?? 0;
+  useEffect(() => {
+    document.title = unread && !archived ? `(${unread}) Colloquy` : "Colloquy";
+  }, [unread, archived]);
+
+  return (
+    <div className="app" data-open={place ? "" : undefined}>
+      <Banner api={api} />
+      <Navigation
+        api={api}
+        list={list}
+        subject={subject}
+        archived={archived}
+        onArchived={setArchived}
+        open={place?.sessionId}
+        onCreate={create}
+        onMore={more}
+      />
+      {place ? (
+        <ConversationPane
+          key={place.sessionId}
+          api={api}
+          id={place.sessionId}
+          wanted={place.sequence}
+          onChanged={changed}
+        />
+      ) : (
+        <main className="pane empty">
+          <p>Choose a conversation, or start a new one.</p>
+        </main>
+      )}
+      <Announcements />
+    </div>
+  );
+}

@@ -1,0 +1,61 @@
+import { useState } from "react";
+import type { Api } from "../api/client.ts";
+import { DECIDE_APPROVAL } from "../api/operations.ts";
+import type { Approval } from "../api/types.ts";
+import type { Change } from "../hooks/conversation.ts";
+import { withApproval } from "../state/conversation.ts";
+import { announce } from "./Announcements.tsx";
+import { Icon } from "./icons.tsx";
+
+interface Props {
+  api: Api;
+  approval: Approval;
+  change: (next: Change) => void;
+}
+
+/** A question that a person decides, or has decided. */
+export function ApprovalCard({ api, approval, change }: Props) {
+  const [deciding, setDeciding] = useState(false);
+  const [refused, setRefused] = useState("");
+  const { id, status, notes, decidedBy } = approval;
+
+  async function decide(decision: "APPROVE" | "REJECT") {
+    setDeciding(true);
+    try {
+      const decided = await api.act(DECIDE_APPROVAL, { id, decision });
+      change((now) => withApproval(now, decided.approval));
+      announce(decision === "APPROVE" ? "Approved" : "Rejected");
+    } catch (error) {
+      setRefused((error as Error).message);
+    }
+    setDeciding(false);
+  }
+
+  if (status !== "PENDING") {
+    return (
+      <p className="decided" data-status={status}>
+        <Icon name={status === "APPROVED" ? "check" : "close"} />
+        {WORDS[status]}
+        {decidedBy && ` by ${decidedBy}`}
+      </p>
+    );
+  }
+  return (
+    <div className="approval" role="group" aria-label="Approval">
+      <p>{notes ?? "This needs your approval."}</p>
+      <button type="button" className="primary" disabled={deciding} onClick={() => void decide("APPROVE")}>
+        Approve
+      </button>
+      <button type="button" disabled={deciding} onClick={() => void decide("REJECT")}>
+        Reject
+      </button>
+      {refused && (
+        <p role="alert" className="mark">
+          {refused}
+        </p>
+      )}
+    </div>
+  );
+}
+
+const WORDS = { APPROVED: "Approved", REJECTED: "Rejected", CANCELLED: "Withdrawn" };

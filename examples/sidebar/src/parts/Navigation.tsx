@@ -1,0 +1,104 @@
+import { type KeyboardEvent, useRef, useState } from "react";
+import type { Api } from "../api/client.ts";
+import { useSearch } from "../hooks/search.ts";
+import type { List } from "../state/list.ts";
+import { Icon, Logo } from "./icons.tsx";
+import { SearchResults } from "./SearchResults.tsx";
+import { SessionRow } from "./SessionRow.tsx";
+
+interface Props {
+  api: Api;
+  list: List | undefined;
+  subject: string;
+  archived: boolean;
+  onArchived: (archived: boolean) => void;
+  open: string | undefined;
+  onCreate: () => Promise<void>;
+  onMore: () => Promise<void>;
+}
+
+export function Navigation({ api, list, subject, archived, onArchived, open, onCreate, onMore }: Props) {
+  const [words, setWords] = useState("");
+  const wanted = words.trim();
+  const found = useSearch(api, wanted);
+  const place = useRef<HTMLElement>(null);
+
+  return (
+    <nav className="navigation" aria-label="Conversations" ref={place} onKeyDown={(event) => walk(event, place.current)}>
+      <header>
+        <h1>
+          <Logo />
+          Colloquy
+        </h1>
+        <button type="button" className="icon-button" onClick={() => void onCreate()} title="New conversation">
+          <Icon name="add" />
+          <span className="unseen">New conversation</span>
+        </button>
+      </header>
+      <div className="search" role="search">
+        <Icon name="search" />
+        <input
+          type="search"
+          aria-label="Search conversations and messages"
+          placeholder="Search"
+          value={words}
+          onChange={(event) => setWords(event.target.value)}
+          onKeyDown={(event) => event.key === "Escape" && setWords("")}
+        />
+        {words && (
+          <button type="button" className="icon-button" onClick={() => setWords("")} title="End the search">
+            <Icon name="close" />
+            <span className="unseen">End the search</span>
+          </button>
+        )}
+      </div>
+      {wanted ? (
+        <SearchResults found={found} words={wanted} open={open} />
+      ) : (
+        <>
+          <div className="shelves" role="group" aria-label="Which conversations">
+            {[false, true].map((shelf) => (
+              <button key={String(shelf)} type="button" aria-pressed={archived === shelf} onClick={() => onArchived(shelf)}>
+                {shelf ? "Archive" : "Active"}
+              </button>
+            ))}
+          </div>
+          <Sessions list={list} open={open} onMore={onMore} />
+        </>
+      )}
+      <footer>
+        <span title="The owner of all this: the token's sub">{subject}</span>
+        <a href="/graphql">GraphiQL</a>
+      </footer>
+    </nav>
+  );
+}
+
+function Sessions({ list, open, onMore }: Pick<Props, "list" | "open" | "onMore">) {
+  if (!list) return <ul className="sessions" aria-busy="true" />;
+  if (!list.sessions.length) return <p className="nothing">{list.archived ? "The archive is empty." : "No conversations yet."}</p>;
+  return (
+    <ul className="sessions">
+      {list.sessions.map((session) => (
+        <SessionRow key={session.id} session={session} open={session.id === open} />
+      ))}
+      {list.below && (
+        <li>
+          <button type="button" className="more" onClick={() => void onMore()}>
+            Show more
+          </button>
+        </li>
+      )}
+    </ul>
+  );
+}
+
+/** The arrow keys go through the list; Tab does too, but with more steps. */
+function walk(event: KeyboardEvent, place: HTMLElement | null) {
+  const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
+  const stops = [...(place?.querySelectorAll<HTMLElement>("input[type=search], .sessions a, .sessions button") ?? [])];
+  const at = stops.indexOf(document.activeElement as HTMLElement);
+  if (!step || at < 0) return;
+  event.preventDefault();
+  stops[Math.max(0, Math.min(stops.length - 1, at + step))]?.focus();
+}

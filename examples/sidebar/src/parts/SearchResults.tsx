@@ -1,0 +1,44 @@
+import type { Found } from "../hooks/search.ts";
+import { addressOf } from "../hooks/place.ts";
+import { SessionRow, titleOf } from "./SessionRow.tsx";
+
+export function SearchResults({ found, words, open }: { found: Found | undefined; words: string; open?: string }) {
+  if (!found) return <ul className="sessions" aria-busy="true" />;
+  const { sessions, hits } = found;
+  const count = sessions.length + hits.length;
+  return (
+    <div className="sessions">
+      <p className="unseen" role="status">
+        {count ? `${count} found` : "Nothing found"}
+      </p>
+      {!count && <p className="nothing">Nothing found for “{words}”.</p>}
+      {sessions.length > 0 && (
+        <>
+          <h2>Conversations</h2>
+          <ul>
+            {sessions.map((session) => (
+              <SessionRow key={session.id} session={session} open={session.id === open} />
+            ))}
+          </ul>
+        </>
+      )}
+      {hits.length > 0 && (
+        <>
+          <h2>Messages</h2>
+          <ul>
+            {hits.map(({ node, snippet }) => (
+              <li key={node.id}>
+                <a href={addressOf(node.session.id, node.sequence)} className="hit">
+                  <span className="row-title">{titleOf(node.session)}</span>
+                  <span className="row-snippet">
+                    {snippet.map(({ text, matched }, at) => (matched ? <mark key={at}>{text}</mark> : text))}
+                  </span>
+                </a>
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+    </div>
+  );
+}

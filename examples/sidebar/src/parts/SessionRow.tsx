@@ -1,0 +1,33 @@
+import { memo } from "react";
+import type { Session } from "../api/types.ts";
+import { addressOf } from "../hooks/place.ts";
+import { shortTime } from "./time.ts";
+
+export const titleOf = ({ title }: { title: string }) => title || "New conversation";
+
+export const SessionRow = memo(function SessionRow({ session, open }: { session: Session; open: boolean }) {
+  const { unreadCount, pendingApprovalCount, lastMessage } = session;
+  return (
+    <li>
+      <a href={addressOf(session.id)} aria-current={open ? "page" : undefined} data-unread={unreadCount > 0 || undefined}>
+        <span className="row-title">{titleOf(session)}</span>
+        <time dateTime={session.lastActivityAt}>{shortTime(session.lastActivityAt)}</time>
+        <span className="row-preview">
+          {pendingApprovalCount > 0 ? (
+            <span className="row-waits">Waits for approval</span>
+          ) : lastMessage ? (
+            lastMessage.text.slice(0, 120) || "…"
+          ) : (
+            "Nothing said yet"
+          )}
+        </span>
+        {unreadCount > 0 && (
+          <span className="badge">
+            {unreadCount}
+            <span className="unseen"> unread</span>
+          </span>
+        )}
+      </a>
+    </li>
+  );
+});

@@ -1,0 +1,73 @@
+import type { Api } from "../api/client.ts";
+import type { ToolResult, ToolUse } from "../api/types.ts";
+import type { Change } from "../hooks/conversation.ts";
+import { ApprovalCard } from "./ApprovalCard.tsx";
+import { Icon } from "./icons.tsx";
+import type { Tool } from "./tools.ts";
+
+interface Props {
+  api: Api;
+  use: ToolUse;
+  tool: Tool;
+  change: (next: Change) => void;
+}
+
+/** A tool call: what is called with what, whether it may be, and what came of it. */
+export function ToolCard({ api, use, tool, change }: Props) {
+  return (
+    <section className="card" aria-label={`Tool call ${use.name}`}>
+      <p className="card-head">
+        <Icon name="tool" />
+        <code>{use.name}</code>
+        <span className="chip" data-state={stateOf(tool)}>
+          {WORDS[stateOf(tool)]}
+        </span>
+      </p>
+      <Given value={use.input} />
+      {tool.approval && <ApprovalCard api={api} approval={tool.approval} change={change} />}
+      {tool.result && <Outcome result={tool.result} />}
+    </section>
+  );
+}
+
+/** A result whose call is on a page that is not loaded. */
+export function ResultCard({ result }: { result: ToolResult }) {
+  return (
+    <section className="card" aria-label="Tool result">
+      <Outcome result={result} />
+    </section>
+  );
+}
+
+const WORDS = { waiting: "waits for you", running: "running", done: "done", failed: "failed", rejected: "rejected" };
+
+function stateOf({ approval, result }: Tool): keyof typeof WORDS {
+  if (approval?.status === "REJECTED" || approval?.status === "CANCELLED") return "rejected";
+  if (result) return result.isError ? "failed" : "done";
+  return approval?.status === "PENDING" ? "waiting" : "running";
+}
+
+/** Arguments one by one, where they have names. */
+function Given({ value }: { value: unknown }) {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return <pre>{shown(value)}</pre>;
+  return (
+    <dl>
+      {Object.entries(value).map(([name, given]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd>{shown(given)}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+function Outcome({ result }: { result: ToolResult }) {
+  const texts = Array.isArray(result.content) ? result.content.map((part) => (part as { text?: unknown }).text) : [];
+  const plain = texts.length > 0 && texts.every((text) => typeof text === "string");
+  return <p className="outcome">{plain ? texts.join("\n") : shown(result.content)}</p>;
+}
+
+function shown(value: unknown): string {
+  return typeof value === "string" ? value : JSON.stringify(value);
+}

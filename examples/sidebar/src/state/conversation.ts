@@ -1,0 +1,68 @@
+// One open conversation: a read of the server, and what the events after it make of it. Pure functions.
+
+import type { Approval, Message, Page, Session, SessionEvent } from "../api/types.ts";
+
+export interface Conversation {
+  session: Session;
+  /** In the order of their sequence, from the first one loaded to the newest. */
+  messages: Message[];
+  approvals: Approval[];
+  /** Where the page above starts; null when everything is loaded. */
+  above: string | null;
+  /** The server has it no longer. */
+  gone: boolean;
+}
+
+interface Read extends Session {
+  approvals: { nodes: Approval[] };
+  messages: Page<Message>;
+}
+
+export function opened({ approvals, messages, ...session }: Read): Conversation {
+  return { session, messages: messages.nodes, approvals: approvals.nodes, above: above(messages), gone: false };
+}
+
+export function withEarlier(conversation: Conversation, page: Page<Message>): Conversation {
+  const known = new Set(conversation.messages.map(({ id }) => id));
+  const earlier = page.nodes.filter(({ id }) => !known.has(id));
+  return { ...conversation, messages: [...earlier, ...conversation.messages], above: above(page) };
+}
+
+export function after(conversation: Conversation, event: SessionEvent): Conversation {
+  switch (event.__typename) {
+    case "MessageAdded":
+    case "MessageChanged":
+      return withMessage(conversation, event.message);
+    case "MessageRemoved":
+      return { ...conversation, messages: conversation.messages.filter(({ id }) => id !== event.messageId) };
+    case "SessionChanged":
+      return { ...conversation, session: event.session };
+    case "SessionRemoved":
+      return { ...conversation, gone: true };
+    case "ApprovalChanged":
+      return withApproval(conversation, event.approval);
+    default: // CaughtUp, and kinds that a newer server may send
+      return conversation;
+  }
+}
+
+export function withMessage(conversation: Conversation, message: Message): Conversation {
+  const { messages } = conversation;
+  const at = messages.findIndex(({ sequence }) => sequence >= message.sequence);
+  const [there] = at < 0 ? [] : messages.slice(at);
+  if (there?.id === message.id) {
+    if (there.revision > message.revision) return conversation; // older than what is shown
+    return { ...conversation, messages: messages.with(at, message) };
+  }
+  if (at === 0 && conversation.above) return conversation; // comes with its own page
+  return { ...conversation, messages: messages.toSpliced(at < 0 ? messages.length : at, 0, message) };
+}
+
+export function withApproval(conversation: Conversation, approval: Approval): Conversation {
+  const others = conversation.approvals.filter(({ id }) => id !== approval.id);
+  return { ...conversation, approvals: [...others, approval] };
+}
+
+function above({ pageInfo }: Page<unknown>): string | null {
+  return pageInfo.hasPreviousPage ? pageInfo.startCursor : null;
+}
