@@ -11,7 +11,7 @@ import "@graphiql/plugin-history/style.css";
 import "graphiql/graphiql.css";
 import "./page.css";
 
-const { headers, tabs, edition, ...endpoints } = JSON.parse(document.getElementById("config").textContent);
+const { headers, tabs, edition, sidebar, ...endpoints } = JSON.parse(document.getElementById("config").textContent);
 let open = [];
 
 async function fetcher(params, options) {
@@ -39,6 +39,11 @@ createRoot(document.getElementById("graphiql")).render(
         open = state.tabs;
       },
     },
-    createElement(GraphiQL.Logo, null, createElement("span", { className: "colloquy-logo" }, "Colloquy")),
+    createElement(
+      GraphiQL.Logo,
+      null,
+      sidebar && createElement("a", { href: sidebar }, "Sidebar"),
+      createElement("span", { className: "colloquy-logo" }, "Colloquy"),
+    ),
   ),
 );
