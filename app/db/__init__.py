@@ -12,6 +12,7 @@ from app.db import (
     session,
     session_agent,
     stats,
+    stream,
     task,
 )
 
@@ -27,5 +28,6 @@ __all__ = [
     "session",
     "session_agent",
     "stats",
+    "stream",
     "task",
 ]

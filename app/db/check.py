@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator
 from sqlalchemy import ColumnElement, ScalarSelect, and_, func, literal, or_, select, union_all
 
 from app.db.database import AcrossOwners, Database, Row, across_owners
-from app.db.tables import approvals, messages, session_agents, sessions, tasks
+from app.db.tables import approvals, message_chunks, messages, session_agents, sessions, streams, tasks
 
 s, m, g, t, p = sessions.c, messages.c, session_agents.c, tasks.c, approvals.c
+x, c = streams.c, message_chunks.c
 
 
 class Found(Row):
@@ -43,6 +44,20 @@ _living = m.deleted_at.is_(None)
 _unread = and_(_living, m.role != "USER", m.sequence > s.last_read_sequence)
 _mine = and_(s.owner_id == _n.owner_id, s.id == _n.session_id)
 
+_streaming = union_all(
+    select(x.owner_id, x.session_id, x.sequence),
+    select(m.owner_id, m.session_id, m.sequence).where(m.status == "STREAMING", _living),
+).subquery("streaming")
+_size = func.char_length(c.text)
+_of_stream = and_(c.owner_id == x.owner_id, c.session_id == x.session_id, c.sequence == x.sequence)
+_written = select(func.coalesce(func.sum(_size), 0)).where(_of_stream).correlate(streams).scalar_subquery()
+_before = func.sum(_size).over(partition_by=(c.owner_id, c.session_id, c.sequence), order_by=c.offset) - _size
+_chunks = (
+    select(c.owner_id, c.session_id, c.offset, _before.label("before"), x.fence)
+    .outerjoin(streams, _of_stream)
+    .subquery("chunks")
+)
+
 RULES: dict[str, AcrossOwners[Found]] = {
     "messageCount is the number of messages": _sessions(s.message_count != _counts(_living)),
     "unreadCount is the number of unread messages": _sessions(s.unread_count != _counts(_unread)),
@@ -65,6 +80,21 @@ RULES: dict[str, AcrossOwners[Found]] = {
         select(_n.owner_id, _n.session_id)
         .outerjoin(sessions, _mine)
         .where(or_(s.id.is_(None), s.erased_at.is_not(None))),
+        Found,
+    ),
+    "a stream is there while its message is STREAMING": across_owners(
+        select(_streaming.c.owner_id, _streaming.c.session_id)
+        .group_by(_streaming.c.owner_id, _streaming.c.session_id, _streaming.c.sequence)
+        .having(func.count() != literal(2)),
+        Found,
+    ),
+    "a stream is as long as its chunks": across_owners(
+        select(x.owner_id, x.session_id).where(x.length != _written), Found
+    ),
+    "the chunks of a stream follow one another": across_owners(
+        select(_chunks.c.owner_id, _chunks.c.session_id).where(
+            or_(_chunks.c.fence.is_(None), _chunks.c.offset != _chunks.c.before)
+        ),
         Found,
     ),
 }

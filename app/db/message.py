@@ -31,7 +31,7 @@ from app.db.tables import messages, sessions
 s, m = sessions.c, messages.c
 TITLE_LENGTH = 60
 # What a reader gets. Documents may be a thousand times as long as their text: they are read when asked for.
-UNSEEN = {"raw", "content", "tsv", "agent_kind"}
+UNSEEN = {"raw", "content", "tsv", "agent_kind", "fence"}
 SEEN = (*(column for column in m if column.name not in UNSEEN), m.raw.is_not(None).label("documented"))
 
 THIS = and_(
@@ -172,7 +172,7 @@ DELETE = statement(
         revision=bindparam("next_revision", type_=BigInteger),
         updated_at=func.now(),
         deleted_at=func.now(),
-        **dict.fromkeys(("key", "agent_key", "client_created_at", "raw", "content", "tsv")),
+        **dict.fromkeys(("key", "agent_key", "fence", "client_created_at", "raw", "content", "tsv")),
         **dict.fromkeys(("input_tokens", "output_tokens", "total_tokens")),
         text="",
         metadata="{}",

@@ -24,7 +24,7 @@ from app.db.database import OWNER, Database, Row, Statement, Tx, Viewer, stateme
 from app.db.metadata import Uuid
 from app.db.page import Count, Nested, Order, Slice, Window, identity, parents, read, time
 from app.db.rows import SessionRow
-from app.db.tables import approvals, messages, session_agents, sessions, tasks
+from app.db.tables import approvals, message_chunks, messages, session_agents, sessions, streams, tasks
 
 s, m, g = sessions.c, messages.c, session_agents.c
 
@@ -147,6 +147,14 @@ OVERFLOW = statement(
     SessionRow,
 )
 FOR_UPDATE = statement(select(sessions).where(THIS, s.erased_at.is_(None)).with_for_update(), SessionRow)
+ERASE_STREAMS: Statement[Row] = statement(
+    delete(streams).where(streams.c.owner_id == OWNER, streams.c.session_id == bindparam("session_id"))
+)
+ERASE_CHUNKS: Statement[Row] = statement(
+    delete(message_chunks).where(
+        message_chunks.c.owner_id == OWNER, message_chunks.c.session_id == bindparam("session_id")
+    )
+)
 ERASE_MESSAGES: Statement[Row] = statement(
     delete(messages).where(m.owner_id == OWNER, m.session_id == bindparam("session_id"))
 )
@@ -246,6 +254,9 @@ async def erase(tx: Tx, session_id: str) -> SessionRow | None:
     """Removes every row in the locked session and leaves its emptied tombstone (invariant 3)."""
     await tx.fetch(ERASE_APPROVALS, session_id=session_id)
     await tx.fetch(ERASE_TASKS, session_id=session_id)
+    # Streams before chunks: an extend in flight is waited for, and its chunk goes too.
+    await tx.fetch(ERASE_STREAMS, session_id=session_id)
+    await tx.fetch(ERASE_CHUNKS, session_id=session_id)
     await tx.fetch(ERASE_MESSAGES, session_id=session_id)
     await tx.fetch(ERASE_AGENTS, session_id=session_id)
     return await tx.one(ERASE, session_id=session_id)

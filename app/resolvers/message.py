@@ -102,6 +102,8 @@ async def delete(ctx: Context, place: tuple[str, int]) -> MessageRow:
         row = await tx.one(db.message.DELETE, session_id=place[0], sequence=place[1], next_revision=session.head)
         if row is None:
             raise NotFound("There is no such message.", field="id")
+        if row.status == "STREAMING":
+            await db.stream.discard(tx, place)
         unread = row.role != "USER" and row.sequence > session.last_read_sequence
         await tx.one(db.message.FORGET, session_id=place[0], unread=int(unread))
         await db.audit.record(tx, "message.deleted", row)

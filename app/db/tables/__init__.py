@@ -7,6 +7,7 @@ from app.db.tables.audit import audit_events
 from app.db.tables.idempotency import idempotency_keys
 from app.db.tables.message import messages
 from app.db.tables.session import sessions
+from app.db.tables.stream import message_chunks, streams
 from app.db.tables.task import tasks
 
 __all__ = [
@@ -14,9 +15,11 @@ __all__ = [
     "approvals",
     "audit_events",
     "idempotency_keys",
+    "message_chunks",
     "messages",
     "metadata",
     "session_agents",
     "sessions",
+    "streams",
     "tasks",
 ]
