@@ -1,4 +1,4 @@
-.PHONY: help run test nightly check bench sidebar lock migration
+.PHONY: help run test nightly check bench chaos sidebar lock migration
 .DEFAULT_GOAL := help
 bin := .venv/bin
 
@@ -25,6 +25,9 @@ check: .venv/dev.stamp  ## Check style, types, import contracts, migrations and 
 
 bench: .venv/bench.stamp bench/peers/node/node_modules/.package-lock.json  ## Measure against other servers: make bench ARGS=--quick
 	$(bin)/python -m bench $(ARGS)
+
+chaos: .venv/dev.stamp  ## Break things under load, count what is lost: make chaos ARGS=--quick
+	$(bin)/python -m chaos $(ARGS)
 
 sidebar: examples/sidebar/node_modules/.package-lock.json  ## Build the example sidebar into app/web (needs Node 20)
 	npm run --silent --prefix examples/sidebar build

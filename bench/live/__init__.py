@@ -1,0 +1,1 @@
+"""What live costs: memory of a quiet subscriber, CPU and latency of a delivered event, a streaming answer."""

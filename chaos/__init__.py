@@ -1,0 +1,1 @@
+"""Fault experiments: what the product promises, counted while something is broken on purpose."""

@@ -1,0 +1,59 @@
+"""Runs the experiments and writes what they counted to docs/chaos.md."""
+
+import asyncio
+import signal
+import sys
+import time
+from pathlib import Path
+from random import SystemRandom
+from typing import Annotated
+
+import typer
+
+from chaos import report
+from chaos.counts import Counts
+from chaos.experiments import EXPERIMENTS, Experiment
+from chaos.places import Postgres, postgres
+from chaos.run import run
+from tests.postgres import databases, directory
+
+PAGE = Path(__file__).parents[1] / "docs/chaos.md"
+
+
+def main(
+    seed: Annotated[int, typer.Option(help="Of every choice; not given: a new one.")] = -1,
+    only: Annotated[str, typer.Option(help="Experiments whose names contain this.")] = "",
+    quick: Annotated[bool, typer.Option("--quick", help="A few faults of each; writes nothing.")] = False,
+) -> None:
+    """Break what can break, ten times each, and count what was lost."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds: no server stays behind
+    seed = seed if seed >= 0 else SystemRandom().randrange(1_000_000)
+    chosen = [experiment for experiment in EXPERIMENTS if only in experiment.name]
+    print(f"Seed {seed}: {len(chosen)} experiments", flush=True)
+    began = time.monotonic()
+    with postgres() as server, directory() as place:
+        found = asyncio.run(_all(chosen, seed, server, place, quick))
+    text = report.page(found, seed, time.monotonic() - began)
+    print(text)
+    if not quick and not only:
+        PAGE.write_text(text)
+    sys.exit(0 if all(counts.good for _, counts in found) else 1)
+
+
+async def _all(
+    chosen: list[Experiment], seed: int, server: Postgres, place: Path, quick: bool
+) -> list[tuple[Experiment, Counts]]:
+    found = []
+    async with databases(server.url) as fresh:
+        for experiment in chosen:
+            began = time.monotonic()
+            counts = await run(experiment, seed, server, fresh, place, quick)
+            print(report.line(experiment, counts, time.monotonic() - began), flush=True)
+            found.append((experiment, counts))
+    return found
+
+
+if __name__ == "__main__":
+    cli = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+    cli.command()(main)
+    cli()
