@@ -115,7 +115,11 @@ CONVERSATIONS: list[dict[str, Any]] = [
                 "You get everything that happened since, each thing once, in order.",
             ),
             ("USER", "What should I try first?"),
-            ("ASSISTANT", "Open the Subscribe tab in one window, append a message in another, and watch it arrive."),
+            (
+                "ASSISTANT",
+                "Open this page in a second window beside this one, and write a message: it arrives in both. "
+                "GraphiQL's Subscribe tab shows the events that carry it.",
+            ),
         ],
     },
 ]

@@ -7,36 +7,13 @@ in it, `.token` of the demo's owner. `SCREENSHOTS` names a folder that keeps the
 import asyncio
 import json
 import os
-import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import httpx2
 import pytest
-from playwright.async_api import Browser, Page, async_playwright
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ALONE = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-]
-
-
-@pytest.fixture(scope="session")
-async def browser() -> AsyncIterator[Browser]:
-    if CHROMIUM is None:
-        missing = "no Chromium on this machine: GraphiQL was NOT looked at (apt install chromium)"
-        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ALONE)
-        yield browser
-        await browser.close()
+from playwright.async_api import Page
 
 
 class Visit:

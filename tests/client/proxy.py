@@ -7,12 +7,13 @@ from urllib.parse import urlsplit
 
 
 class Proxy:
-    """Passes bytes on; `lose` answers that the server has given, `cut` what is open."""
+    """Passes bytes on; `lose` answers that the server has given, `cut` what is open, be `down`."""
 
     def __init__(self, server: str) -> None:
         self._host, self._port = urlsplit(server).hostname, urlsplit(server).port
         self._open: set[asyncio.StreamWriter] = set()
         self.lose = self.requests = 0
+        self.down = False
         self.url = ""
 
     def cut(self) -> None:
@@ -22,6 +23,9 @@ class Proxy:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, there and back."""
+        if self.down:
+            writer.transport.abort()
+            return
         there, onward = await asyncio.open_connection(self._host, self._port)
         ends = {writer, onward}
         self._open |= ends

@@ -1,0 +1,217 @@
+"""The example sidebar as people use it: windows of a real browser, side by side, and a network that breaks."""
+
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from uuid import uuid4
+
+import httpx2
+import pytest
+from playwright.async_api import expect
+
+from app.auth import mint
+from app.main import DEMO
+from app.settings import Settings
+from tests.browser.window import ELSEWHERE, Window
+from tests.client.proxy import Proxy, proxy
+from tests.people import Person
+from tests.serving import SECRET
+
+NARROW = {"width": 390, "height": 780}
+CALL = {
+    "role": "assistant",
+    "content": [{"text": "One moment."}, {"toolUse": {"toolUseId": "t1", "name": "book", "input": {"seats": 2}}}],
+}
+
+
+@pytest.fixture
+async def owner(served) -> AsyncIterator[Person]:
+    """The demo's owner, who is also whoever opens the page."""
+    async with httpx2.AsyncClient(timeout=30) as http:
+        yield Person(DEMO, served.url, served.token, http)
+
+
+@pytest.fixture
+async def window(served, browser) -> AsyncIterator[Callable[..., Awaitable[Window]]]:
+    """`await window(session)` opens one; in the end each must have stayed at home, and complained of nothing."""
+    windows: list[Window] = []
+
+    async def opened(session: str = "", url: str = served.url, **looks) -> Window:
+        windows.append(await Window.on(browser, url, session, **looks))
+        return windows[-1]
+
+    yield opened
+    for one in windows:
+        assert one.strangers() == set()
+        assert [said for said in one.complaints if "net::ERR_" not in said] == []
+        await one.page.close()
+
+
+@pytest.fixture
+async def way(served) -> AsyncIterator[Proxy]:
+    """A way to the server that can break."""
+    async with proxy(served.url) as broken:
+        yield broken
+
+
+async def test_two_windows_see_each_others_messages(window, owner):
+    session = await owner.creates_session("Side by side")
+    here, there = await window(session), await window(session)
+    await here.says("Is anybody there?")
+    await there.sees("Is anybody there?")
+    await there.says("I am.\nIn the other window.")
+    await here.sees("Is anybody there?", "I am.\nIn the other window.")
+    assert [node["text"] for node in await messages(owner, session)] == await here.said.all_inner_texts()
+
+
+async def test_what_is_written_without_a_network_arrives_once_when_it_is_back(window, owner, way):
+    session = await owner.creates_session("On a train")
+    here = await window(session, url=way.url)
+    await here.says("Before the tunnel")
+    await expect(here.page.get_by_text("sending")).to_have_count(0)
+    way.down = True
+    way.cut()
+    await expect(here.page.get_by_role("alert")).to_contain_text("No connection")
+    await here.says("In the tunnel")
+    await expect(here.page.get_by_text("waits for the connection")).to_be_visible()
+    await owner.appends(session, "From outside", role="ASSISTANT")
+    way.down = False
+    await here.sees("Before the tunnel", "From outside", "In the tunnel")
+    await expect(here.page.get_by_role("alert")).to_be_empty()
+    await expect(here.page.get_by_text("waits for the connection")).to_have_count(0)
+    assert [node["text"] for node in await messages(owner, session)] == await here.said.all_inner_texts()
+
+
+async def test_the_pages_above_come_as_one_scrolls_up(window, owner):
+    session = await told(owner, 120)
+    here = await window(session)
+    await expect(here.said.last).to_be_in_viewport()
+    assert await here.said.count() == 30
+    await here.page.get_by_role("region", name="Messages").focus()
+    while await here.said.count() < 120:
+        await here.page.keyboard.press("Home")
+    assert await here.said.all_inner_texts() == [f"Message {number}" for number in range(1, 121)]
+
+
+async def test_a_conversation_is_renamed_archived_and_brought_back(window, owner):
+    session = await owner.creates_session("Draft")
+    here = await window(session)
+    await here.button("Rename").click()
+    await here.page.get_by_label("Name of the conversation").fill("Fair copy")
+    await here.page.keyboard.press("Enter")
+    await expect(here.page.get_by_role("heading", name="Fair copy")).to_be_visible()
+    await expect(here.listed.filter(has_text="Fair copy")).to_be_visible()
+    await here.button("Archive").last.click()
+    await expect(here.listed.filter(has_text="Fair copy")).to_have_count(0)
+    await here.button("Archive").first.click()
+    await here.listed.filter(has_text="Fair copy").click()
+    await here.button("Restore").click()
+    assert (await owner.sees(session, "title archivedAt")) == {"title": "Fair copy", "archivedAt": None}
+
+
+async def test_the_search_leads_to_a_message_far_above(window, owner):
+    session = await told(owner, 90, {3: "A xylophone in the attic"})
+    here = await window()
+    await here.page.get_by_role("searchbox").fill("xylophone")
+    await expect(here.page.locator("mark")).to_have_text("xylophone")
+    await here.listed.filter(has_text="attic").click()
+    await expect(here.page.get_by_text("A xylophone in the attic").last).to_be_in_viewport()
+    assert session in here.page.url
+
+
+async def test_a_conversation_is_unread_until_it_is_seen(window, owner):
+    first = await owner.creates_session("Open all the time")
+    session = await owner.creates_session("News")
+    await owner.appends(session, "Something new", role="ASSISTANT")
+    here = await window(first)
+    row = here.listed.filter(has_text="News").first
+    await expect(row).to_contain_text("1 unread")
+    await row.click()
+    await expect(row).not_to_contain_text("unread")
+    assert (await owner.sees(session, "unreadCount"))["unreadCount"] == 0
+
+
+async def test_a_keyboard_is_enough(window, owner):
+    session = await owner.creates_session("Without a mouse")
+    here = await window()
+    await here.reaches(here.page.get_by_role("searchbox"))
+    await here.reaches(here.listed.filter(has_text="Without a mouse").first, "ArrowDown")
+    await here.page.keyboard.press("Enter")
+    await expect(here.page.get_by_role("heading", name="Without a mouse")).to_be_visible()
+    await here.reaches(here.message)
+    await here.page.keyboard.type("One line")
+    await here.page.keyboard.press("Shift+Enter")
+    await here.page.keyboard.type("and another")
+    await here.page.keyboard.press("Enter")
+    await here.sees("One line\nand another")
+    assert (await messages(owner, session))[0]["text"] == "One line\nand another"
+
+
+@pytest.mark.parametrize(("button", "status"), [("Approve", "APPROVED"), ("Reject", "REJECTED")])
+async def test_a_tool_call_waits_for_one_of_two_buttons(window, owner, button, status):
+    session, approval = await asks(owner)
+    here, there = await window(session), await window(session)
+    await expect(here.page.get_by_role("region", name="Tool call book")).to_contain_text("waits for you")
+    await here.button(button).click()
+    for one in (here, there):
+        await expect(one.page.get_by_text(f"{status.capitalize()} by {DEMO}")).to_be_visible()
+        await expect(one.button(button)).to_have_count(0)
+    assert (await owner.asks("query ($id: ID!) { node(id: $id) { ... on Approval { status } } }", id=approval)) == {
+        "node": {"status": status}
+    }
+
+
+@pytest.mark.parametrize("looks", [{}, {"color_scheme": "dark"}, {"viewport": NARROW}], ids=["light", "dark", "narrow"])
+async def test_nothing_stands_in_anybodys_way(window, owner, looks):
+    session, _ = await asks(owner)
+    await owner.appends(session, "Please do.")
+    here = await window(session, **looks)
+    await expect(here.said).to_have_count(2)
+    assert await here.barriers() == []
+    await here.button("Rename").click()
+    assert await here.barriers() == []
+    await here.page.goto(here.page.url.partition("#")[0] + "#")
+    await here.page.get_by_role("searchbox").fill("please")
+    await expect(here.page.locator("mark").first).to_be_visible()
+    assert await here.barriers() == []
+
+
+async def test_a_strangers_page_shows_nothing_of_it(window, owner, served):
+    session = await owner.creates_session("Private")
+    await owner.appends(session, "A secret")
+    bob = await window(url=served.url.replace("127.0.0.1", ELSEWHERE))
+    assert await bob.barriers() == []
+    await bob.page.get_by_label("Token").fill(mint(Settings(jwt_secret=SECRET), sub=f"bob-{uuid4()}", ttl_seconds=60))
+    await bob.button("Open").click()
+    await expect(bob.page.get_by_text("No conversations yet.")).to_be_visible()
+    await bob.page.get_by_role("searchbox").fill("secret")
+    await expect(bob.page.get_by_text("Nothing found for")).to_be_visible()
+    await bob.page.goto(bob.page.url + f"#{session}")
+    await expect(bob.page.get_by_text("This conversation is not there.")).to_be_visible()
+    await bob.page.keyboard.press("Escape")
+    await bob.button("New conversation").click()
+    await bob.says("Mine")
+    await bob.sees("Mine")
+
+
+async def messages(owner: Person, session: str) -> list[dict]:
+    """What the server holds."""
+    return (await owner.sees(session, "messages(last: 100) { nodes { id text status } }"))["messages"]["nodes"]
+
+
+async def told(owner: Person, count: int, special: dict[int, str] | None = None) -> str:
+    """A session with so many messages."""
+    session = await owner.creates_session(f"Long {uuid4()}")
+    texts = [(special or {}).get(number, f"Message {number}") for number in range(1, count + 1)]
+    for start in range(0, count, 100):
+        batch = [{"role": "USER", "text": text} for text in texts[start : start + 100]]
+        await owner.does("appendMessages", sessionId=session, messages=batch)
+    return session
+
+
+async def asks(owner: Person) -> tuple[str, str]:
+    """A session whose tool call waits for an approval, and that approval."""
+    session = await owner.creates_session(f"Dinner {uuid4()}")
+    said = {"role": "ASSISTANT", "raw": json.dumps(CALL), "agentKey": "planner"}
+    message = (await owner.does("appendMessage", "message { id }", sessionId=session, message=said))["message"]["id"]
+    wanted = {"sessionId": session, "messageId": message, "toolUseId": "t1", "notes": "Two seats at eight?"}
+    return session, (await owner.does("requestApproval", "approval { id }", **wanted))["approval"]["id"]
