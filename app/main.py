@@ -20,9 +20,11 @@ from app.context import Context
 from app.db import migrate, search
 from app.db.database import Database
 from app.execution.compiled import outcomes
-from app.live.bus import PostgresBus
 from app.live.cursor import Position
 from app.live.feed import Feed
+from app.live.postgres import PostgresBus
+from app.live.redis import RedisBus
+from app.live.shared import SharedBus
 from app.schema import ids, schema
 from app.schema.idempotency import OnlyOnMutations
 from app.settings import LOOPBACK, Settings, driver_dsn
@@ -37,10 +39,10 @@ class Services:
     """What the operations of one process share."""
 
     def __init__(self, settings: Settings) -> None:
-        assert settings.database_url is not None  # whoever serves has started the embedded one
+        assert settings.database_url  # whoever serves has started the embedded one
         self.settings = settings
         self.metrics = Metrics()
-        self.bus = PostgresBus(driver_dsn(settings.database_direct_url or settings.database_url))
+        self.bus = _bus(settings)
         self.db = Database(
             settings.database_url,
             pool_size=settings.pool_size,
@@ -81,6 +83,14 @@ class Services:
             timeout=settings.request_timeout_seconds,
             observe=self.metrics.answered,
         )
+
+
+def _bus(settings: Settings) -> SharedBus:
+    if settings.redis_url:
+        return RedisBus(settings.redis_url)
+    url = settings.database_direct_url or settings.database_url
+    assert url is not None
+    return PostgresBus(driver_dsn(url))
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -129,9 +139,13 @@ def _measure(services: Services, sockets: WebSocketEndpoint) -> None:
     metrics.sockets.set_function(lambda: sockets.sockets)
     metrics.subscribers.set_function(lambda: sockets.running)
     bus = services.bus
+    metrics.bus.set_function(lambda: bus.healthy)
     metrics.watch_counts("colloquy_executions", "Operations run, compiled or why not.", "way", lambda: outcomes)
     metrics.watch_counts(
         "colloquy_wakeups", "Hints that a session moved.", "way", lambda: {"sent": bus.sent, "received": bus.received}
+    )
+    metrics.watch_counts(
+        "colloquy_bus", "Connections that carry wake-ups.", "what", lambda: {"found": bus.found, "lost": bus.lost}
     )
     metrics.watch_pool(idle=pool.checkedin, busy=pool.checkedout)  # type: ignore[attr-defined]
 
@@ -155,17 +169,14 @@ async def _alive(_request: Request) -> Response:
 
 
 async def _ready(services: Services, _request: Request) -> Response:
-    """The process can do its work; if not, why: 503."""
-    reasons = await _reasons(services)
-    body = orjson.dumps({"status": "unready" if reasons else "ready", "reasons": reasons})
-    return Response(body, 503 if reasons else 200, media_type="application/json")
-
-
-async def _reasons(services: Services) -> list[str]:
-    wake_ups = None if services.bus.healthy else "wake-ups: the listening connection is down; polling"
+    """The process can do its work; if not, why: 503. What makes it slower does not stop it."""
     database = await migrate.unready(services.db)
     words = await search.unready(services.db, services.settings.search_config)
-    return [reason for reason in (wake_ups, database, words) if reason]
+    reasons = [reason for reason in (database, words) if reason]
+    bus = services.bus
+    degraded = [] if bus.healthy else [f"wake-ups: {bus.name} is out of reach; live readers poll"]
+    body = orjson.dumps({"status": "unready" if reasons else "ready", "reasons": reasons, "degraded": degraded})
+    return Response(body, 503 if reasons else 200, media_type="application/json")
 
 
 async def _metrics(services: Services, _request: Request) -> Response:

@@ -98,6 +98,21 @@ def postgres_url(url: str) -> str:
     return respelled(url, "postgresql+asyncpg", sslmode="ssl")
 
 
+def redis_address(url: str) -> str:
+    """A URL as redis-py reads it."""
+    right = "give redis://host:6379, rediss:// for TLS, or unix:///path"
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018
+    except ValueError:
+        raise ValueError(f"it is not a URL; {right}") from None
+    if parts.scheme not in {"redis", "rediss", "unix"} or not (
+        parts.path if parts.scheme == "unix" else parts.hostname
+    ):
+        raise ValueError(f"it is not a Redis URL; {right}")
+    return url
+
+
 def driver_dsn(url: str) -> str:
     """A URL of ours as asyncpg itself reads it, for the connection that listens outside of the pool."""
     return respelled(url, "postgresql", ssl="sslmode")
@@ -170,12 +185,8 @@ class Settings(BaseSettings):
     statement_cache: int = number(
         256, "Prepared statements per connection; 0 behind PgBouncer before 1.21.", low=0, high=10_000
     )
-    redis_url: str | None = setting(
-        None,
-        "To carry wake-ups between replicas; not used yet.",
-        "redis://host:6379/0, rediss:// or unix://",
-        pattern=r"^(rediss?|unix)://.+",
-        repr=False,
+    redis_url: Annotated[str, AfterValidator(redis_address)] | None = setting(
+        None, "Carries wake-ups between replicas; without it PostgreSQL does.", "a URL", repr=False
     )
     jwt_secret: Annotated[str, AfterValidator(strong)] | None = setting(
         None,

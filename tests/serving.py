@@ -14,6 +14,7 @@ from app.server import Server, config_for
 from app.settings import Settings
 from tests.people import Person
 
+READY = {"status": "ready", "reasons": [], "degraded": []}
 SECRET = "a secret of at least thirty-two bytes"
 
 
@@ -33,6 +34,11 @@ class Serving:
         """Somebody with a token of their own."""
         token = mint(self.settings, sub=name, ttl_seconds=3600, **claims)
         return Person(name, self.url, token, self.http)
+
+    async def ready(self) -> None:
+        """Returns once it can do all of its work, wake-ups included."""
+        while (await self.http.get(f"{self.url}/readyz")).json() != READY:
+            await asyncio.sleep(0.05)
 
 
 @asynccontextmanager

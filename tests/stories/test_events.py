@@ -1,7 +1,5 @@
 """Events: nothing missed, nothing twice, whoever writes and whatever breaks in between."""
 
-import asyncio
-
 import pytest
 
 from app.live import feed
@@ -210,15 +208,10 @@ def no_poll(monkeypatch):
     monkeypatch.setattr(feed, "DEGRADED_POLL_SECONDS", 3600)
 
 
-async def until_ready(serving):
-    while (await serving.http.get(f"{serving.url}/readyz")).status_code != 200:
-        await asyncio.sleep(0.05)
-
-
 async def test_a_write_at_one_server_wakes_a_reader_at_another(no_poll, server, database_url, ann):
     session = await ann.creates_session("Two")
     async with serving(settings_for(database_url)) as other:
-        await until_ready(other)
+        await other.ready()
         elsewhere = other.person(ann.name)
         async with elsewhere.follows(session) as live:
             await live.until("CaughtUp")
@@ -229,7 +222,7 @@ async def test_a_write_at_one_server_wakes_a_reader_at_another(no_poll, server, 
 async def test_a_listener_that_was_killed_listens_again_and_nothing_is_missed(no_poll, server, database_url, sql, ann):
     session = await ann.creates_session("Killed")
     async with serving(settings_for(database_url)) as other:
-        await until_ready(other)
+        await other.ready()
         async with other.person(ann.name).follows(session) as live:
             await live.until("CaughtUp")
             killed = await sql(
@@ -239,7 +232,7 @@ async def test_a_listener_that_was_killed_listens_again_and_nothing_is_missed(no
             assert len(killed) == 2
             await ann.appends(session, "while nobody listened")
             assert (await live.until("MessageAdded"))[-1]["message"]["text"] == "while nobody listened"
-            await until_ready(server)
-            await until_ready(other)
+            await server.ready()
+            await other.ready()
             await ann.appends(session, "once all listen again")
             assert (await live.until("MessageAdded"))[-1]["message"]["text"] == "once all listen again"

@@ -1,0 +1,50 @@
+"""A listening connection that dies without a word: nothing comes, and nothing says so."""
+
+import asyncio
+import os
+import signal
+from contextlib import AsyncExitStack
+
+import asyncpg
+
+from app.db import migrate
+from app.live import feed, shared
+from app.live.postgres import PostgresBus
+from tests.postgres import dsn, own_server
+from tests.serving import serving, settings_for
+
+LISTENER = "select pid from pg_stat_activity where query ilike 'listen%' and not pid = any($1::int[])"
+
+
+async def test_a_listener_that_hangs_is_replaced_and_nothing_is_missed(monkeypatch):
+    monkeypatch.setattr(PostgresBus, "beat_seconds", 0.2)
+    monkeypatch.setattr(shared, "TELL_SECONDS", 0.5)
+    monkeypatch.setattr(feed, "POLL_SECONDS", 3600)
+    monkeypatch.setattr(feed, "DEGRADED_POLL_SECONDS", 3600)
+    with own_server() as (url, _):
+        await asyncio.to_thread(migrate.upgrade, url)
+        connection = await asyncpg.connect(dsn(url))
+        async with AsyncExitStack() as stack:
+            one = await stack.enter_async_context(serving(settings_for(url)))
+            [hanging] = await listeners(connection, [0])
+            other = await stack.enter_async_context(serving(settings_for(url)))
+            await asyncio.gather(one.ready(), other.ready())
+            os.kill(hanging, signal.SIGSTOP)
+            try:
+                session = await other.person("ann").creates_session("Hanging")
+                async with one.person("ann").follows(session) as live:
+                    await live.until("CaughtUp")
+                    await other.person("ann").appends(session, "to deaf ears")
+                    assert (await live.until("MessageAdded"))[-1]["message"]["text"] == "to deaf ears"
+                await one.ready()
+                assert len(await listeners(connection, [hanging])) == 2
+            finally:
+                os.kill(hanging, signal.SIGCONT)
+        await connection.close()
+
+
+async def listeners(connection, besides):
+    """The pids of the backends that listen, waiting for the first one."""
+    while not (found := await connection.fetch(LISTENER, besides)):
+        await asyncio.sleep(0.02)
+    return [row["pid"] for row in found]
