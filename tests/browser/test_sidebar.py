@@ -105,6 +105,7 @@ async def test_a_conversation_is_renamed_archived_and_brought_back(window, owner
     await here.button("Archive").first.click()
     await here.listed.filter(has_text="Fair copy").click()
     await here.button("Restore").click()
+    await expect(here.button("Restore")).to_have_count(0)
     assert (await owner.sees(session, "title archivedAt")) == {"title": "Fair copy", "archivedAt": None}
 
 
