@@ -147,13 +147,11 @@ class Ages(NamedTuple):
 
 @asynccontextmanager
 async def alone(db: Database) -> AsyncIterator[bool]:
-    """Whether no other replica sweeps at the moment, and none will until the end of the block."""
-    async with db.engine.connect() as connection:
-        mine = bool(await connection.scalar(select(func.pg_try_advisory_lock(LOCK))))
-        await connection.commit()
-        try:
-            yield mine
-        finally:
-            if mine:
-                await connection.execute(select(func.pg_advisory_unlock(LOCK)))
-                await connection.commit()
+    """Whether no other replica sweeps at the moment, and none will until the end of the block.
+
+    The lock is a transaction's: a pooler would give a session's lock to whoever comes next. It may be idle for as long
+    as the sweep takes, and holds up no vacuum, having no snapshot.
+    """
+    async with db.engine.begin() as connection:
+        await connection.execute(select(func.set_config("idle_in_transaction_session_timeout", "0", True)))
+        yield bool(await connection.scalar(select(func.pg_try_advisory_xact_lock(LOCK))))

@@ -1,0 +1,81 @@
+"""Behind PgBouncer in transaction mode: more clients than connections, and each statement on whichever is free."""
+
+import asyncio
+
+import asyncpg
+
+from app.db import sweep
+from app.db.database import Database
+from app.sweeper import ages, sweep_once
+from tests.invariants import assert_nothing_broken
+from tests.people import error
+from tests.pgbouncer import pgbouncer
+from tests.postgres import dsn
+from tests.serving import serving, settings_for
+
+CONNECTIONS, CLIENTS, ROUNDS = 3, 8, 6
+BACKENDS = (
+    "select count(*) from pg_stat_activity where datname = current_database() and backend_type = 'client backend'"
+)
+
+
+async def talks(person, name):
+    """Single statements, transactions of several, reads of several levels, a refusal; the session and its numbers."""
+    session = await person.creates_session(f"Behind the pooler {name}", agentType=f"type {name}")
+    numbers = []
+    for number in range(ROUNDS):
+        message = {"role": "USER", "text": f"{name}.{number}", "agentKey": f"agent {number}"}
+        payload = await person.does(
+            "appendMessages", "messages { sequence }", sessionId=session, messages=[message] * 2
+        )
+        numbers += [message["sequence"] for message in payload["messages"]]
+        numbers.append((await person.appends(session, f"{name} alone"))["sequence"])
+        await person.does("updateSession", id=session, title=f"{name} after {number}")
+        seen = await person.sees(session, "title messages(last: 3) { nodes { text agent { key } } }")
+        assert seen["title"] == f"{name} after {number}"
+        assert [node["text"] for node in seen["messages"]["nodes"]] == [f"{name}.{number}"] * 2 + [f"{name} alone"]
+    return session, numbers
+
+
+async def follows(person, session, started):
+    """What a subscription tells until the end is said."""
+    texts = []
+    async with person.follows(session) as live:
+        await live.until("CaughtUp")
+        started.set()
+        while "the end" not in texts:
+            texts.append((await live.until("MessageAdded"))[-1]["message"]["text"])
+    return texts
+
+
+async def test_everything_works_on_three_connections_of_a_transaction_pooler(fresh_database):
+    direct = await fresh_database()
+    with pgbouncer(direct, size=CONNECTIONS) as url:
+        given = settings_for(url, database_direct_url=direct, statement_cache=0, pool_size=CLIENTS)
+        async with serving(given) as server:
+            await server.ready()
+            ann, bob = server.person("ann"), server.person("bob")
+            watched, started = await ann.creates_session("Watched", status="ACTIVE"), asyncio.Event()
+            following = asyncio.create_task(follows(ann, watched, started))
+            await started.wait()
+            told = await asyncio.gather(*(talks(ann, str(n)) for n in range(CLIENTS)), sweeps(given))
+            for number in range(ROUNDS):
+                await ann.appends(watched, str(number))
+            assert await bob.appends(watched, "mine") == error("NOT_FOUND", field="sessionId")
+            await ann.appends(watched, "the end")
+            assert await following == [*map(str, range(ROUNDS)), "the end"]
+            assert [numbers for _, numbers in told[:-1]] == [list(range(1, 3 * ROUNDS + 1))] * CLIENTS
+            connection = await asyncpg.connect(dsn(direct))
+            assert await connection.fetchval(BACKENDS) <= CONNECTIONS + 2  # the one that listens, and this one
+            await connection.close()
+    await assert_nothing_broken(direct)
+
+
+async def sweeps(settings):
+    """A lock that stayed behind on one of the pooler's connections would end all sweeping."""
+    db = Database(settings.database_url, pool_size=4, statement_cache=False)
+    for _ in range(ROUNDS):
+        assert await sweep_once(db, ages(settings)) is not None
+    async with sweep.alone(db) as first, sweep.alone(db) as second:
+        assert (first, second) == (True, False)
+    await db.close()
