@@ -14,6 +14,7 @@ from app.live.bus import Bus, Watch
 from app.live.cursor import Position
 
 BATCH = 100
+READS = 5
 POLL_SECONDS = 30.0
 DEGRADED_POLL_SECONDS = 2.0
 BY_IDS: dict[str, Statement[Any]] = {"task": task.BY_IDS, "approval": approval.BY_IDS}
@@ -67,8 +68,8 @@ class Feed:
                 yield Event(Kind.STREAM_RESET, position, reset)
             caught_up = False
             while True:
-                changes = await self._changes(viewer, position)
-                for event in await self._events(viewer, position, changes):
+                changes, events = await self._read(viewer, position)
+                for event in events:
                     yield event
                     if event.kind is Kind.SESSION_REMOVED:
                         return
@@ -76,7 +77,8 @@ class Feed:
                     position = Position(session_id, changes[-1].revision, position.base)
                 if len(changes) == BATCH:
                     continue
-                position = Position.at(session_id, position.number)
+                if len(events) == len(changes):
+                    position = Position.at(session_id, position.number)
                 if not caught_up:
                     caught_up = True
                     yield Event(Kind.CAUGHT_UP, position)
@@ -84,10 +86,20 @@ class Feed:
                         return
                 await self._pause(watch, position)
 
-    async def _changes(self, viewer: Viewer, position: Position) -> list[ChangeRow]:
-        return await self._db.fetch(
-            viewer, feed.CHANGES, session_id=position.session_id, after=position.number, limit=BATCH
-        )
+    async def _read(self, viewer: Viewer, position: Position) -> tuple[list[ChangeRow], list[Event]]:
+        """What changed, and that in its newest state: read once more when something changed between the two.
+
+        Whatever were left out comes again, but no longer as something new.
+        """
+        changes, events = list[ChangeRow](), list[Event]()
+        for _ in range(READS):
+            changes = await self._db.fetch(
+                viewer, feed.CHANGES, session_id=position.session_id, after=position.number, limit=BATCH
+            )
+            events = await self._events(viewer, position, changes)
+            if len(events) == len(changes):
+                break
+        return changes, events
 
     async def _pause(self, watch: Watch, position: Position) -> None:
         watch.number = position.number

@@ -5,6 +5,8 @@ import json
 
 import pytest
 
+from app.db.database import Database
+from app.db.feed import CHANGES
 from app.live import feed
 from app.live.bus import Watch
 from tests.people import Person
@@ -155,6 +157,27 @@ async def renames(person, session):
     for number, message in enumerate(seen["messages"]["nodes"]):
         await person.does("updateMessage", id=message["id"], text=f"again {number}")
         await person.does("updateSession", id=session, title=f"again {number}")
+
+
+async def test_a_message_that_changes_while_it_is_told_is_still_new(ann, monkeypatch):
+    """The change comes between the moment a reader sees that there is something, and the moment it reads what."""
+    session = await ann.creates_session("Hasty")
+    cursor = (await ann.sees(session, "eventCursor"))["eventCursor"]
+    reader, fetch, hasty = Reader(cursor), Database.fetch, ["corrected twice", "corrected"]
+
+    async def slowly(db, viewer, statement, **given):
+        rows = await fetch(db, viewer, statement, **given)
+        if statement is CHANGES and rows and hasty:
+            await ann.does("updateMessage", id=sent["message"]["id"], text=hasty.pop())
+        return rows
+
+    sent = await ann.does("appendMessage", "message { id }", sessionId=session, message={"role": "USER", "text": "x"})
+    monkeypatch.setattr(Database, "fetch", slowly)
+    async with ann.follows(session, cursor) as stream:
+        await ann.appends(session, "the end")
+        while {"corrected twice", "the end"} - {message["text"] for message in reader.messages.values()}:
+            reader.hears(await anext(stream))
+    assert reader.knows() == await as_stored(ann, session)
 
 
 async def test_a_cut_that_meets_a_wake_up_ends_the_reader_all_the_same():
