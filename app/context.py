@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from app.auth import Viewer
 from app.db.database import Database, Origin, Tx
 from app.db.loaders import Loaders
+from app.live.cursor import Horizon
 from app.live.feed import Feed
 from app.settings import Settings
 
@@ -38,6 +39,7 @@ class Context:
         self.extensions: dict[str, Any] = {}
         self.loaders = Loaders(db, viewer)
         self.once: Once | None = None
+        self.horizon: Horizon | None = None
         self._tx: Tx | None = None
 
     @asynccontextmanager
@@ -62,6 +64,10 @@ class Context:
             return
         async with self.db.gate(self.viewer, session_id), self.begin() as tx:
             yield tx
+
+    async def look_around(self) -> None:
+        """Notes where the viewer's events go on, before anything is read that they must not leave a gap to."""
+        self.horizon = await self.feed.now(self.viewer)
 
     def forget(self) -> None:
         """Loads anew from here on: each mutation field shows what the one before has left."""

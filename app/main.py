@@ -32,6 +32,7 @@ from app.telemetry import Metrics
 from app.transport import DocumentLimits, Engine, HTTPEndpoint, Limits, Operations, WebSocketEndpoint, routes
 
 DOCUMENTS = 256
+DAY_SECONDS = 86_400
 DEMO, WELCOME = "demo", "welcome"  # whose session GraphiQL opens on
 
 
@@ -51,7 +52,13 @@ class Services:
             statement_timeout=1.5 * settings.request_timeout_seconds,
             on_commit=self.bus.moved,
         )
-        self.feed = Feed(self.db, self.bus)
+        self.feed = Feed(
+            self.db,
+            self.bus,
+            kept=settings.session_purge_days * DAY_SECONDS or None,
+            per_viewer=settings.max_subscribers_per_user,
+            most=settings.max_subscribers,
+        )
         self.authenticator = Authenticator(settings)
 
     def context(self, viewer: Viewer, **request: Any) -> Context:
@@ -75,6 +82,7 @@ class Services:
             cache_size=DOCUMENTS,
             introspection=settings.introspection,
             rules=[OnlyOnMutations],
+            early={"Viewer.eventCursor": Context.look_around},
         )
         return Operations(
             engine,
@@ -137,7 +145,7 @@ def create_app(settings: Settings) -> Starlette:
 def _measure(services: Services, sockets: WebSocketEndpoint) -> None:
     metrics, pool = services.metrics, services.db.engine.pool
     metrics.sockets.set_function(lambda: sockets.sockets)
-    metrics.subscribers.set_function(lambda: sockets.running)
+    metrics.subscribers.set_function(lambda: services.feed.streams)
     bus = services.bus
     metrics.bus.set_function(lambda: bus.healthy)
     metrics.watch_counts("colloquy_executions", "Operations run, compiled or why not.", "way", lambda: outcomes)
@@ -153,12 +161,14 @@ def _measure(services: Services, sockets: WebSocketEndpoint) -> None:
 @asynccontextmanager
 async def _lifespan(services: Services, _app: Starlette) -> AsyncIterator[None]:
     await services.bus.start()
-    sweeping = asyncio.create_task(sweeper.run(services.db, sweeper.ages(services.settings), services.metrics.swept))
+    sweeping = sweeper.run(services.db, sweeper.ages(services.settings), services.metrics.swept)
+    tasks = [asyncio.create_task(work) for work in (sweeping, services.feed.poll())]
     try:
         yield
     finally:
-        sweeping.cancel()
-        await asyncio.gather(sweeping, return_exceptions=True)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await services.bus.stop()
         await services.db.close()
 
@@ -221,4 +231,4 @@ def _token(settings: Settings, request: Request) -> str | None:
     """
     if settings.production or not settings.jwt_secret or request.url.hostname not in LOOPBACK:
         return None
-    return mint(settings, sub=DEMO, ttl_seconds=86_400)
+    return mint(settings, sub=DEMO, ttl_seconds=DAY_SECONDS)

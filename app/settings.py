@@ -244,10 +244,8 @@ class Settings(BaseSettings):
     shutdown_seconds: int = number(10, "Requests may finish this long after a stop.", low=0, high=3600)
     socket_init_seconds: int = number(10, "A socket silent for this long at first is closed.", high=600)
     max_operations_per_socket: int = number(100, "Operations at the same time on one socket.", high=10**5)
-    max_subscribers_per_user: int = number(
-        100, "Live subscriptions of one user in one process; not enforced yet.", high=10**6
-    )
-    max_subscribers: int = number(10_000, "Live subscriptions in one process; not enforced yet.", high=10**7)
+    max_subscribers_per_user: int = number(1_000, "Live subscriptions of one user in one process.", high=10**6)
+    max_subscribers: int = number(10_000, "Live subscriptions in one process.", high=10**7)
 
     @classmethod
     def settings_customise_sources(

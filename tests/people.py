@@ -90,6 +90,20 @@ class Person:
         async with self.follows(session, after, follow=False) as stream:
             return [event async for event in stream]
 
+    def watches(self, after: str | None = None, follow: bool = True) -> Any:
+        """The events of all that is hers, on a socket of their own."""
+        return self.subscribes(VIEWER_EVENTS, after=after, follow=follow)
+
+    async def catches_up(self, after: str | None = None) -> list[dict[str, Any]]:
+        """All events of hers after a cursor, up to CaughtUp."""
+        async with self.watches(after, follow=False) as stream:
+            return [event async for event in stream]
+
+    async def now(self) -> str:
+        """Where her events go on."""
+        found: str = (await self.asks("{ viewer { eventCursor } }"))["viewer"]["eventCursor"]
+        return found
+
 
 class Stream:
     """The events of one subscription, without their envelope."""
@@ -145,6 +159,7 @@ subscription ($session: ID!, $after: String, $follow: Boolean!) {
     __typename
     ... on Event { cursor }
     ... on MessageAdded { message { id sequence text role revision } }
+    ... on MessageDelta { messageId offset text }
     ... on MessageChanged { message { id sequence text role revision } }
     ... on MessageRemoved { messageId }
     ... on SessionChanged { session { id title status revision archivedAt deletedAt unreadCount } }
@@ -152,6 +167,19 @@ subscription ($session: ID!, $after: String, $follow: Boolean!) {
     ... on SessionAgentChanged { sessionAgent { key kind state revision } }
     ... on TaskChanged { task { id type status revision } }
     ... on ApprovalChanged { approval { id status notes } }
+    ... on StreamReset { reason }
+  }
+}
+"""
+VIEWER_EVENTS = """
+subscription ($after: String, $follow: Boolean!) {
+  viewerEvents(after: $after, follow: $follow) {
+    __typename
+    ... on Event { cursor }
+    ... on SessionChanged { session { id title status messageCount unreadCount archivedAt deletedAt } }
+    ... on SessionRemoved { sessionId }
+    ... on TaskChanged { task { id type status } }
+    ... on ApprovalChanged { approval { id status } }
     ... on StreamReset { reason }
   }
 }

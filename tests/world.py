@@ -108,6 +108,10 @@ RECIPES: dict[str, list[dict[str, Any]]] = {
         {"sessionId": "$session", "after": "nonsense", "follow": False},
         {"sessionId": "$erased", "after": "$erased_start", "follow": False},
     ],
+    "Subscription.viewerEvents": [
+        {"after": "$viewer_start", "follow": False},
+        {"after": "nonsense", "follow": False},
+    ],
     "Mutation.createSession": [{"input": {"title": "another"}}, {"input": {"taskId": "$task"}}],
     "Mutation.updateSession": [{"input": {"id": "$session", "title": "other"}}],
     "Mutation.setSessionStatus": [{"input": {"id": "$session", "status": "COMPLETED"}}],
@@ -179,6 +183,7 @@ async def world_of(person: Person, mark: str) -> World:
     """Makes one of everything for somebody whose token's first role is `mark`."""
     world = World(mark=mark, trace=uuid4().hex, session_key=f"{mark}-session", agent_key=f"{mark}-agent")
     world |= {"part_key": f"{mark}-part", "message_key": f"{mark}-message"}
+    world["viewer_start"] = await person.now()
     await _make_agent(person, world)
     home = await person.creates_session(f"{mark} home")
     world["task"] = await _task(person, world, home)

@@ -1,11 +1,28 @@
 """What has changed in a session after a number: one range read, in the order of the numbers (invariant 3)."""
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, Select, Text, bindparam, cast, literal, select, union_all
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    func,
+    literal,
+    select,
+    true,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from app.db.database import OWNER, statement
+from app.db.message import SEEN
 from app.db.metadata import Uuid
-from app.db.rows import ChangeRow
-from app.db.tables import approvals, messages, session_agents, sessions, tasks
+from app.db.page import parents
+from app.db.rows import ChangeRow, ChunkRow, StreamingRow
+from app.db.tables import approvals, message_chunks, messages, session_agents, sessions, streams, tasks
 
 s, m, g, t, p = sessions.c, messages.c, session_agents.c, tasks.c, approvals.c
 SESSION, AFTER = bindparam("session_id", type_=Uuid), bindparam("after", type_=BigInteger)
@@ -56,3 +73,27 @@ _approvals = (
 )
 _all = union_all(_session, _messages, _parts, _tasks, _approvals).subquery("changes")
 CHANGES = statement(select(*_all.c).order_by(_all.c.revision).limit(LIMIT), ChangeRow)
+
+x, c = streams.c, message_chunks.c
+_text = (
+    select(func.coalesce(func.string_agg(c.text, aggregate_order_by(literal("", Text), c.offset)), "").label("text"))
+    .where(c.owner_id == OWNER, c.session_id == x.session_id, c.sequence == x.sequence)
+    .correlate(streams)
+    .lateral("so_far")
+)
+_written = and_(m.owner_id == x.owner_id, m.session_id == x.session_id, m.sequence == x.sequence)
+# Row, text and length of one moment: whoever goes on from this length misses nothing and hears nothing twice.
+STREAMING = statement(
+    select(*(column for column in SEEN if column.name != "text"), _text.c.text, x.length)
+    .select_from(streams.join(messages, _written).join(_text, true()))
+    .where(x.owner_id == OWNER, x.session_id == SESSION),
+    StreamingRow,
+)
+_known = parents(sequence=Integer(), offset=Integer())
+GROWN = statement(
+    select(c.sequence, c.offset, c.text)
+    .select_from(_known.join(message_chunks, and_(c.sequence == _known.c.sequence, c.offset >= _known.c.offset)))
+    .where(c.owner_id == OWNER, c.session_id == SESSION)
+    .order_by(c.sequence, c.offset),
+    ChunkRow,
+)

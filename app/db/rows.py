@@ -111,6 +111,12 @@ class DocumentRow(MessageRow):
     content: str | None
 
 
+class StreamingRow(MessageRow):
+    """A message that is being written, with its text so far and the length of that in code points."""
+
+    length: int
+
+
 class FoundRow(MessageRow):
     """A message that matches a search: how well, from 0 to 1, and where: between two marks in the headline."""
 
@@ -178,3 +184,11 @@ class ChangeRow(Row):
     sequence: int
     part_kind: str
     part_key: str
+
+
+class ChunkRow(Row):
+    """A piece of the text of a message that is being written."""
+
+    sequence: int
+    offset: int
+    text: str

@@ -5,6 +5,7 @@ Knows GraphQL and nothing of chats. What a document may cost is its owner's to s
 
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal, Protocol, TypeAlias, cast, runtime_checkable
 
 from graphql import (
@@ -25,6 +26,7 @@ from graphql.validation import NoSchemaIntrospectionCustomRule
 
 from app.execution.compiled import Compiled, Result, compile_operation
 from app.execution.documents import Documents
+from app.execution.selected import coordinates, variables_below
 
 Kind: TypeAlias = Literal["query", "mutation", "subscription"]
 Check: TypeAlias = Callable[[Mapping[str, Any]], Sequence[GraphQLError]]
@@ -32,6 +34,9 @@ Check: TypeAlias = Callable[[Mapping[str, Any]], Sequence[GraphQLError]]
 Inspect: TypeAlias = Callable[[GraphQLSchema, DocumentNode], Mapping[str | None, Check]]
 """Looks at a document before it is validated: raises `Rejected`, or returns a check per name of those
 operations whose verdict depends on their variables."""
+
+Early: TypeAlias = Callable[[Any], Awaitable[None]]
+"""What has to be done with the context before an operation that selects a certain field reads anything."""
 
 
 class Rejected(Exception):
@@ -50,7 +55,7 @@ class Renewable(Protocol):
         """The same context with nothing remembered: no loader, no cached row."""
 
 
-@dataclass(slots=True, eq=False, weakref_slot=True)
+@dataclass(eq=False)
 class Prepared:
     """One operation of a valid document; the same object as long as its document is kept."""
 
@@ -59,13 +64,22 @@ class Prepared:
     kind: Kind
     name: str | None
     check: Check | None
+    early: Sequence[Early] = ()
     runs: int = 0
     compiled: Compiled | None = None
 
+    @cached_property
+    def variables_below(self) -> frozenset[str]:
+        """The variables on which what is selected below the root's fields depends."""
+        return variables_below(self.document, self.operation)
+
     def compile(self, schema: GraphQLSchema) -> Compiled | None:
-        """Compiled code from the second run on: what comes once is not worth it. None: graphql-core runs it."""
+        """Compiled code from the second run on: what comes once is not worth it, unless it is a subscription.
+
+        None: graphql-core runs it.
+        """
         self.runs += 1
-        if self.runs == 2:
+        if self.runs == (1 if self.kind == "subscription" else 2):
             self.compiled = compile_operation(schema, self.document, self.name)
         return self.compiled
 
@@ -73,7 +87,8 @@ class Prepared:
 class Engine:
     """Prepares and executes. `max_tokens` caps a document, `cache_size` counts the documents kept.
 
-    `rules` are asked beside those of the specification.
+    `rules` are asked beside those of the specification. `early` names fields by their schema coordinates
+    ("Type.field").
     """
 
     def __init__(
@@ -85,8 +100,10 @@ class Engine:
         cache_size: int,
         introspection: bool = True,
         rules: Sequence[type[ASTValidationRule]] = (),
+        early: Mapping[str, Early] | None = None,
     ) -> None:
         self.schema = schema
+        self._early = early or {}
         self._inspect = inspect
         self._max_tokens = max_tokens
         self._introspection = introspection
@@ -104,6 +121,8 @@ class Engine:
     async def execute(self, prepared: Prepared, variables: Mapping[str, Any], context: Any) -> ExecutionResult:
         """Run a query or a mutation; `Rejected` if the variables do not fit."""
         self._check(prepared, variables)
+        for look in prepared.early:
+            await look(context)
         compiled = prepared.compile(self.schema)
         result = None if compiled is None else self._run(compiled, variables, context)
         if result is None:
@@ -113,17 +132,14 @@ class Engine:
 
     async def subscribe(
         self, prepared: Prepared, variables: Mapping[str, Any], context: Any
-    ) -> AsyncGenerator[ExecutionResult, None] | ExecutionResult:
-        """Start a subscription: its results, or the one result that says why it could not start.
-
-        Each event is executed with a context of its own if the context is `Renewable`. `Rejected` as above.
-        """
+    ) -> "Subscription | ExecutionResult":
+        """Start a subscription; or the one result that says why it could not start. `Rejected` as above."""
         self._check(prepared, variables)
         compiled = prepared.compile(self.schema)
         executor = self._executor(prepared, variables, context)
         found = create_source_event_stream(executor)
         source = cast(AsyncIterable[Any] | ExecutionResult, await found if executor.is_awaitable(found) else found)
-        return source if isinstance(source, ExecutionResult) else _responses(compiled, executor, source)
+        return source if isinstance(source, ExecutionResult) else Subscription(source, compiled, executor)
 
     def _operations(self, query: str) -> dict[str | None, Prepared]:
         try:
@@ -134,8 +150,10 @@ class Engine:
         hidden = not self._introspection
         if errors := validate(self.schema, document, self._rules, hide_suggestions=hidden):
             raise Rejected(errors)
+        selected = coordinates(self.schema, document) if self._early else frozenset()
+        early = [look for field, look in self._early.items() if field in selected]
         return {
-            name: Prepared(document, node, node.operation.value, name, checks.get(name))
+            name: Prepared(document, node, node.operation.value, name, checks.get(name), early)
             for node in document.definitions
             if isinstance(node, OperationDefinitionNode)
             for name in [node.name.value if node.name else None]
@@ -182,24 +200,30 @@ def _no_choice(operations: dict[str | None, Prepared], name: str | None) -> str:
     return "The document has no operation."
 
 
-async def _responses(
-    compiled: Compiled | None, executor: Executor[Any], source: AsyncIterable[Any]
-) -> AsyncGenerator[ExecutionResult, None]:
-    async with aclosing(aiter(source)) as events:
-        async for event in events:
-            yield await _respond(compiled, executor, event)
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """A source of events, and what a client is told of each: iterate, or ask `respond` event by event."""
 
+    source: AsyncIterable[Any]
+    compiled: Compiled | None
+    executor: Executor[Any]
 
-async def _respond(compiled: Compiled | None, executor: Executor[Any], event: Any) -> ExecutionResult:
-    context = executor.context_value
-    if isinstance(context, Renewable):
-        context = context.fresh()
-    result = None
-    if compiled is not None:
-        hidden = executor.hide_suggestions
-        result = compiled.run(executor.variable_values, event, context, hide_suggestions=hidden)
-    if result is None:
-        once = executor.build_per_event_executor(event)
-        once.context_value = context
-        result = cast(ExecutionResult | Awaitable[ExecutionResult], once.execute_operation(False))
-    return result if isinstance(result, ExecutionResult) else await result
+    async def __aiter__(self) -> AsyncGenerator[ExecutionResult, None]:
+        async with aclosing(aiter(self.source)) as events:
+            async for event in events:
+                yield await self.respond(event)
+
+    async def respond(self, event: Any) -> ExecutionResult:
+        """The operation run on one event, with a context of its own if the subscription's is `Renewable`."""
+        context = self.executor.context_value
+        if isinstance(context, Renewable):
+            context = context.fresh()
+        result = None
+        if self.compiled is not None:
+            hidden, values = self.executor.hide_suggestions, self.executor.variable_values
+            result = self.compiled.run(values, event, context, hide_suggestions=hidden)
+        if result is None:
+            once = self.executor.build_per_event_executor(event)
+            once.context_value = context
+            result = cast(ExecutionResult | Awaitable[ExecutionResult], once.execute_operation(False))
+        return result if isinstance(result, ExecutionResult) else await result

@@ -1,8 +1,8 @@
 """Wake-ups: "owner/session moved to n". They carry no data, and a lost one only costs latency (invariant 4)."""
 
 import asyncio
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from typing import Protocol
 
 COALESCE_SECONDS = 0.02
 
@@ -18,48 +18,30 @@ def note(moves: Moves, subject: Subject, number: int | None) -> None:
     moves[subject] = known if number is None else max(number, known or 0)
 
 
-class Watch:
-    """One reader's ear on one session, or on everything of one owner."""
+class Ear(Protocol):
+    """Whoever wants to know that a session, or anything of an owner, has moved."""
 
-    __slots__ = ("_event", "number")
-
-    def __init__(self) -> None:
-        self._event, self.number = asyncio.Event(), 0
-
-    def wake(self, number: int | None) -> None:
+    def wake(self, number: int | None, /) -> None:
         """Something moved to `number`; None when nobody knows."""
-        if number is None or number > self.number:
-            self._event.set()
-
-    async def wait(self, seconds: float) -> None:
-        """Until a wake-up, or as long as the slow poll beneath allows."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):  # wait_for would lose a cancellation that meets a wake-up
-                await self._event.wait()
-        self._event.clear()
 
 
 class Bus:
     """The wake-ups of one process: to its own readers at once, to other processes by what a subclass does."""
 
     def __init__(self) -> None:
-        self._watches: dict[Subject, set[Watch]] = {}
+        self._ears: dict[Subject, Ear] = {}
         self._moved: Moves = {}
         self._flush: asyncio.TimerHandle | None = None
         self.healthy = True
         self.sent = self.received = 0
 
-    @contextmanager
-    def watch(self, owner: str, session_id: str = EVERYTHING) -> Iterator[Watch]:
-        """Ears open from here to the end of the block."""
-        watch, subject = Watch(), (owner, session_id)
-        self._watches.setdefault(subject, set()).add(watch)
-        try:
-            yield watch
-        finally:
-            self._watches[subject].discard(watch)
-            if not self._watches[subject]:
-                del self._watches[subject]
+    def open_ear(self, subject: Subject, ear: Ear) -> None:
+        """One ear a subject, open until `close_ear`."""
+        self._ears[subject] = ear
+
+    def close_ear(self, subject: Subject) -> None:
+        """Closes the subject's ear."""
+        self._ears.pop(subject, None)
 
     def moved(self, owner: str, moves: Iterable[tuple[str, int | None]]) -> None:
         """After a commit: wakes this process's readers, and soon those of the others."""
@@ -71,17 +53,16 @@ class Bus:
             self._flush = asyncio.get_running_loop().call_later(COALESCE_SECONDS, self._send_off)
 
     def wake(self, subject: Subject, number: int | None) -> None:
-        """Wakes this process's readers of one session; those of its owner too, unless only a stream has grown."""
-        for watch in self._watches.get(subject, ()):
-            watch.wake(number)
-        if number is not None:
-            for watch in self._watches.get((subject[0], EVERYTHING), ()):
-                watch.wake(None)
+        """Wakes who listens to a session; and to its owner, unless only a stream has grown."""
+        if ear := self._ears.get(subject):
+            ear.wake(number)
+        if number is not None and (ear := self._ears.get((subject[0], EVERYTHING))):
+            ear.wake(None)
 
     def wake_all(self) -> None:
         """After wake-ups may have been lost: everybody looks."""
-        for subject in list(self._watches):
-            self.wake(subject, None)
+        for ear in list(self._ears.values()):
+            ear.wake(None)
 
     def _send_off(self) -> None:
         moved, self._moved, self._flush = self._moved, {}, None

@@ -1,176 +1,126 @@
-"""A session's events: watch, replay what came after the cursor, say so, follow. The rows are the log (invariant 3)."""
+"""Who follows what: the channels of one process, how many may listen, and the slow poll beneath (invariant 4)."""
 
-from collections.abc import AsyncGenerator
-from dataclasses import dataclass
-from enum import Enum
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from time import monotonic
 from typing import Any
 
-from app.db import approval, feed, message, session, session_agent, task
-from app.db.database import Database, Statement, Viewer
-from app.db.page import arrays
-from app.db.rows import ChangeRow, SessionRow
-from app.errors import Absent
-from app.live.bus import Bus, Watch
-from app.live.cursor import Position
+import structlog
 
-BATCH = 100
-READS = 5
+from app.db.database import Database, Viewer
+from app.errors import RateLimited
+from app.live.bus import EVERYTHING, Bus, Subject
+from app.live.channel import Channel
+from app.live.cursor import Horizon
+from app.live.reader import Reader
+from app.live.session import SessionReader
+from app.live.stream import Show, Stream
+from app.live.viewer import ViewerReader, present
+
+log = structlog.get_logger("colloquy.live")
 POLL_SECONDS = 30.0
 DEGRADED_POLL_SECONDS = 2.0
-BY_IDS: dict[str, Statement[Any]] = {"task": task.BY_IDS, "approval": approval.BY_IDS}
-
-
-class Kind(Enum):
-    """What an event tells."""
-
-    MESSAGE_ADDED = "MessageAdded"
-    MESSAGE_CHANGED = "MessageChanged"
-    MESSAGE_REMOVED = "MessageRemoved"
-    SESSION_CHANGED = "SessionChanged"
-    SESSION_REMOVED = "SessionRemoved"
-    SESSION_AGENT_CHANGED = "SessionAgentChanged"
-    TASK_CHANGED = "TaskChanged"
-    APPROVAL_CHANGED = "ApprovalChanged"
-    CAUGHT_UP = "CaughtUp"
-    STREAM_RESET = "StreamReset"
-
-
-class Reset(Enum):
-    """Why a cursor could not be honoured."""
-
-    CURSOR_UNKNOWN = "CURSOR_UNKNOWN"
-    CURSOR_FROM_THE_FUTURE = "CURSOR_FROM_THE_FUTURE"
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """One event and the reader's position after it; `thing` is the row it tells of, or the reason of a reset."""
-
-    kind: Kind
-    position: Position
-    thing: Any = None
+RETRY_SECONDS = 1.0
+TICK_SECONDS = 0.25
+WAKES_AT_ONCE, BREATH_SECONDS = 50, 0.1  # a poll of thousands must not be felt
 
 
 class Feed:
-    """Follows sessions: their rows from the database, the moment to look from the bus."""
+    """Follows sessions and viewers: their rows from the database, the moment to look from the bus.
 
-    def __init__(self, db: Database, bus: Bus) -> None:
-        self._db, self._bus = db, bus
+    `kept` is how long tombstones stay, in seconds; None is for ever. At most `per_viewer` streams are open for one
+    subject, and `most` in all.
+    """
 
-    async def session_events(
-        self, viewer: Viewer, session_id: str, after: str | None, follow: bool
-    ) -> AsyncGenerator[Event, None]:
-        """Raises Absent when there is no such session, and none was erased after the cursor."""
-        with self._bus.watch(viewer.subject, session_id) as watch:
-            row = await self._db.one(viewer, session.STATE, session_id=session_id)
-            position, reset = _begin(row, session_id, after)
-            if reset is not None:
-                yield Event(Kind.STREAM_RESET, position, reset)
-            caught_up = False
-            while True:
-                changes, events = await self._read(viewer, position)
-                for event in events:
-                    yield event
-                    if event.kind is Kind.SESSION_REMOVED:
-                        return
-                if changes:
-                    position = Position(session_id, changes[-1].revision, position.base)
-                if len(changes) == BATCH:
-                    continue
-                if len(events) == len(changes):
-                    position = Position.at(session_id, position.number)
-                if not caught_up:
-                    caught_up = True
-                    yield Event(Kind.CAUGHT_UP, position)
-                    if not follow:
-                        return
-                await self._pause(watch, position)
+    def __init__(
+        self, db: Database, bus: Bus, *, kept: float | None = None, per_viewer: int = 100, most: int = 10_000
+    ) -> None:
+        self._db, self._bus, self._kept = db, bus, kept
+        self._per_viewer, self._most = per_viewer, most
+        self._channels: dict[Subject, Channel[Any]] = {}
+        self._open: Counter[str] = Counter()
 
-    async def _read(self, viewer: Viewer, position: Position) -> tuple[list[ChangeRow], list[Event]]:
-        """What changed, and that in its newest state: read once more when something changed between the two.
+    @property
+    def streams(self) -> int:
+        """How many are open."""
+        return self._open.total()
 
-        Whatever were left out comes again, but no longer as something new.
-        """
-        changes, events = list[ChangeRow](), list[Event]()
-        for _ in range(READS):
-            changes = await self._db.fetch(
-                viewer, feed.CHANGES, session_id=position.session_id, after=position.number, limit=BATCH
-            )
-            events = await self._events(viewer, position, changes)
-            if len(events) == len(changes):
-                break
-        return changes, events
+    @property
+    def channels(self) -> int:
+        """How many subjects they follow."""
+        return len(self._channels)
 
-    async def _pause(self, watch: Watch, position: Position) -> None:
-        watch.number = position.number
-        await watch.wait(POLL_SECONDS if self._bus.healthy else DEGRADED_POLL_SECONDS)
+    def session_events(
+        self, viewer: Viewer, session_id: str, show: Show, after: str | None = None, follow: bool = True
+    ) -> Stream[Any]:
+        """What happens in a session. Raises Absent, once it is read, when there is no such session, and none was
+        erased after the cursor."""
+        subject = viewer.subject, session_id
+        return self._stream(subject, lambda: SessionReader(self._db, viewer, session_id), show, after, follow)
 
-    async def _events(self, viewer: Viewer, start: Position, changes: list[ChangeRow]) -> list[Event]:
-        """The changed things in their newest state, all of a kind read together."""
-        rows = await self._rows(viewer, start.session_id, changes)
-        events = []
-        for place, change in enumerate(changes, 1):
-            row = rows.get(_key(change))
-            # A row that has moved on comes again, under its newer number.
-            if row is not None and row.revision == change.revision:
-                base = change.revision if place == len(changes) < BATCH else start.base
-                position = Position(start.session_id, change.revision, base)
-                events.append(Event(_kind(change, row, start.base), position, row))
-        return events
+    def viewer_events(self, viewer: Viewer, show: Show, after: str | None = None, follow: bool = True) -> Stream[Any]:
+        """What happens to the viewer's sessions, tasks and approvals."""
+        subject = viewer.subject, EVERYTHING
+        return self._stream(subject, lambda: ViewerReader(self._db, viewer, self._kept), show, after, follow)
 
-    async def _rows(self, viewer: Viewer, session_id: str, changes: list[ChangeRow]) -> dict[Any, Any]:
-        found: dict[Any, Any] = {}
-        if any(change.kind == "session" for change in changes):
-            found["session"] = await self._db.one(viewer, session.STATE, session_id=session_id)
-        if sequences := [change.sequence for change in changes if change.kind == "message"]:
-            rows = await self._db.fetch(viewer, message.IN_SESSION, session_id=session_id, sequences=sequences)
-            found |= {("message", row.sequence): row for row in rows}
-        if keys := [(session_id, change.part_kind, change.part_key) for change in changes if change.kind == "part"]:
-            named = arrays(("session_id", "kind", "key"), keys)
-            parts = await self._db.fetch(viewer, session_agent.BY_IDENTITIES, **named)
-            found |= {(row.kind, row.key): row for row in parts}
-        for kind, by_ids in BY_IDS.items():
-            if ids := [change.part_key for change in changes if change.kind == kind]:
-                found |= {(kind, row["id"]): row for row in await self._db.fetch(viewer, by_ids, ids=ids)}
-        return found
+    async def now(self, viewer: Viewer) -> Horizon:
+        """Where the viewer's events go on from this moment."""
+        return await present(self._db, viewer)
 
+    async def poll(self) -> None:
+        """Wakes everybody now and then, sooner while wake-ups may be lost; until it is cancelled."""
+        polled = retried = monotonic()
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            channels, now = list(self._channels.values()), monotonic()
+            if now - polled >= (POLL_SECONDS if self._bus.healthy else DEGRADED_POLL_SECONDS):
+                polled = now
+                await _wake(channels)
+            elif now - retried >= RETRY_SECONDS:
+                retried = now
+                await _wake(_behind(channels))
 
-def _key(change: ChangeRow) -> Any:
-    match change.kind:
-        case "message":
-            return "message", change.sequence
-        case "part":
-            return change.part_kind, change.part_key
-        case "task" | "approval":
-            return change.kind, change.part_key
-    return "session"
+    def _stream(
+        self, subject: Subject, make: Callable[[], Reader[Any]], show: Show, after: str | None, follow: bool
+    ) -> Stream[Any]:
+        return Stream(lambda: self._enter(subject, make), lambda: self._leave(subject), show, after, follow)
+
+    def _enter(self, subject: Subject, make: Callable[[], Reader[Any]]) -> Channel[Any]:
+        owner = subject[0]
+        if self._open[owner] >= self._per_viewer:
+            raise RateLimited(f"At most {self._per_viewer} subscriptions of one user are open at a time.")
+        if self.streams >= self._most:
+            raise RateLimited(f"This server has {self._most} subscriptions open, as many as it takes; try again.")
+        channel = self._channels.get(subject)
+        if channel is None:
+            channel = self._channels[subject] = Channel(make())
+            self._bus.open_ear(subject, channel)
+        channel.streams += 1
+        self._open[owner] += 1
+        return channel
+
+    def _leave(self, subject: Subject) -> None:
+        channel, owner = self._channels[subject], subject[0]
+        channel.streams -= 1
+        self._open[owner] -= 1
+        if not self._open[owner]:
+            del self._open[owner]
+        if not channel.streams:
+            del self._channels[subject]
+            self._bus.close_ear(subject)
 
 
-def _begin(row: SessionRow | None, session_id: str, after: str | None) -> tuple[Position, Reset | None]:
-    """Where a reader begins, and why not where it asked to."""
-    asked = Position.parse(after or "")
-    if asked is not None and asked.session_id != session_id:
-        asked = None
-    if row is None or (row.erased_at is not None and (asked is None or asked.number >= row.revision)):
-        raise Absent("There is no such session.")
-    now = Position.at(session_id, row.head)
-    if after is None:
-        return now, None
-    if asked is None or asked.base > asked.number or asked.base < row.horizon:
-        return now, Reset.CURSOR_UNKNOWN
-    return (now, Reset.CURSOR_FROM_THE_FUTURE) if asked.number > row.head else (asked, None)
+def _behind(channels: list[Channel[Any]]) -> list[Channel[Any]]:
+    """Those whose newest look failed."""
+    behind = [channel for channel in channels if channel.failure is not None]
+    if behind:
+        log.warning("live.behind", channels=len(behind), error=repr(behind[0].failure))
+    return behind
 
 
-def _kind(change: ChangeRow, row: Any, base: int) -> Kind:
-    match change.kind:
-        case "message" if row.deleted_at is not None:
-            return Kind.MESSAGE_REMOVED
-        case "message":
-            return Kind.MESSAGE_ADDED if row.created_revision > base else Kind.MESSAGE_CHANGED
-        case "part":
-            return Kind.SESSION_AGENT_CHANGED
-        case "task":
-            return Kind.TASK_CHANGED
-        case "approval":
-            return Kind.APPROVAL_CHANGED
-    return Kind.SESSION_REMOVED if row.erased_at is not None else Kind.SESSION_CHANGED
+async def _wake(channels: list[Channel[Any]]) -> None:
+    for place, channel in enumerate(channels):
+        if place % WAKES_AT_ONCE == WAKES_AT_ONCE - 1:
+            await asyncio.sleep(BREATH_SECONDS)
+        channel.wake(None)

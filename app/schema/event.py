@@ -1,15 +1,13 @@
 """Events: what happens in a session, as it happens or as it did."""
 
-from collections.abc import AsyncIterator
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Callable
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import strawberry
 
-from app.errors import Absent
-from app.live.feed import Event as Fact
-from app.live.feed import Kind
+from app.live.event import Event as Fact
+from app.live.event import Kind
 from app.schema import ids
 from app.schema.approval import Approval
 from app.schema.base import Info, enum
@@ -39,6 +37,16 @@ class Event:
 @strawberry.type(description="A message that is new to this reader.")
 class MessageAdded(Event):
     message: Message = field(description="In its newest state.")
+
+
+@strawberry.type(
+    description="A message that is being written has grown. A reader's text up to `offset`, and `text` after it, is "
+    "the message's so far."
+)
+class MessageDelta(Event):
+    message_id: strawberry.ID = field(description="Which message.")
+    offset: int = field(description="Where in the message it begins, in Unicode code points.")
+    text: str = field(description="What it says from there on.")
 
 
 @strawberry.type(description="A message was changed.")
@@ -88,6 +96,7 @@ class StreamReset(Event):
 
 SessionEvent = Annotated[
     MessageAdded
+    | MessageDelta
     | MessageChanged
     | MessageRemoved
     | SessionChanged
@@ -101,53 +110,63 @@ SessionEvent = Annotated[
 ]
 
 
-def shown(fact: Fact) -> Any:
+ViewerEvent = Annotated[
+    SessionChanged | SessionRemoved | TaskChanged | ApprovalChanged | CaughtUp | StreamReset,
+    strawberry.union("ViewerEvent", description="What can happen to a viewer; unknown members must be ignored."),
+]
+After = Annotated[str | None, argument(description="Where to go on; null starts now.")]
+Follow = Annotated[bool, argument(description="false ends after CaughtUp: the pull twin, for scripts, tests and curl.")]
+
+
+SHOWN: dict[Kind, Callable[[str, Any], Event]] = {
+    Kind.MESSAGE_ADDED: lambda at, row: MessageAdded(cursor=at, message=row),
+    Kind.MESSAGE_DELTA: lambda at, delta: MessageDelta(
+        cursor=at,
+        message_id=ids.message(delta.session_id, delta.sequence),
+        offset=delta.offset,
+        text=delta.text,
+    ),
+    Kind.MESSAGE_CHANGED: lambda at, row: MessageChanged(cursor=at, message=row),
+    Kind.MESSAGE_REMOVED: lambda at, row: MessageRemoved(
+        cursor=at, message_id=ids.message(row.session_id, row.sequence)
+    ),
+    Kind.SESSION_CHANGED: lambda at, row: SessionChanged(cursor=at, session=row),
+    Kind.SESSION_REMOVED: lambda at, row: SessionRemoved(cursor=at, session_id=ids.session(row.id)),
+    Kind.SESSION_AGENT_CHANGED: lambda at, row: SessionAgentChanged(cursor=at, session_agent=row),
+    Kind.TASK_CHANGED: lambda at, row: TaskChanged(cursor=at, task=row),
+    Kind.APPROVAL_CHANGED: lambda at, row: ApprovalChanged(cursor=at, approval=row),
+    Kind.STREAM_RESET: lambda at, reason: StreamReset(cursor=at, reason=ResetReason(reason.value)),
+    Kind.CAUGHT_UP: lambda at, _: CaughtUp(cursor=at),
+}
+
+
+def shown(fact: Fact) -> Event:
     """An event of the feed as its type in the schema."""
-    at, thing = str(fact.position), fact.thing
-    match fact.kind:
-        case Kind.MESSAGE_ADDED:
-            return MessageAdded(cursor=at, message=thing)
-        case Kind.MESSAGE_CHANGED:
-            return MessageChanged(cursor=at, message=thing)
-        case Kind.MESSAGE_REMOVED:
-            return MessageRemoved(cursor=at, message_id=ids.message(thing.session_id, thing.sequence))
-        case Kind.SESSION_CHANGED:
-            return SessionChanged(cursor=at, session=thing)
-        case Kind.SESSION_REMOVED:
-            return SessionRemoved(cursor=at, session_id=ids.session(thing.id))
-        case Kind.SESSION_AGENT_CHANGED:
-            return SessionAgentChanged(cursor=at, session_agent=thing)
-        case Kind.TASK_CHANGED:
-            return TaskChanged(cursor=at, task=thing)
-        case Kind.APPROVAL_CHANGED:
-            return ApprovalChanged(cursor=at, approval=thing)
-        case Kind.STREAM_RESET:
-            return StreamReset(cursor=at, reason=ResetReason(thing.value))
-    return CaughtUp(cursor=at)
+    return SHOWN[fact.kind](fact.cursor, fact.thing)
 
 
 @strawberry.type(description="What is streamed.")
 class Subscription:
     @strawberry.subscription(
-        description="What happens in a session: what came after the cursor, each changed thing once and newest; then "
-        "CaughtUp; then every change in its order. Never missed, never twice."
+        description="What happens in a session: what came after the cursor, each changed thing once and newest; every "
+        "message that is being written, whole; then CaughtUp; then every change in its order. Never missed, never "
+        "twice. `after` takes Session.eventCursor, a payload's cursor or an event's."
     )
     async def session_events(
         self,
         info: Info,
         session_id: Annotated[strawberry.ID, argument(description="Which session.")],
-        after: Annotated[
-            str | None,
-            argument(description="Session.eventCursor, a payload's cursor or an event's; null starts now."),
-        ] = None,
-        follow: Annotated[
-            bool,
-            argument(description="false ends after CaughtUp: the pull twin, for scripts, tests and curl."),
-        ] = True,
+        after: After = None,
+        follow: Follow = True,
     ) -> AsyncIterator[SessionEvent]:
-        session = ids.session_of(session_id)
-        if session is None:
-            raise Absent("There is no such session.")
-        async with aclosing(info.context.feed.session_events(info.context.viewer, session, after, follow)) as facts:
-            async for fact in facts:
-                yield shown(fact)
+        session, ctx = ids.session_of(session_id) or ids.NOTHING, info.context
+        return cast(Any, ctx.feed.session_events(ctx.viewer, session, shown, after, follow))
+
+    @strawberry.subscription(
+        description="What happens to your sessions, tasks and approvals: what came after the cursor, each changed "
+        "thing once and newest; then CaughtUp; then every change, several of one thing possibly merged. Never missed, "
+        "possibly twice after a resume. `after` takes Viewer.eventCursor or an event's."
+    )
+    async def viewer_events(self, info: Info, after: After = None, follow: Follow = True) -> AsyncIterator[ViewerEvent]:
+        ctx = info.context
+        return cast(Any, ctx.feed.viewer_events(ctx.viewer, shown, after, follow))

@@ -72,3 +72,8 @@ class Viewer:
     @field(description="How many of your sessions in the list hold something unread.")
     async def unread_session_count(self: Any, info: Info) -> int:
         return await viewer.unread_sessions(info.context)
+
+    @field(description="Where `viewerEvents` must start so that nothing is missed after this read; not a page cursor.")
+    async def event_cursor(self: Any, info: Info) -> str:
+        ctx = info.context
+        return str(ctx.horizon or await ctx.feed.now(ctx.viewer))

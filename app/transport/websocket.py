@@ -1,27 +1,30 @@
 """graphql-transport-ws (https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md).
 
-A socket costs one task, and one more per operation that runs on it. Nothing is queued for a client: who
-does not read makes its own operations wait, and is cut off when they have waited too long.
+A socket costs one task, and an operation on it one more while it works; a subscription that waits for events costs
+none. Nothing is queued for a client: who does not read makes its own operations wait, and is cut off when they have
+waited too long.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Collection, Mapping
+from collections.abc import Awaitable, Collection, Coroutine, Mapping
 from contextlib import aclosing
-from time import monotonic, perf_counter, time
+from time import monotonic, time
 from typing import Any
 from urllib.parse import urlsplit
 
-from graphql import ExecutionResult
 from starlette.types import Message, Receive, Scope, Send
 
 from app.auth import Viewer
 from app.errors import BadInput, RateLimited, Refused
-from app.execution.engine import Prepared, Rejected
-from app.telemetry import Request, begin
+from app.live.stream import Stream
+from app.telemetry import begin
 from app.transport import wire
-from app.transport.errors import format_error, format_failure, format_rejection, log_fault
+from app.transport.eager import at_once
+from app.transport.errors import format_failure, log_fault
+from app.transport.fanout import Group, Subscriber, Told, likeness
 from app.transport.frames import Closing, frame_of, id_of, payload_of, quoted, token_of
 from app.transport.operation import Operations, Parameters, answer, header
+from app.transport.run import Run
 
 PROTOCOL = "graphql-transport-ws"
 NEVER = float("inf")
@@ -123,7 +126,7 @@ class _Socket:
 
     def __init__(self, endpoint: WebSocketEndpoint, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
         self._endpoint = endpoint
-        self._operations: dict[str, asyncio.Task[None]] = {}
+        self._operations: dict[str, _Operation] = {}
         self._headers = headers
         self._receive = receive
         self._send = send
@@ -132,7 +135,7 @@ class _Socket:
         self._closing: asyncio.Task[None] | None = None
         self._sending = 0
         self.stuck_since = NEVER
-        self.running: set[asyncio.Task[None]] = set()
+        self.running: set[_Operation] = set()
         loop = asyncio.get_running_loop()
         timeout = Closing(4408, "Connection initialisation timeout")
         self._timer = loop.call_later(endpoint.init_timeout, self._close_soon, timeout)
@@ -151,9 +154,10 @@ class _Socket:
         """Stop what still runs, and wait until it has cleaned up."""
         self._closed = True
         self._timer.cancel()
+        tasks = [task for operation in self.running if (task := operation.task)]
         self._stop()
         asyncio.get_running_loop().call_later(self._endpoint.send_timeout, self._abort_unread)
-        if tasks := [*self.running, *([self._closing] if self._closing else [])]:
+        if tasks := [*tasks, *([self._closing] if self._closing else [])]:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def cut(self) -> None:
@@ -169,8 +173,8 @@ class _Socket:
             transport.abort()
 
     def _stop(self) -> None:
-        for task in self.running:
-            task.cancel()
+        for operation in list(self.running):
+            operation.cancel()
 
     async def _handle(self, message: Mapping[str, Any]) -> None:
         try:
@@ -186,7 +190,7 @@ class _Socket:
                 self._complete(id_of(frame))
             case "ping":
                 payload_of(frame)
-                await self._say('{"type":"pong"}')
+                await self.say('{"type":"pong"}')
             case "pong":
                 pass
             case "connection_init":
@@ -207,7 +211,7 @@ class _Socket:
             log_fault(fault)
             raise Closing(1011, "Something went wrong on our side") from None
         self._expire()
-        await self._say('{"type":"connection_ack"}')
+        await self.say('{"type":"connection_ack"}')
 
     def _expire(self) -> None:
         """Close the socket when its token ends, whatever the clock has done in between."""
@@ -229,51 +233,25 @@ class _Socket:
             raise Closing(4400, wrong.message) from None
         if len(self.running) >= self._endpoint.max_operations:
             limit = RateLimited(f"A socket runs at most {self._endpoint.max_operations} operations at a time.")
-            return await self._fail(id, [format_failure(limit, "")])
-        self._operations[id] = task = asyncio.create_task(self._operate(id, parameters))
-        self.running.add(task)
-        task.add_done_callback(self.running.discard)
+            frame = {"type": "error", "id": id, "payload": [format_failure(limit, "")]}
+            return await self.say(wire.encode(frame).decode())
+        run = Run(self._endpoint.operations, begin(header(self._headers, b"traceparent")), "websocket")
+        self._operations[id] = operation = _Operation(self, id, run)
+        self.running.add(operation)
+        operation.work(operation.start(parameters, self._viewer))
         return None
 
     def _complete(self, id: str) -> None:
-        if task := self._operations.pop(id, None):
-            task.cancel()
+        if operation := self._operations.pop(id, None):
+            operation.cancel()
 
-    async def _operate(self, id: str, parameters: Parameters) -> None:
-        run = _Run(self._endpoint.operations, parameters, begin(header(self._headers, b"traceparent")))
-        try:
-            await self._answer(run, id)
-            await self._end(id, f'{{"type":"complete","id":{quoted(id)}}}')
-        except Exception as failure:
-            await self._fail(id, run.errors(failure))
-        finally:
-            self._forget(id)
-            run.done()
+    def forget(self, operation: "_Operation") -> None:
+        """Its id is free again."""
+        if self._operations.get(operation.id) is operation:
+            del self._operations[operation.id]
 
-    async def _answer(self, run: "_Run", id: str) -> None:
-        opening = f'{{"type":"next","id":{quoted(id)},"payload":'
-        prepared, context = run.prepare(self._viewer)
-        if prepared.kind != "subscription":
-            return await self._say(f"{opening}{(await run.execute(prepared, context)).decode()}}}")
-        async with aclosing(await run.subscribe(prepared, context)) as results:
-            async for result in results:
-                await self._say(f"{opening}{answer(result, context, run.request.id).body.decode()}}}")
-        return None
-
-    async def _fail(self, id: str, errors: list[dict[str, Any]]) -> None:
-        frame = {"type": "error", "id": id, "payload": errors}
-        await self._end(id, wire.encode(frame).decode())
-
-    async def _end(self, id: str, text: str) -> None:
-        """Say the last word of an operation; by the time it is read, its id is free again."""
-        self._forget(id)
-        await self._say(text)
-
-    def _forget(self, id: str) -> None:
-        if self._operations.get(id) is asyncio.current_task():
-            del self._operations[id]
-
-    async def _say(self, text: str) -> None:
+    async def say(self, text: str) -> None:
+        """Sends it, unless the socket is closed."""
         if not self._closed:
             await self._put({"type": "websocket.send", "text": text})
 
@@ -299,56 +277,80 @@ class _Socket:
         await self._put({"type": "websocket.close", "code": closing.code, "reason": closing.reason})
 
 
-class _Run:
-    """One operation on a socket."""
+class _Operation:
+    """One operation of a socket: a task while it works, none while it waits for events."""
 
-    __slots__ = ("_operations", "_outcome", "_parameters", "_prepared", "_started", "request")
+    __slots__ = ("_opening", "_run", "_socket", "_subscriber", "id", "task")
 
-    def __init__(self, operations: Operations, parameters: Parameters, request: Request) -> None:
-        self._operations = operations
-        self._parameters = parameters
-        self._prepared: Prepared | None = None
-        self._started = perf_counter()
-        self._outcome = "OTHER"  # ended before there was an answer
-        self.request = request
+    def __init__(self, socket: _Socket, id: str, run: Run) -> None:
+        self._socket, self._run = socket, run
+        self._opening = f'{{"type":"next","id":{quoted(id)},"payload":'
+        self._subscriber: Subscriber | None = None
+        self.id = id
+        self.task: asyncio.Task[None] | None = None
 
-    def prepare(self, viewer: Viewer) -> tuple[Prepared, Any]:
-        self._prepared = prepared = self._operations.prepare(self._parameters, viewer)
-        return prepared, self._operations.context(viewer, self.request)
+    def work(self, work: Coroutine[Any, Any, bool]) -> None:
+        """Runs it in a task; its result says whether events may follow that need none."""
+        self.task = asyncio.create_task(self._work(work))
 
-    async def execute(self, prepared: Prepared, context: Any) -> bytes:
-        running = self._operations.execute(prepared, self._parameters, context, self.request.id)
-        body, self._outcome = await self._operations.deadline.run(running)
-        return body
+    def offer(self, told: Told) -> Awaitable[None] | None:
+        return at_once(self._socket.say(f"{self._opening}{told.payload}}}"))
 
-    async def subscribe(self, prepared: Prepared, context: Any) -> AsyncGenerator[ExecutionResult, None]:
-        """The results, once they can begin to come; from then on there is no time limit."""
-        engine = self._operations.engine
-        source = await self._operations.deadline.run(engine.subscribe(prepared, self._parameters.variables, context))
-        if isinstance(source, ExecutionResult):
-            raise Failed(source)
-        self._outcome = "OK"
-        return source
+    def failed(self, failure: Exception) -> None:
+        self.work(_raise(failure))
 
-    def errors(self, failure: Exception) -> list[dict[str, Any]]:
-        """What the client is told of a failure, and what is counted."""
-        match failure:
-            case Rejected(errors=errors):
-                shown = [format_rejection(error) for error in errors]
-            case Failed(errors=errors):
-                shown = [format_error(error, self.request.id) for error in errors]
-            case _:
-                shown = [format_failure(failure, self.request.id)]
-        self._outcome = shown[0]["extensions"]["code"]
-        return shown
+    def cancel(self) -> None:
+        """Nobody wants it any more."""
+        if self.task is not None:
+            self.task.cancel()
+        else:
+            self._close()
 
-    def done(self) -> None:
-        self._operations.done(self._prepared, self._outcome, self._started, "websocket")
+    async def start(self, parameters: Parameters, viewer: Viewer) -> bool:
+        """Answers a query or a mutation, or begins to tell events."""
+        prepared, context = self._run.prepare(parameters, viewer)
+        if prepared.kind != "subscription":
+            body = await self._run.execute(prepared, parameters, context)
+            await self._socket.say(f"{self._opening}{body.decode()}}}")
+            return False
+        found = await self._run.subscribe(prepared, parameters, context)
+        if isinstance(found.source, Stream):
+            key = likeness(prepared, parameters, viewer)
+            group = Group(key, found, context, self._run.request.id, found.source.show)
+            self._subscriber = Subscriber(found.source, group, self)
+            return await self._subscriber.catch_up()
+        async with aclosing(aiter(found)) as results:
+            async for result in results:
+                body = answer(result, context, self._run.request.id).body
+                await self._socket.say(f"{self._opening}{body.decode()}}}")
+        return False
+
+    async def _work(self, work: Coroutine[Any, Any, bool]) -> None:
+        waits = False
+        try:
+            waits = await work
+            if not waits:
+                await self._end(f'{{"type":"complete","id":{quoted(self.id)}}}')
+        except Exception as failure:
+            frame = {"type": "error", "id": self.id, "payload": self._run.errors(failure)}
+            await self._end(wire.encode(frame).decode())
+        finally:
+            self.task = None
+            if not waits:
+                self._close()
+
+    async def _end(self, text: str) -> None:
+        """Say the last word; by the time it is read, the id is free again."""
+        self._socket.forget(self)
+        await self._socket.say(text)
+
+    def _close(self) -> None:
+        if self._subscriber is not None:
+            self._subscriber.close()
+        self._socket.forget(self)
+        self._socket.running.discard(self)
+        self._run.done()
 
 
-class Failed(Exception):
-    """A subscription that could not start."""
-
-    def __init__(self, result: ExecutionResult) -> None:
-        super().__init__()
-        self.errors = result.errors or []
+async def _raise(failure: Exception) -> bool:
+    raise failure

@@ -7,8 +7,7 @@ import pytest
 
 from app.db.database import Database
 from app.db.feed import CHANGES
-from app.live import feed
-from app.live.bus import Watch
+from app.live import session as reading
 from tests.people import Person
 from tests.serving import serving, settings_for
 
@@ -133,7 +132,7 @@ async def test_a_client_that_changes_the_server_at_every_cut_loses_and_doubles_n
 @pytest.mark.parametrize("batch", [1, 7])
 async def test_a_replay_cut_in_its_middle_goes_on_where_it_was(ann, monkeypatch, batch):
     """Also while what it has not told yet goes on changing, and moves to its end."""
-    monkeypatch.setattr(feed, "BATCH", batch)
+    monkeypatch.setattr(reading, "BATCH", batch)
     session = await ann.creates_session("Replayed")
     reader = Reader((await ann.sees(session, "eventCursor"))["eventCursor"])
     await writes(ann, session)
@@ -178,16 +177,6 @@ async def test_a_message_that_changes_while_it_is_told_is_still_new(ann, monkeyp
         while {"corrected twice", "the end"} - {message["text"] for message in reader.messages.values()}:
             reader.hears(await anext(stream))
     assert reader.knows() == await as_stored(ann, session)
-
-
-async def test_a_cut_that_meets_a_wake_up_ends_the_reader_all_the_same():
-    watch = Watch()
-    waiting = asyncio.create_task(watch.wait(60))
-    await asyncio.sleep(0)
-    watch.wake(None)
-    waiting.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await waiting
 
 
 async def test_a_change_of_the_very_message_that_was_heard_last_is_no_addition(ann):

@@ -1,0 +1,81 @@
+"""Transactions that end in another order than they began: whoever follows the owner misses none of them."""
+
+import asyncio
+import random
+
+import asyncpg
+
+from tests.postgres import dsn
+from tests.stories.test_viewer_events import kinds, subjects
+
+RENAME = "update sessions set title = $2, head = head + 1, revision = head + 1 where id = $1::uuid"
+
+
+async def follow(person, start, seen, *, cut):
+    """Collects the newest title of each session, on sockets that last until `cut` says so, until told to stop."""
+    cursor = start
+    while "stop" not in seen:
+        async with person.watches(cursor, follow=cut is None) as stream:
+            async for event in stream:
+                cursor = event["cursor"]
+                if event["__typename"] == "SessionChanged":
+                    seen[event["session"]["id"]] = event["session"]["title"]
+                if cut is not None and cut.random() < 0.05:
+                    break
+                if "stop" in seen:
+                    return
+
+
+async def test_what_commits_late_is_told_to_all_who_follow_or_come_back(ann, bob, database_url):
+    dice = random.Random(20261121)
+    sessions = [await ann.creates_session("0") for _ in range(24)]
+    start = await ann.now()
+
+    async def writes(mine):
+        connection = await asyncpg.connect(dsn(database_url))
+        for n in range(1, 7):
+            async with connection.transaction():
+                for session in mine:  # the first takes a transaction number, the last commits long after
+                    await connection.execute(RENAME, session.removeprefix("ses_"), f"{n}")
+                    await asyncio.sleep(dice.random() * 0.03)
+        await connection.close()
+        # The hint comes from the servers that write; this writer is none, so one is given on its behalf.
+        await ann.does("createTask", type="done")
+
+    live, resumed, polled = {}, {}, {}
+    tails = [
+        asyncio.create_task(follow(ann, start, live, cut=None)),
+        asyncio.create_task(follow(ann, start, resumed, cut=random.Random(7))),
+        asyncio.create_task(follow(ann, start, polled, cut=random.Random(8))),
+    ]
+    await asyncio.gather(*(writes(sessions[place : place + 3]) for place in range(0, 24, 3)))
+    wanted = dict.fromkeys(sessions, "6")
+    async with asyncio.timeout(30):
+        while not (live == resumed == polled == wanted):
+            await asyncio.sleep(0.05)
+    for seen in (live, resumed, polled):
+        seen["stop"] = True
+    await ann.creates_session("wakes who still listens")
+    await asyncio.gather(*tails)
+    assert kinds(await bob.catches_up(await bob.now())) == ["CaughtUp"]
+
+
+async def test_a_transaction_that_is_open_for_long_is_told_when_it_ends_and_nothing_before_it_is_lost(
+    ann, database_url
+):
+    slow, quick = await ann.creates_session("0"), await ann.creates_session("0")
+    start = await ann.now()
+    connection = await asyncpg.connect(dsn(database_url))
+    try:
+        transaction = connection.transaction()
+        await transaction.start()
+        await connection.execute(RENAME, slow.removeprefix("ses_"), "late")
+        await ann.does("updateSession", id=quick, title="early")
+        first = await ann.catches_up(start)
+        assert subjects(first[:-1]) == [("SessionChanged", quick)]
+        between = first[-1]["cursor"]
+        await transaction.commit()
+    finally:
+        await connection.close()
+    later = await ann.catches_up(between)
+    assert ("SessionChanged", slow) in subjects(later)
