@@ -11,6 +11,7 @@ from colloquy.calls import agent as about_agent
 from colloquy.calls import message as about_message
 from colloquy.calls import session as about_session
 from colloquy.calls import task as about_task
+from colloquy.documents import SESSION_EVENTS, VIEWER_EVENTS
 from colloquy.live import Event, events
 from colloquy.transport import ATTEMPTS, PATIENCE_SECONDS, Policy, body_of, headers_of, own, response_of, unreachable
 
@@ -61,7 +62,15 @@ class AsyncClient:
 
         Never missed, never twice. Without `follow` it ends after CaughtUp. Raises NotFound without the session.
         """
-        return events(self._policy.url, self._bearer, session_id, after, follow)
+        variables = {"sessionId": session_id, "after": after, "follow": follow}
+        return events(self._policy.url, self._bearer, SESSION_EVENTS, variables)
+
+    def viewer_events(self, after: str | None = None, *, follow: bool = True) -> AsyncIterator[Event]:
+        """What happens to the bearer's sessions, tasks and approvals; otherwise as `events`.
+
+        Never missed; possibly twice after a lost connection.
+        """
+        return events(self._policy.url, self._bearer, VIEWER_EVENTS, {"after": after, "follow": follow})
 
     async def _bearer(self) -> str:
         token = self._token if isinstance(self._token, str) else self._token()

@@ -124,6 +124,7 @@ subscription SessionEvents($sessionId: ID!, $after: String, $follow: Boolean!) {
     __typename
     ... on Event {{ cursor }}
     ... on MessageAdded {{ message {{ ...MessageFields }} }}
+    ... on MessageDelta {{ messageId offset text }}
     ... on MessageChanged {{ message {{ ...MessageFields }} }}
     ... on MessageRemoved {{ messageId }}
     ... on SessionChanged {{ session {{ ...SessionFields }} }}
@@ -134,6 +135,19 @@ subscription SessionEvents($sessionId: ID!, $after: String, $follow: Boolean!) {
     ... on StreamReset {{ reason }}
   }}
 }}{MESSAGE}{SESSION}{SESSION_AGENT}{TASK}{APPROVAL}"""
+
+VIEWER_EVENTS = f"""
+subscription ViewerEvents($after: String, $follow: Boolean!) {{
+  viewerEvents(after: $after, follow: $follow) {{
+    __typename
+    ... on Event {{ cursor }}
+    ... on SessionChanged {{ session {{ ...SessionFields }} }}
+    ... on SessionRemoved {{ sessionId }}
+    ... on TaskChanged {{ task {{ ...TaskFields }} }}
+    ... on ApprovalChanged {{ approval {{ ...ApprovalFields }} }}
+    ... on StreamReset {{ reason }}
+  }}
+}}{SESSION}{TASK}{APPROVAL}"""
 
 ALL = {
     name: text

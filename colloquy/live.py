@@ -1,4 +1,4 @@
-"""A session's events over graphql-transport-ws, followed across lost connections by their cursors."""
+"""Events over graphql-transport-ws, followed across lost connections by their cursors."""
 
 import asyncio
 import random
@@ -12,7 +12,6 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
 from websockets.typing import Subprotocol
 
-from colloquy.documents import SESSION_EVENTS
 from colloquy.errors import Unauthenticated, of_response
 from colloquy.reading import read
 from colloquy.results import Approval, Message, Session, SessionAgent, Task
@@ -34,6 +33,15 @@ class MessageAdded(Event):
     """A message that is new to this reader."""
 
     message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class MessageDelta(Event):
+    """A message that is being written has grown: its text is what it was up to `offset` (code points), and `text`."""
+
+    message_id: str
+    offset: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,14 +109,14 @@ KINDS = {kind.__name__: kind for kind in Event.__subclasses__()}
 
 
 async def events(
-    url: str, token: Callable[[], Awaitable[str]], session_id: str, after: str | None, follow: bool
+    url: str, token: Callable[[], Awaitable[str]], query: str, variables: Mapping[str, Any]
 ) -> AsyncIterator[Event]:
-    """The events after a cursor; a lost connection is made again, with the cursor of the last one seen."""
+    """The events after `variables["after"]`; a lost connection is made again, with the cursor of the last one seen."""
+    after = variables["after"]
     while True:
         try:
             async with await _connection(url, await token()) as socket:
-                variables = {"sessionId": session_id, "after": after, "follow": follow}
-                await _say(socket, "subscribe", {"query": SESSION_EVENTS, "variables": variables})
+                await _say(socket, "subscribe", {"query": query, "variables": {**variables, "after": after}})
                 async for found in _received(socket):
                     after = found["cursor"]
                     kind = KINDS.get(found["__typename"])
@@ -156,7 +164,8 @@ async def _received(socket: ClientConnection) -> AsyncIterator[Mapping[str, Any]
             raise of_response(frame["payload"][0])
         if frame["payload"].get("errors"):
             raise of_response(frame["payload"]["errors"][0])
-        yield frame["payload"]["data"]["sessionEvents"]
+        [found] = frame["payload"]["data"].values()
+        yield found
 
 
 async def _heard(socket: ClientConnection) -> Mapping[str, Any]:

@@ -42,6 +42,21 @@ async def test_a_broken_connection_is_made_again_and_nothing_is_missed(ann, way,
         await events.aclose()
 
 
+async def test_everything_of_the_bearers_is_followed_across_a_broken_connection(ann, way, client, stranger):
+    async with AsyncClient(way.url, ann.token) as follower:
+        events = follower.viewer_events()
+        await told(events, CaughtUp)
+        first = (await client.create_session(title="First")).session
+        assert (await told(events, SessionChanged))[-1].session.id == first.id
+        way.cut()
+        second = (await client.create_session(title="Second")).session
+        seen = set()
+        while second.id not in seen:
+            seen.add((await told(events, SessionChanged))[-1].session.id)
+        await events.aclose()
+    assert [type(event) for event in [event async for event in stranger.viewer_events(follow=False)]] == [CaughtUp]
+
+
 async def test_a_token_that_proves_nothing_follows_nothing(ann):
     async with AsyncClient(ann.url, "nonsense") as nobody:
         with pytest.raises(errors.Unauthenticated):
