@@ -33,9 +33,11 @@ class Context:
         request_id: str = "",
         trace_id: str | None = None,
         idempotency_key: str | None = None,
+        resume_after: str | None = None,
     ) -> None:
         self.viewer, self.db, self.feed, self.settings = viewer, db, feed, settings
         self.request_id, self.trace_id, self.idempotency_key = request_id, trace_id, idempotency_key
+        self.resume_after = resume_after
         self.extensions: dict[str, Any] = {}
         self.loaders = Loaders(db, viewer)
         self.once: Once | None = None

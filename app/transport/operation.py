@@ -27,7 +27,14 @@ class MakeContext(Protocol):
     """Makes what one operation may touch. It may offer `fresh()` and `extensions`, see `Operations`."""
 
     def __call__(
-        self, viewer: Any, /, *, trace_id: str | None, idempotency_key: str | None, request_id: str
+        self,
+        viewer: Any,
+        /,
+        *,
+        trace_id: str | None,
+        request_id: str,
+        idempotency_key: str | None,
+        resume_after: str | None,
     ) -> Any: ...
 
 
@@ -98,10 +105,20 @@ class Operations:
         require(viewer, SCOPES[prepared.kind])
         return prepared
 
-    def context(self, viewer: Viewer, request: Request, idempotency_key: str | None = None) -> Any:
-        """A new context for one operation."""
+    def context(
+        self,
+        viewer: Viewer,
+        request: Request,
+        idempotency_key: str | None = None,
+        resume_after: str | None = None,
+    ) -> Any:
+        """A new context for one operation; `resume_after` is where a subscription that is asked for again goes on."""
         return self._make_context(
-            viewer, trace_id=request.trace_id, idempotency_key=idempotency_key, request_id=request.id
+            viewer,
+            trace_id=request.trace_id,
+            request_id=request.id,
+            idempotency_key=idempotency_key,
+            resume_after=resume_after,
         )
 
     async def execute(self, prepared: Prepared, parameters: Parameters, context: Any, request_id: str) -> Answer:

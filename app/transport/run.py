@@ -24,10 +24,10 @@ class Run:
         self._outcome = "OTHER"  # ended before there was an answer
         self.request = request
 
-    def prepare(self, parameters: Parameters, viewer: Viewer) -> tuple[Prepared, Any]:
-        """The operation, and what it may touch. Raises Rejected, OutOfScope."""
+    def prepare(self, parameters: Parameters, viewer: Viewer, **more: str | None) -> tuple[Prepared, Any]:
+        """The operation, and what it may touch (`more`: of its context). Raises Rejected, OutOfScope."""
         self._prepared = prepared = self._operations.prepare(parameters, viewer)
-        return prepared, self._operations.context(viewer, self.request)
+        return prepared, self._operations.context(viewer, self.request, **more)
 
     async def execute(self, prepared: Prepared, parameters: Parameters, context: Any) -> bytes:
         """The response to a query or a mutation. Raises Rejected, TimedOut."""
@@ -55,6 +55,11 @@ class Run:
                 shown = [format_failure(failure, self.request.id)]
         self._outcome = shown[0]["extensions"]["code"]
         return shown
+
+    def refused(self, outcome: str) -> None:
+        """Counted and logged without having begun."""
+        self._outcome = outcome
+        self.done()
 
     def done(self) -> None:
         """Counted and logged."""

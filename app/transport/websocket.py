@@ -6,25 +6,21 @@ waited too long.
 """
 
 import asyncio
-from collections.abc import Awaitable, Collection, Coroutine, Mapping
-from contextlib import aclosing
+from collections.abc import Collection, Mapping
 from time import monotonic, time
 from typing import Any
 from urllib.parse import urlsplit
 
 from starlette.types import Message, Receive, Scope, Send
 
-from app.auth import Viewer
 from app.errors import BadInput, RateLimited, Refused
-from app.live.stream import Stream
 from app.telemetry import begin
 from app.transport import wire
-from app.transport.eager import at_once
 from app.transport.errors import format_failure, log_fault
-from app.transport.fanout import Group, Subscriber, Told, likeness
 from app.transport.frames import Closing, frame_of, id_of, payload_of, quoted, token_of
-from app.transport.operation import Operations, Parameters, answer, header
+from app.transport.operation import Operations, Parameters, header
 from app.transport.run import Run
+from app.transport.telling import Telling
 
 PROTOCOL = "graphql-transport-ws"
 NEVER = float("inf")
@@ -154,10 +150,10 @@ class _Socket:
         """Stop what still runs, and wait until it has cleaned up."""
         self._closed = True
         self._timer.cancel()
-        tasks = [task for operation in self.running if (task := operation.task)]
+        working = [task for operation in self.running if (task := operation.task)]
         self._stop()
         asyncio.get_running_loop().call_later(self._endpoint.send_timeout, self._abort_unread)
-        if tasks := [*tasks, *([self._closing] if self._closing else [])]:
+        if tasks := [*working, *([self._closing] if self._closing else [])]:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def cut(self) -> None:
@@ -277,80 +273,30 @@ class _Socket:
         await self._put({"type": "websocket.close", "code": closing.code, "reason": closing.reason})
 
 
-class _Operation:
-    """One operation of a socket: a task while it works, none while it waits for events."""
+class _Operation(Telling):
+    """One operation of a socket."""
 
-    __slots__ = ("_opening", "_run", "_socket", "_subscriber", "id", "task")
+    __slots__ = ("_opening", "_socket", "id")
 
     def __init__(self, socket: _Socket, id: str, run: Run) -> None:
-        self._socket, self._run = socket, run
+        super().__init__(run)
+        self._socket, self.id = socket, id
         self._opening = f'{{"type":"next","id":{quoted(id)},"payload":'
-        self._subscriber: Subscriber | None = None
-        self.id = id
-        self.task: asyncio.Task[None] | None = None
 
-    def work(self, work: Coroutine[Any, Any, bool]) -> None:
-        """Runs it in a task; its result says whether events may follow that need none."""
-        self.task = asyncio.create_task(self._work(work))
+    async def say(self, payload: str, cursor: str | None = None) -> None:
+        await self._socket.say(f"{self._opening}{payload}}}")
 
-    def offer(self, told: Told) -> Awaitable[None] | None:
-        return at_once(self._socket.say(f"{self._opening}{told.payload}}}"))
+    async def say_complete(self) -> None:
+        await self._end(f'{{"type":"complete","id":{quoted(self.id)}}}')
 
-    def failed(self, failure: Exception) -> None:
-        self.work(_raise(failure))
-
-    def cancel(self) -> None:
-        """Nobody wants it any more."""
-        if self.task is not None:
-            self.task.cancel()
-        else:
-            self._close()
-
-    async def start(self, parameters: Parameters, viewer: Viewer) -> bool:
-        """Answers a query or a mutation, or begins to tell events."""
-        prepared, context = self._run.prepare(parameters, viewer)
-        if prepared.kind != "subscription":
-            body = await self._run.execute(prepared, parameters, context)
-            await self._socket.say(f"{self._opening}{body.decode()}}}")
-            return False
-        found = await self._run.subscribe(prepared, parameters, context)
-        if isinstance(found.source, Stream):
-            key = likeness(prepared, parameters, viewer)
-            group = Group(key, found, context, self._run.request.id, found.source.show)
-            self._subscriber = Subscriber(found.source, group, self)
-            return await self._subscriber.catch_up()
-        async with aclosing(aiter(found)) as results:
-            async for result in results:
-                body = answer(result, context, self._run.request.id).body
-                await self._socket.say(f"{self._opening}{body.decode()}}}")
-        return False
-
-    async def _work(self, work: Coroutine[Any, Any, bool]) -> None:
-        waits = False
-        try:
-            waits = await work
-            if not waits:
-                await self._end(f'{{"type":"complete","id":{quoted(self.id)}}}')
-        except Exception as failure:
-            frame = {"type": "error", "id": self.id, "payload": self._run.errors(failure)}
-            await self._end(wire.encode(frame).decode())
-        finally:
-            self.task = None
-            if not waits:
-                self._close()
+    async def say_failed(self, errors: list[dict[str, Any]]) -> None:
+        await self._end(wire.encode({"type": "error", "id": self.id, "payload": errors}).decode())
 
     async def _end(self, text: str) -> None:
-        """Say the last word; by the time it is read, the id is free again."""
+        """By the time it is read, the id is free again."""
         self._socket.forget(self)
         await self._socket.say(text)
 
-    def _close(self) -> None:
-        if self._subscriber is not None:
-            self._subscriber.close()
+    def closed(self) -> None:
         self._socket.forget(self)
         self._socket.running.discard(self)
-        self._run.done()
-
-
-async def _raise(failure: Exception) -> bool:
-    raise failure

@@ -264,7 +264,8 @@ async def test_the_context_knows_where_the_request_came_from(server: Server):
     context = server.ground.contexts[-1]
     assert context.viewer.subject == "ann"
     name = reply.headers["x-request-id"]
-    assert context.made_with == {"trace_id": trace, "idempotency_key": "once", "request_id": name}
+    asked = {"idempotency_key": "once", "resume_after": None}
+    assert context.made_with == {"trace_id": trace, "request_id": name, **asked}
 
 
 async def test_a_context_may_add_extensions(server: Server):

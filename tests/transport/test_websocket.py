@@ -223,6 +223,18 @@ async def test_a_socket_runs_so_many_operations_and_no_more():
         assert (await socket.next())["payload"] == {"data": {"ping": "pong"}}
 
 
+async def test_what_is_given_up_before_it_has_begun_leaves_its_place():
+    async with serving(max_operations=3) as small, small.ready() as socket:
+        for n in range(20):
+            await socket.subscribe(QUIET, id=str(n))
+            await socket.send(id=str(n), type="complete")
+        await socket.send(type="ping")
+        await socket.until("pong")
+        await eventually(lambda: (small.sockets.running, small.ground.open) == (0, 0))
+        await socket.subscribe("{ping}")
+        assert (await socket.next())["payload"] == {"data": {"ping": "pong"}}
+
+
 async def test_what_takes_too_long_to_begin_or_to_answer_is_ended():
     async with serving(timeout=0.2) as hasty, hasty.ready() as socket:
         for query in ("{slow(seconds:60)}", "subscription{slowStart}"):
