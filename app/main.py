@@ -29,10 +29,27 @@ from app.schema import ids, schema
 from app.schema.idempotency import OnlyOnMutations
 from app.settings import LOOPBACK, Settings, driver_dsn
 from app.telemetry import Metrics
-from app.transport import DocumentLimits, Engine, HTTPEndpoint, Limits, Operations, WebSocketEndpoint, routes
+from app.transport import (
+    DocumentLimits,
+    Engine,
+    EventStreamEndpoint,
+    HTTPEndpoint,
+    Limits,
+    Operations,
+    WebSocketEndpoint,
+    routes,
+)
 
 DOCUMENTS = 256
 DAY_SECONDS = 86_400
+HEADERS = [  # that pages of other origins may send
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "last-event-id",
+    "traceparent",
+    "apollo-require-preflight",
+]
 DEMO, WELCOME = "demo", "welcome"  # whose session GraphiQL opens on
 
 
@@ -116,22 +133,17 @@ def create_app(settings: Settings) -> Starlette:
         init_timeout=settings.socket_init_seconds,
         max_operations=settings.max_operations_per_socket,
     )
-    _measure(services, sockets)
+    streams = EventStreamEndpoint(operations, max_body=settings.max_body_bytes)
+    _measure(services, sockets, streams)
     cors = Middleware(
         CORSMiddleware,
         allow_origins=settings.cors_origins,
         allow_methods=["GET", "POST"],
-        allow_headers=[
-            "authorization",
-            "content-type",
-            "idempotency-key",
-            "traceparent",
-            "apollo-require-preflight",
-        ],
+        allow_headers=HEADERS,
     )
-    return Starlette(
+    app = Starlette(
         routes=[
-            *routes(http, sockets),
+            *routes(http, sockets, streams),
             *_pages(services),
             Route("/healthz", _alive),
             Route("/readyz", partial(_ready, services)),
@@ -140,11 +152,14 @@ def create_app(settings: Settings) -> Starlette:
         middleware=[cors] if settings.cors_origins else [],
         lifespan=partial(_lifespan, services),
     )
+    app.state.leave = streams.leave
+    return app
 
 
-def _measure(services: Services, sockets: WebSocketEndpoint) -> None:
+def _measure(services: Services, sockets: WebSocketEndpoint, streams: EventStreamEndpoint) -> None:
     metrics, pool = services.metrics, services.db.engine.pool
     metrics.sockets.set_function(lambda: sockets.sockets)
+    metrics.streams.set_function(lambda: streams.streams)
     metrics.subscribers.set_function(lambda: services.feed.streams)
     bus = services.bus
     metrics.bus.set_function(lambda: bus.healthy)

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from socket import socket
 
 import uvicorn
-from starlette.types import ASGIApp
+from starlette.applications import Starlette
 
 from app.settings import Settings
 
@@ -13,16 +13,21 @@ Ready = Callable[[str], Awaitable[None]]
 
 
 class Server(uvicorn.Server):
-    """Calls `ready` with its address once it accepts connections."""
+    """Calls `ready` with its address once it accepts connections, and lets the application end what is endless."""
 
-    def __init__(self, config: uvicorn.Config, ready: Ready | None) -> None:
-        super().__init__(config)
-        self.ready = ready
+    def __init__(self, app: Starlette, settings: Settings, ready: Ready | None = None) -> None:
+        super().__init__(config_for(app, settings))
+        self.app, self.ready = app, ready
 
     async def startup(self, sockets: list[socket] | None = None) -> None:
         await super().startup(sockets)
         if self.ready:
             await self.ready(self.address())
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """Event streams are requests to uvicorn, which would wait for them."""
+        self.app.state.leave()
+        await super().shutdown(sockets)
 
     def address(self) -> str:
         """Where a client on this machine finds the server; the port is the real one when 0 was asked for."""
@@ -31,16 +36,16 @@ class Server(uvicorn.Server):
         return f"http://{here}:{port}"
 
 
-def serve(app: ASGIApp, settings: Settings, ready: Ready | None = None) -> None:
+def serve(app: Starlette, settings: Settings, ready: Ready | None = None) -> None:
     """Serves until SIGINT or SIGTERM, which are raised again afterwards; exits if it cannot start."""
     # What was imported lives as long as the process: the collector need not walk it again and again.
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
-    Server(config_for(app, settings), ready).run()
+    Server(app, settings, ready).run()
 
 
-def config_for(app: ASGIApp, settings: Settings) -> uvicorn.Config:
+def config_for(app: Starlette, settings: Settings) -> uvicorn.Config:
     """How uvicorn serves one of our applications."""
     return uvicorn.Config(
         app,

@@ -186,6 +186,7 @@ class Metrics:
         self._pool = Gauge("colloquy_pool_connections", "Database connections.", ["state"], registry=registry)
         self.subscribers = Gauge("colloquy_subscribers", "Live subscriptions.", registry=registry)
         self.sockets = Gauge("colloquy_sockets", "Open websockets.", registry=registry)
+        self.streams = Gauge("colloquy_event_streams", "Open event streams (SSE).", registry=registry)
         self.bus = Gauge("colloquy_bus_healthy", "Wake-ups come at once; 0: readers poll.", registry=registry)
         self._swept = Counter("colloquy_swept", "What the sweeper has done.", ["step"], registry=registry)
 

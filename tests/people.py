@@ -9,6 +9,8 @@ import httpx2
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from tests.events import events
+
 ERRORS = "errors { __typename code message field ... on ConflictError { currentRevision } }"
 
 
@@ -80,6 +82,11 @@ class Person:
             operation = {"query": query, "variables": variables}
             await socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": operation}))
             yield Stream(socket)
+
+    def streams(self, query: str, last_id: str | None = None, **variables: Any) -> Any:
+        """The event stream of an operation; `last_id` as a client says it that comes back."""
+        headers = {"authorization": f"Bearer {self.token}", **({"last-event-id": last_id} if last_id else {})}
+        return events(self._http, f"{self.url}/graphql/stream", {"query": query, "variables": variables}, headers)
 
     def follows(self, session: str, after: str | None = None, follow: bool = True) -> Any:
         """The events of a session, on a socket of their own."""

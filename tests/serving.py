@@ -10,7 +10,7 @@ import httpx2
 
 from app.auth import mint
 from app.main import create_app
-from app.server import Server, config_for
+from app.server import Server
 from app.settings import Settings
 from tests.people import Person
 
@@ -46,7 +46,7 @@ async def serving(settings: Settings) -> AsyncIterator[Serving]:
     """The application of these settings on a free port of the loopback."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        server = Server(config_for(create_app(settings), settings), ready=None)
+        server = Server(create_app(settings), settings)
         running = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started:
             await asyncio.sleep(0.01)

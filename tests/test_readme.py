@@ -20,7 +20,7 @@ from tests.serving import SECRET, serving, settings_for
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-STEPS = re.findall(r"^```sh\n(.*?)^```\n(?:```json\n(.*?)^```\n)?", README, re.S | re.M)
+STEPS = re.findall(r"^```sh\n(.*?)^```\n(?:```(?:json|text)\n(.*?)^```\n)?", README, re.S | re.M)
 DOCUMENTS = re.findall(r"^```graphql\n(.*?)^```\n", README, re.S | re.M)
 CATALOGUE = "{ agents { nodes { id } } }"
 CREATE = "mutation { createSession(input: {}) { errors { code message field } } }"

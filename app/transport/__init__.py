@@ -1,4 +1,4 @@
-"""GraphQL over HTTP and over graphql-transport-ws: plain ASGI, written for this server."""
+"""GraphQL over HTTP, graphql-transport-ws and server-sent events: plain ASGI, written for this server."""
 
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
@@ -6,11 +6,13 @@ from app.execution.engine import Engine
 from app.transport.http import HTTPEndpoint
 from app.transport.limits import DocumentLimits, Limits
 from app.transport.operation import Operations
+from app.transport.sse import EventStreamEndpoint
 from app.transport.websocket import WebSocketEndpoint
 
 __all__ = [
     "DocumentLimits",
     "Engine",
+    "EventStreamEndpoint",
     "HTTPEndpoint",
     "Limits",
     "Operations",
@@ -19,6 +21,8 @@ __all__ = [
 ]
 
 
-def routes(http: HTTPEndpoint, sockets: WebSocketEndpoint, *, path: str = "/graphql") -> list[BaseRoute]:
-    """Both endpoints on one path."""
-    return [Route(path, http), WebSocketRoute(path, sockets)]
+def routes(
+    http: HTTPEndpoint, sockets: WebSocketEndpoint, streams: EventStreamEndpoint, *, path: str = "/graphql"
+) -> list[BaseRoute]:
+    """Requests and sockets on one path, event streams below it: a client that takes either would get the wrong one."""
+    return [Route(path, http), WebSocketRoute(path, sockets), Route(f"{path}/stream", streams)]

@@ -95,6 +95,6 @@ def _negotiate(call: _Call) -> str:
 
 def _check_method(method: str, prepared: Prepared) -> None:
     if prepared.kind == "subscription":
-        raise BadInput("A subscription needs a connection that stays open: graphql-transport-ws at this URL.")
+        raise BadInput("A subscription needs a connection that stays open: graphql-transport-ws here, SSE below.")
     if method == "GET" and prepared.kind != "query":
         raise Declined(405, "Only queries may be sent by GET.", (b"allow", b"POST"))

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx2
-import uvicorn
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -16,11 +15,22 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from app.auth import Authenticator, mint
+from app.server import Server as Process
 from app.settings import Settings
-from app.transport import DocumentLimits, Engine, HTTPEndpoint, Limits, Operations, WebSocketEndpoint, routes
+from app.transport import (
+    DocumentLimits,
+    Engine,
+    EventStreamEndpoint,
+    HTTPEndpoint,
+    Limits,
+    Operations,
+    WebSocketEndpoint,
+    routes,
+)
+from tests.events import events
 from tests.transport.nasty import Context, Ground, build
 
-SETTINGS = Settings(jwt_secret="a secret of this test suite, long enough", _env_file=None)
+SETTINGS = Settings(jwt_secret="a secret of this test suite, long enough", port=0, _env_file=None)
 FRIEND = "https://friend.example"
 
 
@@ -32,14 +42,20 @@ class Server:
     """One running server, and everything that a test asks of it."""
 
     def __init__(
-        self, ground: Ground, port: int, endpoint: WebSocketEndpoint, seen: list[Any], process: uvicorn.Server
+        self,
+        ground: Ground,
+        url: str,
+        sockets: WebSocketEndpoint,
+        streams: EventStreamEndpoint,
+        seen: list[Any],
+        process: Process,
     ) -> None:
         self.ground = ground
-        self.sockets = endpoint
+        self.sockets, self.streams = sockets, streams
         self.observed = seen
         self._process = process
-        self.url = f"http://127.0.0.1:{port}/graphql"
-        self.ws_url = f"ws://127.0.0.1:{port}/graphql"
+        self.url = f"{url}/graphql"
+        self.ws_url = self.url.replace("http", "ws", 1)
         self.token = token()
         self.http = httpx2.AsyncClient(timeout=20)
 
@@ -61,6 +77,11 @@ class Server:
     async def get(self, *, headers: dict[str, str] | None = None, **params: str) -> httpx2.Response:
         given = self.headers(apollo_require_preflight="1") if headers is None else headers
         return await self.http.get(self.url, params=params, headers=given)
+
+    def stream(self, query: str, *, bearer: str | None = None, method: str = "POST", **headers: str) -> Any:
+        """The events of an operation."""
+        given = {"authorization": f"Bearer {bearer or self.token}", **headers}
+        return events(self.http, f"{self.url}/stream", {"query": query}, given, method)
 
     @asynccontextmanager
     async def socket(self, **kwargs: Any) -> AsyncIterator["Socket"]:
@@ -110,7 +131,7 @@ async def eventually(true: Callable[[], bool]) -> None:
 
 @asynccontextmanager
 async def serving(
-    *, introspection: bool = True, page: bytes | None = None, timeout: float = 20.0, **sockets: Any
+    *, introspection: bool = True, page: bytes | None = None, timeout: float = 20.0, streams: Any = None, **sockets: Any
 ) -> AsyncIterator[Server]:
     ground, seen = Ground(), []
     engine = Engine(
@@ -131,13 +152,13 @@ async def serving(
     endpoint = WebSocketEndpoint(operations, **({"origins": [FRIEND]} | sockets))
     http = HTTPEndpoint(operations, max_body=256 * 1024, page=HTMLResponse(page) if page else None)
     cors = Middleware(CORSMiddleware, allow_origins=[FRIEND], allow_methods=["POST"], allow_headers=["*"])
-    app = Starlette(routes=routes(http, endpoint), middleware=[cors])
-    limits: dict[str, Any] = {"ws_max_size": 256 * 1024, "ws_per_message_deflate": False}
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning", lifespan="off", **limits))
+    event_streams = EventStreamEndpoint(operations, max_body=256 * 1024, **(streams or {}))
+    app = Starlette(routes=routes(http, endpoint, event_streams), middleware=[cors])
+    app.state.leave = event_streams.leave
+    server = Process(app, SETTINGS)
     running = asyncio.create_task(server.serve())
     await eventually(lambda: server.started)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    client = Server(ground, port, endpoint, seen, server)
+    client = Server(ground, server.address(), endpoint, event_streams, seen, server)
     try:
         yield client
     finally:

@@ -1,0 +1,54 @@
+"""A client of event streams, after the letter of the HTML standard (9.2.6) but for what we never send."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+import httpx2
+
+
+class Event(NamedTuple):
+    """One event, its data decoded; `id` is None where it has none."""
+
+    kind: str
+    data: Any
+    id: str | None
+
+
+class Events:
+    """The events of one response, and what has been seen on the way."""
+
+    def __init__(self, response: httpx2.Response) -> None:
+        self.response = response
+        self.beats = 0
+        self.last_id: str | None = None
+        self._lines = response.aiter_lines()
+
+    def __aiter__(self) -> "Events":
+        return self
+
+    async def __anext__(self) -> Event:
+        """The next event; the end when the connection ends."""
+        fields: dict[str, str] = {}
+        async for line in self._lines:
+            if line:
+                name, _, value = line.partition(":")
+                self.beats += not name
+                fields[name] = value.removeprefix(" ")
+            elif "event" in fields:
+                self.last_id = fields.get("id", self.last_id)
+                return Event(fields["event"], json.loads(fields["data"] or "null"), fields.get("id"))
+            else:
+                fields = {}
+        raise StopAsyncIteration
+
+
+@asynccontextmanager
+async def events(
+    http: httpx2.AsyncClient, url: str, request: dict[str, Any], headers: dict[str, str], method: str = "POST"
+) -> AsyncIterator[Events]:
+    """The stream that answers a GraphQL request."""
+    given: dict[str, Any] = {"params": request} if method == "GET" else {"json": request}
+    async with http.stream(method, url, headers={"accept": "text/event-stream", **headers}, **given) as response:
+        yield Events(response)
