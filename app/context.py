@@ -6,7 +6,7 @@ from copy import copy
 from typing import Any, NamedTuple
 
 from app.auth import Viewer
-from app.db.database import Database, Origin, Tx
+from app.db.database import Database, Move, Origin, R, Statement, Tx
 from app.db.loaders import Loaders
 from app.live.cursor import Horizon
 from app.live.feed import Feed
@@ -70,6 +70,19 @@ class Context:
     async def look_around(self) -> None:
         """Notes where the viewer's events go on, before anything is read that they must not leave a gap to."""
         self.horizon = await self.feed.now(self.viewer)
+
+    async def one(self, statement: Statement[R], /, **values: Any) -> R | None:
+        """The first row of a mutation that is one statement: in the transaction under way, if a key has begun one."""
+        if self._tx is not None:
+            return await self._tx.one(statement, **values)
+        return await self.db.one(self.viewer, statement, **values)
+
+    def streamed(self, session_id: str) -> None:
+        """Such a statement has added text to a stream in this session."""
+        if self._tx is not None:
+            self._tx.moves.append(Move(session_id, None))
+        else:
+            self.db.streamed(self.viewer, session_id)
 
     def forget(self) -> None:
         """Loads anew from here on: each mutation field shows what the one before has left."""

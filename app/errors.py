@@ -78,6 +78,22 @@ class Limit(Problem):
         self.limit = limit
 
 
+class WrongOffset(Problem):
+    """A text that does not continue where the stream ends, at `expected`, in code points."""
+
+    code = "OFFSET_MISMATCH"
+
+    def __init__(self, message: str, *, expected: int, field: str | Sequence[str] | None = None) -> None:
+        super().__init__(message, field=field)
+        self.expected = expected
+
+
+class Fenced(Problem):
+    """A producer whose stream another one has taken over."""
+
+    code = "FENCED"
+
+
 class KeyReused(Problem):
     """An idempotency key that stands for another request."""
 

@@ -218,7 +218,11 @@ class Settings(BaseSettings):
         True, "Accept idempotency keys; false refuses them instead of ignoring them.", "true or false"
     )
     idempotency_ttl_seconds: int = number(86_400, "A key answers with its first result this long.", high=10**8)
-    stream_timeout_seconds: int = number(300, "When a silent streaming message has failed; not used yet.", high=86_400)
+    stream_timeout_seconds: int = number(
+        300,
+        "A streaming message that its producer is silent about for so long is FAILED, with what it has.",
+        high=86_400,
+    )
     search_config: str = setting(
         "simple",
         "PostgreSQL's text search configuration, for what is written from now on; `simple` knows no language. "
@@ -261,6 +265,11 @@ class Settings(BaseSettings):
     @property
     def production(self) -> bool:
         return self.environment == "production"
+
+    @property
+    def indexing(self) -> dict[str, Any]:
+        """How text becomes searchable, as the statements take it."""
+        return {"config": self.search_config, "searchable": self.search_text_limit}
 
     @property
     def embedded(self) -> bool:

@@ -1,4 +1,4 @@
-"""Expiry, retention and old keys: in small batches, by one replica at a time, without a lock that users feel."""
+"""Abandoned streams, expiry, retention, old keys: in small batches, by one replica, without a lock that users feel."""
 
 import asyncio
 from collections.abc import Callable
@@ -25,6 +25,8 @@ def ages(settings: Settings) -> Ages:
         idle=timedelta(days=settings.session_retention_days),
         kept=kept,
         keys=timedelta(seconds=settings.idempotency_ttl_seconds),
+        silent=timedelta(seconds=settings.stream_timeout_seconds),
+        indexing=settings.indexing,
     )
 
 

@@ -158,6 +158,7 @@ INPUTS = {
     "archiveSession": "SessionIdInput",
     "restoreSession": "SessionIdInput",
     "deleteMessage": "MessageIdInput",
+    "cancelMessage": "MessageIdInput",
     "deleteAgent": "AgentIdInput",
 }
 EVENTS = """

@@ -16,7 +16,7 @@ KINDS = [kind for kind in SCHEMA.type_map.values() if hasattr(kind, "interfaces"
 FEWEST_PATHS = 645
 LIVE = {"MessageDelta"}  # never part of a replay
 SNAPSHOT = """{
-  sessions { nodes { id eventCursor } } archived: sessions(filter: {archived: true}) { nodes { id eventCursor } }
+  sessions { nodes { id eventCursor streaming lastMessage { status text } } } archived: sessions(filter: {archived: true}) { nodes { id eventCursor } }
   deleted: sessions(filter: {deleted: true}) { nodes { id eventCursor } }
   agents { nodes { id revision } } tasks { nodes { id revision } } approvals { nodes { id status } }
   auditEvents { totalCount }

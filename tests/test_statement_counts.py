@@ -7,6 +7,7 @@ from sqlalchemy import event
 from sqlalchemy.pool import Pool
 
 from tests.serving import serving, settings_for
+from tests.streams import extends, starts
 
 DEEP = """query ($n: Int!) { sessions(first: $n, orderBy: {field: CREATED_AT, direction: ASC}) { totalCount nodes {
   title
@@ -76,7 +77,7 @@ async def counts(watched):
         await ann.asks(document, **variables)
         return sum(ann.name in statement.args for statement in told)
 
-    count.sessions = sessions
+    count.sessions, count.ann = sessions, ann
     return count
 
 
@@ -101,6 +102,28 @@ async def test_the_benchmark_takes_a_statement_for_each_level(counts):
     session = counts.sessions[0]
     found = await counts(W1, id=session), await counts(W2), await counts(W3, session=session, text="t")
     assert found == (4, 4, 1)
+
+
+TEXTS = """query { sessions(first: 20) { nodes {
+  streaming lastMessage { text } messages(last: 3) { nodes { text content { position } } } } } }"""
+EXTEND = """mutation ($id: ID!, $fence: String!, $offset: Int!) {
+  extendMessage(input: {id: $id, fence: $fence, offset: $offset, text: "more"}) {
+    message { id status sequence } cursor errors { code } } }"""
+
+
+async def test_texts_that_are_being_written_take_one_statement_more(counts):
+    assert await counts(TEXTS) == 4
+    writings = [await starts(counts.ann, session) for session in counts.sessions]
+    await extends(counts.ann, writings[0], 0, "so far")
+    assert await counts(TEXTS) == 5
+    assert await counts("{ sessions(first: 20) { nodes { streaming } } }") == 2
+
+
+async def test_an_extend_is_one_statement(counts):
+    writing = await starts(counts.ann, counts.sessions[0])
+    given = {"id": writing.message, "fence": writing.fence}
+    assert [await counts(EXTEND, **given, offset=at) for at in (0, 4, 8)] == [1, 1, 1]
+    assert [await counts(EXTEND, **given, offset=at) for at in (0, 99)] == [2, 2]
 
 
 async def test_a_total_is_counted_only_when_asked_for(counts):

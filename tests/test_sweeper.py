@@ -9,12 +9,13 @@ import pytest
 from app import sweeper
 from app.db import check
 from app.db.database import Database
-from app.db.sweep import Ages, alone
+from app.db.sweep import alone
 from tests.people import error
 from tests.postgres import dsn
 from tests.serving import serving, settings_for
+from tests.streams import cancels, ended, extends, finishes, reads, starts, writes
 
-WEEK = Ages(idle=timedelta(days=7), kept=None, keys=timedelta(days=1))
+WEEK = sweeper.ages(settings_for("postgresql://nowhere/at-all"))
 MONTH = WEEK._replace(kept=timedelta(days=30))
 
 
@@ -103,6 +104,44 @@ async def test_an_old_key_is_free_again(world):
     await admin.execute("update idempotency_keys set created_at = now() - interval '2 days'")
     assert (await sweeper.sweep_once(db, WEEK))["idempotency keys removed"] == 1
     assert (await ann.responds(create, {"idempotency-key": "k"}))["data"] != first["data"]
+
+
+async def test_a_stream_that_nobody_goes_on_with_has_failed(world):
+    ann, db, admin = world
+    session, other = await ann.creates_session(), await ann.creates_session()
+    left, heard, beside = [await starts(ann, session), await starts(ann, session), await starts(ann, other)]
+    for writing in (left, heard, beside):
+        await writes(ann, writing, "partial ", "text")
+    cursor = (await ann.sees(session, "eventCursor"))["eventCursor"]
+    await admin.execute("update streams set updated_at = now() - interval '301 seconds'")
+    assert await extends(ann, heard, 12, "") is None
+    assert (await sweeper.due(db, WEEK))["sessions with abandoned streams"] == 2
+    assert (await sweeper.sweep_once(db, WEEK))["sessions with abandoned streams"] == 2
+    assert await reads(ann, left) == await reads(ann, beside) == ("FAILED", "partial text")
+    assert await reads(ann, heard) == ("STREAMING", "partial text")
+    failed, still_written, _ = await ann.replays(session, cursor)
+    assert (failed["message"]["id"], failed["message"]["text"]) == (left.message, "partial text")
+    assert still_written["message"]["id"] == heard.message
+    assert await extends(ann, left, 12, "x") == ended("FAILED")
+    assert (await cancels(ann, left))["code"] == "ILLEGAL_TRANSITION"
+    found = await ann.asks('{ searchMessages(query: "partial") { totalCount } }')
+    assert found["searchMessages"]["totalCount"] == 2
+    assert await finishes(ann, heard) == ("COMPLETE", "partial text")
+    assert (await sweeper.sweep_once(db, WEEK))["sessions with abandoned streams"] == 0
+    assert [found async for _, found in check.broken(db) if found] == []
+
+
+async def test_the_end_of_an_abandoned_stream_wakes_its_readers(world):
+    ann, db, admin = world
+    session = await ann.creates_session()
+    await writes(ann, await starts(ann, session), "partial")
+    told = []
+    db.on_commit = lambda owner, moves: told.append((owner, *moves))
+    await admin.execute("update streams set updated_at = now() - interval '301 seconds'")
+    await sweeper.sweep_once(db, WEEK)
+    [(owner, move)] = told
+    assert (owner, f"ses_{move.session_id}") == (ann.name, session)
+    assert move.revision is not None
 
 
 async def test_one_replica_sweeps_at_a_time(world):

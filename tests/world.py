@@ -19,7 +19,16 @@ BLOCKS = [
     {"cachePoint": {"type": "default"}},
 ]
 AUDITED = ("agent", "redacted", "task", "approval")
-NAMES = {"mark", "trace", "session_key", "agent_key", "part_key", "message_key"}  # what in a world is no id
+NAMES = {
+    "mark",
+    "trace",
+    "session_key",
+    "agent_key",
+    "part_key",
+    "message_key",
+    "stream_key",
+    "fence",
+}  # what in a world is no id
 UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 MOMENT, LATER = "2026-01-31T12:00:00.000000Z", "2999-01-31T12:00:00.000000Z"
 
@@ -127,6 +136,13 @@ RECIPES: dict[str, list[dict[str, Any]]] = {
     "Mutation.updateMessage": [{"input": {"id": "$message", "text": "other"}}],
     "Mutation.redactMessage": [{"input": {"id": "$message", "text": "t"}}],
     "Mutation.deleteMessage": [{"input": {"id": "$message"}}],
+    "Mutation.startMessage": [
+        {"input": {"sessionId": "$session", "agentKey": "$part_key"}},
+        {"input": {"sessionId": "$home", "key": "$stream_key"}},
+    ],
+    "Mutation.extendMessage": [{"input": {"id": "$streaming", "fence": "$fence", "offset": 32, "text": "more"}}],
+    "Mutation.finishMessage": [{"input": {"id": "$streaming", "fence": "$fence"}}],
+    "Mutation.cancelMessage": [{"input": {"id": "$streaming"}}],
     "Mutation.putSessionAgent": [
         {"input": {"sessionId": "$session", "key": "$part_key", "agentId": "$agent", "mode": mode}}
         for mode in ("UPDATE", "UPSERT")
@@ -182,11 +198,12 @@ def _renamed(value: str, names: dict[str, str]) -> str:
 async def world_of(person: Person, mark: str) -> World:
     """Makes one of everything for somebody whose token's first role is `mark`."""
     world = World(mark=mark, trace=uuid4().hex, session_key=f"{mark}-session", agent_key=f"{mark}-agent")
-    world |= {"part_key": f"{mark}-part", "message_key": f"{mark}-message"}
+    world |= {"part_key": f"{mark}-part", "message_key": f"{mark}-message", "stream_key": f"{mark}-stream"}
     world["viewer_start"] = await person.now()
     await _make_agent(person, world)
-    home = await person.creates_session(f"{mark} home")
-    world["task"] = await _task(person, world, home)
+    world["home"] = await person.creates_session(f"{mark} home")
+    world["task"] = await _task(person, world, world["home"])
+    await _make_stream(person, world)
     await _make_session(person, world)
     await _make_messages(person, world)
     await _make_work(person, world)
@@ -241,6 +258,14 @@ async def _make_messages(person: Person, world: World) -> None:
     row = session.removeprefix("ses_")
     world |= {"message": f"msg_{row}_2", "redacted": f"msg_{row}_3", "removed": f"msg_{row}_4", "last": f"msg_{row}_5"}
     world["raw"] = raw
+
+
+async def _make_stream(person: Person, world: World) -> None:
+    """A message that is being written."""
+    given = {"sessionId": world["home"], "key": world["stream_key"], "metadata": {"of": world["mark"]}}
+    begun = await person.does("startMessage", "message { id } fence", **given)
+    world |= {"streaming": begun["message"]["id"], "fence": begun["fence"]}
+    await _did(person, "extendMessage", id=world["streaming"], fence=world["fence"], offset=0, text=world["mark"])
 
 
 async def _task(person: Person, world: World, session: str) -> str:

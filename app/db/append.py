@@ -52,7 +52,7 @@ OPEN = and_(
 )
 
 
-def _head(*conditions: ColumnElement[bool]) -> CTE:
+def moved_on(*conditions: ColumnElement[bool]) -> CTE:
     """The session, moved on by the messages; no row if it does not take them as it is."""
     return (
         update(sessions)
@@ -100,7 +100,7 @@ def _stored(head: CTE) -> Insert:
     )
 
 
-APPEND = statement(_stored(_head()).returning(*SEEN), MessageRow)
+APPEND = statement(_stored(moved_on()).returning(*SEEN), MessageRow)
 
 
 class OnceRow(MessageRow):
@@ -112,7 +112,7 @@ class OnceRow(MessageRow):
 
 ONCE, HASH = bindparam("once", type_=Text), bindparam("request_hash", type_=LargeBinary)
 _prior = select(k.request_hash, k.result).where(k.owner_id == OWNER, k.key == ONCE).cte("prior")
-_once = _head(not_(select(1).select_from(_prior).exists()))
+_once = moved_on(not_(select(1).select_from(_prior).exists()))
 _appended = _stored(_once).returning(*SEEN).cte("appended")
 # A plain INSERT: a twin that commits while we wait must raise, and take our message with it.
 _kept = (
@@ -139,7 +139,7 @@ APPEND_ONCE = statement(
     OnceRow,
 )
 
-_many = _head()
+_many = moved_on()
 given = parents(**DRAFT)
 APPEND_MANY = statement(
     insert(messages)
@@ -170,7 +170,7 @@ async def append(
     indexing: Mapping[str, Any],
 ) -> MessageRow | None:
     """One message at the end of the session; None when the session does not take it as it is."""
-    values = {**draft, **indexing, **_effects([draft])}
+    values = {**draft, **indexing, **effects([draft])}
     async with db.gate(viewer, session_id):
         row = await db.one(viewer, APPEND, session_id=session_id, expected=expected, **values)
     if row is not None:
@@ -188,7 +188,7 @@ async def append_once(
     once: tuple[str, bytes],
 ) -> OnceRow:
     """The same under an idempotency key and the hash of the request; a twin in flight is waited for."""
-    values = {**draft, **indexing, **_effects([draft]), "once": once[0], "request_hash": once[1]}
+    values = {**draft, **indexing, **effects([draft]), "once": once[0], "request_hash": once[1]}
     async with db.gate(viewer, session_id):
         try:
             rows = await db.fetch(viewer, APPEND_ONCE, session_id=session_id, expected=expected, **values)
@@ -211,12 +211,12 @@ async def append_many(
 ) -> list[MessageRow]:
     """Messages at the end of the session, in their order; none when the session does not take them as it is."""
     named = arrays(tuple(DRAFT), [tuple(draft[name] for name in DRAFT) for draft in drafts])
-    values = {**named, **indexing, **_effects(drafts)}
+    values = {**named, **indexing, **effects(drafts)}
     rows = await tx.fetch(APPEND_MANY, session_id=session_id, expected=expected, **values)
     return sorted(rows, key=lambda row: row.sequence)
 
 
-def _effects(drafts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def effects(drafts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What these messages do to their session: how many, how many unread, and the title that it may take."""
     titles = (title_of(draft["text"]) for draft in drafts if draft["role"] == "USER")
     unread = sum(draft["role"] != "USER" for draft in drafts)

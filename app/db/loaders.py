@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from aiodataloader import DataLoader
 
-from app.db import agent, approval, audit, message, session, session_agent, stats, task
+from app.db import agent, approval, audit, message, session, session_agent, stats, stream, task
 from app.db.database import Database, Statement, Viewer
 from app.db.page import Nested, Slice, Window, arrays
 from app.db.rows import (
@@ -19,6 +19,7 @@ from app.db.rows import (
     MessageRow,
     SessionAgentRow,
     SessionRow,
+    StreamingRow,
     TaskRow,
 )
 from app.db.stats import AgentMetricsRow
@@ -68,6 +69,16 @@ class Loaders:
     def documents(self) -> DataLoader[tuple[str, int], DocumentRow | None]:
         """A message with its document and blocks, by (session id, sequence)."""
         return DataLoader(partial(self._by_place, message.DOCUMENTS, ("session_id", "sequence")))
+
+    @cached_property
+    def written(self) -> DataLoader[tuple[str, int], StreamingRow | None]:
+        """A message that is being written, with its text so far, by (session id, sequence)."""
+        return DataLoader(partial(self._by_place, stream.BY_PLACES, ("session_id", "sequence")))
+
+    @cached_property
+    def streaming(self) -> DataLoader[str, bool]:
+        """Whether a message of a session is being written, by the session's id."""
+        return DataLoader(self._streaming)
 
     @cached_property
     def messages_by_key(self) -> DataLoader[tuple[str, str | None, str], MessageRow | None]:
@@ -129,6 +140,10 @@ class Loaders:
         named = dict(filters) | arrays(nested.names, parents)
         totals = {row.parent: row.total for row in await self._db.fetch(self._viewer, nested.count, **named)}
         return [totals[place] for place in range(1, len(parents) + 1)]
+
+    async def _streaming(self, sessions: Sequence[str]) -> list[bool]:
+        running = {row["session_id"] for row in await self._db.fetch(self._viewer, stream.RUNNING, ids=sessions)}
+        return [session in running for session in sessions]
 
     async def _by_column(
         self, wanted: Statement[R], parameter: str, column: str, keys: Sequence[str]

@@ -112,7 +112,7 @@ class DocumentRow(MessageRow):
 
 
 class StreamingRow(MessageRow):
-    """A message that is being written, with its text so far and the length of that in code points."""
+    """A message with its text whole, and as long as it says, also while it is being written."""
 
     length: int
 

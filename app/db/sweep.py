@@ -3,20 +3,20 @@
 The second door only reads (invariant 1); no lock is held between the finding and the change.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from sqlalchemy import Integer, and_, bindparam, delete, func, or_, select, update
 
-from app.db import audit, session
+from app.db import audit, session, stream
 from app.db.database import OWNER, AcrossOwners, Database, Row, Statement, Tx, across_owners, statement
 from app.db.metadata import Moment
 from app.db.rows import SessionRow
-from app.db.tables import idempotency_keys, messages, sessions
+from app.db.tables import idempotency_keys, messages, sessions, streams
 
-s, m, k = sessions.c, messages.c, idempotency_keys.c
+s, m, k, x = sessions.c, messages.c, idempotency_keys.c, streams.c
 LOCK = 2_608_114_907  # any number that nothing else in the database locks
 BEFORE, LIMIT = bindparam("before", type_=Moment), bindparam("limit", type_=Integer)
 
@@ -129,20 +129,38 @@ PURGED = Step(
     ),
     _purge_messages,
 )
+SILENT = across_owners(
+    select(x.owner_id, x.session_id.label("key")).where(x.updated_at < BEFORE).distinct().limit(LIMIT), Due
+)
+
+
+def abandoned(indexing: Mapping[str, Any]) -> Step:
+    """Streams whose producer has not come back: FAILED, with what was written."""
+
+    async def end(tx: Tx, session_id: str, before: datetime) -> bool:
+        if await tx.one(session.FOR_UPDATE, session_id=session_id) is None:
+            return False
+        return bool(await stream.end_all(tx, session_id, "FAILED", indexing, before))
+
+    return Step("sessions with abandoned streams", SILENT, end)
+
+
 KEYS = Step("idempotency keys removed", _due(k.key, k.owner_id, k.created_at < BEFORE), _forget_key)
 
 
 class Ages(NamedTuple):
-    """How old what may become; None is for ever."""
+    """How old what may become, None is for ever; and how a text that is folded becomes searchable."""
 
     idle: timedelta
     kept: timedelta | None
     keys: timedelta
+    silent: timedelta
+    indexing: Mapping[str, Any]
 
     def steps(self) -> list[tuple[Step, timedelta]]:
         """What to do, and with what is older than what."""
         purge = [] if self.kept is None else [(step, self.kept) for step in (ERASED, FORGOTTEN, PURGED)]
-        return [(EXPIRED, self.idle), *purge, (KEYS, self.keys)]
+        return [(abandoned(self.indexing), self.silent), (EXPIRED, self.idle), *purge, (KEYS, self.keys)]
 
 
 @asynccontextmanager

@@ -35,7 +35,7 @@ async def append(ctx: Context, session_id: str, fields: Mapping[str, Any], expec
         raise problem.within("message") from None
     try:
         if ctx.once is None:
-            row = await db.append.append(ctx.db, ctx.viewer, session_id, draft, expected, _indexing(ctx))
+            row = await db.append.append(ctx.db, ctx.viewer, session_id, draft, expected, ctx.settings.indexing)
         else:
             row = await _append_once(ctx, ctx.once, session_id, draft, expected)
     except Exception as error:
@@ -57,7 +57,7 @@ async def _append_once(
     ctx: Context, once: Once, session_id: str, draft: Mapping[str, Any], expected: int | None
 ) -> MessageRow | None:
     try:
-        row = await db.append.append_once(ctx.db, ctx.viewer, session_id, draft, expected, _indexing(ctx), once)
+        row = await db.append.append_once(ctx.db, ctx.viewer, session_id, draft, expected, ctx.settings.indexing, once)
     except Exception as error:
         idempotency.refuse_if_busy(error)
         raise
@@ -85,13 +85,13 @@ async def update(ctx: Context, place: tuple[str, int], fields: Mapping[str, Any]
     """The message with these fields. Raises NotFound, and Conflict when it is not at the expected revision."""
     said = {name: fields[name] for name in ("text", "raw") if name in fields}
     others = {name: value for name, value in fields.items() if name not in said}
-    checked = given.only(others, CHECKS) | (_said(ctx, said) if said else {})
+    checked = given.only(others, CHECKS) | (spoken(ctx, said) if said else {})
     return await _rewrite(ctx, place, checked, expected)
 
 
 async def redact(ctx: Context, place: tuple[str, int], fields: Mapping[str, Any]) -> MessageRow:
     """The message with these words in place of its own, which are gone, and so is its metadata. Raises NotFound."""
-    said = {name: value for name, value in _said(ctx, fields).items() if name not in content.USAGE}
+    said = {name: value for name, value in spoken(ctx, fields).items() if name not in content.USAGE}
     return await _rewrite(ctx, place, {**said, "metadata": "{}"}, None, redacted=True)
 
 
@@ -116,21 +116,21 @@ async def _append_closely(
 ) -> list[MessageRow]:
     """Locks the session and looks: repeated keys, unknown agents, a session to bring back, or why it cannot be."""
     async with ctx.writing(session_id) as tx:
-        capped = await _cap_first(ctx, tx, session_id)
+        capped = await cap_first(ctx, tx, session_id)
         session = await tx.one(db.session.FOR_UPDATE, session_id=session_id)
         if session is None or session.deleted_at is not None:
             raise NotFound("There is no such session.", field="sessionId")
         there = await _repeated(tx, session_id, drafts)
         fresh = [draft for place, draft in enumerate(drafts) if place not in there]
         if fresh:
-            await _make_ready(ctx, tx, session, fresh, expected, capped)
-            rows = iter(await db.append.append_many(tx, session_id, fresh, expected, _indexing(ctx)))
+            await make_ready(ctx, tx, session, fresh, expected, capped)
+            rows = iter(await db.append.append_many(tx, session_id, fresh, expected, ctx.settings.indexing))
             there |= {place: next(rows) for place in range(len(drafts)) if place not in there}
             tx.moved(session_id, max(row.revision for row in there.values()))
     return [there[place] for place in range(len(drafts))]
 
 
-async def _cap_first(ctx: Context, tx: Tx, session_id: str) -> bool:
+async def cap_first(ctx: Context, tx: Tx, session_id: str) -> bool:
     """A session that must be brought back may push another out: then the cap's lock comes before the session's."""
     session = await tx.one(db.session.STATE, session_id=session_id)
     return session is not None and _is_away(session) and await cap(ctx, tx, session.agent_type)
@@ -149,7 +149,7 @@ async def _repeated(tx: Tx, session_id: str, drafts: Sequence[Mapping[str, Any]]
     for place, draft in asked.items():
         row = rows.get((draft["agent_key"], draft["key"]))
         if row is not None:
-            if any(row[name] != draft[name] for name in SAME):
+            if row.status == "STREAMING" or any(row[name] != draft[name] for name in SAME):
                 raise Conflict(
                     "Another message has this key already.", field="key", current_revision=row.revision
                 ).within(*_path(len(drafts), place))
@@ -169,7 +169,7 @@ def _path(count: int, place: int) -> tuple[str, ...]:
     return ("message",) if count == 1 else ("messages", str(place))
 
 
-async def _make_ready(
+async def make_ready(
     ctx: Context,
     tx: Tx,
     session: SessionRow,
@@ -242,10 +242,17 @@ async def _rewrite(
             raise NotFound("There is no such message.", field="id")
         if expected not in (None, before.revision):
             raise Conflict("The message has changed since.", field="expectedRevision", current_revision=before.revision)
+        if before.status == "STREAMING" and "text" in fields:
+            raise IllegalTransition(
+                "The message is still being written: finish it, or cancel it first.",
+                from_status="STREAMING",
+                to_status="COMPLETE",
+                field="id",
+            )
         if before.role == "USER" and "text" in fields and session.title == db.message.title_of(before.text) != "":
             await db.session.change(tx, place[0], {"title": db.message.title_of(fields["text"])}, None)
             session = await _locked(tx, place[0])
-        row = await db.message.change(tx, place, fields, session.head, _indexing(ctx), redacted=redacted)
+        row = await db.message.change(tx, place, fields, session.head, ctx.settings.indexing, redacted=redacted)
         assert row is not None  # its session is locked
         if redacted:
             await db.audit.record(tx, "message.redacted", row)
@@ -257,10 +264,10 @@ def _draft(ctx: Context, fields: Mapping[str, Any]) -> dict[str, Any]:
     """A message that can be stored."""
     said = {name: fields.get(name) for name in ("text", "raw")}
     others = {name: value for name, value in fields.items() if name in CHECKS and (name == "role" or value is not None)}
-    return {**NEW, **NO_USAGE, **given.only(others, CHECKS), **_said(ctx, said), **_usage(fields.get("usage"))}
+    return {**NEW, **NO_USAGE, **given.only(others, CHECKS), **spoken(ctx, said), **usage(fields.get("usage"))}
 
 
-def _said(ctx: Context, fields: Mapping[str, Any]) -> dict[str, Any]:
+def spoken(ctx: Context, fields: Mapping[str, Any]) -> dict[str, Any]:
     """The columns of what is said by exactly one of `text` and `raw`."""
     text, document = fields.get("text"), fields.get("raw")
     if (text is None) == (document is None):
@@ -273,7 +280,7 @@ def _said(ctx: Context, fields: Mapping[str, Any]) -> dict[str, Any]:
     return {"text": shown.text, "raw": kept, "content": shown.content, **(shown.usage or {})}
 
 
-def _usage(counts: Mapping[str, Any] | None) -> dict[str, int]:
+def usage(counts: Mapping[str, Any] | None) -> dict[str, int]:
     """The columns of the tokens that a message took, as its sender counts them."""
     if counts is None:
         return {}
@@ -281,8 +288,3 @@ def _usage(counts: Mapping[str, Any] | None) -> dict[str, int]:
     if found is None:
         raise Invalid(f"usage counts tokens, 0 to {content.MOST_TOKENS} of each kind and together.", field="usage")
     return found
-
-
-def _indexing(ctx: Context) -> dict[str, Any]:
-    """How text becomes searchable."""
-    return {"config": ctx.settings.search_config, "searchable": ctx.settings.search_text_limit}

@@ -145,11 +145,13 @@ async def deletable(ctx: Context, session_id: str) -> int:
 
 
 async def delete(ctx: Context, session_id: str, *, hard: bool) -> tuple[SessionRow, int]:
-    """The deleted session and how many messages went with it; SOFT deletion twice is a no-op."""
+    """The deleted session and how many messages went with it; SOFT deletion stops what is being written, once."""
     async with ctx.begin() as tx:
         before = await tx.one(db.session.FOR_UPDATE, session_id=session_id)
         if before is None:
             raise NotFound("There is no such session.", field="id")
+        if not hard:
+            await db.stream.end_all(tx, session_id, "CANCELLED", ctx.settings.indexing)
         row = await db.session.erase(tx, session_id) if hard else await tx.one(db.session.DELETE, session_id=session_id)
         if row is not None:
             tx.moved(row.id, row.head)

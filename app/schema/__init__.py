@@ -16,10 +16,19 @@ from app.schema.scalars import CONFIG
 from app.schema.search import SearchQuery
 from app.schema.session import SessionMutation
 from app.schema.session_agent import SessionAgentMutation
+from app.schema.stream import StreamMutation
 from app.schema.task import TaskMutation, TaskQuery
 
 QUERIES = (RootQuery, TaskQuery, ApprovalQuery, AuditQuery, SearchQuery)
-MUTATIONS = (SessionMutation, MessageMutation, SessionAgentMutation, AgentMutation, TaskMutation, ApprovalMutation)
+MUTATIONS = (
+    SessionMutation,
+    MessageMutation,
+    StreamMutation,
+    SessionAgentMutation,
+    AgentMutation,
+    TaskMutation,
+    ApprovalMutation,
+)
 Query = strawberry.type(merge_types("Query", QUERIES), description="What can be read.")
 Mutation = strawberry.type(
     merge_types("Mutation", MUTATIONS),

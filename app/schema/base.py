@@ -8,7 +8,19 @@ import strawberry
 from strawberry.types.enum import StrawberryEnumDefinition
 
 from app.context import Context
-from app.errors import Conflict, Forbidden, IllegalTransition, InProgress, Invalid, KeyReused, Limit, NotFound, Problem
+from app.errors import (
+    Conflict,
+    Fenced,
+    Forbidden,
+    IllegalTransition,
+    InProgress,
+    Invalid,
+    KeyReused,
+    Limit,
+    NotFound,
+    Problem,
+    WrongOffset,
+)
 
 Info = strawberry.Info[Context, None]
 E = TypeVar("E", bound=type[StrEnum])
@@ -111,6 +123,16 @@ class LimitError(UserError):
     limit: int = strawberry.field(description="How many are.")
 
 
+@strawberry.type(description="The text does not continue where the stream ends.")
+class OffsetError(UserError):
+    expected_offset: int = strawberry.field(description="Where it ends: the length of the text so far, in code points.")
+
+
+@strawberry.type(description="Another producer has taken the stream over.")
+class FencedError(UserError):
+    pass
+
+
 @strawberry.type(description="An idempotency key that cannot be honoured.")
 class IdempotencyError(UserError):
     pass
@@ -134,6 +156,10 @@ def error_of(problem: Problem) -> UserError:
             return IllegalTransitionError(**shared, from_status=problem.from_status, to_status=problem.to_status)
         case Limit():
             return LimitError(**shared, limit=problem.limit)
+        case WrongOffset():
+            return OffsetError(**shared, expected_offset=problem.expected)
+        case Fenced():
+            return FencedError(**shared)
         case KeyReused() | InProgress():
             return IdempotencyError(**shared)
         case Invalid():
@@ -148,6 +174,8 @@ ERRORS: list[type] = [
     ConflictError,
     IllegalTransitionError,
     LimitError,
+    OffsetError,
+    FencedError,
     IdempotencyError,
 ]
 

@@ -158,7 +158,7 @@ def maybe(parse: Callable[[str], T | None], text: str | None, what: str, field: 
 
 def of(row: Any) -> ID:
     """The node id of a row."""
-    return OF[type(row)](row)
+    return next(OF[kind] for kind in type(row).__mro__ if kind in OF)(row)
 
 
 def load(loaders: Any, text: str) -> Any:

@@ -1,6 +1,7 @@
 """Messages: what was said in a session."""
 
 from asyncio import Future
+from collections.abc import Awaitable
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ from strawberry import Maybe
 
 from app.db import approval as approvals
 from app.db.page import Slice, Window
-from app.db.rows import ApprovalRow, DocumentRow, MessageRow, SessionAgentRow, SessionRow
+from app.db.rows import ApprovalRow, DocumentRow, MessageRow, SessionAgentRow, SessionRow, StreamingRow
 from app.live.cursor import Position
 from app.resolvers import message
 from app.schema import ids
@@ -84,10 +85,6 @@ class Message(Node):
     )
     role: MessageRole = field(description="Who speaks.")
     status: MessageStatus = field(description="Whether it is whole.")
-    text: str = field(
-        description="What a person reads: of a `raw`, the texts in it; of a `raw` that is no JSON object, list or "
-        "string, its beginning."
-    )
     metadata: Json = field(description="Whatever the client keeps with it.")
     revision: int = field(
         description="The number of its newest change in the session: what `expectedRevision` compares."
@@ -122,8 +119,18 @@ class Message(Node):
         window = Window.of(first, after, last, before)
         return info.context.loaders.page(approvals.OF_MESSAGES, (self.session_id, self.sequence), window)
 
+    @field(
+        graphql_type=str,
+        description="What a person reads: of a `raw`, the texts in it; of a `raw` that is no JSON object, list or "
+        "string, its beginning; while it is STREAMING, the text so far.",
+    )
+    def text(self: MessageRow, info: Info) -> "str | Awaitable[str]":
+        return self.text if self.status != "STREAMING" else _so_far(self, info)
+
     @field(description="The same message as typed blocks.")
     async def content(self: MessageRow, info: Info) -> list[ContentBlock]:
+        if self.status == "STREAMING":
+            return blocks(await _so_far(self, info), None)
         found = await _document(self, info) if self.documented else None
         return blocks(self.text, found.content if found else None)
 
@@ -142,6 +149,14 @@ class Message(Node):
 
 def _document(row: MessageRow, info: Info) -> "Future[DocumentRow | None]":
     return info.context.loaders.documents.load((row.session_id, row.sequence))
+
+
+async def _so_far(row: MessageRow, info: Info) -> str:
+    """The text of a message that is being written, or was when its row was read."""
+    if isinstance(row, StreamingRow):
+        return row.text
+    found = await info.context.loaders.written.load((row.session_id, row.sequence))
+    return found.text if found else ""
 
 
 @strawberry.input(description="A message to append: exactly one of `text` and `raw`.")
@@ -209,7 +224,7 @@ class MessagePayload:
 
     @classmethod
     def of(cls, row: MessageRow) -> "MessagePayload":
-        return cls(message=row, cursor=_cursor(row))
+        return cls(message=row, cursor=at(row))
 
 
 @strawberry.type(description="The messages as they are now, in the order of the input.")
@@ -226,7 +241,8 @@ class DeleteMessagePayload:
     errors: list[UserError] = errors()
 
 
-def _cursor(row: MessageRow) -> str:
+def at(row: MessageRow) -> str:
+    """The position of a message's newest change."""
     return str(Position.at(row.session_id, row.revision))
 
 
@@ -258,7 +274,7 @@ class MessageMutation:
         session_id = ids.named(ids.session_of, input.session_id, "session", "sessionId")
         drafts = [_draft(draft) for draft in input.messages]
         rows = await message.append_many(info.context, session_id, drafts, _expected(input))
-        return AppendMessagesPayload(messages=rows, cursor=_cursor(max(rows, key=lambda row: row.revision)))
+        return AppendMessagesPayload(messages=rows, cursor=at(max(rows, key=lambda row: row.revision)))
 
     @mutation("Changes a message. A title that the session took from it changes with it.")
     async def update_message(self, info: Info, input: UpdateMessageInput) -> MessagePayload:
@@ -278,4 +294,4 @@ class MessageMutation:
     @mutation("Deletes a message; its number is not given again.")
     async def delete_message(self, info: Info, input: MessageIdInput) -> DeleteMessagePayload:
         row = await message.delete(info.context, ids.named(ids.message_of, input.id, "message"))
-        return DeleteMessagePayload(deleted_id=ids.message(row.session_id, row.sequence), cursor=_cursor(row))
+        return DeleteMessagePayload(deleted_id=ids.message(row.session_id, row.sequence), cursor=at(row))

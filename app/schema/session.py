@@ -119,6 +119,10 @@ class Session(Node):
     def pending_approval_count(self: SessionRow, info: Info) -> "Future[int]":
         return info.context.loaders.total(approvals.OF_SESSIONS, self.id, PENDING)
 
+    @field(graphql_type=bool, description="A message of it is being written now.")
+    def streaming(self: SessionRow, info: Info) -> "Future[bool]":
+        return info.context.loaders.streaming.load(self.id)
+
     @field(graphql_type=Message | None, description="Its newest message.")
     def last_message(self: SessionRow, info: Info) -> "Future[MessageRow | None]":
         return info.context.loaders.last_messages.load(self.id)

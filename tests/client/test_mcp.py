@@ -5,7 +5,6 @@ import os
 import socket
 import sys
 from contextlib import asynccontextmanager
-from datetime import timedelta
 
 import asyncpg
 import pytest
@@ -14,8 +13,8 @@ from mcp.client.stdio import StdioServerParameters
 
 from app import sweeper
 from app.db.database import Database
-from app.db.sweep import Ages
 from tests.postgres import dsn
+from tests.serving import settings_for
 
 MODULE = ["-m", "colloquy.mcp"]
 
@@ -117,7 +116,7 @@ async def idle_for_long(url, person) -> None:
     )
     await admin.close()
     db = Database(url, pool_size=2)
-    await sweeper.sweep_once(db, Ages(idle=timedelta(days=7), kept=None, keys=timedelta(days=1)))
+    await sweeper.sweep_once(db, sweeper.ages(settings_for(url)))
     await db.close()
 
 

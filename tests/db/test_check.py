@@ -7,6 +7,7 @@ from app.db import check
 from app.db.database import Database
 from tests.postgres import dsn
 from tests.serving import serving, settings_for
+from tests.streams import starts, writes
 
 
 @pytest.fixture
@@ -44,5 +45,34 @@ async def test_numbers_of_tasks_and_approvals_are_checked(url, db, harm, rules):
     assert await broken(db) == set()
     connection = await asyncpg.connect(dsn(url))
     await connection.execute(f"{harm}{' where session_id is not null' if 'sessions' not in harm else ''}")
+    await connection.close()
+    assert await broken(db) == rules
+
+
+ALONE = "a stream is there while its message is STREAMING"
+LENGTH = "a stream is as long as its chunks"
+ORDER = "the chunks of a stream follow one another"
+
+
+@pytest.mark.parametrize(
+    ("harm", "rules"),
+    [
+        ("delete from streams", {ALONE, ORDER}),
+        ("update messages set status = 'COMPLETE'", {ALONE}),
+        ("update streams set length = 7", {LENGTH}),
+        ("update message_chunks set text = 'four' where \"offset\" = 0", {LENGTH, ORDER}),
+        ('update message_chunks set "offset" = 9 where "offset" = 3', {ORDER}),
+        ('delete from message_chunks where "offset" = 0', {LENGTH, ORDER}),
+    ],
+)
+async def test_streams_are_checked(url, db, harm, rules):
+    async with serving(settings_for(url)) as running:
+        ann = running.person("ann")
+        session = await ann.creates_session()
+        await starts(ann, session)
+        await writes(ann, await starts(ann, session), "one", "two")
+    assert await broken(db) == set()
+    connection = await asyncpg.connect(dsn(url))
+    await connection.execute(harm)
     await connection.close()
     assert await broken(db) == rules

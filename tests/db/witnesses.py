@@ -19,7 +19,8 @@ from sqlalchemy.dialects.postgresql import TSVECTOR, UUID
 ANN, BOB = "ann", "bob"
 OWNED = re.compile(r"\(?(?P<a>[\w\"]+)\.owner_id = (?:\(?\$(?P<n>\d+)\)?(?:::text)?|(?P<b>[\w\"]+)\.owner_id)\)?")
 NOW = re.compile(r"datetime\.datetime\((?!2001|2002|2100)[^)]*\)|(?!2001|2002|2100)\d{4}-\d\d-\d\d \d\d:\d\d[^\",)]*")
-ALWAYS = {"config": "simple", "after_xid": "0"}  # the name of something that must exist; a number
+# What must exist, be well formed, or be a number: when it is evaluated is the plan's affair.
+ALWAYS = {"config": "simple", "query": "a", "after_xid": "0"}
 IDS = [str(uuid.UUID(int=number)) for number in range(1, 40)]
 
 

@@ -33,7 +33,7 @@ messages = Table(
     Column("text", Text, nullable=False, server_default="", doc="What a person reads; while STREAMING in its chunks."),
     Column("raw", Text, doc="The producer's document, character for character; null when only text was sent."),
     Column("content", JSON, doc="Its blocks; null when they are no more than the text."),
-    Column("tsv", TSVECTOR, doc="The words of the text, and '@' with the owner; null in a tombstone."),
+    Column("tsv", TSVECTOR, doc="The words of the text, and '@' with the owner; null in a tombstone or a stream."),
     Column("input_tokens", Integer),
     Column("output_tokens", Integer),
     Column("total_tokens", Integer),
