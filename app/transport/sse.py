@@ -12,7 +12,7 @@ from collections.abc import Awaitable
 from time import monotonic, time
 from typing import Any
 
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from app.auth import Viewer, bearer
 from app.errors import Refused
@@ -20,6 +20,7 @@ from app.execution.engine import Rejected
 from app.telemetry import begin
 from app.transport import wire
 from app.transport.eager import at_once
+from app.transport.line import Line
 from app.transport.media import RESPONSE, preferred
 from app.transport.operation import Operations, Parameters, header
 from app.transport.reply import PRIVATE, refusal
@@ -30,7 +31,6 @@ from app.transport.telling import Telling
 EVENTS = "text/event-stream"
 COMPLETE = "event: complete\ndata:\n\n"
 BEAT = ":\n\n"
-NEVER = float("inf")
 RECHECK = 3_600.0  # seconds: timers do not take every delay, and a token may be good for ages
 OPENED = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
@@ -125,7 +125,7 @@ class EventStreamEndpoint:
         """One timer for all streams: cuts off who does not read, and beats for the others."""
         before = monotonic() - self.send_timeout
         for stream in list(self._open):
-            if stream.stuck_since < before:
+            if stream.line.stuck_since < before:
                 stream.cut()
             else:
                 stream.beat()
@@ -138,29 +138,25 @@ class _EventStream(Telling):
     def __init__(self, endpoint: EventStreamEndpoint, run: Run, viewer: Viewer, receive: Receive, send: Send) -> None:
         super().__init__(run)
         self._endpoint, self._viewer = endpoint, viewer
-        self._receive, self._send = receive, send
         self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._beating: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._gone = False
-        self._sending = 0
-        self.stuck_since = NEVER
+        self.line = Line(receive, send)
 
     async def serve(self, parameters: Parameters, more: dict[str, str | None]) -> None:
         """From the first byte to the last."""
         leaving = asyncio.create_task(self._leaves())
         try:
             name = (b"x-request-id", self._run.request.id.encode())
-            await self._put({"type": "http.response.start", "status": 200, "headers": [*OPENED, name]})
+            await self.line.put({"type": "http.response.start", "status": 200, "headers": [*OPENED, name]})
             await self._write(BEAT)  # some clients see no headers before the first byte
             self._expire()
             self.work(self.start(parameters, self._viewer, **more))
             await self._over
         finally:
             await self._clear(leaving)
-        if not self._gone:
-            await self._put({"type": "http.response.body", "body": b""})
-            asyncio.get_running_loop().call_later(self._endpoint.send_timeout, self._abort_unread)
+        await self.line.put({"type": "http.response.body", "body": b""})
+        asyncio.get_running_loop().call_later(self._endpoint.send_timeout, self.line.abort_unread)
 
     async def _clear(self, leaving: asyncio.Task[None]) -> None:
         """Stop what still runs, and wait until it has cleaned up."""
@@ -180,17 +176,17 @@ class _EventStream(Telling):
 
     def leave(self) -> None:
         """The server stops: it does not wait for who does not read."""
-        self.cut() if self._sending else self.end()
+        self.cut() if self.line.busy else self.end()
 
     def cut(self) -> None:
         """End a connection that nobody reads from."""
-        self._gone = True
-        self._abort_unread()
+        self.line.gone = True
+        self.line.abort_unread()
         self.end()
 
     def beat(self) -> None:
         """Show that the connection is alive, unless something is on its way already."""
-        if not self._sending and (rest := at_once(self._write(BEAT))) is not None:
+        if not self.line.busy and (rest := at_once(self._write(BEAT))) is not None:
             self._beating = asyncio.create_task(_finish(rest))
 
     async def say(self, payload: str, cursor: str | None = None) -> None:
@@ -210,7 +206,7 @@ class _EventStream(Telling):
     async def _write(self, text: str) -> None:
         """Sends it, unless the stream is over."""
         if not self._over.done():
-            await self._put({"type": "http.response.body", "body": text.encode(), "more_body": True})
+            await self.line.put({"type": "http.response.body", "body": text.encode(), "more_body": True})
 
     def _expire(self) -> None:
         """End with the token, whatever the clock has done in between."""
@@ -222,28 +218,10 @@ class _EventStream(Telling):
 
     async def _leaves(self) -> None:
         """Until the client does."""
-        while (await self._receive())["type"] != "http.disconnect":
+        while (await self.line.receive())["type"] != "http.disconnect":
             pass
-        self._gone = True
+        self.line.gone = True
         self.end()
-
-    async def _put(self, message: Message) -> None:
-        self._sending += 1
-        self.stuck_since = min(self.stuck_since, monotonic())
-        try:
-            await self._send(message)
-        except OSError:  # how ASGI servers say that the client is gone
-            self._gone = True
-            self.end()
-        finally:
-            self._sending -= 1
-            self.stuck_since = monotonic() if self._sending else NEVER
-
-    def _abort_unread(self) -> None:
-        """Drop what a client does not read: ASGI cannot, and uvicorn waits for it, at its own end too."""
-        transport = getattr(getattr(self._receive, "__self__", None), "transport", None)
-        if transport is not None and transport.get_write_buffer_size():
-            transport.abort()
 
 
 async def _finish(rest: Awaitable[None]) -> None:

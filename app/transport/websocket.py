@@ -11,19 +11,19 @@ from time import monotonic, time
 from typing import Any
 from urllib.parse import urlsplit
 
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from app.errors import BadInput, RateLimited, Refused
 from app.telemetry import begin
 from app.transport import wire
 from app.transport.errors import format_failure, log_fault
 from app.transport.frames import Closing, frame_of, id_of, payload_of, quoted, token_of
+from app.transport.line import Line
 from app.transport.operation import Operations, Parameters, header
 from app.transport.run import Run
 from app.transport.telling import Telling
 
 PROTOCOL = "graphql-transport-ws"
-NEVER = float("inf")
 KEPT = (b"authorization", b"traceparent")  # of the handshake's headers
 RECHECK = 3_600.0  # seconds: timers do not take every delay, and a token may be good for ages
 
@@ -98,7 +98,7 @@ class WebSocketEndpoint:
     def _sweep(self) -> None:
         """One timer for all sockets: a timer per message would cost more than the message."""
         before = monotonic() - self.send_timeout
-        for socket in [socket for socket in self._open if socket.stuck_since < before]:
+        for socket in [socket for socket in self._open if socket.line.stuck_since < before]:
             socket.cut()
         self._watch = self._later() if self._open else None
 
@@ -111,26 +111,20 @@ class _Socket:
         "_headers",
         "_init",
         "_operations",
-        "_receive",
-        "_send",
-        "_sending",
         "_timer",
         "_viewer",
+        "line",
         "running",
-        "stuck_since",
     )
 
     def __init__(self, endpoint: WebSocketEndpoint, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
         self._endpoint = endpoint
         self._operations: dict[str, _Operation] = {}
         self._headers = headers
-        self._receive = receive
-        self._send = send
         self._init = self._closed = False
         self._viewer: Any = None
         self._closing: asyncio.Task[None] | None = None
-        self._sending = 0
-        self.stuck_since = NEVER
+        self.line = Line(receive, send)
         self.running: set[_Operation] = set()
         loop = asyncio.get_running_loop()
         timeout = Closing(4408, "Connection initialisation timeout")
@@ -139,12 +133,12 @@ class _Socket:
     async def serve(self) -> None:
         """Handle messages until either side closes."""
         while not self._closed:
-            message = await self._receive()
+            message = await self.line.receive()
             if message["type"] != "websocket.disconnect":
                 await self._handle(message)
             elif not self._closed:
                 self._closed = True
-                self._abort_unread()
+                self.line.abort_unread()
 
     async def clear(self) -> None:
         """Stop what still runs, and wait until it has cleaned up."""
@@ -152,21 +146,15 @@ class _Socket:
         self._timer.cancel()
         working = [task for operation in self.running if (task := operation.task)]
         self._stop()
-        asyncio.get_running_loop().call_later(self._endpoint.send_timeout, self._abort_unread)
+        asyncio.get_running_loop().call_later(self._endpoint.send_timeout, self.line.abort_unread)
         if tasks := [*working, *([self._closing] if self._closing else [])]:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def cut(self) -> None:
         """End a connection that nobody reads from: a close frame would wait like everything else."""
         self._closed = True
-        self._abort_unread()
+        self.line.abort_unread()
         self._stop()
-
-    def _abort_unread(self) -> None:
-        """Drop what a client does not read: ASGI cannot, and uvicorn waits for it, at its own end too."""
-        transport = getattr(getattr(self._receive, "__self__", None), "transport", None)
-        if transport is not None and transport.get_write_buffer_size():
-            transport.abort()
 
     def _stop(self) -> None:
         for operation in list(self.running):
@@ -249,18 +237,7 @@ class _Socket:
     async def say(self, text: str) -> None:
         """Sends it, unless the socket is closed."""
         if not self._closed:
-            await self._put({"type": "websocket.send", "text": text})
-
-    async def _put(self, message: Message) -> None:
-        self._sending += 1
-        self.stuck_since = min(self.stuck_since, monotonic())
-        try:
-            await self._send(message)
-        except OSError:  # how ASGI servers say that the client is gone
-            self._closed = True
-        finally:
-            self._sending -= 1
-            self.stuck_since = monotonic() if self._sending else NEVER
+            await self.line.put({"type": "websocket.send", "text": text})
 
     def _close_soon(self, closing: Closing) -> None:
         self._closing = self._closing or asyncio.create_task(self._close(closing))
@@ -270,7 +247,7 @@ class _Socket:
             return
         self._closed = True
         self._stop()
-        await self._put({"type": "websocket.close", "code": closing.code, "reason": closing.reason})
+        await self.line.put({"type": "websocket.close", "code": closing.code, "reason": closing.reason})
 
 
 class _Operation(Telling):
