@@ -5,7 +5,7 @@ Knows GraphQL and nothing of chats. What a document may cost is its owner's to s
 
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, Literal, Protocol, TypeAlias, cast, runtime_checkable
 
 from graphql import (
@@ -22,6 +22,7 @@ from graphql import (
 from graphql.execution import Executor, create_source_event_stream
 from graphql.execution.async_iterables import aclosing
 from graphql.execution.executor_throwing_on_incremental import ExecutorThrowingOnIncremental
+from graphql.execution.values import VariableValues
 from graphql.validation import NoSchemaIntrospectionCustomRule
 
 from app.execution.compiled import Compiled, Result, compile_operation
@@ -139,7 +140,10 @@ class Engine:
         executor = self._executor(prepared, variables, context)
         found = create_source_event_stream(executor)
         source = cast(AsyncIterable[Any] | ExecutionResult, await found if executor.is_awaitable(found) else found)
-        return source if isinstance(source, ExecutionResult) else Subscription(source, compiled, executor)
+        if isinstance(source, ExecutionResult):
+            return source
+        executor_of, hidden = partial(self._executor, prepared, variables), not self._introspection
+        return Subscription(source, context, compiled, executor.variable_values, executor_of, hidden)
 
     def _operations(self, query: str) -> dict[str | None, Prepared]:
         try:
@@ -202,11 +206,17 @@ def _no_choice(operations: dict[str | None, Prepared], name: str | None) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """A source of events, and what a client is told of each: iterate, or ask `respond` event by event."""
+    """A source of events, and what a client is told of each: iterate, or ask `respond` event by event.
+
+    It waits for long, and mostly: graphql-core's executor, which is large, is made for the events that need it.
+    """
 
     source: AsyncIterable[Any]
+    context: Any
     compiled: Compiled | None
-    executor: Executor[Any]
+    values: VariableValues
+    executor: Callable[[Any], Executor[Any]]
+    hide_suggestions: bool
 
     async def __aiter__(self) -> AsyncGenerator[ExecutionResult, None]:
         async with aclosing(aiter(self.source)) as events:
@@ -215,15 +225,11 @@ class Subscription:
 
     async def respond(self, event: Any) -> ExecutionResult:
         """The operation run on one event, with a context of its own if the subscription's is `Renewable`."""
-        context = self.executor.context_value
-        if isinstance(context, Renewable):
-            context = context.fresh()
+        context = self.context.fresh() if isinstance(self.context, Renewable) else self.context
         result = None
         if self.compiled is not None:
-            hidden, values = self.executor.hide_suggestions, self.executor.variable_values
-            result = self.compiled.run(values, event, context, hide_suggestions=hidden)
+            result = self.compiled.run(self.values, event, context, hide_suggestions=self.hide_suggestions)
         if result is None:
-            once = self.executor.build_per_event_executor(event)
-            once.context_value = context
+            once = self.executor(context).build_per_event_executor(event)
             result = cast(ExecutionResult | Awaitable[ExecutionResult], once.execute_operation(False))
         return result if isinstance(result, ExecutionResult) else await result
