@@ -54,9 +54,13 @@ export class Api {
     return answer(await this.client.query<Data>(text, variables as object).toPromise());
   }
 
-  /** The payload of a mutation that went well. Throws Refused, or an error when there is no answer. */
-  async act<Input, Changed>({ text }: Mutation<Input, Changed>, input: Input): Promise<Changed> {
-    const data = answer(await this.client.mutation<Record<string, Changed & { errors: Refusal[] }>>(text, { input }).toPromise());
+  /**
+   * The payload of a mutation that went well; `key` is for the documents that have an idempotency key. Throws Refused,
+   * or an error when there is no answer.
+   */
+  async act<Input, Changed>({ text }: Mutation<Input, Changed>, input: Input, key?: string): Promise<Changed> {
+    type Data = Record<string, Changed & { errors: Refusal[] }>;
+    const data = answer(await this.client.mutation<Data>(text, { input, key }).toPromise());
     const [payload] = Object.values(data);
     const [refusal] = payload!.errors;
     if (refusal) throw new Refused(refusal);

@@ -1,17 +1,24 @@
-import type { Approval, Message, Page, Refusal, Session, SessionEvent } from "./types.ts";
+import type { Approval, Message, Page, Refusal, Session, SessionEvent, ViewerEvent } from "./types.ts";
 import appendMessage from "./documents/append-message.graphql?raw";
 import archiveSession from "./documents/archive-session.graphql?raw";
+import cancelMessage from "./documents/cancel-message.graphql?raw";
 import conversation from "./documents/conversation.graphql?raw";
 import createSession from "./documents/create-session.graphql?raw";
 import decideApproval from "./documents/decide-approval.graphql?raw";
+import decisions from "./documents/decisions.graphql?raw";
 import earlier from "./documents/earlier.graphql?raw";
+import extendMessage from "./documents/extend-message.graphql?raw";
+import finishMessage from "./documents/finish-message.graphql?raw";
 import markRead from "./documents/mark-read.graphql?raw";
 import parts from "./documents/parts.graphql?raw";
 import renameSession from "./documents/rename-session.graphql?raw";
+import requestApproval from "./documents/request-approval.graphql?raw";
 import restoreSession from "./documents/restore-session.graphql?raw";
 import search from "./documents/search.graphql?raw";
 import sessionEvents from "./documents/session-events.graphql?raw";
 import sidebar from "./documents/sidebar.graphql?raw";
+import startMessage from "./documents/start-message.graphql?raw";
+import viewerEvents from "./documents/viewer-events.graphql?raw";
 
 /** A GraphQL document, and what goes in and comes out (both for the type checker only). */
 export interface Operation<Data, Variables> {
@@ -31,7 +38,7 @@ function operation<Data, Variables>(text: string): Operation<Data, Variables> {
 export type Mutation<Input, Changed> = Operation<Record<string, Changed & { errors: Refusal[] }>, { input: Input }>;
 
 export const SIDEBAR = operation<
-  { viewer: { subject: string }; sessions: { nodes: Session[]; pageInfo: { hasNextPage: boolean; endCursor: string } } },
+  { viewer: { subject: string; eventCursor: string }; sessions: { nodes: Session[]; pageInfo: { hasNextPage: boolean; endCursor: string } } },
   { filter: { archived: boolean }; after: string | null }
 >(sidebar);
 
@@ -59,6 +66,8 @@ export const SESSION_EVENTS = operation<
   { id: string; after: string | null }
 >(sessionEvents);
 
+export const VIEWER_EVENTS = operation<{ viewerEvents: ViewerEvent }, { after: string | null }>(viewerEvents);
+
 type OnSession<Input> = Mutation<Input, { session: Session }>;
 export const CREATE_SESSION: OnSession<{ key?: string; title?: string }> = operation(createSession);
 export const RENAME_SESSION: OnSession<{ id: string; title: string }> = operation(renameSession);
@@ -78,3 +87,25 @@ export const APPEND_MESSAGE: Mutation<{ sessionId: string; message: NewMessage }
 
 export const DECIDE_APPROVAL: Mutation<{ id: string; decision: "APPROVE" | "REJECT" }, { approval: Approval }> =
   operation(decideApproval);
+
+export const CANCEL_MESSAGE: Mutation<{ id: string }, { message: Message }> = operation(cancelMessage);
+
+// What a producer of answers needs besides: see ../agent/.
+export const START_MESSAGE: Mutation<
+  { sessionId: string; key: string; agentKey: string },
+  { fence: string; message: { id: string; text: string } }
+> = operation(startMessage);
+export const EXTEND_MESSAGE: Mutation<
+  { id: string; fence: string; offset: number; text: string },
+  { message: { id: string } }
+> = operation(extendMessage);
+export const FINISH_MESSAGE: Mutation<{ id: string; fence: string; raw?: string }, { message: { id: string } }> =
+  operation(finishMessage);
+export const REQUEST_APPROVAL: Mutation<
+  { sessionId: string; messageId: string; toolUseId: string; notes: string },
+  { cursor: string; approval: { id: string } }
+> = operation(requestApproval);
+export const DECISIONS = operation<
+  { sessionEvents: Extract<SessionEvent, { __typename: "ApprovalChanged" | "CaughtUp" }> },
+  { id: string; after: string | null }
+>(decisions);

@@ -7,16 +7,16 @@ const LONGEST_WAIT_MS = 5_000;
  * Asks until there is an answer, however long the network is away. The same question may reach the server more than
  * once, so a write needs a key. Throws Refused; never answers once the signal has aborted.
  */
-export async function patiently<T>(ask: () => Promise<T>, signal: AbortSignal, waiting = () => {}): Promise<T> {
+export async function patiently<T>(ask: () => Promise<T>, signal?: AbortSignal, waiting = () => {}): Promise<T> {
   for (let wait = 250; ; wait = Math.min(2 * wait, LONGEST_WAIT_MS)) {
     try {
       const answer = await ask();
-      return signal.aborted ? await never() : answer;
+      return signal?.aborted ? await never() : answer;
     } catch (error) {
       if (error instanceof Refused) throw error;
       waiting();
       await new Promise<void>((resolve) => pause(wait * (0.5 + Math.random()), resolve));
-      if (signal.aborted) return never();
+      if (signal?.aborted) return never();
     }
   }
 }

@@ -10,6 +10,7 @@ export interface Session {
   status: "PENDING" | "ACTIVE" | "COMPLETED" | "FAILED" | "EXPIRED";
   messageCount: number;
   unreadCount: number;
+  streaming: boolean;
   pendingApprovalCount: number;
   lastReadSequence: number;
   lastActivityAt: string;
@@ -72,13 +73,20 @@ interface At {
 }
 export type SessionEvent =
   | (At & { __typename: "MessageAdded" | "MessageChanged"; message: Message })
+  | (At & { __typename: "MessageDelta"; messageId: string; offset: number; text: string })
   | (At & { __typename: "MessageRemoved"; messageId: string })
   | (At & { __typename: "SessionChanged"; session: Session })
   | (At & { __typename: "SessionRemoved" })
   | (At & { __typename: "ApprovalChanged"; approval: Approval })
   | (At & { __typename: "CaughtUp" | "StreamReset" });
 
+export type ViewerEvent =
+  | (At & { __typename: "SessionChanged"; session: Session })
+  | (At & { __typename: "SessionRemoved"; sessionId: string })
+  | (At & { __typename: "TaskChanged" | "ApprovalChanged" | "CaughtUp" | "StreamReset" });
+
 export interface Refusal {
   code: string;
   message: string;
+  expectedOffset?: number;
 }

@@ -47,7 +47,7 @@ export function useConversation(api: Api, id: string) {
 
   const loadEarlier = useCallback(
     async (before: string) => {
-      const { session } = await patiently(() => api.ask(EARLIER, { id, before }), new AbortController().signal);
+      const { session } = await patiently(() => api.ask(EARLIER, { id, before }));
       if (session) change((now) => (now.above === before ? withEarlier(now, session.messages) : now));
     },
     [api, id, change],

@@ -15,6 +15,7 @@ export function useScroll(
   wanted: number | null,
 ) {
   const box = useRef<HTMLDivElement>(null);
+  const content = useRef<HTMLOListElement>(null);
   const top = useRef<HTMLButtonElement>(null);
   const [atEnd, setAtEnd] = useState(true);
   const last = useRef({ first: messages[0]?.id, height: 0, end: true });
@@ -35,10 +36,10 @@ export function useScroll(
     const { current } = box;
     if (!current) return;
     const { first, height, end } = last.current;
-    if (messages[0]?.id !== first) current.scrollTop += current.scrollHeight - height;
-    else if (end) current.scrollTop = current.scrollHeight;
+    if (end) current.scrollTop = current.scrollHeight;
+    else if (messages[0]?.id !== first) current.scrollTop += current.scrollHeight - height;
     last.current = { ...last.current, first: messages[0]?.id, height: current.scrollHeight };
-  }, [messages, outgoing]);
+  }, [messages]);
 
   useEffect(() => {
     if (outgoing) toEnd(); // whoever sends wants to see it
@@ -52,9 +53,18 @@ export function useScroll(
       last.current.end = end;
       setAtEnd(end);
     };
+    const grown = new ResizeObserver(() => {
+      if (last.current.end) current.scrollTop = current.scrollHeight;
+      last.current.height = current.scrollHeight;
+    });
     measure();
+    grown.observe(current);
+    if (content.current) grown.observe(content.current);
     current.addEventListener("scroll", measure, { passive: true });
-    return () => current.removeEventListener("scroll", measure);
+    return () => {
+      grown.disconnect();
+      current.removeEventListener("scroll", measure);
+    };
   }, []);
 
   useEffect(() => {
@@ -67,9 +77,10 @@ export function useScroll(
   const found = wanted !== null && messages.some(({ sequence }) => sequence === wanted);
   useEffect(() => {
     if (wanted === null) return;
-    if (found) document.getElementById(`message-${wanted}`)?.scrollIntoView({ block: "center" });
-    else earlier();
+    if (!found) return earlier();
+    last.current.end = false;
+    document.getElementById(`message-${wanted}`)?.scrollIntoView({ block: "center" });
   }, [wanted, found, earlier]);
 
-  return { box, top, atEnd, earlier, toEnd };
+  return { box, content, top, atEnd, earlier, toEnd };
 }

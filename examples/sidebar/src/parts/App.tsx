@@ -1,6 +1,8 @@
 import { useCallback, useEffect, useMemo, useState } from "react";
 import { Api } from "../api/client.ts";
 import { CREATE_SESSION } from "../api/operations.ts";
+import { Outbox } from "../api/outbox.ts";
+import { useAgent } from "../hooks/agent.ts";
 import { useList } from "../hooks/list.ts";
 import { addressOf, usePlace } from "../hooks/place.ts";
 import { newKey } from "../keys.ts";
@@ -16,12 +18,21 @@ export function App({ endpoint, token: given }: { endpoint: string; token: strin
   return api ? <Sidebar api={api} /> : <TokenForm onToken={setToken} />;
 }
 
+const toMessage = () => document.getElementById("message")?.focus();
 const WIDE = matchMedia("(min-width: 45rem)");
 
 function Sidebar({ api }: { api: Api }) {
   const [archived, setArchived] = useState(false);
   const { list, subject, changed, more } = useList(api, archived);
   const place = usePlace();
+  const agent = useAgent(api);
+  const outbox = useMemo(() => new Outbox(api), [api]);
+
+  const send = (sessionId: string, text: string) =>
+    outbox.send(sessionId, text).then(
+      () => agent.ask(sessionId, text),
+      () => {}, // the message itself shows why
+    );
 
   const newest = list?.sessions[0]?.id;
   useEffect(() => {
@@ -35,7 +46,7 @@ function Sidebar({ api }: { api: Api }) {
     changed(session);
     location.hash = addressOf(session.id);
     announce("New conversation");
-    requestAnimationFrame(() => document.getElementById("message")?.focus());
+    requestAnimationFrame(toMessage);
   }, [api, list, changed]);
 
   const unread = list?.sessions.filter(({ unreadCount }) => unreadCount > 0).length ?? 0;
@@ -45,6 +56,9 @@ function Sidebar({ api }: { api: Api }) {
 
   return (
     <div className="app" data-open={place ? "" : undefined}>
+      <button type="button" className="skip" onClick={toMessage}>
+        Go to the field for writing
+      </button>
       <Banner api={api} />
       <Navigation
         api={api}
@@ -60,10 +74,17 @@ function Sidebar({ api }: { api: Api }) {
         <ConversationPane
           key={place.sessionId}
           api={api}
+          outbox={outbox}
           id={place.sessionId}
           wanted={place.sequence}
           onChanged={changed}
-        />
+          onSend={(text) => void send(place.sessionId, text)}
+        >
+          <label className="agent">
+            <input type="checkbox" checked={agent.answers} onChange={agent.toggle} />
+            The demo agent answers what is written in this window
+          </label>
+        </ConversationPane>
       ) : (
         <main className="pane empty">
           <p>Choose a conversation, or start a new one.</p>

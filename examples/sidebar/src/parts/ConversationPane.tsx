@@ -1,30 +1,35 @@
-import { useCallback, useEffect } from "react";
+import { type ReactNode, useEffect } from "react";
 import type { Api } from "../api/client.ts";
-import type { Session } from "../api/types.ts";
-import { useConversation } from "../hooks/conversation.ts";
+import { CANCEL_MESSAGE } from "../api/operations.ts";
+import type { Outbox } from "../api/outbox.ts";
+import type { Message, Session } from "../api/types.ts";
+import { type Change, useConversation } from "../hooks/conversation.ts";
 import { useOutgoing } from "../hooks/outgoing.ts";
-import type { Conversation } from "../state/conversation.ts";
+import { withMessage, writing } from "../state/conversation.ts";
 import { Composer } from "./Composer.tsx";
 import { Heading } from "./Heading.tsx";
 import { Log } from "./Log.tsx";
 
 interface Props {
   api: Api;
+  outbox: Outbox;
   id: string;
   /** The sequence of a message to show, as the search has found it. */
   wanted: number | null;
   onChanged: (session: Session) => void;
+  onSend: (text: string) => void;
+  /** What stands below the field for writing. */
+  children: ReactNode;
 }
 
-export function ConversationPane({ api, id, wanted, onChanged }: Props) {
+export function ConversationPane({ api, outbox, id, wanted, onChanged, onSend, children }: Props) {
   const { conversation, change, loadEarlier } = useConversation(api, id);
   const session = conversation?.session;
   useEffect(() => {
     if (session) onChanged(session);
   }, [session, onChanged]);
 
-  const sent = useCallback(() => {}, []);
-  const { outgoing, send } = useOutgoing(api, id, change, sent);
+  const outgoing = useOutgoing(outbox, id, conversation, change);
 
   if (conversation === null || conversation?.gone) return <Gone />;
   if (!conversation) return <main className="pane" aria-busy="true" />;
@@ -32,13 +37,24 @@ export function ConversationPane({ api, id, wanted, onChanged }: Props) {
     <main className="pane">
       <Heading api={api} session={conversation.session} onChanged={onSession(change)} />
       <Log api={api} conversation={conversation} outgoing={outgoing} wanted={wanted} change={change} loadEarlier={loadEarlier} />
-      <Composer onSend={send} />
+      <Composer onSend={onSend} onStop={stopping(api, writing(conversation), change)}>
+        {children}
+      </Composer>
     </main>
   );
 }
 
-function onSession(change: (next: (now: Conversation) => Conversation) => void) {
+function onSession(change: (next: Change) => void) {
   return (session: Session) => change((now) => ({ ...now, session }));
+}
+
+/** Stops what is being written, whoever writes it: its producer is refused at the next word. */
+function stopping(api: Api, message: Message | undefined, change: (next: Change) => void) {
+  if (!message) return undefined;
+  return async () => {
+    const stopped = await api.act(CANCEL_MESSAGE, { id: message.id }).catch(() => null); // it may just have ended
+    if (stopped) change((now) => withMessage(now, stopped.message));
+  };
 }
 
 function Gone() {

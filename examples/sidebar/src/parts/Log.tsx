@@ -1,9 +1,9 @@
 import { useEffect, useMemo, useState } from "react";
 import type { Api } from "../api/client.ts";
 import { MARK_READ } from "../api/operations.ts";
+import type { Outgoing } from "../api/outbox.ts";
 import type { Message } from "../api/types.ts";
 import type { Change } from "../hooks/conversation.ts";
-import type { Outgoing } from "../hooks/outgoing.ts";
 import { useScroll } from "../hooks/scroll.ts";
 import type { Conversation } from "../state/conversation.ts";
 import { announce } from "./Announcements.tsx";
@@ -28,7 +28,6 @@ export function Log({ api, conversation, outgoing, wanted, change, loadEarlier }
   const scroll = useScroll(messages, outgoing.length, above, loadEarlier, wanted);
   const tools = useMemo(() => toolsOf(messages, approvals), [messages, approvals]);
   const stray = approvals.filter((approval) => approval.status === "PENDING" && !tools.has(approval.toolUseId ?? ""));
-  const known = new Set(messages.map(({ key }) => key));
   useReading(api, conversation, scroll.atEnd, change);
   useAnnouncing(messages);
 
@@ -40,7 +39,7 @@ export function Log({ api, conversation, outgoing, wanted, change, loadEarlier }
             Earlier messages
           </button>
         )}
-        <ol>
+        <ol ref={scroll.content}>
           {messages.map((message, at) => (
             <MessageItem
               key={message.key ?? message.id}
@@ -52,11 +51,9 @@ export function Log({ api, conversation, outgoing, wanted, change, loadEarlier }
               change={change}
             />
           ))}
-          {outgoing
-            .filter(({ key }) => !known.has(key))
-            .map((one) => (
-              <Echo key={one.key} outgoing={one} />
-            ))}
+          {outgoing.map((one) => (
+            <Echo key={one.key} outgoing={one} />
+          ))}
           {stray.map((approval) => (
             <li key={approval.id} className="message">
               <ApprovalCard api={api} approval={approval} change={change} />
@@ -88,7 +85,7 @@ function useReading(api: Api, { session, messages }: Conversation, atEnd: boolea
   }, []);
 
   const newest = messages.at(-1)?.sequence ?? 0;
-  const unread = newest > session.lastReadSequence && session.unreadCount > 0;
+  const unread = messages.some(({ sequence, role }) => sequence > session.lastReadSequence && role !== "USER");
   useEffect(() => {
     if (!unread || !looking || !atEnd) return;
     const marking = setTimeout(async () => {

@@ -1,11 +1,12 @@
 import { memo } from "react";
 import type { Api } from "../api/client.ts";
+import type { Outgoing } from "../api/outbox.ts";
 import type { Block, Message } from "../api/types.ts";
 import type { Change } from "../hooks/conversation.ts";
-import type { Outgoing } from "../hooks/outgoing.ts";
 import { clockTime } from "./time.ts";
 import { ResultCard, ToolCard } from "./ToolCard.tsx";
 import type { Tool } from "./tools.ts";
+import { Writing } from "./Writing.tsx";
 
 const ROLES = { USER: "You", ASSISTANT: "Assistant", SYSTEM: "Instructions", TOOL: "Tool" };
 const MARKS = { STREAMING: null, COMPLETE: null, CANCELLED: "Stopped", FAILED: "Broken off" };
@@ -36,7 +37,9 @@ export const MessageItem = memo(function MessageItem({ api, message, day, tools,
         <time dateTime={createdAt}>{clockTime(createdAt)}</time>
       </p>
       {plain ? (
-        <p className="text" data-writing={streaming || undefined}>{message.text}</p>
+        <p className="text" data-writing={streaming || undefined}>
+          {message.text || (streaming && <Writing />)}
+        </p>
       ) : (
         blocks.map((block) => (
           <BlockView key={block.position} api={api} block={block} tools={tools} change={change} />
@@ -71,13 +74,15 @@ function BlockView({ api, block, tools, change }: BlockProps) {
   }
 }
 
+const STATES = { sending: "sending …", waiting: "waits for the connection", sent: "", refused: "not sent" };
+
 /** What one has sent oneself, before the server has said that it is there. */
 export function Echo({ outgoing: { text, state, why } }: { outgoing: Outgoing }) {
   return (
     <li className="message" data-role="USER" data-state={state}>
       <p className="message-head">
         <span className="message-name">You</span>
-        <span>{{ sending: "sending …", waiting: "waits for the connection", refused: "not sent" }[state]}</span>
+        <span>{STATES[state]}</span>
       </p>
       <p className="text">{text}</p>
       {why && <p className="mark">{why}</p>}

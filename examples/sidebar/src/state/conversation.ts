@@ -1,6 +1,7 @@
 // One open conversation: a read of the server, and what the events after it make of it. Pure functions.
 
 import type { Approval, Message, Page, Session, SessionEvent } from "../api/types.ts";
+import { beginning } from "./codepoints.ts";
 
 export interface Conversation {
   session: Session;
@@ -33,6 +34,8 @@ export function after(conversation: Conversation, event: SessionEvent): Conversa
     case "MessageAdded":
     case "MessageChanged":
       return withMessage(conversation, event.message);
+    case "MessageDelta":
+      return withText(conversation, event.messageId, event.offset, event.text);
     case "MessageRemoved":
       return { ...conversation, messages: conversation.messages.filter(({ id }) => id !== event.messageId) };
     case "SessionChanged":
@@ -56,6 +59,20 @@ export function withMessage(conversation: Conversation, message: Message): Conve
   }
   if (at === 0 && conversation.above) return conversation; // comes with its own page
   return { ...conversation, messages: messages.toSpliced(at < 0 ? messages.length : at, 0, message) };
+}
+
+/** A message that is being written, with this text from the offset on. */
+function withText(conversation: Conversation, id: string, offset: number, text: string): Conversation {
+  const write = (message: Message) =>
+    message.id === id && message.status === "STREAMING"
+      ? { ...message, text: beginning(message.text, offset) + text }
+      : message;
+  return { ...conversation, messages: conversation.messages.map(write) };
+}
+
+/** The newest message that is being written. */
+export function writing({ messages }: Conversation): Message | undefined {
+  return messages.findLast(({ status }) => status === "STREAMING");
 }
 
 export function withApproval(conversation: Conversation, approval: Approval): Conversation {

@@ -1,0 +1,11 @@
+/** Something is being written. */
+export function Writing() {
+  return (
+    <span className="writing">
+      <i />
+      <i />
+      <i />
+      <span className="unseen">An answer is being written</span>
+    </span>
+  );
+}
