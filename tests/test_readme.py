@@ -123,7 +123,9 @@ def test_every_code_has_an_example():
     assert codes <= set(re.findall(r'"code":"(\w+)"', README))
 
 
-@pytest.mark.parametrize("page", ["README.md", "ARCHITECTURE.md", "docs/operating.md", "docs/rest.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "ARCHITECTURE.md", "docs/operating.md", "docs/rest.md", "examples/sidebar/README.md"]
+)
 def test_every_link_leads_somewhere(page):
     text = (ROOT / page).read_text()
     links = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]

@@ -13,7 +13,7 @@ from app.main import DEMO
 from app.settings import Settings
 from tests.browser.window import ELSEWHERE, Window
 from tests.client.proxy import Proxy, proxy
-from tests.people import Person
+from tests.people import Person, outcome
 from tests.serving import SECRET
 
 NARROW = {"width": 390, "height": 780}
@@ -67,7 +67,7 @@ async def test_what_is_written_without_a_network_arrives_once_when_it_is_back(wi
     session = await owner.creates_session("On a train")
     here = await window(session, url=way.url)
     await here.says("Before the tunnel")
-    await expect(here.page.get_by_text("sending")).to_have_count(0)
+    await here.has_sent()
     way.down = True
     way.cut()
     await expect(here.page.get_by_role("alert")).to_contain_text("No connection")
@@ -79,6 +79,95 @@ async def test_what_is_written_without_a_network_arrives_once_when_it_is_back(wi
     await expect(here.page.get_by_role("alert")).to_be_empty()
     await expect(here.page.get_by_text("waits for the connection")).to_have_count(0)
     assert [node["text"] for node in await messages(owner, session)] == await here.said.all_inner_texts()
+
+
+async def test_an_answer_survives_a_cut_in_its_middle(window, owner, way):
+    session = await owner.creates_session("Torn cable")
+    writes = await Writer.starts(owner, session)
+    here, there = await window(session, url=way.url), await window(session)
+    await writes.adds("The bicycle 🚲 goes ")
+    await here.sees("The bicycle 🚲 goes ")
+    await here.watches(here.said.last)
+    way.down = True
+    way.cut()
+    await expect(here.page.get_by_role("alert")).to_contain_text("No connection")
+    await writes.adds("up 🏔 and ")
+    await there.sees("The bicycle 🚲 goes up 🏔 and ")
+    way.down = False
+    await writes.adds("down 🏖 ")
+    await here.sees(writes.text)
+    await writes.adds("again.")
+    await writes.ends()
+    await expect(here.page.locator("[data-writing]")).to_have_count(0)
+    for one in (here, there):
+        await one.sees(writes.text)
+    assert (await messages(owner, session))[0]["text"] == writes.text
+    states = await here.saw()
+    assert states == sorted(states, key=len)  # nothing that was shown went away again
+    assert all(writes.text.startswith(state) for state in states)
+
+
+async def test_stop_keeps_what_was_written(window, owner):
+    session = await owner.creates_session("Enough")
+    writes = await Writer.starts(owner, session)
+    await writes.adds("As I was say")
+    here, there = await window(session), await window(session)
+    await here.sees("As I was say")
+    await here.button("Stop the answer").click()
+    for one in (here, there):
+        await expect(one.page.get_by_text("Stopped")).to_be_visible()
+        await one.sees("As I was say")
+    refused = await owner.does("extendMessage", id=writes.id, fence=writes.fence, offset=12, text="ing")
+    assert outcome(refused)["code"] == "ILLEGAL_TRANSITION"
+    assert (await messages(owner, session))[0] == {"id": writes.id, "text": "As I was say", "status": "CANCELLED"}
+
+
+async def test_the_list_tells_what_happens_elsewhere(window, owner):
+    first = await owner.creates_session("Stays open")
+    here = await window(first)
+    await expect(here.listed.filter(has_text="Stays open")).to_be_visible()
+    session = await owner.creates_session("Made elsewhere")
+    row = here.listed.filter(has_text="Made elsewhere")
+    await expect(row).to_be_visible()
+    writes = await Writer.starts(owner, session)
+    await expect(row).to_contain_text("An answer is being written")
+    await writes.adds("There you are.")
+    await writes.ends()
+    await expect(row).to_contain_text("There you are.")
+    await expect(row).to_contain_text("1 unread")
+    await owner.does("markSessionRead", id=session, upToSequence=1)
+    await expect(row).not_to_contain_text("unread")
+    await owner.does("deleteSession", id=session, mode="HARD")
+    await expect(row).to_have_count(0)
+
+
+async def test_the_demo_agent_answers_asks_and_goes_on(window, owner):
+    session = await owner.creates_session("A table, please")
+    here, there = await window(session, agent=True), await window(session)
+    await here.says("Can you find us a table?")
+    await expect(there.page.locator("[data-writing]")).to_contain_text("I read “Can you")
+    await expect(there.listed.first).to_contain_text("An answer is being written")
+    await expect(there.button("Approve")).to_be_in_viewport()
+    await there.button("Approve").click()
+    await expect(here.page.get_by_text("Done, the table is yours.")).to_be_visible()
+    await expect(here.page.locator("[data-writing]")).to_have_count(0)
+    await expect(there.said.last).to_have_text(await here.said.last.inner_text())
+    statuses = [message["status"] for message in await messages(owner, session)]
+    assert statuses == ["COMPLETE"] * 4
+
+
+async def test_the_demo_agent_notices_that_it_was_stopped(window, owner):
+    session = await owner.creates_session("Never mind")
+    here = await window(session, agent=True)
+    await here.says("Tell me everything")
+    await here.button("Stop the answer").click()
+    await expect(here.page.get_by_text("Stopped")).to_be_visible()
+    await here.says("And now this")
+    await expect(here.page.locator("[data-writing]")).to_contain_text("I read “And now this”")
+    await here.button("Stop the answer").click()
+    await expect(here.page.get_by_text("Stopped")).to_have_count(2)
+    statuses = [message["status"] for message in await messages(owner, session)]
+    assert statuses == ["COMPLETE", "CANCELLED", "COMPLETE", "CANCELLED"]
 
 
 async def test_the_pages_above_come_as_one_scrolls_up(window, owner):
@@ -144,6 +233,7 @@ async def test_a_keyboard_is_enough(window, owner):
     await here.page.keyboard.type("and another")
     await here.page.keyboard.press("Enter")
     await here.sees("One line\nand another")
+    await here.has_sent()
     assert (await messages(owner, session))[0]["text"] == "One line\nand another"
 
 
@@ -192,6 +282,26 @@ async def test_a_strangers_page_shows_nothing_of_it(window, owner, served):
     await bob.button("New conversation").click()
     await bob.says("Mine")
     await bob.sees("Mine")
+
+
+class Writer:
+    """A producer of one answer."""
+
+    def __init__(self, owner: Person, id: str, fence: str) -> None:
+        self.owner, self.id, self.fence, self.text = owner, id, fence, ""
+
+    @classmethod
+    async def starts(cls, owner: Person, session: str) -> "Writer":
+        started = await owner.does("startMessage", "fence message { id }", sessionId=session, agentKey="guide")
+        return cls(owner, started["message"]["id"], started["fence"])
+
+    async def adds(self, text: str) -> None:
+        added = await self.owner.does("extendMessage", id=self.id, fence=self.fence, offset=len(self.text), text=text)
+        assert added["errors"] == []
+        self.text += text
+
+    async def ends(self) -> None:
+        assert (await self.owner.does("finishMessage", id=self.id, fence=self.fence))["errors"] == []
 
 
 async def messages(owner: Person, session: str) -> list[dict]:

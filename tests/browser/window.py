@@ -4,11 +4,19 @@ from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
 
-from playwright.async_api import Browser, Locator, Page, expect
+from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
 
 ELSEWHERE = "elsewhere.test"  # a name of this machine under which a page gets no token
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
+WIDE = ViewportSize(width=1180, height=760)
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+WATCH = """element => {
+    globalThis.watched = element;
+    globalThis.seen = [element.textContent];
+    const note = () => globalThis.seen.push(element.textContent);
+    new MutationObserver(note).observe(element, {childList: true, characterData: true, subtree: true});
+}"""
 
 
 class Window:
@@ -24,9 +32,10 @@ class Window:
         page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
 
     @classmethod
-    async def on(cls, browser: Browser, url: str, session: str = "", **looks: Any) -> "Window":
-        """A window on the sidebar at this server, on the newest conversation or on this one."""
-        window = cls(await browser.new_page(viewport=looks.pop("viewport", {"width": 1180, "height": 760}), **looks))
+    async def on(cls, browser: Browser, url: str, session: str = "", *, agent: bool = False, **looks: Any) -> "Window":
+        """A window on the sidebar at this server, on the newest conversation or on this one; does its agent answer?"""
+        window = cls(await browser.new_page(**{"viewport": WIDE, **looks}))
+        await window.page.add_init_script(f"localStorage.setItem('demo-agent', '{'on' if agent else 'off'}')")
         await window.page.goto(f"{url}/#{session}" if session else url)
         return window
 
@@ -58,9 +67,13 @@ class Window:
         """Waits until the conversation is just these texts."""
         await expect(self.said).to_have_text(list(texts))
 
+    async def has_sent(self) -> None:
+        """Waits until the server has what was written."""
+        await expect(self.page.get_by_text("sending …")).to_have_count(0)
+
     async def reaches(self, locator: Locator, key: str = "Tab") -> None:
         """Goes on with a key until the focus is there."""
-        for _ in range(40):
+        for _ in range(80):
             if await locator.evaluate("element => element === document.activeElement"):
                 return
             await self.page.keyboard.press(key)
@@ -76,6 +89,14 @@ class Window:
             if rule["impact"] in ("serious", "critical")
             for node in rule["nodes"]
         ]
+
+    async def watches(self, text: Locator) -> None:
+        """Notes every state that this element passes through, for `saw`."""
+        await text.evaluate(WATCH)
+
+    async def saw(self) -> list[str]:
+        """The states of the watched element, if it is still the same one."""
+        return await self.page.evaluate("globalThis.watched.isConnected ? globalThis.seen : ['replaced']")
 
     def strangers(self) -> set[str]:
         """Whom it asked besides its own server."""
