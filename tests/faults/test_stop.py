@@ -10,7 +10,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 
 from tests.invariants import assert_nothing_broken
-from tests.people import Refusal
+from tests.people import EVENTS, Refusal
 from tests.postgres import dsn
 from tests.process import process
 
@@ -59,6 +59,27 @@ async def reads_to_the_end(stream):
     except ConnectionClosed as end:
         return end.rcvd.code
     return "complete"
+
+
+@pytest.mark.xdist_group("faults")
+async def test_a_stopped_server_ends_its_event_streams_and_another_goes_on_with_them(fresh_database):
+    """The grace is longer than the test may take: the stop does not wait for who only listens."""
+    url = await fresh_database()
+    async with process(url, SHUTDOWN_SECONDS="600") as server, process(url) as successor:
+        ann, later = server.person("ann"), successor.person("ann")
+        request = {"session": await ann.creates_session("Going on", status="ACTIVE"), "after": None, "follow": True}
+        async with ann.streams(EVENTS, **request) as stream:
+            await anext(stream)
+            await ann.appends(request["session"], "before")
+            assert (await anext(stream)).id == stream.last_id
+            os.kill(server.process.pid, signal.SIGTERM)
+            assert [event async for event in stream] == []
+        await asyncio.to_thread(server.process.join, 60)
+        assert server.process.exitcode == 0
+        await later.appends(request["session"], "meanwhile")
+        async with later.streams(EVENTS, stream.last_id, **request) as resumed:
+            [event] = (await anext(resumed)).data["data"].values()
+            assert event["message"]["text"] == "meanwhile"
 
 
 @pytest.mark.xdist_group("faults")
