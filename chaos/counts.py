@@ -8,7 +8,7 @@ from typing import Any
 
 from chaos.load import Load
 from chaos.owner import Owner
-from chaos.readers import SessionReader
+from chaos.readers import SHOWN, SessionReader, ViewerReader
 
 SETTLE_SECONDS = 15  # that is enough for the slow poll, when wake-ups are lost
 LINGER_SECONDS = 1.0  # in which what comes twice would come
@@ -16,6 +16,7 @@ PAGE = """
 query ($id: ID!, $after: String) { session(id: $id) { title messageCount messages(first: 100, after: $after) {
   nodes { id sequence text status revision } pageInfo { hasNextPage endCursor } } } }
 """
+SESSIONS = f"{{ sessions(first: 100) {{ nodes {{ {SHOWN} }} }} }}"
 SAME = ("sequence", "text", "status", "revision")
 RECOVERY_SECONDS = 5.0
 
@@ -31,11 +32,12 @@ class Counts:
     stored_twice: int = 0
     gaps: int = 0
     missed: int = 0
+    viewer_missed: int = 0
     doubled: int = 0
     failed_outside: int = 0
     broken_rules: int = 0
     recoveries: list[float] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    worst: dict[str, float] = field(default_factory=dict)
     findings: list[str] = field(default_factory=list)
 
     @property
@@ -44,8 +46,13 @@ class Counts:
 
     @property
     def good(self) -> bool:
-        zeros = (self.lost, self.stored_twice, self.gaps, self.missed, self.doubled, self.failed_outside)
-        return not any(zeros) and not self.broken_rules and not self.findings and self.slowest <= RECOVERY_SECONDS
+        stored = (self.lost, self.stored_twice, self.gaps, self.broken_rules)
+        told = (self.missed, self.viewer_missed, self.doubled, self.failed_outside)
+        return not any(stored + told) and not self.findings and self.slowest <= RECOVERY_SECONDS
+
+    def note(self, what: str, value: float) -> None:
+        """A figure of which the highest is told."""
+        self.worst[what] = max(value, self.worst.get(what, value))
 
     def find(self, what: str, words: list[str]) -> int:
         """Keeps the first few findings of a kind; how many there are."""
@@ -96,18 +103,15 @@ async def count(load: Load, counts: Counts) -> None:
         if writer.session not in rows:
             rows[writer.session] = await stored(writer.owner, writer.session)
     for session, kept in rows.items():
-        _count_stored(load, session, kept, counts)
-    readers = [reader for reader in load.readers if isinstance(reader, SessionReader) and reader.session in rows]
-    await _settled(readers, rows)
-    for reader in readers:
-        counts.missed += counts.find("missed", [*reader.missed, *rows[reader.session].unlike(reader)])
-        counts.doubled += counts.find("doubled", reader.doubled)
+        count_stored(load, session, kept, counts)
+    await _count_told(load, rows, counts)
     counts.acknowledged = load.acts
     counts.events = sum(reader.heard for reader in load.readers)
     counts.failed_outside = counts.find("failed outside of a fault", failed_outside(load))
 
 
-def _count_stored(load: Load, session: str, kept: Stored, counts: Counts) -> None:
+def count_stored(load: Load, session: str, kept: Stored, counts: Counts) -> None:
+    """What the writers of a session were told, against its rows."""
     writers = [writer for writer in load.writers if writer.session == session]
     lost = []
     for writer in writers:
@@ -128,11 +132,29 @@ def _count_stored(load: Load, session: str, kept: Stored, counts: Counts) -> Non
     counts.gaps += counts.find("gap", [f"{session} {number}" for number in gaps])
 
 
-async def _settled(readers: list[SessionReader], rows: dict[str, Stored]) -> None:
+async def _count_told(load: Load, rows: dict[str, Stored], counts: Counts) -> None:
+    """Readers have some time to hear the last of it, and some more to hear it twice."""
+    readers = [one for one in load.readers if isinstance(one, SessionReader) and one.session in rows]
+    viewers = [(one, await _listed(one.owner)) for one in load.readers if isinstance(one, ViewerReader)]
+
+    def behind() -> bool:
+        lacking = any(viewer.lacks(listed) for viewer, listed in viewers)
+        return lacking or any(rows[reader.session].unlike(reader) for reader in readers)
+
     deadline = time.monotonic() + SETTLE_SECONDS
-    while time.monotonic() < deadline and any(rows[reader.session].unlike(reader) for reader in readers):
+    while time.monotonic() < deadline and behind():
         await asyncio.sleep(0.1)
     await asyncio.sleep(LINGER_SECONDS)
+    for reader in readers:
+        counts.missed += counts.find("missed", [*reader.missed, *rows[reader.session].unlike(reader)])
+        counts.doubled += counts.find("doubled", reader.doubled)
+    for viewer, listed in viewers:
+        counts.viewer_missed += counts.find("missed by a sidebar", viewer.lacks(listed))
+
+
+async def _listed(owner: Owner) -> dict[str, dict[str, Any]]:
+    found = (await owner.asks(SESSIONS))["sessions"]["nodes"]
+    return {session["id"]: session for session in found}
 
 
 def failed_outside(load: Load) -> list[str]:

@@ -34,7 +34,7 @@ EXPERIMENTS = [
         "cut LISTEN", "The connections that listen are ended, nothing else.", faults.cut_listener, 2, harmless=True
     ),
     Experiment("kill -9 Redis", "Redis is killed; for up to 2 s there is none.", faults.kill_redis, 2, True, True),
-    Experiment("SIGSTOP Redis", "Redis stands still for 20 s.", faults.freeze_redis, 2, True, True),
+    Experiment("SIGSTOP Redis", "Redis stands still for 5 s, every third time 20.", faults.freeze_redis, 2, True, True),
     Experiment("cut clients", "Every socket is cut, every 0.5 to 2 s.", faults.cut_clients, harmless=True),
     Experiment("hop, NOTIFY", "Every client goes to the other replica.", faults.hop, 2, harmless=True),
     Experiment("hop, Redis", "Every client goes to the other replica; wake-ups by Redis.", faults.hop, 2, True, True),

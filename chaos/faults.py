@@ -17,7 +17,7 @@ async def kill_server(arena: Arena) -> float:
 async def stop_server(arena: Arena) -> float:
     server = arena.random.choice(arena.servers)
     code, seconds = await server.stops()
-    arena.counts.notes.append(f"stopped in {seconds:.1f} s")
+    arena.counts.note("seconds from SIGTERM to the end", seconds)
     if code != 0:
         arena.counts.findings.append(f"SIGTERM: the server ended with {code} after {seconds:.1f} s")
     server.start()
@@ -46,18 +46,28 @@ async def cut_listener(arena: Arena) -> float:
 async def kill_redis(arena: Arena) -> float:
     assert arena.redis
     arena.redis.kill()
-    await asyncio.sleep(arena.random.uniform(0.2, 2))
+    await _without_redis(arena, arena.random.uniform(0.2, 2))
     arena.redis.start()
     await arena.redis.ready()
     return time.monotonic()
 
 
 async def freeze_redis(arena: Arena) -> float:
+    """Every third time for 20 s, and as long as it takes to be noticed otherwise."""
     assert arena.redis
     arena.redis.freeze()
-    await asyncio.sleep(2 if arena.quick else 20)
+    await _without_redis(arena, 20 if arena.counts.faults % 3 == 0 and not arena.quick else 5)
     arena.redis.thaw()
     return time.monotonic()
+
+
+async def _without_redis(arena: Arena, seconds: float) -> None:
+    """Whatever is written is stored at once, and heard when the other replica looks for itself."""
+    until = time.monotonic() + seconds
+    while (asked := time.monotonic()) < until:
+        await arena.probe.heard()
+        arena.counts.note("seconds until a write was heard without Redis", time.monotonic() - asked)
+        await asyncio.sleep(0.1)
 
 
 async def cut_clients(arena: Arena) -> float:

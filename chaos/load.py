@@ -9,7 +9,7 @@ from typing import Any
 import httpx2
 
 from chaos.owner import Owner
-from chaos.readers import Reader, SessionReader
+from chaos.readers import Reader, SessionReader, ViewerReader
 from chaos.writers import Writer
 
 OWNERS, SESSIONS, WRITERS, READERS = 3, 2, 2, 2
@@ -38,8 +38,11 @@ class Load:
         return made
 
     async def begins(self) -> None:
-        """Owners with sessions, each written and read by several."""
+        """Owners, each with a sidebar and sessions that several write and read."""
         for name in (f"owner {number}" for number in range(OWNERS)):
+            owner = self.owner(name)
+            cursor = (await owner.asks("{ viewer { eventCursor } }"))["viewer"]["eventCursor"]
+            self.follows(ViewerReader(owner, cursor))
             for number in range(SESSIONS):
                 await self._session(name, f"{name} session {number}")
 

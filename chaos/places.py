@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from random import SystemRandom
 
 import asyncpg
 import httpx2
@@ -23,6 +24,7 @@ from tests.postgres import dsn, own_server, postmaster
 SECRET = "a secret of the experiments, thirty-two bytes and more"
 COLLOQUY = Path(sys.executable).with_name("colloquy")
 PATIENCE_SECONDS = 30
+BELOW_EPHEMERAL = range(20_000, 32_768)
 SHUTDOWN_SECONDS = 5
 OTHERS = "datname = $1 and backend_type = 'client backend' and pid <> pg_backend_pid()"
 # The connection that listens also notifies: one of the two is the last that it was asked.
@@ -35,9 +37,15 @@ def token(owner: str) -> str:
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """One that no outgoing connection can have taken while a killed server is away."""
+    for port in SystemRandom().sample(BELOW_EPHEMERAL, len(BELOW_EPHEMERAL)):
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise RuntimeError("there is no free port")
 
 
 class Process:

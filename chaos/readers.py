@@ -23,9 +23,20 @@ subscription ($session: ID!, $after: String) {
     ... on Event { cursor }
     ... on MessageAdded { message { id sequence text status revision } }
     ... on MessageChanged { message { id sequence text status revision } }
+    ... on MessageDelta { messageId offset text }
     ... on SessionChanged { session { title revision } }
   }
 }
+"""
+SHOWN = "id title status messageCount unreadCount streaming archivedAt"  # what a sidebar shows of a session
+VIEWER_EVENTS = f"""
+subscription ($after: String) {{
+  viewerEvents(after: $after) {{
+    __typename
+    ... on Event {{ cursor }}
+    ... on SessionChanged {{ session {{ {SHOWN} }} }}
+  }}
+}}
 """
 
 
@@ -104,6 +115,8 @@ class SessionReader(Reader):
                 self._added(event["message"])
             case "MessageChanged":
                 self._changed(event["message"])
+            case "MessageDelta":
+                self._grown(event["messageId"], event["offset"], event["text"])
             case "SessionChanged":
                 session = event["session"]
                 if session["revision"] <= self._revision:
@@ -121,6 +134,43 @@ class SessionReader(Reader):
         known = self.messages.get(message["id"])
         if known is None:
             self.missed.append(f"MessageAdded {message['id']}")
-        elif message["revision"] <= known["revision"]:
+        elif message["revision"] <= known["revision"] and message["status"] != "STREAMING":
+            # One that is being written comes whole after each cut, so that deltas have something to go on from.
             self.doubled.append(f"MessageChanged {message['id']} {message['revision']}")
         self.messages[message["id"]] = message
+
+    def _grown(self, id: str, offset: int, text: str) -> None:
+        known = self.messages.get(id)
+        if known is None or offset > len(known["text"]):
+            self.missed.append(f"text of {id} before {offset}")
+        elif offset < len(known["text"]):
+            self.doubled.append(f"MessageDelta {id} at {offset}")
+        else:
+            self.messages[id] = {**known, "text": known["text"] + text}
+
+
+class ViewerReader(Reader):
+    """What a sidebar knows: every session as it was last told of it. Repeats are no fault here."""
+
+    document = VIEWER_EVENTS
+
+    def __init__(self, owner: Owner, after: str) -> None:
+        super().__init__(owner, after)
+        self.sessions: dict[str, dict[str, Any]] = {}
+        self.resets = 0
+
+    def hears(self, event: dict[str, Any]) -> None:
+        match event["__typename"]:
+            case "SessionChanged":
+                self.sessions[event["session"]["id"]] = event["session"]
+            case "StreamReset":
+                self.resets += 1
+
+    def lacks(self, stored: dict[str, dict[str, Any]]) -> list[str]:
+        """Sessions that it does not know as they are."""
+        wrong = [
+            f"session: stored {session}, known {self.sessions.get(id)}"
+            for id, session in stored.items()
+            if self.sessions.get(id) != session
+        ]
+        return wrong + ["StreamReset"] * self.resets

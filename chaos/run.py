@@ -50,7 +50,8 @@ async def _once(experiment: Experiment, arena: Arena) -> None:
         async with asyncio.timeout(GIVE_UP_SECONDS):
             await arena.probe.heard()
     except TimeoutError:
-        arena.counts.findings.append(f"a probe was not heard within {GIVE_UP_SECONDS} s")
+        ended = [f"{one.name} ended with {one.process.returncode}" for one in arena.servers if one.process.poll()]
+        arena.counts.findings.append(f"a probe was not heard within {GIVE_UP_SECONDS} s; {', '.join(ended)}")
     arena.counts.faults += 1
     arena.counts.recoveries.append(time.monotonic() - whole)
     if not experiment.harmless:

@@ -30,11 +30,9 @@ async def stop_reading(arena: Arena) -> float:
         message = {"role": "ASSISTANT", "text": TEXT}
         await owner.does("appendMessage", "cursor", f"silent {number}", sessionId=session["id"], message=message)
     slowest, highest = await _until_cut(arena, [kept for kept, _ in sockets], began)
-    arena.counts.notes += [
-        f"cut off within {time.monotonic() - began:.0f} s",
-        f"the server grew by at most {highest - before:.0f} MiB",
-        f"others heard within {slowest * 1000:.0f} ms meanwhile",
-    ]
+    arena.counts.note("seconds until the last one was cut off", time.monotonic() - began)
+    arena.counts.note("MiB that the server grew by", highest - before)
+    arena.counts.note("seconds until others heard a write meanwhile", slowest)
     if highest - before > RSS_LIMIT_MIB:
         arena.counts.findings.append(f"the server grew by {highest - before:.0f} MiB")
     arena.counts.faults += SILENT - 1

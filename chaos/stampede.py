@@ -75,7 +75,7 @@ async def reconnect_at_once(arena: Arena) -> float:
     back = time.monotonic()
     await herd.comes()
     said = SAID * (arena.counts.faults + 1)
-    arena.counts.notes.append(f"{time.monotonic() - back:.1f} s until all {SOCKETS} had caught up")
+    arena.counts.note(f"seconds until all {SOCKETS} had caught up", time.monotonic() - back)
     arena.counts.missed += arena.counts.find("missed", herd.missed + herd.behind(said))
     arena.counts.doubled += arena.counts.find("doubled", herd.doubled)
     herd.missed, herd.doubled = [], []

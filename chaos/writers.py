@@ -7,7 +7,8 @@ from typing import Any
 from chaos.owner import Owner
 
 PAUSE_SECONDS = 0.01, 0.08
-WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"]
+PIECES = [" tea", " with milk,", " no sugar", "\n", " 🫖", " é", " and then some more of it"]
+AGAIN, CANCELLED = 0.1, 0.3
 
 
 @dataclass
@@ -76,4 +77,24 @@ class Writer:
         self.told.title = title
 
     async def _stream(self) -> None:
-        """An answer in pieces; a producer that was cut off comes back with its key and goes on."""
+        """An answer in pieces, finished or cancelled. Now and then the producer starts anew, with its key."""
+        name, text, random = self._next("streams"), "", self.owner.random
+        made = await self._start(name)
+        for piece in [f"{name}:", *random.choices(PIECES, k=random.randint(2, 12))]:
+            if random.random() < AGAIN:
+                made = await self._start(name)
+            of = {"id": made["message"]["id"], "fence": made["fence"]}
+            await self.owner.does("extendMessage", "cursor", **of, offset=len(text), text=piece)
+            text += piece
+            await self.owner.pauses(*PAUSE_SECONDS)
+        if random.random() < CANCELLED:
+            ending, given = "cancelMessage", {"id": made["message"]["id"]}
+        else:
+            ending, given = "finishMessage", {"id": made["message"]["id"], "fence": made["fence"]}
+        payload = await self.owner.does(ending, "message { id sequence status }", f"{name} ends", **given)
+        self._learn(payload["message"], text, payload["message"]["status"])
+
+    async def _start(self, name: str) -> Any:
+        return await self.owner.does(
+            "startMessage", "message { id } fence", sessionId=self.session, role="ASSISTANT", key=name
+        )
