@@ -1,9 +1,9 @@
-.PHONY: help run test nightly check bench chaos sidebar lock migration
+.PHONY: help run test nightly check bench bench-live chaos sidebar lock migration
 .DEFAULT_GOAL := help
 bin := .venv/bin
 
 help:  ## Say what there is to make
-	@sed -n 's/^\([a-z]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' $(MAKEFILE_LIST) | expand -t 12
 
 run: .venv/run.stamp  ## Start everything: PostgreSQL, migrations, server; Ctrl-C stops it
 	@exec $(bin)/colloquy run
@@ -25,6 +25,9 @@ check: .venv/dev.stamp  ## Check style, types, import contracts, migrations and 
 
 bench: .venv/bench.stamp bench/peers/node/node_modules/.package-lock.json  ## Measure against other servers: make bench ARGS=--quick
 	$(bin)/python -m bench $(ARGS)
+
+bench-live: .venv/bench.stamp  ## Measure what live subscribers cost: make bench-live ARGS=--quick
+	$(bin)/python -m bench.live $(ARGS)
 
 chaos: .venv/dev.stamp  ## Break things under load, count what is lost: make chaos ARGS=--quick
 	$(bin)/python -m chaos $(ARGS)

@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.routing import Route
+from starlette.requests import HTTPConnection
+from starlette.routing import Route, WebSocketRoute
 from strawberry.asgi import GraphQL
 
 from app.auth import bearer
@@ -24,12 +24,12 @@ services = Services(
 class Stock(GraphQL[Any, Any]):
     """Strawberry's view with our context, and the encoder that our scalars need."""
 
-    async def get_context(self, request: Request, response: Any) -> Any:
+    async def get_context(self, request: HTTPConnection, response: Any) -> Any:
         viewer = await services.authenticator.viewer(bearer(request.headers.get("authorization")))
         return services.context(viewer)
 
-    def encode_json(self, data: object) -> bytes:
-        return orjson.dumps(data)
+    def encode_json(self, data: object) -> str:
+        return orjson.dumps(data).decode()  # bytes would leave a socket as binary frames
 
 
 @asynccontextmanager
@@ -42,4 +42,5 @@ async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         await services.db.close()
 
 
-app = Starlette(routes=[Route("/graphql", Stock(schema, graphql_ide=None))], lifespan=lifespan)
+view = Stock(schema, graphql_ide=None)
+app = Starlette(routes=[Route("/graphql", view), WebSocketRoute("/graphql", view)], lifespan=lifespan)
