@@ -1,15 +1,18 @@
 """The asynchronous twin of `client`, which also follows events."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx2
 
+from colloquy.answer import Answer, answering
 from colloquy.call import Call, awaits, walks_async
 from colloquy.calls import agent as about_agent
 from colloquy.calls import message as about_message
 from colloquy.calls import session as about_session
+from colloquy.calls import stream as about_stream
 from colloquy.calls import task as about_task
 from colloquy.documents import SESSION_EVENTS, VIEWER_EVENTS
 from colloquy.live import Event, events
@@ -72,6 +75,14 @@ class AsyncClient:
         """
         return events(self._policy.url, self._bearer, VIEWER_EVENTS, {"after": after, "follow": follow})
 
+    def answer(self, session_id: str, *, pause: float = 0.05, **fields: Any) -> AbstractAsyncContextManager[Answer]:
+        """A message to write bit by bit, with what `start_message` takes; pieces gather for `pause` seconds.
+
+        The end of the block ends it: COMPLETE, or FAILED by an exception, or CANCELLED with its task. When somebody
+        presses Stop, the next `write` ends the block, quietly.
+        """
+        return answering(self, about_stream.start_message(session_id, **fields), pause)
+
     async def _bearer(self) -> str:
         token = self._token if isinstance(self._token, str) else self._token()
         return token if isinstance(token, str) else await token
@@ -115,6 +126,11 @@ class AsyncClient:
     update_message = awaits(about_message.update_message)
     redact_message = awaits(about_message.redact_message)
     delete_message = awaits(about_message.delete_message)
+
+    start_message = awaits(about_stream.start_message)
+    extend_message = awaits(about_stream.extend_message)
+    finish_message = awaits(about_stream.finish_message)
+    cancel_message = awaits(about_stream.cancel_message)
 
     session_agent = awaits(about_agent.session_agent)
     put_session_agent = awaits(about_agent.put_session_agent)

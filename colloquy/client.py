@@ -10,6 +10,7 @@ from colloquy.call import Call, sends, walks
 from colloquy.calls import agent as about_agent
 from colloquy.calls import message as about_message
 from colloquy.calls import session as about_session
+from colloquy.calls import stream as about_stream
 from colloquy.calls import task as about_task
 from colloquy.transport import ATTEMPTS, PATIENCE_SECONDS, Policy, body_of, headers_of, own, response_of, unreachable
 
@@ -91,6 +92,11 @@ class Client:
     update_message = sends(about_message.update_message)
     redact_message = sends(about_message.redact_message)
     delete_message = sends(about_message.delete_message)
+
+    start_message = sends(about_stream.start_message)
+    extend_message = sends(about_stream.extend_message)
+    finish_message = sends(about_stream.finish_message)
+    cancel_message = sends(about_stream.cancel_message)
 
     session_agent = sends(about_agent.session_agent)
     put_session_agent = sends(about_agent.put_session_agent)

@@ -2,7 +2,7 @@
 
 SESSION = """
 fragment SessionFields on Session {
-  id key title status role agentType metadata revision messageCount unreadCount lastReadSequence
+  id key title status role agentType metadata revision messageCount unreadCount streaming lastReadSequence
   createdAt updatedAt lastActivityAt expiresAt archivedAt deletedAt eventCursor
 }"""
 MESSAGE = """
@@ -31,6 +31,7 @@ ERRORS = """errors {
     ... on ConflictError { currentRevision }
     ... on IllegalTransitionError { fromStatus toStatus }
     ... on LimitError { limit }
+    ... on OffsetError { expectedOffset }
   }"""
 PAGE = "$first: Int, $after: String, $last: Int, $before: String"
 WINDOW = "first: $first, after: $after, last: $last, before: $before"
@@ -103,6 +104,11 @@ APPEND_MESSAGES = _mutation("appendMessages", "AppendMessagesInput", "messages {
 UPDATE_MESSAGE = _mutation("updateMessage", "UpdateMessageInput", _OF_MESSAGE, MESSAGE)
 REDACT_MESSAGE = _mutation("redactMessage", "RedactMessageInput", _OF_MESSAGE, MESSAGE)
 DELETE_MESSAGE = _mutation("deleteMessage", "MessageIdInput", "deletedId")
+
+START_MESSAGE = _mutation("startMessage", "StartMessageInput", f"fence {_OF_MESSAGE}", MESSAGE)
+EXTEND_MESSAGE = _mutation("extendMessage", "ExtendMessageInput", "cursor")
+FINISH_MESSAGE = _mutation("finishMessage", "FinishMessageInput", _OF_MESSAGE, MESSAGE)
+CANCEL_MESSAGE = _mutation("cancelMessage", "MessageIdInput", _OF_MESSAGE, MESSAGE)
 
 PUT_SESSION_AGENT = _mutation(
     "putSessionAgent", "PutSessionAgentInput", "sessionAgent { ...SessionAgentFields }", SESSION_AGENT

@@ -40,6 +40,7 @@ class Session:
     revision: int
     message_count: int
     unread_count: int
+    streaming: bool
     last_read_sequence: int
     created_at: datetime
     updated_at: datetime
@@ -85,6 +86,14 @@ class Message:
     client_created_at: datetime | None
     created_at: datetime
     updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """A message that is being written, and the fence that lets its producer go on."""
+
+    message: Message
+    fence: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import pytest
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 EXAMPLE = re.compile(r"```python\n(.*?)```.*?prints\n\n```text\n(.*?)```", re.DOTALL)
-PAGES = [(page, number) for page, count in (("client.md", 2), ("mcp.md", 1)) for number in range(count)]
+PAGES = [(page, number) for page, count in (("client.md", 3), ("mcp.md", 1)) for number in range(count)]
 
 
 @pytest.mark.parametrize(("page", "number"), PAGES)
