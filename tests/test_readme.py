@@ -61,11 +61,11 @@ async def test_every_command_answers_as_it_shows(newcomer, tmp_path):
     assert [answer.strip() for answer in answers] == [*(answer.strip() for answer in shown), ""]
 
 
-async def test_a_sidebar_needs_these_three_operations(newcomer):
-    listed, read, followed = DOCUMENTS
+async def test_a_sidebar_needs_these_four_operations(newcomer):
+    listed, read, followed, all_followed = DOCUMENTS
     owner = newcomer.person(DEMO)
-    nodes = (await owner.asks(listed))["sessions"]["nodes"]
-    [wanted] = [node["id"] for node in nodes if node["title"] == "Welcome to Colloquy"]
+    shown = await owner.asks(listed)
+    [wanted] = [node["id"] for node in shown["sessions"]["nodes"] if node["title"] == "Welcome to Colloquy"]
     conversation = (await owner.asks(read, id=wanted))["session"]
     await owner.appends(wanted, "Said in between.", key="mine")
     async with owner.subscribes(followed, id=wanted, after=conversation["eventCursor"]) as events:
@@ -73,6 +73,9 @@ async def test_a_sidebar_needs_these_three_operations(newcomer):
     [said] = [event["message"] for event in seen if event["__typename"] == "MessageAdded"]
     assert (said["key"], said["text"]) == ("mine", "Said in between.")
     assert said["sequence"] == conversation["messages"]["nodes"][-1]["sequence"] + 1
+    async with owner.subscribes(all_followed, after=shown["viewer"]["eventCursor"]) as events:
+        seen = await events.until("CaughtUp")
+    assert wanted in [event["session"]["id"] for event in seen if event["__typename"] == "SessionChanged"]
 
 
 async def test_the_answers_that_take_bad_luck_are_as_shown(fresh_database):
