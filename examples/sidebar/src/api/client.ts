@@ -15,6 +15,7 @@ export class Refused extends Error {
   }
 }
 
+const ANSWER_MS = 20_000; // how long an answer may take before the question counts as lost
 const PING_MS = 10_000; // how long a quiet socket is trusted
 const PONG_MS = 5_000; // and how long it may take to prove that it lives
 // What a socket's end means: nobody listened any longer; the token has ended.
@@ -34,6 +35,7 @@ export class Api {
     this.client = new Client({
       url: endpoint,
       preferGetMethod: false,
+      fetch: (request, options) => fetch(request, { ...options, signal: within(ANSWER_MS, options?.signal) }),
       fetchOptions: { headers: { authorization } },
       // No cache: what is shown is one read and the events after it.
       exchanges: [
@@ -112,6 +114,11 @@ export class Api {
     });
     return socket;
   }
+}
+
+/** Aborts when the other signal does, or after so many milliseconds. */
+function within(milliseconds: number, signal?: AbortSignal | null): AbortSignal {
+  return AbortSignal.any([AbortSignal.timeout(milliseconds), ...(signal ? [signal] : [])]);
 }
 
 function answer<Data>({ data, error }: OperationResult<Data>): Data {

@@ -39,12 +39,20 @@ export function ResultCard({ result }: { result: ToolResult }) {
   );
 }
 
-const WORDS = { waiting: "waits for you", running: "running", done: "done", failed: "failed", rejected: "rejected" };
+const WORDS = {
+  waiting: "waits for you",
+  approved: "approved",
+  running: "running",
+  done: "done",
+  failed: "failed",
+  rejected: "rejected",
+};
 
 function stateOf({ approval, result }: Tool): keyof typeof WORDS {
   if (approval?.status === "REJECTED" || approval?.status === "CANCELLED") return "rejected";
   if (result) return result.isError ? "failed" : "done";
-  return approval?.status === "PENDING" ? "waiting" : "running";
+  if (approval) return approval.status === "PENDING" ? "waiting" : "approved";
+  return "running";
 }
 
 /** Arguments one by one, where they have names. */
