@@ -6,9 +6,11 @@ import secrets
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
 from contextvars import ContextVar
+from datetime import UTC, datetime
 from itertools import accumulate, count
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
+import orjson
 import prometheus_client
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
@@ -36,6 +38,8 @@ class Request(NamedTuple):
     trace_id: str | None
 
 
+REQUESTS = logging.getLogger("colloquy.request")
+log = structlog.get_logger(REQUESTS.name)
 PROCESS, NUMBERS = secrets.token_hex(4), count(1)
 CURRENT: ContextVar[Request | None] = ContextVar("request", default=None)
 
@@ -53,6 +57,27 @@ def trace_id_of(traceparent: str) -> str | None:
     if found is None or (found[1] == "00" and found[3] is not None):
         return None
     return found[2]
+
+
+class Lines(logging.StreamHandler[TextIO]):
+    """The log as JSON, which also takes what is ready to be written as it is."""
+
+    def line(self, **event: Any) -> None:
+        self.stream.write(orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE).decode())
+        self.flush()
+
+
+def log_request(**event: Any) -> None:
+    """The line of one request, which holds nothing that could be a secret: structlog would take ten times as long."""
+    if not REQUESTS.isEnabledFor(logging.INFO):  # structlog binds before it looks
+        return
+    handler = logging.root.handlers[0] if logging.root.handlers else None
+    if not isinstance(handler, Lines):
+        log.info("request", **event)
+        return
+    now = datetime.now(UTC).isoformat(timespec="microseconds")[:26] + "Z"
+    named = with_ids(None, "", event)
+    handler.line(**named, event="request", level="info", logger=REQUESTS.name, timestamp=now)
 
 
 def with_ids(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
@@ -100,7 +125,7 @@ def set_up_logs(settings: Settings) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.make_filtering_bound_logger(level),
     )
-    handler = logging.StreamHandler()
+    handler = logging.StreamHandler() if settings.log_format == "console" else Lines()
     handler.setFormatter(formatter(settings.log_format, before))
     logging.root.handlers = [handler]
     logging.root.setLevel(level)
@@ -204,7 +229,7 @@ class Metrics:
         tally.seconds[kind] += seconds
 
     def watch_pool(self, **states: Callable[[], float]) -> None:
-        """Ask these when somebody looks: `watch_pool(idle=pool.checkedin, busy=pool.checkedout)`."""
+        """Ask these when somebody looks: `watch_pool(idle=lambda: pool.idle)`."""
         for state, read in states.items():
             self._pool.labels(state).set_function(read)
 

@@ -1,24 +1,19 @@
 """One operation, by whatever wire it came: who asks, what is asked, what is answered."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol
 
-import structlog
 from graphql import ExecutionResult
 
 from app.auth import READ, WRITE, Authenticator, Viewer, require
 from app.errors import BadInput
 from app.execution.engine import Engine, Prepared
-from app.telemetry import Request
+from app.telemetry import Request, log_request
 from app.transport import wire
 from app.transport.deadline import Deadline
 from app.transport.errors import format_error
-
-LEVEL = logging.getLogger("colloquy.request")  # asked first: structlog binds before it looks
-log = structlog.get_logger("colloquy.request")
 
 SCOPES = {"query": READ, "subscription": READ, "mutation": WRITE}
 
@@ -132,9 +127,8 @@ class Operations:
         kind = prepared.kind if prepared else "unknown"
         if self._observe is not None:
             self._observe(kind, outcome, seconds)
-        if LEVEL.isEnabledFor(logging.INFO):
-            name = prepared.name if prepared else None
-            log.info("request", kind=kind, operation=name, outcome=outcome, seconds=round(seconds, 6), by=by)
+        name = prepared.name if prepared else None
+        log_request(kind=kind, operation=name, outcome=outcome, seconds=round(seconds, 6), by=by)
 
 
 def answer(result: ExecutionResult, context: Any, request_id: str) -> Answer:
