@@ -37,9 +37,9 @@ def parse_moment(value: Any) -> datetime:
         raise GraphQLError(f"DateTime cannot be {value!r}: there is no such time.") from None
 
 
-def show_moment(value: datetime) -> str:
-    """UTC with six digits; the database's times are in UTC already."""
-    return value.isoformat(timespec="microseconds")[:26] + "Z"
+def show_moment(value: datetime) -> datetime | str:
+    """UTC with six digits: the database's times are in UTC, and orjson writes all digits of those that have any."""
+    return value if value.microsecond else value.isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def parse_number(value: Any) -> Number:

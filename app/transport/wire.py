@@ -30,12 +30,12 @@ def decode(body: bytes) -> Any:
 
 
 def encode(value: Any) -> bytes:
-    """The JSON text of an answer: may hold `orjson.Fragment` and whatever else orjson writes.
+    """The JSON text of an answer: may hold `orjson.Fragment`, times in UTC and whatever else orjson writes.
 
     Text that holds lone surrogates, and integers beyond 64 bits, are written in ASCII escapes.
     """
     try:
-        return orjson.dumps(value)
+        return orjson.dumps(value, option=orjson.OPT_UTC_Z)
     except TypeError:
         return _encode_escaped(value)
 
@@ -45,7 +45,7 @@ def _encode_escaped(value: Any) -> bytes:
     mark = secrets.token_hex(16)
 
     def splice(part: Any) -> str:
-        spliced.append(orjson.dumps(part))
+        spliced.append(orjson.dumps(part, option=orjson.OPT_UTC_Z))
         return f"{mark}{len(spliced) - 1}."
 
     text = json.dumps(value, separators=(",", ":"), allow_nan=False, default=splice).encode()

@@ -29,7 +29,7 @@ class Stock(GraphQL[Any, Any]):
         return services.context(viewer)
 
     def encode_json(self, data: object) -> str:
-        return orjson.dumps(data).decode()  # bytes would leave a socket as binary frames
+        return orjson.dumps(data, option=orjson.OPT_UTC_Z).decode()  # bytes would leave a socket as binary frames
 
 
 @asynccontextmanager
