@@ -9,7 +9,10 @@ from app.transport.operation import Operations
 from app.transport.sse import EventStreamEndpoint
 from app.transport.websocket import WebSocketEndpoint
 
+PATH = "/graphql"
+
 __all__ = [
+    "PATH",
     "DocumentLimits",
     "Engine",
     "EventStreamEndpoint",
@@ -22,7 +25,7 @@ __all__ = [
 
 
 def routes(
-    http: HTTPEndpoint, sockets: WebSocketEndpoint, streams: EventStreamEndpoint, *, path: str = "/graphql"
+    http: HTTPEndpoint, sockets: WebSocketEndpoint, streams: EventStreamEndpoint, *, path: str = PATH
 ) -> list[BaseRoute]:
     """Requests and sockets on one path, event streams below it: a client that takes either would get the wrong one."""
     return [Route(path, http), WebSocketRoute(path, sockets), Route(f"{path}/stream", streams)]
