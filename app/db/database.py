@@ -13,20 +13,18 @@ from contextlib import asynccontextmanager, suppress
 from functools import cached_property
 from operator import itemgetter
 from time import monotonic
-from typing import Any, Generic, NamedTuple, Protocol, TypeVar, cast
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from weakref import WeakValueDictionary
 
 import asyncpg
-from sqlalchemy import Text, bindparam, event, make_url
+from sqlalchemy import Text, bindparam
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolProxiedConnection
 
 from app.db import failures, ownership
-from app.errors import BadInput, TimedOut
+from app.db.pool import Pool, hang_up_if_useless
+from app.errors import BadInput
 
 OWNER = bindparam("owner", type_=Text())
-GOODBYE_SECONDS = 5
 DIALECT = asyncpg_dialect()  # type: ignore[no-untyped-call]
 
 
@@ -82,6 +80,12 @@ class Query(Generic[R]):
         return frozenset(self.parameters)
 
     @cached_property
+    def _in_order(self) -> Callable[[dict[str, Any]], tuple[Any, ...]]:
+        if len(self.names) > 1:
+            return itemgetter(*self.names)
+        return lambda slots: tuple(slots[name] for name in self.names)
+
+    @cached_property
     def _compiled(self) -> Any:
         compiled = self.element.compile(dialect=DIALECT)
         if compiled.insert_prefetch or compiled.update_prefetch:
@@ -92,8 +96,7 @@ class Query(Generic[R]):
         if values.keys() != self._free:
             wrong = ", ".join(sorted(values.keys() ^ self._free))
             raise TypeError(f"{self.where} takes {', '.join(self.parameters) or 'nothing'}; see to: {wrong}")
-        slots = {**self.fixed, **values, "owner": owner}
-        return tuple([slots[name] for name in self.names])
+        return self._in_order({**self.fixed, **values, "owner": owner})
 
 
 class Statement(Query[R]):
@@ -214,15 +217,15 @@ class Database:
             "idle_in_transaction_session_timeout": "30s",
         }
         self.on_commit = on_commit
-        self.engine = _engine(url, pool_size, statement_cache, limits if statement_cache else {})
-        self._pool = cast(AsyncAdaptedQueuePool, self.engine.sync_engine.pool)
-        self._open = 0
-        event.listen(self._pool, "connect", self._on_connect)
-        event.listen(self._pool, "close", self._on_close)
+        self.pool = Pool(
+            url,
+            size=pool_size,
+            patience=patience,
+            statement_cache=statement_cache,
+            settings=limits if statement_cache else {},
+        )
         self._begin = "BEGIN" if statement_cache else _begin_with(limits)
         self._statement_cache = statement_cache
-        self._patience = patience
-        self._free = asyncio.Semaphore(pool_size)
         self._gates: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def fetch(self, viewer: Viewer, statement: Statement[R], /, **values: Any) -> list[R]:
@@ -262,10 +265,8 @@ class Database:
         return self._gates.setdefault((viewer.subject, session_id), asyncio.Lock())
 
     async def close(self) -> None:
-        """Says goodbye to the server, but not for longer than it takes to answer."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(GOODBYE_SECONDS):
-                await self.engine.dispose()
+        """Says goodbye to the server."""
+        await self.pool.close()
 
     async def _run(self, query: Query[R], arguments: tuple[Any, ...]) -> list[R]:
         try:
@@ -283,20 +284,20 @@ class Database:
             async with self._transaction(opened_after) as driver:
                 rows = await driver.fetch(query.sql, *arguments, record_class=query.row)
             return rows
-        held = await self._take(opened_after)
+        held = await self.pool.take(opened_after)
         try:
-            rows = await _driver(held).fetch(query.sql, *arguments, record_class=query.row)
+            rows = await held.driver.fetch(query.sql, *arguments, record_class=query.row)
         except BaseException as error:
-            _hang_up_if_useless(held, error)
+            hang_up_if_useless(held, error)
             raise
         finally:
-            self._give_back(held)
+            self.pool.give_back(held)
         return rows
 
     @asynccontextmanager
     async def _transaction(self, opened_after: float = 0) -> AsyncIterator[Any]:
-        held = await self._take(opened_after)
-        driver = _driver(held)
+        held = await self.pool.take(opened_after)
+        driver = held.driver
         try:
             await driver.execute(self._begin)
             try:
@@ -308,92 +309,11 @@ class Database:
             if await driver.execute("COMMIT") != "COMMIT":
                 raise RuntimeError("an error was caught inside the transaction, so nothing of it was kept")
         except BaseException as error:
-            _hang_up_if_useless(held, error)
+            hang_up_if_useless(held, error)
             raise
         finally:
-            self._give_back(held)
-
-    async def _take(self, opened_after: float) -> PoolProxiedConnection:
-        """A connection that is alive as far as this end knows. Raises TimedOut after `patience`."""
-        await self._wait_for_one()
-        try:
-            while _driver(held := await self._checkout()).is_closed() or (
-                opened_after and held.info["opened"] < opened_after
-            ):
-                held.invalidate()
-        except BaseException:
-            self._free.release()
-            raise
-        return held
-
-    async def _wait_for_one(self) -> None:
-        if not self._free.locked():
-            await self._free.acquire()
-            return
-        try:
-            async with asyncio.timeout(self._patience):
-                await self._free.acquire()
-        except TimeoutError:
-            raise TimedOut("The server has more to do than it can; try again.") from None
-
-    async def _checkout(self) -> PoolProxiedConnection:
-        """From the engine's pool. When nothing has to be opened, without a greenlet: a third of the time."""
-        pool = self._pool
-        if pool.checkedin() and self._open == pool.size() + pool.overflow():
-            return pool.connect()
-        return await self.engine.raw_connection()
-
-    def _on_connect(self, connection: Any, record: Any) -> None:
-        connection.run_async(plain_values)
-        record.info["opened"] = monotonic()
-        self._open += 1
-
-    def _on_close(self, _connection: Any, _record: Any) -> None:
-        self._open -= 1
-
-    def _give_back(self, held: PoolProxiedConnection) -> None:
-        try:
-            driver = _driver(held)
-            if driver.is_closed() or driver.is_in_transaction():
-                held.invalidate()
-            else:
-                held.close()
-        finally:
-            self._free.release()
-
-
-def _hang_up_if_useless(held: PoolProxiedConnection, error: BaseException) -> None:
-    """A connection that was lost; or cut off in mid-protocol by a cancellation, which it may never recover from."""
-    if isinstance(error, asyncio.CancelledError) or failures.connection_lost(error):
-        _driver(held).terminate()
-
-
-def _driver(held: PoolProxiedConnection) -> Any:
-    return held.driver_connection
+            self.pool.give_back(held)
 
 
 def _begin_with(limits: dict[str, str]) -> str:
     return "; ".join(["BEGIN", *(f"SET LOCAL {name} = '{value}'" for name, value in limits.items())])
-
-
-def _engine(url: str, pool_size: int, statement_cache: bool, limits: dict[str, str]) -> AsyncEngine:
-    address = make_url(url).set(drivername="postgresql+asyncpg")
-    query = {"ssl" if name == "sslmode" else name: value for name, value in address.query.items()}
-    return create_async_engine(
-        address.set(query=query),
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_reset_on_return=None,
-        connect_args={
-            "statement_cache_size": 512 if statement_cache else 0,
-            "max_cached_statement_lifetime": 0,
-            "prepared_statement_cache_size": 0,
-            "server_settings": {"application_name": "colloquy", "timezone": "UTC", **limits},
-        },
-    )
-
-
-async def plain_values(driver: Any) -> None:
-    """uuid, json and jsonb are text on both ends: nothing is parsed that is only passed on."""
-    for name in ("uuid", "json", "jsonb"):
-        await driver.set_type_codec(name, schema="pg_catalog", encoder=str, decoder=str, format="text")

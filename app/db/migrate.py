@@ -51,7 +51,7 @@ async def current(connection: AsyncConnection) -> str | None:
 async def unready(db: Database) -> str | None:
     """Why the database cannot serve this program; None when it can."""
     try:
-        async with db.engine.connect() as connection:
+        async with db.pool.engine.connect() as connection:
             found = await current(connection)
     except (OSError, SQLAlchemyError) as error:
         return f"database: it cannot be reached ({type(error).__name__})"

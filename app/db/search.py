@@ -96,7 +96,7 @@ async def page(
 async def unready(db: Database, config: str) -> str | None:
     """Why messages cannot be indexed as the settings want it; None when they can, or nobody can tell."""
     try:
-        async with db.engine.connect() as connection:
+        async with db.pool.engine.connect() as connection:
             await connection.execute(select(func.to_tsquery(cast(literal(config), CONFIG.type), "a")))
     except (OSError, SQLAlchemyError) as error:
         if sqlstate(getattr(error, "orig", error)) == UNDEFINED:

@@ -4,7 +4,8 @@ import asyncpg
 import pytest
 from sqlalchemy.schema import CreateTable
 
-from app.db.database import DIALECT, REGISTERED, Row, Statement, plain_values
+from app.db.database import DIALECT, REGISTERED, Row, Statement
+from app.db.pool import plain_values
 from app.db.tables import metadata
 from tests.db import shapes
 from tests.db.witnesses import World, compare, open_scans
