@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from app.auth import Viewer
 from app.db.database import Database, Move, Origin, R, Statement, Tx
+from app.db.light import light
 from app.db.loaders import Loaders
 from app.live.cursor import Horizon
 from app.live.feed import Feed
@@ -83,6 +84,10 @@ class Context:
             self._tx.moves.append(Move(session_id, None))
         else:
             self.db.streamed(self.viewer, session_id)
+
+    def selecting(self, selected: frozenset[tuple[str, str]]) -> None:
+        """Which fields the query that begins selects, as (type, field): its rows need hold no more."""
+        self.loaders = Loaders(self.db, self.viewer, light(selected))
 
     def forget(self) -> None:
         """Loads anew from here on: each mutation field shows what the one before has left."""

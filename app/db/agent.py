@@ -8,6 +8,7 @@ from sqlalchemy import Integer, Numeric, Text, and_, any_, bindparam, func, inse
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.db.database import OWNER, Database, Statement, Tx, Viewer, statement
+from app.db.light import AGENT
 from app.db.metadata import Uuid
 from app.db.page import Count, Order, Slice, Window, amount, identity, read, words
 from app.db.rows import AgentRow
@@ -32,6 +33,7 @@ BY_IDS = statement(
         a.owner_id == OWNER, a.id == any_(bindparam("ids", type_=ARRAY(Uuid))), a.deleted_at.is_(None)
     ),
     AgentRow,
+    AGENT,
 )
 BY_KEYS = statement(
     select(agents).where(a.owner_id == OWNER, a.key == any_(bindparam("keys", type_=ARRAY(Text)))), AgentRow

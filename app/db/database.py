@@ -8,7 +8,7 @@ command line: it only reads.
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import cached_property
 from operator import itemgetter
@@ -100,7 +100,11 @@ class Query(Generic[R]):
 
 
 class Statement(Query[R]):
-    """A query in which every table is bound to one owner."""
+    """A query in which every table is bound to one owner. `light` is the same with fewer columns, or itself."""
+
+    def __init__(self, element: Any, row: type[R], where: str) -> None:
+        super().__init__(element, row, where)
+        self.light = self
 
     def bind(self, owner: str, /, **values: Any) -> tuple[Any, ...]:
         """The arguments in the order of `sql`. Raises TypeError when a value is missing or too many."""
@@ -119,10 +123,23 @@ REGISTERED: list[Statement[Any]] = []
 REGISTERED_ACROSS: list[AcrossOwners[Any]] = []
 
 
-def statement(element: Any, row: type[R] = Row) -> Statement[R]:  # type: ignore[assignment]
-    """The element, found bound to `:owner`; its rows come as `row`. Raises NotOwned."""
+def statement(
+    element: Any,
+    row: type[R] = Row,  # type: ignore[assignment]
+    light: Collection[str] = (),
+) -> Statement[R]:
+    """The element, found bound to `:owner`; its rows come as `row`, light ones with these columns. Raises NotOwned."""
+    where = _where()
+    made = _registered(element, row, where)
+    if light:
+        columns = [column for column in element.selected_columns if column.key in light]
+        made.light = _registered(element.with_only_columns(*columns), row, f"{where} light")
+    return made
+
+
+def _registered(element: Any, row: type[R], where: str) -> Statement[R]:
     ownership.check(element)
-    made = Statement(element, row, _where())
+    made = Statement(element, row, where)
     REGISTERED.append(made)
     return made
 

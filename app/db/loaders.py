@@ -58,10 +58,10 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
 
 
 class Loaders:
-    """Rows by key, and pages of nested connections; one of each kind per operation."""
+    """Rows by key, and pages of nested connections; one of each kind per operation. Those of `light` come light."""
 
-    def __init__(self, db: Database, viewer: Viewer) -> None:
-        self._db, self._viewer = db, viewer
+    def __init__(self, db: Database, viewer: Viewer, light: frozenset[type[Entity]] = frozenset()) -> None:
+        self._db, self._viewer, self.light = db, viewer, light
         self._nested: dict[Any, DataLoader[Any, Any]] = {}
 
     @cached_property
@@ -158,7 +158,7 @@ class Loaders:
     ) -> list[Slice[R]]:
         rows: list[list[R]] = [[] for _ in parents]
         named = nested.order.bounds(window) | dict(filters) | arrays(nested.names, parents)
-        for row in await self._db.fetch(self._viewer, nested.page(window.backward), **named):
+        for row in await self._read(nested.page(window.backward), **named):
             rows[row.parent - 1].append(row)
         return [
             Slice.of(mine, window, partial(self.total, nested, parent, filters))
@@ -177,12 +177,15 @@ class Loaders:
     async def _by_column(
         self, wanted: Statement[R], parameter: str, column: str, keys: Sequence[str]
     ) -> list[R | None]:
-        rows = await self._db.fetch(self._viewer, wanted, **{parameter: keys})
+        rows = await self._read(wanted, **{parameter: keys})
         found = {row[column]: row for row in rows}
         return [found.get(key) for key in keys]
 
     async def _by_place(self, wanted: Statement[R], names: Sequence[str], keys: Sequence[Any]) -> list[R | None]:
         found: list[R | None] = [None] * len(keys)
-        for row in await self._db.fetch(self._viewer, wanted, **arrays(names, keys)):
+        for row in await self._read(wanted, **arrays(names, keys)):
             found[row.parent - 1] = row
         return found
+
+    async def _read(self, wanted: Statement[R], **values: Any) -> list[R]:
+        return await self._db.fetch(self._viewer, wanted.light if wanted.row in self.light else wanted, **values)

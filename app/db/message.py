@@ -23,6 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, REGCONFIG, array
 
 from app.db.database import OWNER, Row, Statement, Tx, statement
+from app.db.light import MESSAGE
 from app.db.metadata import Uuid
 from app.db.page import Nested, Order, arrays, number, parents
 from app.db.rows import DocumentRow, MessageRow
@@ -69,6 +70,7 @@ OF_SESSIONS = Nested(
     MessageRow,
     SEQUENCE,
     session,
+    MESSAGE,
 )
 part = parents(session_id=Uuid, key=Text())
 OF_AGENTS = Nested(
@@ -81,6 +83,7 @@ OF_AGENTS = Nested(
     MessageRow,
     SEQUENCE,
     part,
+    MESSAGE,
 )
 
 IN_SESSION = statement(
@@ -97,6 +100,7 @@ BY_PLACES = statement(
     .select_from(places.join(messages, and_(m.session_id == places.c.session_id, m.sequence == places.c.sequence)))
     .where(m.owner_id == OWNER, m.deleted_at.is_(None)),
     MessageRow,
+    MESSAGE,
 )
 DOCUMENTS = statement(
     select(*SEEN, m.raw, m.content, places.c.place.label("parent"))
@@ -131,7 +135,9 @@ newest = (
     .correlate(above)
     .lateral("newest")
 )
-LAST = statement(select(newest, above.c.place.label("parent")).select_from(above.join(newest, true())), MessageRow)
+LAST = statement(
+    select(newest, above.c.place.label("parent")).select_from(above.join(newest, true())), MessageRow, MESSAGE
+)
 
 
 @cache

@@ -4,7 +4,7 @@ A cursor holds the order's values of one row, written by the statement itself as
 clients and parsed strictly. Forward and backward pages use the same bounds, so they agree under concurrent writes.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
@@ -258,10 +258,12 @@ class Nested(Generic[R]):
     `query` selects the children of `above`, a `parents(...)`; its rows name their parent by its place.
     """
 
-    def __init__(self, query: Select[Any], row: type[R], order: Order, above: TableValuedAlias) -> None:
-        self.order = order
+    def __init__(
+        self, query: Select[Any], row: type[R], order: Order, above: TableValuedAlias, light: Collection[str] = ()
+    ) -> None:
+        self.order, self.row, self._light = order, row, light
         self.names = [column.name for column in above.c if column.name != "place"]
-        self._query, self._row, self._above = query.correlate(above), row, above
+        self._query, self._above = query.correlate(above), above
         self._place = above.c.place.label("parent")
         self._pages: dict[bool, Statement[R]] = {}
 
@@ -273,7 +275,7 @@ class Nested(Generic[R]):
             down = self.order.descending != backward
             query = select(page, self._place).select_from(self._above.join(page, true()))
             query = query.order_by(*(key.desc() if down else key for key in keys))
-            self._pages[backward] = statement(query, self._row)
+            self._pages[backward] = statement(query, self.row, self._light)
         return self._pages[backward]
 
     @cached_property

@@ -21,6 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.db.database import OWNER, Database, Row, Statement, Tx, Viewer, statement
+from app.db.light import SESSION
 from app.db.metadata import Uuid
 from app.db.page import Count, Nested, Order, Slice, Window, identity, parents, read, time
 from app.db.rows import SessionRow
@@ -47,6 +48,7 @@ BY_IDS = statement(
         s.owner_id == OWNER, s.id == any_(bindparam("ids", type_=ARRAY(Uuid))), s.erased_at.is_(None)
     ),
     SessionRow,
+    SESSION,
 )
 BY_KEYS = statement(
     select(sessions).where(s.owner_id == OWNER, s.key == any_(bindparam("keys", type_=ARRAY(Text)))),
@@ -206,14 +208,15 @@ COUNT = statement(select(func.count().label("total")).select_from(sessions).wher
 
 @cache
 def _page(order: Order, backward: bool) -> Statement[SessionRow]:
-    return statement(order.page(select(sessions).where(MATCHING), backward), SessionRow)
+    return statement(order.page(select(sessions).where(MATCHING), backward), SessionRow, SESSION)
 
 
 async def page(
-    db: Database, viewer: Viewer, window: Window, order: Order, filters: Mapping[str, Any]
+    db: Database, viewer: Viewer, window: Window, order: Order, filters: Mapping[str, Any], *, light: bool = False
 ) -> Slice[SessionRow]:
     """One page of the viewer's sessions; filters not given are None, `archived` and `deleted` always set."""
-    return await read(db, viewer, _page(order, window.backward), COUNT, window, order, filters)
+    page = _page(order, window.backward)
+    return await read(db, viewer, page.light if light else page, COUNT, window, order, filters)
 
 
 agent = parents(agent_id=Uuid)
@@ -228,6 +231,7 @@ OF_AGENTS = Nested(
     SessionRow,
     ORDERS["LAST_ACTIVITY", "DESC"],
     agent,
+    SESSION,
 )
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, func, insert, or_, select, update
 
 from app.db.database import OWNER, Statement, Tx, statement
+from app.db.light import PART
 from app.db.metadata import Uuid
 from app.db.page import Nested, Order, number, parents
 from app.db.rows import SessionAgentRow
@@ -37,6 +38,7 @@ BY_IDENTITIES = statement(
     )
     .where(g.owner_id == OWNER),
     SessionAgentRow,
+    PART,
 )
 
 CREATED = Order("g", (number(g.created_revision),))
@@ -46,6 +48,7 @@ OF_SESSIONS = Nested(
     SessionAgentRow,
     CREATED,
     session,
+    PART,
 )
 
 

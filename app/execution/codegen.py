@@ -38,10 +38,11 @@ Resolver = Callable[..., Any] | None
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """A compiled plan: the root's keys with nothing in them, and the steps that fill it."""
+    """A compiled plan: the root's keys with nothing in them, the steps that fill it, what it selects."""
 
     empty: dict[str, Any]
     steps: list[Callable[[Run, Any, None, dict[str, Any]], None]]
+    selected: frozenset[tuple[str, str]]
 
 
 def build(plan: Plan, field_resolver: Resolver = None, *, synchronous: bool = False) -> Code:
@@ -49,7 +50,7 @@ def build(plan: Plan, field_resolver: Resolver = None, *, synchronous: bool = Fa
     constants["special"] = SPECIAL_SYNC if synchronous else SPECIAL
     constants["Future"] = None if synchronous else asyncio.Future
     exec(compile(source, "<compiled operation>", "exec"), constants)  # noqa: S102  (see above)
-    return Code(constants["EMPTY"], [constants[name] for name in constants["STEPS"]])
+    return Code(constants["EMPTY"], [constants[name] for name in constants["STEPS"]], plan.selected)
 
 
 def generate(plan: Plan, field_resolver: Resolver = None) -> tuple[str, dict[str, Any]]:

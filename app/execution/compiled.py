@@ -20,6 +20,7 @@ from graphql import (
     ExecutionResult,
     GraphQLError,
     GraphQLSchema,
+    OperationType,
     assert_valid_schema,
     default_type_resolver,
     parse,
@@ -85,6 +86,7 @@ class Compiled:
         self.field_resolver = field_resolver
         self.type_resolver = type_resolver
         self.variables = Variables(operation)
+        self.reads = operation.node.operation is OperationType.QUERY
         self.variants: OrderedDict[tuple[Any, ...], Code | str] = OrderedDict()
 
     def coerce(
@@ -118,11 +120,14 @@ class Compiled:
     ) -> Result | None:
         """Execute; None if graphql-core must, for these values. Awaitable only if something has to be awaited.
 
-        For a subscription this is one event, its payload the root value.
+        For a subscription this is one event, its payload the root value. A context that has `selecting` is told
+        what a query selects, as (type, field).
         """
         code = self.code(variables, synchronous=synchronous)
         if code is None:
             return None
+        if self.reads and (told := getattr(context_value, "selecting", None)):
+            told(code.selected)
         run = Run(
             self.operation,
             root_value,

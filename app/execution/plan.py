@@ -134,6 +134,20 @@ class Plan:
     operation: Operation
     root: Selection
 
+    @property
+    def selected(self) -> frozenset[tuple[str, str]]:
+        """All that is asked for, as (type, field)."""
+        return frozenset((slot.field.parent_type.name, slot.field.field_name) for slot in _slots(self.root))
+
+
+def _slots(selection: Selection) -> Iterator[Slot]:
+    for slot in selection.slots:
+        yield slot
+        while slot.item is not None:
+            slot = slot.item
+        for choice in slot.choices.values():
+            yield from _slots(choice)
+
 
 def find_operation(schema: GraphQLSchema, document: DocumentNode, name: str | None) -> Operation:
     """The named operation, or the only one; anything else is graphql-core's to refuse."""

@@ -171,7 +171,8 @@ async def page(
 ) -> Slice[SessionRow]:
     """One page of the viewer's sessions."""
     order = db.session.ORDERS[field, direction]
-    return await db.session.page(ctx.db, ctx.viewer, window, order, filters)
+    light = SessionRow in ctx.loaders.light
+    return await db.session.page(ctx.db, ctx.viewer, window, order, filters, light=light)
 
 
 async def standing(tx: Tx, session_id: str) -> SessionRow:

@@ -11,7 +11,18 @@ from typing import Any
 
 import graphql.execution as graphql_core
 import pytest
-from graphql import GraphQLArgument, IntValueNode, StringValueNode, ValueNode, get_named_type, parse, validate
+from graphql import (
+    GraphQLArgument,
+    GraphQLObjectType,
+    IntValueNode,
+    StringValueNode,
+    ValueNode,
+    get_named_type,
+    is_leaf_type,
+    parse,
+    validate,
+)
+from graphql.execution.values import VariableValues
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from hypothesis_graphql import nodes
@@ -19,8 +30,9 @@ from hypothesis_graphql import nodes
 from app import demo
 from app.auth import Viewer, mint
 from app.context import Context
+from app.db.light import TYPES, light
 from app.execution import dropin
-from app.execution.compiled import outcomes
+from app.execution.compiled import compile_operation, outcomes
 from app.main import DEMO, Services
 from app.schema import schema
 from tests.execution.differential import Case, raced
@@ -81,6 +93,39 @@ async def contexts(services: Services, viewer: Viewer) -> Callable[[], Context]:
         return context
 
     return made
+
+
+def asked_of(type_: GraphQLObjectType, fields: set[str]) -> str:
+    """A selection of these fields; of what has fields itself its id, of a connection its nodes' ids."""
+    shown = []
+    for name in sorted(fields):
+        inner = get_named_type(type_.fields[name].type)
+        needed = {"message": "(sequence: 1)", "agent": '(key: "x")' if type_.name == "Session" else ""}
+        below = "" if is_leaf_type(inner) else " { nodes { id } }" if "nodes" in inner.fields else " { id }"
+        shown.append(f"{name}{needed.get(name, '')}{below}" if name != "metrics" else "metrics { messageCount }")
+    return f"{{ {' '.join(shown)} }}"
+
+
+async def test_light_rows_answer_as_whole_ones(services: Services) -> None:
+    viewer = Viewer(DEMO, frozenset({"chat:read"}), (), expires_at=2**40)
+    case = Case(schema._schema, lambda: services.context(viewer), lambda context: context.extensions)
+    known = strings((await dropin.execute(case.schema, parse(IDS), context_value=case.context())).data)
+    assert {one[:4] for one in known} >= {"ses_", "msg_", "prt_", "agt_"}
+    some = {one[:4]: one for one in known if one[3:4] == "_"}
+    parts = [f"... on {name} {asked_of(case.schema.type_map[name], answers.fields)}" for name, answers in TYPES.items()]
+    ids = ", ".join(f'"{some[kind]}"' for kind in ("ses_", "msg_", "prt_", "agt_"))
+    for part in parts:
+        document = parse(f"{{ nodes(ids: [{ids}]) {{ __typename {part} }} sessions {{ nodes {{ id }} }} }}")
+        assert validate(case.schema, document) == []
+        theirs = await case.run(graphql_core.execute, document, {})
+        ours = await case.run(dropin.execute, document, {})
+        assert ours == theirs
+        assert not theirs.errors
+        compiled = compile_operation(case.schema, document)
+        assert compiled is not None
+        code = compiled.code(VariableValues({}, {}))
+        assert code is not None
+        assert light(code.selected) == {one.row for one in TYPES.values()}
 
 
 @pytest.mark.timeout(0 if EXAMPLES > 100 else 300)
