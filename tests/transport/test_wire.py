@@ -58,7 +58,7 @@ def test_large_integers_keep_every_digit():
 
 def test_fragments_and_times_survive_beside_lone_surrogates():
     value = {"text": "\ud800é", "raw": orjson.Fragment(b'{"n":1e5}'), "at": datetime(2026, 1, 2, tzinfo=UTC)}
-    assert encode(value) == b'{"text":"\\ud800\\u00e9","raw":{"n":1e5},"at":"2026-01-02T00:00:00+00:00"}'
+    assert encode(value) == b'{"text":"\\ud800\\u00e9","raw":{"n":1e5},"at":"2026-01-02T00:00:00Z"}'
 
 
 def test_numbers_that_json_does_not_have_do_not_go_out_as_text():
