@@ -28,9 +28,9 @@ NOTHING = VariableValues({}, {})
 
 
 class Arguments:
-    """`constants` and `passed` (parameter, variable, whether null is refused), where that is all there is to it.
+    """`constants`, `made` anew of a default, and `passed` (parameter, variable, whether null is refused).
 
-    Otherwise whatever graphql-core and Strawberry make of the nodes, for every call.
+    Where that is not all there is to it, whatever graphql-core and Strawberry make of the nodes, for every call.
     """
 
     def __init__(self, field: Field, how: Access) -> None:
@@ -39,6 +39,7 @@ class Arguments:
         self.how = how
         self.constants: dict[str, Any] | None = None
         self.passed: list[tuple[str, str, bool]] = []
+        self.made: dict[str, Any] = {}
         try:
             constants = self.sort()
         except Exception:
@@ -55,9 +56,13 @@ class Arguments:
                 if not self.pass_on(name, definition, node.value.name.value):
                     return None
                 continue
-            before = len(values)
-            coerce_argument(values, self.node, name, definition, node, NOTHING, None)
-            if len(values) > before and not is_constant(definition):
+            found: dict[str, Any] = {}
+            coerce_argument(found, self.node, name, definition, node, NOTHING, None)
+            if not found or is_constant(definition) or (node is None and None in found.values()):
+                values |= found
+            elif node is None and self.how.convert:
+                self.made |= found
+            else:
                 return None
         return self.how.convert(values, None) if self.how.convert else values
 
@@ -72,7 +77,7 @@ class Arguments:
 
     @property
     def fixed(self) -> dict[str, Any] | None:
-        return None if self.passed else self.constants
+        return None if self.passed or self.made else self.constants
 
     def quick(self, variables: VariableValues) -> dict[str, Any] | None:
         """The arguments, unless a variable is missing or null where it must not be."""
@@ -85,6 +90,8 @@ class Arguments:
             if value is Undefined or (required and value is None):
                 return None
             values[parameter] = value
+        if self.made and self.how.convert:
+            values |= self.how.convert(self.made, None)
         return values
 
     def slow(self, variables: VariableValues, info: Any, *, hide_suggestions: bool) -> dict[str, Any]:

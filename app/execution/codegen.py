@@ -3,7 +3,8 @@
 One function makes one object (`o7`), list (`l7`) or object of a type only known by then (`a7`); the number is
 the slot's. `step0` fills the root; in a mutation every field has a step of its own. Nothing from the document
 or the schema enters the source but as `repr()` of a string or as an identifier; all else is handed over as
-constants: S slot, K keys, F finishing function of a leaf, R resolver, A arguments.
+constants: S slot, K keys, F finishing function of a leaf, R resolver, A arguments. An `is_type_of` may have an
+attribute `accepts`: the class whose own instances it accepts without being asked.
 """
 
 from __future__ import annotations
@@ -148,8 +149,11 @@ class _Writer:
     def guard(self, slot: Slot, name: str, type_: GraphQLObjectType) -> None:
         check = self.constant(f"G{name[1:]}", type_.is_type_of)
         the_type = self.constant(f"O{name[1:]}", type_)
+        accepted = self.constant(f"T{name[1:]}", getattr(type_.is_type_of, "accepts", None))
         info = self.type_info(slot, type_, type_.is_type_of, "_get_is_type_of.<locals>.is_type_of")
-        with self.block("if known is Undefined:"):
+        with self.block(f"if type(source) is {accepted}:"):
+            self.write("known = True")
+        with self.block("elif known is Undefined:"):
             self.write(f"known = {check}(source, {info})")
         with self.block("if known is not True:"):
             with self.block("if special[type(known)] and run.is_awaitable(known):"):
@@ -208,7 +212,7 @@ class _Writer:
             if not is_leaf_type(slot.type):
                 with self.block(f"if w{slot.number}:"):
                     self.write(f"w{slot.number}[1] = out")
-        with self.block("for waits in late:"):
+        with self.block("if late:"), self.block("for waits in late:"):
             self.write("waits[1] = out")
 
     @staticmethod
@@ -276,7 +280,8 @@ class _Writer:
         if how.info_as is not None:
             self.constants[f"I{slot.number}"] = strawberry_info(how.info_class)
             keyword = f"{how.info_as}=" if how.info_as else ""
-            yield f"{keyword}I{slot.number}(run, {self.slot(slot)}, path)"
+            # Who reads nothing but the context is given the run, which has it too.
+            yield keyword + ("run" if how.context_only else f"I{slot.number}(run, {self.slot(slot)}, path)")
         if slot.field.definition.args:
             arguments = Arguments(slot.field, how)
             if arguments.fixed is None:

@@ -10,6 +10,7 @@ import dis
 import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from graphql import GraphQLField, default_field_resolver
@@ -20,7 +21,9 @@ from strawberry.types.base import StrawberryOptional
 from strawberry.types.enum import StrawberryEnumDefinition
 from strawberry.types.field import StrawberryField
 from strawberry.types.fields.resolver import StrawberryResolver
+from strawberry.types.info import Info
 
+from app.execution.inputs import Inputs
 from app.execution.plan import Field
 
 STRAWBERRY = "strawberry-definition"
@@ -44,6 +47,8 @@ class Access:
     """Keyword for the source; empty: first argument; None: not passed."""
     info_as: str | None = None
     """Keyword for the info; empty: second argument; None: not passed."""
+    context_only: bool = False
+    """Of the info nothing but `context` is ever read."""
     info_class: Any = None
     convert: Convert | None = None
     plain: dict[str, str] | None = None
@@ -88,7 +93,11 @@ def _call(field: StrawberryField, converter: Any) -> Access | None:
     if named and resolver.self_parameter:
         return None
 
+    quick = Inputs(converter).arguments(field.arguments)
+
     def convert(values: dict[str, Any], info: Any) -> dict[str, Any]:
+        if quick is not None:
+            return quick(values)
         return convert_arguments(values, field.arguments, converter.scalar_registry, converter.config, info)
 
     return Access(
@@ -96,6 +105,7 @@ def _call(field: StrawberryField, converter: Any) -> Access | None:
         function=resolver.wrapped_func,
         source_as=named.name if named else "" if resolver.self_parameter else None,
         info_as=_info_as(resolver),
+        context_only=converter.config.info_class.context is Info.context and _asks_for_context_only(resolver),
         info_class=converter.config.info_class,
         convert=convert,
         plain={
@@ -114,6 +124,21 @@ def _info_as(resolver: StrawberryResolver[Any]) -> str | None:
     plain = inspect.isfunction(function) and not hasattr(function, "__wrapped__")
     second = plain and resolver.self_parameter and function.__code__.co_varnames[1:2] == (info.name,)
     return "" if second and function.__code__.co_argcount > 1 else info.name
+
+
+def _asks_for_context_only(resolver: StrawberryResolver[Any]) -> bool:
+    function: Any = resolver.wrapped_func
+    if resolver.info_parameter is None or not inspect.isfunction(function) or hasattr(function, "__wrapped__"):
+        return False
+    name = resolver.info_parameter.name
+    steps = list(dis.get_instructions(function))
+    return name not in function.__code__.co_cellvars and all(
+        step.opname.startswith("LOAD_FAST")
+        and step.argval == name
+        and (after.opname, after.argval) == ("LOAD_ATTR", "context")
+        for step, after in pairwise(steps)
+        if step.argval == name or (isinstance(step.argval, tuple) and name in step.argval)
+    )
 
 
 def _is_plain(type_: Any, converter: Any) -> bool:

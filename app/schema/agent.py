@@ -2,7 +2,7 @@
 
 from asyncio import Future
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 from strawberry import Maybe
@@ -13,7 +13,7 @@ from app.db.rows import AgentRow, SessionRow
 from app.db.stats import AgentMetricsRow
 from app.resolvers import agent
 from app.schema import ids
-from app.schema.base import Info, Node, UserError, enum, errors, sent
+from app.schema.base import Info, Node, UserError, enum, errors, rows_of, sent
 from app.schema.connection import After, Before, Connection, First, Last
 from app.schema.mutation import mutation
 from app.schema.scalars import DateTime, Decimal, Json
@@ -98,9 +98,7 @@ class Agent(Node):
     created_at: DateTime = field(description="When it was created.")
     updated_at: DateTime = field(description="When it was last changed.")
 
-    @staticmethod
-    def is_type_of(row: Any, _info: Any) -> bool:
-        return isinstance(row, AgentRow)
+    is_type_of = rows_of(AgentRow)
 
     @field(description="Opaque, never reused; `node(id:)` finds the thing again.")
     def id(self: AgentRow) -> strawberry.ID:

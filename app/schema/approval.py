@@ -12,7 +12,7 @@ from app.db.rows import ApprovalRow, MessageRow, SessionRow, TaskRow
 from app.live.cursor import Position
 from app.resolvers import approval
 from app.schema import ids
-from app.schema.base import Info, Node, UserError, cursor, enum, errors, plain, sent
+from app.schema.base import Info, Node, UserError, cursor, enum, errors, plain, rows_of, sent
 from app.schema.connection import After, Before, Connection, First, Last
 from app.schema.mutation import mutation
 from app.schema.scalars import DateTime
@@ -66,9 +66,7 @@ class Approval(Node):
     decided_at: DateTime | None = field(description="When it was decided.")
     created_at: DateTime = field(description="When it was requested.")
 
-    @staticmethod
-    def is_type_of(row: Any, _info: Any) -> bool:
-        return isinstance(row, ApprovalRow)
+    is_type_of = rows_of(ApprovalRow)
 
     @field(description="Opaque, never reused; `node(id:)` finds the thing again.")
     def id(self: ApprovalRow) -> strawberry.ID:

@@ -9,7 +9,7 @@ from app.db.page import Slice, Window
 from app.db.rows import AuditRow
 from app.resolvers import audit
 from app.schema import ids
-from app.schema.base import Info, Node
+from app.schema.base import Info, Node, rows_of
 from app.schema.connection import After, Before, Connection, First, Last
 from app.schema.scalars import DateTime, Json
 
@@ -48,9 +48,7 @@ class AuditEvent(Node):
     at: DateTime = field(description="When it was done.")
     metadata: Json = field(description="What else there is to know: ids and codes.")
 
-    @staticmethod
-    def is_type_of(row: Any, _info: Any) -> bool:
-        return isinstance(row, AuditRow)
+    is_type_of = rows_of(AuditRow)
 
     @field(description="Opaque, never reused; `node(id:)` finds the thing again.")
     def id(self: AuditRow) -> strawberry.ID:

@@ -33,6 +33,16 @@ class Node:
         raise NotImplementedError
 
 
+def rows_of(cls: type) -> Callable[[Any, Any], bool]:
+    """An `is_type_of` for what is shown from rows; compiled operations do not ask it about rows of just this class."""
+
+    def is_type_of(row: Any, _info: Any) -> bool:
+        return isinstance(row, cls)
+
+    is_type_of.accepts = cls  # type: ignore[attr-defined]
+    return is_type_of
+
+
 def enum(description: str, **values: str) -> Callable[[E], E]:
     """Makes a StrEnum public, with a description of it and of each value."""
 

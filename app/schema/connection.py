@@ -27,7 +27,7 @@ class Edge(Generic[T]):
 
     @strawberry.field(description="The node itself.")
     def node(self) -> T:
-        return cast(T, self)
+        return self  # type: ignore[return-value]
 
 
 @strawberry.type(description="One page of a connection.")

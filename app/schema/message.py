@@ -15,7 +15,7 @@ from app.live.cursor import Position
 from app.resolvers import message
 from app.schema import ids
 from app.schema.approval import Approval
-from app.schema.base import Info, Node, UserError, cursor, enum, errors, plain, sent
+from app.schema.base import Info, Node, UserError, cursor, enum, errors, plain, rows_of, sent
 from app.schema.connection import After, Before, Connection, First, Last
 from app.schema.content import ContentBlock, TokenUsage, TokenUsageInput, blocks, usage
 from app.schema.mutation import mutation
@@ -94,9 +94,7 @@ class Message(Node):
     created_at: DateTime = field(description="When it was stored.")
     updated_at: DateTime = field(description="When it was last changed.")
 
-    @staticmethod
-    def is_type_of(row: Any, _info: Any) -> bool:
-        return isinstance(row, MessageRow)
+    is_type_of = rows_of(MessageRow)
 
     @field(description="Opaque, never reused; `node(id:)` finds the thing again.")
     def id(self: MessageRow) -> strawberry.ID:

@@ -39,7 +39,8 @@ def parse_moment(value: Any) -> datetime:
 
 def show_moment(value: datetime) -> datetime | str:
     """UTC with six digits: the database's times are in UTC, and orjson writes all digits of those that have any."""
-    return value if value.microsecond else value.isoformat(timespec="microseconds")[:26] + "Z"
+    plain = value.microsecond and value.tzinfo is UTC  # the driver's last moment has no zone
+    return value if plain else value.isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def parse_number(value: Any) -> Number:

@@ -2,7 +2,7 @@
 
 from asyncio import Future
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import strawberry
 from strawberry import Maybe
@@ -19,7 +19,7 @@ from app.resolvers import session
 from app.schema import ids
 from app.schema.agent import OrderDirection
 from app.schema.approval import Approval, ApprovalFilter, ApprovalStatus
-from app.schema.base import Info, Node, UserError, cursor, enum, errors, sent
+from app.schema.base import Info, Node, UserError, cursor, enum, errors, rows_of, sent
 from app.schema.connection import After, Before, Connection, First, Last
 from app.schema.message import Message, MessageFilter
 from app.schema.mutation import mutation
@@ -99,9 +99,7 @@ class Session(Node):
         description="When it was SOFT-deleted; it can be read and restored, not written."
     )
 
-    @staticmethod
-    def is_type_of(row: Any, _info: Any) -> bool:
-        return isinstance(row, SessionRow)
+    is_type_of = rows_of(SessionRow)
 
     @field(description="Opaque, never reused; `node(id:)` finds the thing again.")
     def id(self: SessionRow) -> strawberry.ID:

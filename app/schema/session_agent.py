@@ -14,7 +14,7 @@ from app.live.cursor import Position
 from app.resolvers import session_agent
 from app.schema import ids
 from app.schema.agent import Agent
-from app.schema.base import Info, Node, UserError, cursor, enum, errors, sent
+from app.schema.base import Info, Node, UserError, cursor, enum, errors, rows_of, sent
 from app.schema.connection import After, Before, Connection, First, Last
 from app.schema.mutation import mutation
 from app.schema.scalars import DateTime, Json
@@ -64,9 +64,7 @@ class SessionAgent(Node):
     created_at: DateTime = field(description="When it was first put.")
     updated_at: DateTime = field(description="When it was last put.")
 
-    @staticmethod
-    def is_type_of(row: Any, _info: Any) -> bool:
-        return isinstance(row, SessionAgentRow)
+    is_type_of = rows_of(SessionAgentRow)
 
     @field(description="Opaque, never reused; `node(id:)` finds the thing again.")
     def id(self: SessionAgentRow) -> strawberry.ID:

@@ -14,7 +14,7 @@ from app.live.cursor import Position
 from app.resolvers import task
 from app.schema import ids
 from app.schema.approval import Approval
-from app.schema.base import Info, Node, UserError, cursor, enum, errors, plain, sent
+from app.schema.base import Info, Node, UserError, cursor, enum, errors, plain, rows_of, sent
 from app.schema.connection import After, Before, Connection, First, Last
 from app.schema.mutation import mutation
 from app.schema.scalars import DateTime, Json
@@ -69,9 +69,7 @@ class Task(Node):
     created_at: DateTime = field(description="When it was created.")
     updated_at: DateTime = field(description="When its status was last changed.")
 
-    @staticmethod
-    def is_type_of(row: Any, _info: Any) -> bool:
-        return isinstance(row, TaskRow)
+    is_type_of = rows_of(TaskRow)
 
     @field(description="Opaque, never reused; `node(id:)` finds the thing again.")
     def id(self: TaskRow) -> strawberry.ID:
