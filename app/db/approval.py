@@ -46,7 +46,7 @@ DECIDE = statement(
 STATUS, ROLE = bindparam("status", type_=ARRAY(Text)), bindparam("approver_role", type_=Text)
 WANTED = and_(or_(STATUS.is_(None), p.status == any_(STATUS)), or_(ROLE.is_(None), p.approver_role == ROLE))
 MATCHING = and_(p.owner_id == OWNER, WANTED)
-COUNT = statement(select(func.count().label("total")).select_from(approvals).where(MATCHING), Count)
+COUNT = statement(select(func.count().label("total")).select_from(approvals).where(MATCHING), Count, anew=True)
 
 session = parents(session_id=Uuid)
 OF_SESSIONS = Nested(
@@ -72,7 +72,7 @@ OF_TASKS = Nested(select(approvals).where(p.owner_id == OWNER, p.task_id == task
 
 @cache
 def _page(backward: bool) -> Statement[ApprovalRow]:
-    return statement(CREATED.page(select(approvals).where(MATCHING), backward), ApprovalRow)
+    return statement(CREATED.page(select(approvals).where(MATCHING), backward), ApprovalRow, anew=True)
 
 
 async def page(db: Database, viewer: Viewer, window: Window, filters: Mapping[str, Any]) -> Slice[ApprovalRow]:

@@ -44,6 +44,9 @@ R = TypeVar("R", bound=Row)
 class Query(Generic[R]):
     """A Core element, its SQL text, and the order of its arguments. Compiled when it is first used."""
 
+    anew = False
+    """Whether it is planned each time for its values; all others are planned once, for any."""
+
     def __init__(self, element: Any, row: type[R], where: str) -> None:
         self.element, self.row, self.where = element, row, where
 
@@ -114,6 +117,8 @@ class Statement(Query[R]):
 class AcrossOwners(Query[R]):
     """A query that reads rows of all owners."""
 
+    anew = True
+
     def bind(self, /, **values: Any) -> tuple[Any, ...]:
         """As `Statement.bind`, without an owner."""
         return self._arguments(values, None)
@@ -127,19 +132,25 @@ def statement(
     element: Any,
     row: type[R] = Row,  # type: ignore[assignment]
     light: Collection[str] = (),
+    *,
+    anew: bool = False,
 ) -> Statement[R]:
-    """The element, found bound to `:owner`; its rows come as `row`, light ones with these columns. Raises NotOwned."""
+    """The element, found bound to `:owner`; its rows come as `row`, light ones with these columns. Raises NotOwned.
+
+    `anew` is for filters that may be given or not, which no one plan suits.
+    """
     where = _where()
-    made = _registered(element, row, where)
+    made = _registered(element, row, where, anew)
     if light:
         columns = [column for column in element.selected_columns if column.key in light]
-        made.light = _registered(element.with_only_columns(*columns), row, f"{where} light")
+        made.light = _registered(element.with_only_columns(*columns), row, f"{where} light", anew)
     return made
 
 
-def _registered(element: Any, row: type[R], where: str) -> Statement[R]:
+def _registered(element: Any, row: type[R], where: str, anew: bool) -> Statement[R]:
     ownership.check(element)
     made = Statement(element, row, where)
+    made.anew = anew
     REGISTERED.append(made)
     return made
 
@@ -239,9 +250,10 @@ class Database:
             size=pool_size,
             patience=patience,
             statement_cache=statement_cache,
-            settings=limits if statement_cache else {},
+            settings={**limits, "plan_cache_mode": "force_generic_plan"} if statement_cache else {},
         )
         self._begin = "BEGIN" if statement_cache else _begin_with(limits)
+        self._begin_anew = _begin_with({"plan_cache_mode": "force_custom_plan"}) if statement_cache else self._begin
         self._statement_cache = statement_cache
         self._gates: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
@@ -297,8 +309,8 @@ class Database:
 
     async def _once(self, query: Query[R], arguments: tuple[Any, ...], opened_after: float = 0) -> list[R]:
         rows: list[R]
-        if not self._statement_cache:
-            async with self._transaction(opened_after) as driver:
+        if query.anew or not self._statement_cache:
+            async with self._transaction(opened_after, begin=self._begin_anew) as driver:
                 rows = await driver.fetch(query.sql, *arguments, record_class=query.row)
             return rows
         held = await self.pool.take(opened_after)
@@ -312,11 +324,11 @@ class Database:
         return rows
 
     @asynccontextmanager
-    async def _transaction(self, opened_after: float = 0) -> AsyncIterator[Any]:
+    async def _transaction(self, opened_after: float = 0, begin: str = "") -> AsyncIterator[Any]:
         held = await self.pool.take(opened_after)
         driver = held.driver
         try:
-            await driver.execute(self._begin)
+            await driver.execute(begin or self._begin)
             try:
                 yield driver
             except Exception:

@@ -10,7 +10,7 @@ from aiodataloader import Loader, dispatch_queue_batch
 
 from app.db import agent, approval, audit, message, session, session_agent, stats, stream, task
 from app.db.database import Database, Statement, Viewer
-from app.db.page import Nested, Slice, Window, arrays
+from app.db.page import Nested, Slice, Window, alone, arrays
 from app.db.rows import (
     AgentRow,
     ApprovalRow,
@@ -156,10 +156,13 @@ class Loaders:
     async def _pages(
         self, nested: Nested[R], window: Window, filters: Filters, parents: Sequence[Any]
     ) -> list[Slice[R]]:
-        rows: list[list[R]] = [[] for _ in parents]
-        named = nested.order.bounds(window) | dict(filters) | arrays(nested.names, parents)
-        for row in await self._read(nested.page(window.backward), **named):
-            rows[row.parent - 1].append(row)
+        named = nested.order.bounds(window) | dict(filters)
+        if len(parents) == 1:
+            rows = [await self._read(nested.alone(window.backward), **named, **alone(nested.names, parents[0]))]
+        else:
+            rows = [[] for _ in parents]
+            for row in await self._read(nested.page(window.backward), **named, **arrays(nested.names, parents)):
+                rows[row.parent - 1].append(row)
         return [
             Slice.of(mine, window, partial(self.total, nested, parent, filters))
             for mine, parent in zip(rows, parents, strict=True)

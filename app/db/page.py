@@ -31,6 +31,7 @@ from sqlalchemy import (
     tuple_,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.sql.visitors import replacement_traverse
 from sqlalchemy.types import TypeEngine
 
 from app.db.database import Database, Row, Statement, Viewer, statement
@@ -225,6 +226,11 @@ def arrays(names: Sequence[str], keys: Sequence[Any]) -> dict[str, list[Any]]:
     return {f"parent_{name}": [key[place] for key in keys] for place, name in enumerate(names)}
 
 
+def alone(names: Sequence[str], key: Any) -> dict[str, Any]:
+    """The same for one key, as `Nested.alone` takes it."""
+    return {f"parent_{name}": value for name, value in zip(names, (key,) if len(names) == 1 else key, strict=True)}
+
+
 class Count(Row):
     """How many rows there are, of which parent where several were asked for."""
 
@@ -263,14 +269,23 @@ class Nested(Generic[R]):
     ) -> None:
         self.order, self.row, self._light = order, row, light
         self.names = [column.name for column in above.c if column.name != "place"]
-        self._query, self._above = query.correlate(above), above
+        self._query, self._above = query, above
         self._place = above.c.place.label("parent")
         self._pages: dict[bool, Statement[R]] = {}
+        self._alone: dict[bool, Statement[R]] = {}
+
+    def alone(self, backward: bool) -> Statement[R]:
+        """The statement of one direction for a single parent, whose columns are parameters: a third of the price."""
+        if backward not in self._alone:
+            bound = {id(column): bindparam(f"parent_{column.name}", type_=column.type) for column in self._above.c}
+            query: Any = replacement_traverse(self._query, {}, lambda element, **_: bound.get(id(element)))
+            self._alone[backward] = statement(self.order.page(query, backward), self.row, self._light)
+        return self._alone[backward]
 
     def page(self, backward: bool) -> Statement[R]:
         """The statement of one direction, built at its first use."""
         if backward not in self._pages:
-            page = self.order.page(self._query, backward).lateral("page")
+            page = self.order.page(self._query.correlate(self._above), backward).lateral("page")
             keys = [page.c[key.column.key or ""] for key in self.order.keys]
             down = self.order.descending != backward
             query = select(page, self._place).select_from(self._above.join(page, true()))
@@ -281,5 +296,5 @@ class Nested(Generic[R]):
     @cached_property
     def count(self) -> Statement[Count]:
         """The statement of the totals."""
-        total = self._query.with_only_columns(func.count().label("total")).lateral("counted")
+        total = self._query.correlate(self._above).with_only_columns(func.count().label("total")).lateral("counted")
         return statement(select(total, self._place).select_from(self._above.join(total, true())), Count)

@@ -203,20 +203,25 @@ MATCHING = and_(
         func.strpos(func.lower(s.title), func.lower(bindparam("query", type_=Text))) > 0,
     ),
 )
-COUNT = statement(select(func.count().label("total")).select_from(sessions).where(MATCHING), Count)
+# What people look at first: neither archived nor deleted, and no filter.
+LISTED = and_(s.owner_id == OWNER, s.archived_at.is_(None), s.deleted_at.is_(None))
+COUNT = statement(select(func.count().label("total")).select_from(sessions).where(MATCHING), Count, anew=True)
+COUNT_LISTED = statement(select(func.count().label("total")).select_from(sessions).where(LISTED), Count)
 
 
 @cache
-def _page(order: Order, backward: bool) -> Statement[SessionRow]:
-    return statement(order.page(select(sessions).where(MATCHING), backward), SessionRow, SESSION)
+def _page(order: Order, backward: bool, filtered: bool) -> Statement[SessionRow]:
+    query = order.page(select(sessions).where(MATCHING if filtered else LISTED), backward)
+    return statement(query, SessionRow, SESSION, anew=filtered)
 
 
 async def page(
     db: Database, viewer: Viewer, window: Window, order: Order, filters: Mapping[str, Any], *, light: bool = False
 ) -> Slice[SessionRow]:
     """One page of the viewer's sessions; filters not given are None, `archived` and `deleted` always set."""
-    page = _page(order, window.backward)
-    return await read(db, viewer, page.light if light else page, COUNT, window, order, filters)
+    filtered = any(value not in (None, False) for value in filters.values())
+    page, count = _page(order, window.backward, filtered), COUNT if filtered else COUNT_LISTED
+    return await read(db, viewer, page.light if light else page, count, window, order, filters if filtered else {})
 
 
 agent = parents(agent_id=Uuid)

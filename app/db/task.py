@@ -51,7 +51,7 @@ WANTED = and_(
     or_(TRACE.is_(None), t.trace_id == TRACE),
 )
 MATCHING = and_(t.owner_id == OWNER, WANTED)
-COUNT = statement(select(func.count().label("total")).select_from(tasks).where(MATCHING), Count)
+COUNT = statement(select(func.count().label("total")).select_from(tasks).where(MATCHING), Count, anew=True)
 
 session = parents(session_id=Uuid)
 OF_SESSIONS = Nested(
@@ -61,7 +61,7 @@ OF_SESSIONS = Nested(
 
 @cache
 def _page(backward: bool) -> Statement[TaskRow]:
-    return statement(CREATED.page(select(tasks).where(MATCHING), backward), TaskRow)
+    return statement(CREATED.page(select(tasks).where(MATCHING), backward), TaskRow, anew=True)
 
 
 async def page(db: Database, viewer: Viewer, window: Window, filters: Mapping[str, Any]) -> Slice[TaskRow]:
