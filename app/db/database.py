@@ -21,6 +21,7 @@ from sqlalchemy import Text, bindparam
 from sqlalchemy.dialects.postgresql.asyncpg import dialect as asyncpg_dialect
 
 from app.db import failures, ownership
+from app.db.metadata import shown
 from app.db.pool import Pool, hang_up_if_useless
 from app.errors import BadInput
 
@@ -142,7 +143,7 @@ def statement(
     where = _where()
     made = _registered(element, row, where, anew)
     if light:
-        columns = [column for column in element.selected_columns if column.key in light]
+        columns = [shown(column) for column in element.selected_columns if column.key in light]
         made.light = _registered(element.with_only_columns(*columns), row, f"{where} light", anew)
     return made
 

@@ -1,4 +1,7 @@
-"""Light rows: what lists show of a thing. Most reads ask for no more, and a whole row costs twice as much."""
+"""Light rows: what lists show of a thing. Most reads ask for no more, and a whole row costs twice as much.
+
+Their times are text, as clients get it.
+"""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -40,11 +43,22 @@ TYPES = {
 }
 
 
+class Light(NamedTuple):
+    """Which rows may be light in an operation, and whether it goes from agents' parts on to the catalogue."""
+
+    rows: frozenset[type[Entity]] = frozenset()
+    joined: bool = False
+
+
+WHOLE = Light()
+
+
 @lru_cache(maxsize=1024)
-def light(selected: frozenset[tuple[str, str]]) -> frozenset[type[Entity]]:
-    """The rows that may be light where an operation selects these fields, as (type, field)."""
+def light(selected: frozenset[tuple[str, str]]) -> Light:
+    """What suffices for an operation that selects these fields, as (type, field)."""
     asked: dict[str, set[str]] = {name: set() for name in TYPES}
     for type_, field in selected:
         if type_ in asked:
             asked[type_].add(field)
-    return frozenset(TYPES[name].row for name, fields in asked.items() if fields - {"__typename"} <= TYPES[name].fields)
+    rows = frozenset(TYPES[name].row for name, fields in asked.items() if fields - {"__typename"} <= TYPES[name].fields)
+    return Light(rows, ("SessionAgent", "agent") in selected and {SessionAgentRow, AgentRow} <= rows)

@@ -10,6 +10,7 @@ from aiodataloader import Loader, dispatch_queue_batch
 
 from app.db import agent, approval, audit, message, session, session_agent, stats, stream, task
 from app.db.database import Database, Statement, Viewer
+from app.db.light import WHOLE, Light
 from app.db.page import Nested, Slice, Window, alone, arrays
 from app.db.rows import (
     AgentRow,
@@ -58,9 +59,9 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
 
 
 class Loaders:
-    """Rows by key, and pages of nested connections; one of each kind per operation. Those of `light` come light."""
+    """Rows by key, and pages of nested connections; one of each kind per operation. Some may come light."""
 
-    def __init__(self, db: Database, viewer: Viewer, light: frozenset[type[Entity]] = frozenset()) -> None:
+    def __init__(self, db: Database, viewer: Viewer, light: Light = WHOLE) -> None:
         self._db, self._viewer, self.light = db, viewer, light
         self._nested: dict[Any, DataLoader[Any, Any]] = {}
 
@@ -87,7 +88,7 @@ class Loaders:
     @cached_property
     def session_agents(self) -> DataLoader[tuple[str, str, str], SessionAgentRow | None]:
         """By (session id, kind, key)."""
-        return DataLoader(partial(self._by_place, session_agent.BY_IDENTITIES, ("session_id", "kind", "key")))
+        return DataLoader(self._parts)
 
     @cached_property
     def messages(self) -> DataLoader[tuple[str, int], MessageRow | None]:
@@ -168,6 +169,15 @@ class Loaders:
             for mine, parent in zip(rows, parents, strict=True)
         ]
 
+    async def _parts(self, keys: Sequence[tuple[str, str, str]]) -> list[SessionAgentRow | None]:
+        """With the catalogue's entries, where they will be asked for next."""
+        wanted = session_agent.WITH_AGENTS if self.light.joined else session_agent.BY_IDENTITIES
+        parts = await self._by_place(wanted, ("session_id", "kind", "key"), keys)
+        for part in parts if self.light.joined else ():
+            if part is not None and part.agent_id is not None:
+                self.agents.prime(part.agent_id, session_agent.beside(part))
+        return parts
+
     async def _totals(self, nested: Nested[Any], filters: Filters, parents: Sequence[Any]) -> list[int]:
         named = dict(filters) | arrays(nested.names, parents)
         totals = {row.parent: row.total for row in await self._db.fetch(self._viewer, nested.count, **named)}
@@ -191,4 +201,4 @@ class Loaders:
         return found
 
     async def _read(self, wanted: Statement[R], **values: Any) -> list[R]:
-        return await self._db.fetch(self._viewer, wanted.light if wanted.row in self.light else wanted, **values)
+        return await self._db.fetch(self._viewer, wanted.light if wanted.row in self.light.rows else wanted, **values)

@@ -1,6 +1,8 @@
 """What all tables share: the metadata, the owner that leads every key, and the column types."""
 
-from sqlalchemy import Column, DateTime, MetaData, Text, func
+from typing import Any
+
+from sqlalchemy import Column, DateTime, MetaData, Text, cast, func
 from sqlalchemy.dialects.postgresql import JSON, UUID
 from sqlalchemy.dialects.postgresql.base import ischema_names
 from sqlalchemy.types import UserDefinedType
@@ -17,6 +19,9 @@ Uuid = UUID(as_uuid=False)
 Moment = DateTime(timezone=True)
 # Keyset columns compare bytewise, so that a page reads the same on every server, whatever its locale.
 Ordered = Text(collation="C")
+
+
+RFC3339 = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'  # of a time in UTC, as our connections have it
 
 
 class Xid8(UserDefinedType[str]):
@@ -44,3 +49,12 @@ def document(name: str) -> Column[str]:
 def moment(name: str) -> Column[object]:
     """A time that is set when the row is made."""
     return Column(name, Moment, nullable=False, server_default=func.now())
+
+
+def shown(column: Any) -> Any:
+    """A column as it is shown: of ids and times their text, which would be parsed only to be written again."""
+    if isinstance(column.type, UUID):
+        return cast(column, Text).label(column.key)
+    if isinstance(column.type, DateTime):
+        return func.to_char(column, RFC3339).label(column.key)
+    return column

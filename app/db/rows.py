@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from app.db.database import Row
 
@@ -58,6 +59,16 @@ class AgentRow(Entity):
     revision: int
     created_at: datetime
     updated_at: datetime
+
+
+class ListedAgent(NamedTuple):
+    """A light row of the catalogue that came beside an agent's part."""
+
+    id: str
+    key: str | None
+    name: str
+    type: str
+    status: str
 
 
 class SessionAgentRow(Entity):

@@ -7,11 +7,11 @@ from typing import Any
 from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, func, insert, or_, select, update
 
 from app.db.database import OWNER, Statement, Tx, statement
-from app.db.light import PART
+from app.db.light import ADDED, PART
 from app.db.metadata import Uuid
 from app.db.page import Nested, Order, number, parents
-from app.db.rows import SessionAgentRow
-from app.db.tables import session_agents
+from app.db.rows import ListedAgent, SessionAgentRow
+from app.db.tables import agents, session_agents
 
 g = session_agents.c
 EMPTY = {"state": "{}", "conversation_manager_state": "{}", "internal_state": "{}"}
@@ -24,22 +24,30 @@ THIS = and_(
 ONE = statement(select(session_agents).where(THIS), SessionAgentRow)
 
 identities = parents(session_id=Uuid, kind=Text(), key=Text())
+named = identities.join(
+    session_agents,
+    and_(g.session_id == identities.c.session_id, g.kind == identities.c.kind, g.key == identities.c.key),
+)
 BY_IDENTITIES = statement(
-    select(session_agents, identities.c.place.label("parent"))
-    .select_from(
-        identities.join(
-            session_agents,
-            and_(
-                g.session_id == identities.c.session_id,
-                g.kind == identities.c.kind,
-                g.key == identities.c.key,
-            ),
-        )
-    )
-    .where(g.owner_id == OWNER),
+    select(session_agents, identities.c.place.label("parent")).select_from(named).where(g.owner_id == OWNER),
     SessionAgentRow,
     PART,
 )
+
+a = agents.c
+BESIDE = tuple(a[name].label(f"agents_{name}") for name in ListedAgent._fields)
+WITH_AGENTS = statement(
+    select(*(g[name] for name in sorted(PART - ADDED)), *BESIDE, identities.c.place.label("parent"))
+    .select_from(named.outerjoin(agents, and_(a.owner_id == OWNER, a.id == g.agent_id, a.deleted_at.is_(None))))
+    .where(g.owner_id == OWNER),
+    SessionAgentRow,
+)
+
+
+def beside(part: SessionAgentRow) -> Any:
+    """The entry of the catalogue that came with a part, in its row's place; None if there is none any more."""
+    return ListedAgent(*(part[f"agents_{name}"] for name in ListedAgent._fields)) if part["agents_id"] else None
+
 
 CREATED = Order("g", (number(g.created_revision),))
 session = parents(session_id=Uuid)

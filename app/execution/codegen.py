@@ -4,7 +4,7 @@ One function makes one object (`o7`), list (`l7`) or object of a type only known
 the slot's. `step0` fills the root; in a mutation every field has a step of its own. Nothing from the document
 or the schema enters the source but as `repr()` of a string or as an identifier; all else is handed over as
 constants: S slot, K keys, F finishing function of a leaf, R resolver, A arguments. An `is_type_of` may have an
-attribute `accepts`: the class whose own instances it accepts without being asked.
+attribute `accepts`: the classes whose own instances it accepts without being asked.
 """
 
 from __future__ import annotations
@@ -149,9 +149,9 @@ class _Writer:
     def guard(self, slot: Slot, name: str, type_: GraphQLObjectType) -> None:
         check = self.constant(f"G{name[1:]}", type_.is_type_of)
         the_type = self.constant(f"O{name[1:]}", type_)
-        accepted = self.constant(f"T{name[1:]}", getattr(type_.is_type_of, "accepts", None))
+        accepted = self.constant(f"T{name[1:]}", getattr(type_.is_type_of, "accepts", ()))
         info = self.type_info(slot, type_, type_.is_type_of, "_get_is_type_of.<locals>.is_type_of")
-        with self.block(f"if type(source) is {accepted}:"):
+        with self.block(f"if type(source) in {accepted}:"):
             self.write("known = True")
         with self.block("elif known is Undefined:"):
             self.write(f"known = {check}(source, {info})")

@@ -171,7 +171,7 @@ async def page(
 ) -> Slice[SessionRow]:
     """One page of the viewer's sessions."""
     order = db.session.ORDERS[field, direction]
-    light = SessionRow in ctx.loaders.light
+    light = SessionRow in ctx.loaders.light.rows
     return await db.session.page(ctx.db, ctx.viewer, window, order, filters, light=light)
 
 

@@ -33,13 +33,13 @@ class Node:
         raise NotImplementedError
 
 
-def rows_of(cls: type) -> Callable[[Any, Any], bool]:
-    """An `is_type_of` for what is shown from rows; compiled operations do not ask it about rows of just this class."""
+def rows_of(*classes: type) -> Callable[[Any, Any], bool]:
+    """An `is_type_of` for what is shown from rows; compiled operations do not ask it about rows of just these."""
 
     def is_type_of(row: Any, _info: Any) -> bool:
-        return isinstance(row, cls)
+        return isinstance(row, classes)
 
-    is_type_of.accepts = cls  # type: ignore[attr-defined]
+    is_type_of.accepts = frozenset(classes)  # type: ignore[attr-defined]
     return is_type_of
 
 

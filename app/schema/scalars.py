@@ -37,8 +37,13 @@ def parse_moment(value: Any) -> datetime:
         raise GraphQLError(f"DateTime cannot be {value!r}: there is no such time.") from None
 
 
-def show_moment(value: datetime) -> datetime | str:
-    """UTC with six digits: the database's times are in UTC, and orjson writes all digits of those that have any."""
+def show_moment(value: datetime | str) -> datetime | str:
+    """UTC with six digits: the database's times are in UTC, and orjson writes all digits of those that have any.
+
+    Light rows hold times as they are shown.
+    """
+    if isinstance(value, str):
+        return value
     plain = value.microsecond and value.tzinfo is UTC  # the driver's last moment has no zone
     return value if plain else value.isoformat(timespec="microseconds")[:26] + "Z"
 

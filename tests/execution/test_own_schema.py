@@ -125,7 +125,7 @@ async def test_light_rows_answer_as_whole_ones(services: Services) -> None:
         assert compiled is not None
         code = compiled.code(VariableValues({}, {}))
         assert code is not None
-        assert light(code.selected) == {one.row for one in TYPES.values()}
+        assert light(code.selected).rows == {one.row for one in TYPES.values()}
 
 
 @pytest.mark.timeout(0 if EXAMPLES > 100 else 300)
