@@ -7,6 +7,7 @@ import json
 import selectors
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import graphql.execution as graphql_core
@@ -58,9 +59,10 @@ class Answer:
 def spelled(value: Any) -> str:
     """A leaf that JSON does not know: what orjson makes of it, or how Python shows it."""
     try:
-        return orjson.dumps(value).decode()
+        text = orjson.dumps(value, option=orjson.OPT_UTC_Z).decode()
     except TypeError:
         return repr(value)
+    return text.strip('"') if isinstance(value, datetime) else text  # a light row has a time's text
 
 
 def answer(result: ExecutionResult, effects: Any) -> Answer:
