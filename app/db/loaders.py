@@ -58,147 +58,161 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         self.loop.create_task(dispatch_queue_batch(self, queue))
 
 
+class Reader:
+    """What the loaders ask the database. It knows none of them, so that they go with their operation: a cycle would
+    keep their rows until the collector comes."""
+
+    def __init__(self, db: Database, viewer: Viewer, light: Light) -> None:
+        self._db, self._viewer, self._light = db, viewer, light
+
+    async def pages(
+        self, totals: DataLoader[Any, int], nested: Nested[R], window: Window, filters: Filters, parents: Sequence[Any]
+    ) -> list[Slice[R]]:
+        named = nested.order.bounds(window) | dict(filters)
+        if len(parents) == 1:
+            rows = [await self._rows(nested.alone(window.backward), **named, **alone(nested.names, parents[0]))]
+        else:
+            rows = [[] for _ in parents]
+            for row in await self._rows(nested.page(window.backward), **named, **arrays(nested.names, parents)):
+                rows[row.parent - 1].append(row)
+        return [
+            Slice.of(mine, window, partial(totals.load, parent)) for mine, parent in zip(rows, parents, strict=True)
+        ]
+
+    async def totals(self, nested: Nested[Any], filters: Filters, parents: Sequence[Any]) -> list[int]:
+        named = dict(filters) | arrays(nested.names, parents)
+        totals = {row.parent: row.total for row in await self._db.fetch(self._viewer, nested.count, **named)}
+        return [totals[place] for place in range(1, len(parents) + 1)]
+
+    async def parts(
+        self, agents: DataLoader[str, Any], keys: Sequence[tuple[str, str, str]]
+    ) -> list[SessionAgentRow | None]:
+        """With the catalogue's entries, where they will be asked for next."""
+        joined = self._light.joined
+        wanted = session_agent.WITH_AGENTS if joined else session_agent.BY_IDENTITIES
+        parts = await self.by_place(wanted, ("session_id", "kind", "key"), keys)
+        for part in parts if joined else ():
+            if part is not None and part.agent_id is not None:
+                agents.prime(part.agent_id, session_agent.beside(part))
+        return parts
+
+    async def streaming(self, sessions: Sequence[str]) -> list[bool]:
+        running = {row["session_id"] for row in await self._db.fetch(self._viewer, stream.RUNNING, ids=sessions)}
+        return [session in running for session in sessions]
+
+    async def by_column(self, wanted: Statement[R], parameter: str, column: str, keys: Sequence[str]) -> list[R | None]:
+        rows = await self._rows(wanted, **{parameter: keys})
+        found = {row[column]: row for row in rows}
+        return [found.get(key) for key in keys]
+
+    async def by_place(self, wanted: Statement[R], names: Sequence[str], keys: Sequence[Any]) -> list[R | None]:
+        found: list[R | None] = [None] * len(keys)
+        for row in await self._rows(wanted, **arrays(names, keys)):
+            found[row.parent - 1] = row
+        return found
+
+    async def _rows(self, wanted: Statement[R], **values: Any) -> list[R]:
+        chosen = wanted.light if wanted.row in self._light.rows else wanted
+        return await self._db.fetch(self._viewer, chosen, **values)
+
+
 class Loaders:
     """Rows by key, and pages of nested connections; one of each kind per operation. Some may come light."""
 
     def __init__(self, db: Database, viewer: Viewer, light: Light = WHOLE) -> None:
-        self._db, self._viewer, self.light = db, viewer, light
+        self._read, self.light = Reader(db, viewer, light), light
         self._nested: dict[Any, DataLoader[Any, Any]] = {}
 
     @cached_property
     def sessions(self) -> DataLoader[str, SessionRow | None]:
         """By server id."""
-        return DataLoader(partial(self._by_column, session.BY_IDS, "ids", "id"))
+        return DataLoader(partial(self._read.by_column, session.BY_IDS, "ids", "id"))
 
     @cached_property
     def sessions_by_key(self) -> DataLoader[str, SessionRow | None]:
         """By the client's own key."""
-        return DataLoader(partial(self._by_column, session.BY_KEYS, "keys", "key"))
+        return DataLoader(partial(self._read.by_column, session.BY_KEYS, "keys", "key"))
 
     @cached_property
     def agents(self) -> DataLoader[str, AgentRow | None]:
         """By server id."""
-        return DataLoader(partial(self._by_column, agent.BY_IDS, "ids", "id"))
+        return DataLoader(partial(self._read.by_column, agent.BY_IDS, "ids", "id"))
 
     @cached_property
     def agents_by_key(self) -> DataLoader[str, AgentRow | None]:
         """By the client's own key."""
-        return DataLoader(partial(self._by_column, agent.BY_KEYS, "keys", "key"))
+        return DataLoader(partial(self._read.by_column, agent.BY_KEYS, "keys", "key"))
 
     @cached_property
     def session_agents(self) -> DataLoader[tuple[str, str, str], SessionAgentRow | None]:
         """By (session id, kind, key)."""
-        return DataLoader(self._parts)
+        return DataLoader(partial(self._read.parts, self.agents))
 
     @cached_property
     def messages(self) -> DataLoader[tuple[str, int], MessageRow | None]:
         """By (session id, sequence)."""
-        return DataLoader(partial(self._by_place, message.BY_PLACES, ("session_id", "sequence")))
+        return DataLoader(partial(self._read.by_place, message.BY_PLACES, ("session_id", "sequence")))
 
     @cached_property
     def documents(self) -> DataLoader[tuple[str, int], DocumentRow | None]:
         """A message with its document and blocks, by (session id, sequence)."""
-        return DataLoader(partial(self._by_place, message.DOCUMENTS, ("session_id", "sequence")))
+        return DataLoader(partial(self._read.by_place, message.DOCUMENTS, ("session_id", "sequence")))
 
     @cached_property
     def written(self) -> DataLoader[tuple[str, int], StreamingRow | None]:
         """A message that is being written, with its text so far, by (session id, sequence)."""
-        return DataLoader(partial(self._by_place, stream.BY_PLACES, ("session_id", "sequence")))
+        return DataLoader(partial(self._read.by_place, stream.BY_PLACES, ("session_id", "sequence")))
 
     @cached_property
     def streaming(self) -> DataLoader[str, bool]:
         """Whether a message of a session is being written, by the session's id."""
-        return DataLoader(self._streaming)
+        return DataLoader(self._read.streaming)
 
     @cached_property
     def messages_by_key(self) -> DataLoader[tuple[str, str | None, str], MessageRow | None]:
         """By (session id, agent key, key)."""
-        return DataLoader(partial(self._by_place, message.BY_KEYS, ("session_id", "agent_key", "key")))
+        return DataLoader(partial(self._read.by_place, message.BY_KEYS, ("session_id", "agent_key", "key")))
 
     @cached_property
     def last_messages(self) -> DataLoader[str, MessageRow | None]:
         """The newest message of a session, by its id."""
-        return DataLoader(partial(self._by_place, message.LAST, ("session_id",)))
+        return DataLoader(partial(self._read.by_place, message.LAST, ("session_id",)))
 
     @cached_property
     def agent_metrics(self) -> DataLoader[str, AgentMetricsRow | None]:
         """What an agent has done, by its id."""
-        return DataLoader(partial(self._by_place, stats.METRICS, ("agent_id",)))
+        return DataLoader(partial(self._read.by_place, stats.METRICS, ("agent_id",)))
 
     @cached_property
     def tasks(self) -> DataLoader[str, TaskRow | None]:
         """By server id."""
-        return DataLoader(partial(self._by_column, task.BY_IDS, "ids", "id"))
+        return DataLoader(partial(self._read.by_column, task.BY_IDS, "ids", "id"))
 
     @cached_property
     def approvals(self) -> DataLoader[str, ApprovalRow | None]:
         """By server id."""
-        return DataLoader(partial(self._by_column, approval.BY_IDS, "ids", "id"))
+        return DataLoader(partial(self._read.by_column, approval.BY_IDS, "ids", "id"))
 
     @cached_property
     def audit_events(self) -> DataLoader[str, AuditRow | None]:
         """By server id."""
-        return DataLoader(partial(self._by_column, audit.BY_IDS, "ids", "id"))
+        return DataLoader(partial(self._read.by_column, audit.BY_IDS, "ids", "id"))
 
     def page(self, nested: Nested[R], parent: Any, window: Window, **filters: Any) -> "Future[Slice[R]]":
         """One page of a nested connection; the same window and filters of all parents are read together."""
-        return self._loader(self._pages, nested, window, tuple(filters.items())).load(parent)
+        kind = (nested, window, tuple(filters.items()))
+        loader = self._nested.get(kind)
+        if loader is None:
+            totals = self._totals(nested, kind[2])
+            loader = self._nested[kind] = DataLoader(partial(self._read.pages, totals, *kind))
+        return loader.load(parent)
 
     def total(self, nested: Nested[Any], parent: Any, filters: Filters) -> "Future[int]":
         """How many rows a nested connection holds."""
-        return self._loader(self._totals, nested, filters).load(parent)
+        return self._totals(nested, filters).load(parent)
 
-    def _loader(self, batch: Callable[..., Coroutine[Any, Any, Any]], *kind: Any) -> DataLoader[Any, Any]:
-        loader = self._nested.get((batch.__name__, *kind))
+    def _totals(self, nested: Nested[Any], filters: Filters) -> DataLoader[Any, int]:
+        loader = self._nested.get((nested, filters))
         if loader is None:
-            loader = self._nested[batch.__name__, *kind] = DataLoader(partial(batch, *kind))
+            loader = self._nested[nested, filters] = DataLoader(partial(self._read.totals, nested, filters))
         return loader
-
-    async def _pages(
-        self, nested: Nested[R], window: Window, filters: Filters, parents: Sequence[Any]
-    ) -> list[Slice[R]]:
-        named = nested.order.bounds(window) | dict(filters)
-        if len(parents) == 1:
-            rows = [await self._read(nested.alone(window.backward), **named, **alone(nested.names, parents[0]))]
-        else:
-            rows = [[] for _ in parents]
-            for row in await self._read(nested.page(window.backward), **named, **arrays(nested.names, parents)):
-                rows[row.parent - 1].append(row)
-        return [
-            Slice.of(mine, window, partial(self.total, nested, parent, filters))
-            for mine, parent in zip(rows, parents, strict=True)
-        ]
-
-    async def _parts(self, keys: Sequence[tuple[str, str, str]]) -> list[SessionAgentRow | None]:
-        """With the catalogue's entries, where they will be asked for next."""
-        wanted = session_agent.WITH_AGENTS if self.light.joined else session_agent.BY_IDENTITIES
-        parts = await self._by_place(wanted, ("session_id", "kind", "key"), keys)
-        for part in parts if self.light.joined else ():
-            if part is not None and part.agent_id is not None:
-                self.agents.prime(part.agent_id, session_agent.beside(part))
-        return parts
-
-    async def _totals(self, nested: Nested[Any], filters: Filters, parents: Sequence[Any]) -> list[int]:
-        named = dict(filters) | arrays(nested.names, parents)
-        totals = {row.parent: row.total for row in await self._db.fetch(self._viewer, nested.count, **named)}
-        return [totals[place] for place in range(1, len(parents) + 1)]
-
-    async def _streaming(self, sessions: Sequence[str]) -> list[bool]:
-        running = {row["session_id"] for row in await self._db.fetch(self._viewer, stream.RUNNING, ids=sessions)}
-        return [session in running for session in sessions]
-
-    async def _by_column(
-        self, wanted: Statement[R], parameter: str, column: str, keys: Sequence[str]
-    ) -> list[R | None]:
-        rows = await self._read(wanted, **{parameter: keys})
-        found = {row[column]: row for row in rows}
-        return [found.get(key) for key in keys]
-
-    async def _by_place(self, wanted: Statement[R], names: Sequence[str], keys: Sequence[Any]) -> list[R | None]:
-        found: list[R | None] = [None] * len(keys)
-        for row in await self._read(wanted, **arrays(names, keys)):
-            found[row.parent - 1] = row
-        return found
-
-    async def _read(self, wanted: Statement[R], **values: Any) -> list[R]:
-        return await self._db.fetch(self._viewer, wanted.light if wanted.row in self.light.rows else wanted, **values)
