@@ -6,7 +6,6 @@ from functools import cached_property, partial
 from typing import Any, TypeVar
 
 import aiodataloader
-from aiodataloader import Loader, dispatch_queue_batch
 
 from app.db import agent, approval, audit, message, session, session_agent, stats, stream, task
 from app.db.database import Database, Statement, Viewer
@@ -37,7 +36,8 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
 
     def __init__(self, batch: Callable[[list[K]], Coroutine[Any, Any, list[V]]]) -> None:
         self.loop, self.batch_load_fn = get_running_loop(), batch
-        self._cache, self._queue = {}, []
+        self._cache = {}
+        self._waiting: list[tuple[K, Future[V]]] = []
 
     def get_cache_key(self, key: K) -> K:
         """A key is its own."""
@@ -48,14 +48,27 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         known = self._cache.get(key)
         if known is None:
             known = self._cache[key] = self.loop.create_future()
-            if not self._queue:
+            if not self._waiting:
                 self.loop.call_soon(self._dispatch)
-            self._queue.append(Loader(key, known))
+            self._waiting.append((key, known))
         return known
 
     def _dispatch(self) -> None:
-        queue, self._queue = self._queue, []
-        self.loop.create_task(dispatch_queue_batch(self, queue))
+        waiting, self._waiting = self._waiting, []
+        self.loop.create_task(self._answer(waiting))
+
+    async def _answer(self, waiting: "list[tuple[K, Future[V]]]") -> None:
+        """A batch that fails is not remembered."""
+        try:
+            values = await self.batch_load_fn([key for key, _ in waiting])
+            for (_, future), value in zip(waiting, values, strict=True):
+                if not future.done():
+                    future.set_result(value)
+        except Exception as error:
+            for key, future in waiting:
+                self.clear(key)
+                if not future.done():
+                    future.set_exception(error)
 
 
 class Reader:
