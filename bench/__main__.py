@@ -10,12 +10,13 @@ import sys
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from app.db.embedded import embedded_postgres
 from bench import answers, data, load, openloop, report, servers, usage
+from bench.memory import memory
 from bench.servers import PEERS, Running
 
 PLACE = servers.ROOT / ".bench"
@@ -33,35 +34,39 @@ def main(
     rounds: Annotated[int, typer.Option(min=1)] = 7,
     seconds: Annotated[int, typer.Option(help="Of each round.", min=1)] = 5,
     open_seconds: Annotated[float, typer.Option(help="Of the open loop; 0 leaves it out.")] = 60,
+    requests: Annotated[int, typer.Option(help="Of the look at the memory; 0 leaves it out.")] = 200_000,
+    add: Annotated[bool, typer.Option("--add", help="Beside what bench/results has of other workloads.")] = False,
     quick: Annotated[
         bool, typer.Option("--quick", help="W1 to W3 of Colloquy and rest, short; writes nothing.")
     ] = False,
 ) -> None:
     """Compare Colloquy with its peers; the report goes to bench/results."""
     if quick:
-        workloads, only, rounds, seconds, open_seconds = "W1,W2,W3", "rest", 3, 2, 0
+        workloads, only, rounds, seconds, open_seconds, requests = "W1,W2,W3", "rest", 3, 2, 0, 0
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds: no server stays behind
     names = ["colloquy", *(name for name in PEERS if name != "colloquy" and name in only.split(","))]
     try:
-        Bench(names, rounds, seconds, open_seconds).run(workloads.split(","), keep=not quick)
+        bench = Bench(names, rounds, seconds, open_seconds, requests)
+        bench.run(workloads.split(","))
+        report.keep(bench.found, RESULTS, add=add) if not quick else print(report.markdown(bench.found))
     except (load.Wrong, answers.Different) as wrong:
         sys.exit(str(wrong))
 
 
 class Bench:
-    """One run: which servers, how often, how long."""
+    """One run: which servers, how often, how long; what is left out is 0."""
 
-    def __init__(self, names: list[str], rounds: int, seconds: int, open_seconds: float) -> None:
-        self.names, self.rounds, self.seconds, self.open_seconds = names, rounds, seconds, open_seconds
-        self.found: report.Rounds = {}
-        self.opened: dict[str, Any] = {}
+    def __init__(self, names: list[str], rounds: int, seconds: int, open_seconds: float, requests: int) -> None:
+        self.names, self.rounds, self.seconds = names, rounds, seconds
+        self.open_seconds, self.requests = open_seconds, requests
+        self.found = report.Found({}, {}, None, None)
         cores = sorted(os.sched_getaffinity(0))
         if len(cores) < 2:
             raise typer.BadParameter("The server needs a core of its own; this machine has one.")
         self.server_core, self.other_core = cores[:2]
 
-    def run(self, workloads: list[str], *, keep: bool) -> None:
-        """Measures, prints, and keeps the report unless it is a quick look."""
+    def run(self, workloads: list[str]) -> None:
+        """Measures."""
         _need(self.names)
         usage.pin_me(self.other_core)
         PLACE.mkdir(exist_ok=True)
@@ -75,10 +80,7 @@ class Bench:
                     self._deep(asyncio.run(data.fresh(server, data.LONG)))
             finally:
                 asyncio.run(data.drop(server))
-        text = report.markdown(self.found, self._facts(), self.opened)
-        print(text)
-        if keep:
-            self._keep(text)
+        self.found.facts |= {workload: self._facts() for workload in self.found.rounds}
 
     def _ordinary(self, url: str, workloads: list[str]) -> None:
         sessions = asyncio.run(data.sessions_of(url))
@@ -90,11 +92,16 @@ class Bench:
                 able = [server for server in up if workload in server.peer.workloads]
                 answers.compare(able, workload, sessions)
                 files = {server.name: load.written(server.peer, workload, sessions, PLACE) for server in able}
-                self.found[workload] = self._measured(workload, able, files)
-                if workload == "W1" and self.open_seconds:
-                    file = files["colloquy"]
-                    self.opened["colloquy"] = openloop.open_loop(up[0], file, OPEN_RATE, self.open_seconds)
-        self.found = {name: self.found[name] for name in workloads}
+                self.found.rounds[workload] = self._measured(workload, able, files)
+                if workload == "W1":
+                    self._alone(up[0], files["colloquy"])
+
+    def _alone(self, server: Running, requests: Path) -> None:
+        """What is asked of Colloquy only."""
+        if self.open_seconds:
+            self.found.opened = openloop.open_loop(server, requests, OPEN_RATE, self.open_seconds)
+        if self.requests:
+            self.found.memory = memory(server, requests, self.requests, self.postgres)
 
     def _deep(self, url: str) -> None:
         """Page 1 and page 10,000 of the one long session, in alternating rounds as if they were two servers."""
@@ -106,7 +113,7 @@ class Bench:
                 files[page] = PLACE / f"W6-{page.replace(' ', '-')}.requests"
                 files[page].write_text(f"{load.token(owner)}\t{json.dumps(asked)}\n")
             pages = self._alternating("W6", {page: (server, file) for page, file in files.items()})
-        self.found |= {f"W6 {page}": {"colloquy": rounds} for page, rounds in pages.items()}
+        self.found.rounds |= {f"W6 {page}": {"colloquy": rounds} for page, rounds in pages.items()}
 
     def _measured(self, workload: str, able: list[Running], files: dict[str, Path]) -> dict[str, list[load.Round]]:
         return self._alternating(workload, {server.name: (server, files[server.name]) for server in able})
@@ -125,28 +132,13 @@ class Bench:
                 print(f"{workload} round {number + 1} of {self.rounds}: {name:12} {shown}", flush=True)
         return found
 
-    def _facts(self) -> dict[str, str]:
+    def _facts(self) -> str:
+        """When and how a workload was measured."""
         commit = subprocess.run(
             ["git", "describe", "--always", "--dirty"], cwd=servers.ROOT, capture_output=True, text=True, check=False
         ).stdout.strip()
         now = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
-        return {
-            "When": f"{now}, {self.rounds} rounds of {self.seconds} s, commit {commit}",
-            "Machine": report.machine(),
-            "Load": f"wrk, {load.CONNECTIONS} connections; {servers.POOL} database connections each; server on one"
-            " core, PostgreSQL and load on another",
-            "Answers": f"equal data from {', '.join(self.names)}, compared for {answers.SAMPLES} sessions each of"
-            f" {', '.join(name for name in self.found if name in ORDINARY) or 'nothing'}; no errors in any",
-        }
-
-    def _keep(self, text: str) -> None:
-        from bench.plot import plot
-
-        RESULTS.mkdir(exist_ok=True)
-        (RESULTS / "latest.md").write_text(text)
-        (RESULTS / "latest.json").write_text(json.dumps(report.raw(self.found), indent=1) + "\n")
-        plot(self.found, RESULTS / "latest.png")
-        print(f"Kept in {RESULTS.relative_to(servers.ROOT)}: latest.md, latest.json, latest.png")
+        return f"{now}, {self.rounds} rounds of {self.seconds} s, commit {commit}, load average {report.load_average()}"
 
 
 def _need(names: list[str]) -> None:

@@ -1,16 +1,48 @@
 """What a run has found, in Markdown: medians over the rounds, and their ratios."""
 
+import json
 import os
 import platform
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from bench.load import Round
+from bench.answers import SAMPLES
+from bench.load import CONNECTIONS, Round
+from bench.memory import Memory
+from bench.openloop import OpenLoop
+from bench.servers import POOL
 
 Rounds = dict[str, dict[str, list[Round]]]
 """By workload, then by server."""
+
+
+@dataclass
+class Found:
+    """All that is known: the rounds, when each workload was measured, the open loop, the memory."""
+
+    rounds: Rounds
+    facts: dict[str, str]
+    opened: OpenLoop | None
+    memory: Memory | None
+
+    @classmethod
+    def read(cls, file: Path) -> "Found":
+        """What an earlier run has kept."""
+        kept: dict[str, Any] = json.loads(file.read_text())
+        rounds = {
+            workload: {name: [Round(**one) for one in each] for name, each in by_server.items()}
+            for workload, by_server in kept["rounds"].items()
+        }
+        opened, memory = kept["opened"], kept["memory"]
+        return cls(rounds, kept["facts"], OpenLoop(**opened) if opened else None, Memory(**memory) if memory else None)
+
+    def beside(self, earlier: "Found") -> "Found":
+        """With what is only in an earlier one."""
+        rounds = {name: (earlier.rounds | self.rounds)[name] for name in sorted(earlier.rounds | self.rounds)}
+        return Found(rounds, earlier.facts | self.facts, self.opened or earlier.opened, self.memory or earlier.memory)
+
 
 WHAT = {
     "W1": "one session with its newest 50 messages and their agents",
@@ -79,38 +111,71 @@ def goals(found: Rounds) -> str:
     return "\n".join(lines) + "\n" if len(lines) > 2 else ""
 
 
+def load_average() -> str:
+    """How much else the machine does."""
+    return f"{os.getloadavg()[0]:.1f}"
+
+
 def machine() -> str:
-    """On what this ran; the load says how much else did."""
+    """On what this ran."""
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     model = next((line.partition(": ")[2] for line in lines if line.startswith("model name")), "?")
-    load = " ".join(f"{one:.1f}" for one in os.getloadavg())
-    return f"{os.cpu_count()} × {model}, {platform.system()} {platform.release()}; load average {load}."
+    return f"{os.cpu_count()} × {model}, {platform.system()} {platform.release()}"
 
 
-def markdown(found: Rounds, facts: dict[str, str], opened: dict[str, Any]) -> str:
+def opened(one: OpenLoop) -> str:
+    """The open loop and its bar."""
+    reached = one.p95 < 500 and one.wrong < one.requests / 1000
+    return (
+        f"### Open loop: W1 {one.rate:g} times a second, {one.seconds:g} s\n\n"
+        f"p50 {one.p50:.1f} ms, p95 {one.p95:.1f} ms, p99 {one.p99:.1f} ms from the intended times; "
+        f"{one.wrong} of {one.requests} wrong ({one.wrong / one.requests:.2%}). "
+        f"The bar is p95 < 500 ms and fewer than 0.1 % wrong: {'reached' if reached else '**not reached**'}.\n"
+    )
+
+
+def remembered(one: Memory) -> str:
+    """The memory and its bar."""
+    low, high = min(rss for _, rss in one.samples), max(rss for _, rss in one.samples)
+    return (
+        f"### Memory: {one.requests:,} requests of W1\n\n"
+        f"{low:.1f} to {high:.1f} MiB, {one.growth:+.1%} since the caches were full. "
+        f"The bar is ± 5 %: {'reached' if one.flat else '**not reached**'}.\n"
+    )
+
+
+def markdown(found: Found) -> str:
     """The whole report."""
+    facts = {
+        "Machine": machine(),
+        "Load": f"wrk, {CONNECTIONS} connections; {POOL} database connections each; server on one core, PostgreSQL and"
+        " load on another",
+        "Answers": f"equal data from all servers, compared for {SAMPLES} sessions each; no errors in any",
+        **found.facts,
+    }
     parts = ["# Side by side\n", "".join(f"- {name}: {value}\n" for name, value in facts.items())]
-    if reached := goals(found):
+    if reached := goals(found.rounds):
         parts.append("## Goals\n\n" + reached)
     parts.append(
         "## Figures\n\nCPU is user and system time of the server's processes per request, medians over the rounds;"
         " the least round beside it shows how noisy the machine was.\n"
     )
-    parts += [table(workload, servers) for workload, servers in found.items() if "colloquy" in servers]
-    for name, one in opened.items():
-        parts.append(
-            f"### Open loop: {name} asked for W1 {one.rate:g} times a second, {one.seconds:g} s\n\n"
-            f"p50 {one.p50:.1f} ms, p95 {one.p95:.1f} ms, p99 {one.p99:.1f} ms from the intended times; "
-            f"{one.wrong} of {one.requests} wrong ({one.wrong / one.requests:.2%}). "
-            f"The bar is p95 < 500 ms and fewer than 0.1 % wrong: "
-            f"{'reached' if one.p95 < 500 and one.wrong < one.requests / 1000 else '**not reached**'}.\n"
-        )
+    parts += [table(workload, by_server) for workload, by_server in found.rounds.items()]
+    parts += [opened(found.opened)] if found.opened else []
+    parts += [remembered(found.memory)] if found.memory else []
     return "\n".join(parts)
 
 
-def raw(found: Rounds) -> dict[str, Any]:
-    """Every round, for whoever wants to count again."""
-    return {
-        workload: {name: [asdict(one) for one in rounds] for name, rounds in servers.items()}
-        for workload, servers in found.items()
-    }
+def keep(found: Found, directory: Path, *, add: bool) -> None:
+    """Prints the report and writes it, every round and a picture; `add`: beside what is there of other workloads."""
+    from bench.plot import plot
+
+    directory.mkdir(exist_ok=True)
+    numbers = directory / "latest.json"
+    if add and numbers.exists():
+        found = found.beside(Found.read(numbers))
+    text = markdown(found)
+    print(text)
+    (directory / "latest.md").write_text(text)
+    numbers.write_text(json.dumps(asdict(found), indent=1) + "\n")
+    plot(found.rounds, directory / "latest.png")
