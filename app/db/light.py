@@ -33,7 +33,7 @@ TYPES = {
     "Session": Answers(
         SessionRow,
         {
-            *("id", "key", "title", "status", "agentType", "lastActivityAt", "eventCursor"),
+            *("id", "key", "title", "status", "agentType", "lastActivityAt", "eventCursor", "streaming"),
             *("messageCount", "unreadCount", "lastReadSequence", "pendingApprovalCount"),
             *("lastMessage", "message", "messages", "agent", "agents", "tasks", "approvals"),
         },

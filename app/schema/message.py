@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import Maybe
 
+from app.context import Context
 from app.db import approval as approvals
 from app.db.page import Slice, Window
 from app.db.rows import ApprovalRow, DocumentRow, MessageRow, SessionAgentRow, SessionRow, StreamingRow
@@ -123,13 +124,13 @@ class Message(Node):
         "string, its beginning; while it is STREAMING, the text so far.",
     )
     def text(self: MessageRow, info: Info) -> "str | Awaitable[str]":
-        return self.text if self.status != "STREAMING" else _so_far(self, info)
+        return self.text if self.status != "STREAMING" else _so_far(self, info.context)
 
     @field(description="The same message as typed blocks.")
     async def content(self: MessageRow, info: Info) -> list[ContentBlock]:
         if self.status == "STREAMING":
-            return blocks(await _so_far(self, info), None)
-        found = await _document(self, info) if self.documented else None
+            return blocks(await _so_far(self, info.context), None)
+        found = await _document(self, info.context) if self.documented else None
         return blocks(self.text, found.content if found else None)
 
     @field(
@@ -137,7 +138,7 @@ class Message(Node):
         "sent."
     )
     async def raw(self: MessageRow, info: Info) -> str | None:
-        found = await _document(self, info) if self.documented else None
+        found = await _document(self, info.context) if self.documented else None
         return found.raw if found else None
 
     @field(description="The tokens it took, as its sender says, or its `raw`.")
@@ -145,15 +146,15 @@ class Message(Node):
         return usage(self.input_tokens, self.output_tokens, self.total_tokens)
 
 
-def _document(row: MessageRow, info: Info) -> "Future[DocumentRow | None]":
-    return info.context.loaders.documents.load((row.session_id, row.sequence))
+def _document(row: MessageRow, ctx: Context) -> "Future[DocumentRow | None]":
+    return ctx.loaders.documents.load((row.session_id, row.sequence))
 
 
-async def _so_far(row: MessageRow, info: Info) -> str:
+async def _so_far(row: MessageRow, ctx: Context) -> str:
     """The text of a message that is being written, or was when its row was read."""
     if isinstance(row, StreamingRow):
         return row.text
-    found = await info.context.loaders.written.load((row.session_id, row.sequence))
+    found = await ctx.loaders.written.load((row.session_id, row.sequence))
     return found.text if found else ""
 
 
