@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from app.db.database import Database
+from app.errors import TimedOut
 
 SCRIPTS = Path(__file__).parents[2] / "migrations"
 
@@ -51,9 +52,9 @@ async def current(connection: AsyncConnection) -> str | None:
 async def unready(db: Database) -> str | None:
     """Why the database cannot serve this program; None when it can."""
     try:
-        async with db.pool.engine.connect() as connection:
+        async with db.pool.connection() as connection:
             found = await current(connection)
-    except (OSError, SQLAlchemyError) as error:
+    except (OSError, SQLAlchemyError, TimedOut) as error:
         return f"database: it cannot be reached ({type(error).__name__})"
     return None if found == head() else f"migrations: the database is at {found}, this program needs {head()}"
 

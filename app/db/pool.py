@@ -1,12 +1,13 @@
 """The engine's pool: one `create_async_engine`, whose connections are handed out for one statement or transaction."""
 
 import asyncio
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from time import monotonic
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import event, make_url
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolProxiedConnection
 
 from app.db import failures
@@ -70,6 +71,18 @@ class Pool:
                 held.pooled.invalidate()
             else:
                 self._resting.append(held)
+        finally:
+            self._free.release()
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[AsyncConnection]:
+        """One of SQLAlchemy's own, for what is rare."""
+        await self._wait_for_one()
+        try:
+            if self._resting:
+                self._resting.pop().pooled.close()  # its pool may have none left otherwise
+            async with self.engine.connect() as connection:
+                yield connection
         finally:
             self._free.release()
 

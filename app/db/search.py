@@ -16,6 +16,7 @@ from app.db.metadata import Moment, Uuid
 from app.db.page import Count, Key, Order, Slice, Window, identity, number, read
 from app.db.rows import FoundRow
 from app.db.tables import messages, sessions
+from app.errors import TimedOut
 
 m, s = messages.c, sessions.c
 RANKED = 2_000
@@ -96,9 +97,9 @@ async def page(
 async def unready(db: Database, config: str) -> str | None:
     """Why messages cannot be indexed as the settings want it; None when they can, or nobody can tell."""
     try:
-        async with db.pool.engine.connect() as connection:
+        async with db.pool.connection() as connection:
             await connection.execute(select(func.to_tsquery(cast(literal(config), CONFIG.type), "a")))
-    except (OSError, SQLAlchemyError) as error:
+    except (OSError, SQLAlchemyError, TimedOut) as error:
         if sqlstate(getattr(error, "orig", error)) == UNDEFINED:
             return f"search: the database has no text search configuration {config}; see SEARCH_CONFIG"
     return None

@@ -170,6 +170,6 @@ async def alone(db: Database) -> AsyncIterator[bool]:
     The lock is a transaction's: a pooler would give a session's lock to whoever comes next. It may be idle for as long
     as the sweep takes, and holds up no vacuum, having no snapshot.
     """
-    async with db.pool.engine.begin() as connection:
+    async with db.pool.connection() as connection, connection.begin():
         await connection.execute(select(func.set_config("idle_in_transaction_session_timeout", "0", True)))
         yield bool(await connection.scalar(select(func.pg_try_advisory_xact_lock(LOCK))))

@@ -22,6 +22,7 @@ from sqlalchemy import (
     delete,
     func,
     insert,
+    literal,
     select,
     update,
 )
@@ -278,6 +279,16 @@ async def test_cancelled_statements_leave_a_healthy_pool(db, outside, locked):
     rows = await asyncio.gather(*(db.one(ann, GET, id=note) for _ in range(9)))
     assert {row.revision for row in rows} == {1}
     assert await connections(outside) <= 3
+
+
+async def test_sqlalchemys_own_connections_find_room_beside_those_that_rest(db, outside):
+    note = str(uuid4())
+    await db.one(ann, ADD, id=note)
+    await asyncio.gather(*(db.one(ann, GET, id=note) for _ in range(9)))
+    for _ in range(4):
+        async with db.pool.connection() as connection:
+            assert await connection.scalar(select(literal(1))) == 1
+    assert (db.pool.busy, await connections(outside) <= 3) == (0, True)
 
 
 async def bumps_in_a_transaction(db, note):
