@@ -1,7 +1,7 @@
 """The application: its routes, and what lives as long as it does. Nothing is created at import."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -13,7 +13,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, request_response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import sweeper, web
 from app.auth import Authenticator, Viewer, mint
@@ -121,16 +121,15 @@ def _bus(settings: Settings) -> SharedBus:
 
 
 class Application(Starlette):
-    """Starlette, past whose layers GraphQL by POST goes: they would cost a tenth of a short answer."""
+    """Starlette, past whose layers GraphQL goes: they would cost a tenth of a short answer, and a sixth of a socket."""
 
-    direct: HTTPEndpoint | None = None
+    direct: Mapping[tuple[str, str | None], ASGIApp] = {}
+    """By method, or by the type of what has none, and path."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request, or serve one socket."""
-        if self.direct and scope.get("path") == PATH and scope.get("method") == "POST":
-            await self.direct(scope, receive, send)
-        else:
-            await super().__call__(scope, receive, send)
+        direct = self.direct.get((scope.get("method", scope["type"]), scope.get("path")))
+        await (direct or super().__call__)(scope, receive, send)
 
 
 def create_app(settings: Settings) -> Application:
@@ -168,7 +167,8 @@ def create_app(settings: Settings) -> Application:
         lifespan=partial(_lifespan, services),
     )
     app.state.leave = streams.leave
-    app.direct = None if settings.cors_origins else http
+    # What browsers of other origins ask must pass the CORS layer; a socket is asked for its origin by itself.
+    app.direct = {("websocket", PATH): sockets} | ({} if settings.cors_origins else {("POST", PATH): http})
     return app
 
 

@@ -56,6 +56,7 @@ def config_for(app: Starlette, settings: Settings) -> uvicorn.Config:
         timeout_graceful_shutdown=settings.shutdown_seconds,
         lifespan="on",
         server_header=False,
+        proxy_headers=False,  # nothing here asks for a client's address, and each socket would keep the layer
         access_log=False,
         log_config=None,
     )
