@@ -151,10 +151,8 @@ class _Writer:
         the_type = self.constant(f"O{name[1:]}", type_)
         accepted = self.constant(f"T{name[1:]}", getattr(type_.is_type_of, "accepts", ()))
         info = self.type_info(slot, type_, type_.is_type_of, "_get_is_type_of.<locals>.is_type_of")
-        with self.block(f"if type(source) in {accepted}:"):
-            self.write("known = True")
-        with self.block("elif known is Undefined:"):
-            self.write(f"known = {check}(source, {info})")
+        with self.block("if known is Undefined:"):
+            self.write(f"known = type(source) in {accepted} or {check}(source, {info})")
         with self.block("if known is not True:"):
             with self.block("if special[type(known)] and run.is_awaitable(known):"):
                 self.write(f"return run.deferred(known, {self.slot(slot)}, {name}, source, path)")
@@ -227,7 +225,11 @@ class _Writer:
         if is_leaf_type(slot.type):
             self.leaf(slot, value, odd)
             return
-        with self.block(f"if type({value}) is Future:"):
+        accepted = getattr(getattr(slot.type, "is_type_of", None), "accepts", ())
+        if accepted:
+            with self.block(f"if type({value}) in {self.constant(f'T{slot.number}', accepted)}:"):
+                self.write(f"{value} = {finish}(run, {value}, {path}, True)")
+        with self.block(f"{'elif' if accepted else 'if'} type({value}) is Future:"):
             if place.startswith("None"):
                 self.write(f"w{slot.number} = {waits}", f"run.later(w{slot.number})", f"{value} = None")
             else:

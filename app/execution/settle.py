@@ -46,8 +46,8 @@ class _Waiting:
         while True:
             run.forsake()
             batch = run.pending_since(0)
-            if len(batch) == 1 and is_coroutine(batch[0]) and not self.busy:
-                await self.chain(batch[0])
+            if len(batch) == 1 and not self.busy and (is_coroutine(batch[0]) or is_future(batch[0])):
+                await (self.chain if is_coroutine(batch[0]) else self.alone)(batch[0])
                 continue
             self.start(batch)
             if self.ready:
@@ -91,6 +91,17 @@ class _Waiting:
             found = run.pending_since(0)
             pending = found.pop() if len(found) == 1 and is_coroutine(found[0]) else None
             self.start(found)
+
+    async def alone(self, pending: Pending) -> None:
+        """Await a future beside which there is nothing to wait for."""
+        try:
+            self.complete(pending, await pending[0])
+        except Exception as error:
+            self.failed(pending, error)
+        except asyncio.CancelledError as error:
+            if is_cancelled():
+                raise
+            self.failed(pending, error)
 
     def start(self, batch: list[Pending]) -> None:
         futures = self.pending
@@ -201,6 +212,10 @@ class _Waiting:
 
 def is_coroutine(pending: Pending) -> bool:
     return type(pending[0]) is CoroutineType
+
+
+def is_future(pending: Pending) -> bool:
+    return type(pending[0]) is asyncio.Future
 
 
 def is_cancelled() -> bool:
