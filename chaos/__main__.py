@@ -14,7 +14,7 @@ from chaos import report
 from chaos.counts import Counts
 from chaos.experiments import EXPERIMENTS, Experiment
 from chaos.places import Postgres, postgres
-from chaos.run import run
+from chaos.run import Fresh, run
 from tests.postgres import databases, directory
 
 PAGE = Path(__file__).parents[1] / "docs/chaos.md"
@@ -31,8 +31,8 @@ def main(
     chosen = [experiment for experiment in EXPERIMENTS if only in experiment.name]
     print(f"Seed {seed}: {len(chosen)} experiments", flush=True)
     began = time.monotonic()
-    with postgres() as server, directory() as place:
-        found = asyncio.run(_all(chosen, seed, server, place, quick))
+    with postgres() as one, postgres() as other, directory() as place:
+        found = asyncio.run(_all(chosen, seed, [one, other], place, quick))
     text = report.page(found, seed, time.monotonic() - began)
     print(text)
     if not quick and not only:
@@ -41,16 +41,22 @@ def main(
 
 
 async def _all(
-    chosen: list[Experiment], seed: int, server: Postgres, place: Path, quick: bool
+    chosen: list[Experiment], seed: int, servers: list[Postgres], place: Path, quick: bool
 ) -> list[tuple[Experiment, Counts]]:
-    found = []
-    async with databases(server.url) as fresh:
-        for experiment in chosen:
+    """One after the other; those that mostly wait run beside the others, on a PostgreSQL of their own."""
+    found: dict[Experiment, Counts] = {}
+
+    async def lane(postgres: Postgres, fresh: Fresh, waits: bool) -> None:
+        for experiment in (one for one in chosen if one.waits == waits):
             began = time.monotonic()
-            counts = await run(experiment, seed, server, fresh, place, quick)
-            print(report.line(experiment, counts, time.monotonic() - began), flush=True)
-            found.append((experiment, counts))
-    return found
+            found[experiment] = await run(experiment, seed, postgres, fresh, place, quick)
+            print(report.line(experiment, found[experiment], time.monotonic() - began), flush=True)
+
+    busy, waiting = servers
+    async with databases(busy.url) as one, databases(waiting.url) as other, asyncio.TaskGroup() as lanes:
+        lanes.create_task(lane(busy, one, waits=False))
+        lanes.create_task(lane(waiting, other, waits=True))
+    return [(experiment, found[experiment]) for experiment in chosen]
 
 
 if __name__ == "__main__":

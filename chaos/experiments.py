@@ -13,7 +13,10 @@ Fault = Callable[[Arena], Awaitable[float]]
 
 @dataclass(frozen=True)
 class Experiment:
-    """A fault, how often it is made, and on what; a harmless one is no excuse for any request to fail."""
+    """A fault, how often it is made, and on how many replicas.
+
+    A harmless one is no excuse for any request to fail; one that waits leaves the machine to others meanwhile.
+    """
 
     name: str
     words: str
@@ -21,25 +24,34 @@ class Experiment:
     replicas: int = 1
     redis: bool = False
     harmless: bool = False
+    waits: bool = False
     times: int = 10
     quick_times: int = 2
 
 
 EXPERIMENTS = [
-    Experiment("kill -9 server", "A server is killed and started again.", faults.kill_server),
-    Experiment("SIGTERM server", "A server is told to stop with writes in flight.", faults.stop_server),
-    Experiment("kill -9 PostgreSQL", "The postmaster is killed and started again.", faults.kill_postgres),
-    Experiment("cut database", "Every connection to the database is ended, every 2 s.", faults.cut_database),
+    Experiment("cut clients", "Every socket is cut, every 0.5 to 2 s.", faults.cut_clients, harmless=True),
+    Experiment("500 reconnect", "500 sockets are cut, and come back at once.", reconnect_at_once, harmless=True),
+    Experiment(
+        "silent subscribers",
+        "Ten stop reading 12 MB of events.",
+        stop_reading,
+        harmless=True,
+        waits=True,
+        times=1,
+        quick_times=1,
+    ),
+    Experiment("hop, NOTIFY", "Every client goes to the other replica.", faults.hop, 2, harmless=True),
+    Experiment("hop, Redis", "Every client goes to the other replica; wake-ups by Redis.", faults.hop, 2, True, True),
+    Experiment("kill -9 Redis", "Redis is killed; for up to 2 s there is none.", faults.kill_redis, 2, True, True),
+    Experiment(
+        "SIGSTOP Redis", "Redis stands still for 5 s, every third time 20.", faults.freeze_redis, 2, True, True, True
+    ),
     Experiment(
         "cut LISTEN", "The connections that listen are ended, nothing else.", faults.cut_listener, 2, harmless=True
     ),
-    Experiment("kill -9 Redis", "Redis is killed; for up to 2 s there is none.", faults.kill_redis, 2, True, True),
-    Experiment("SIGSTOP Redis", "Redis stands still for 5 s, every third time 20.", faults.freeze_redis, 2, True, True),
-    Experiment("cut clients", "Every socket is cut, every 0.5 to 2 s.", faults.cut_clients, harmless=True),
-    Experiment("hop, NOTIFY", "Every client goes to the other replica.", faults.hop, 2, harmless=True),
-    Experiment("hop, Redis", "Every client goes to the other replica; wake-ups by Redis.", faults.hop, 2, True, True),
-    Experiment(
-        "silent subscribers", "Ten stop reading 12 MB of events.", stop_reading, harmless=True, times=1, quick_times=1
-    ),
-    Experiment("500 reconnect", "500 sockets are cut, and come back at once.", reconnect_at_once, harmless=True),
+    Experiment("cut database", "Every connection to the database is ended, every 2 s.", faults.cut_database),
+    Experiment("kill -9 PostgreSQL", "The postmaster is killed and started again.", faults.kill_postgres),
+    Experiment("SIGTERM server", "A server is told to stop with writes in flight.", faults.stop_server),
+    Experiment("kill -9 server", "A server is killed and started again.", faults.kill_server),
 ]

@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from chaos.arena import Arena
-from chaos.places import LISTENING
+from chaos.places import LISTENING, SHUTDOWN_SECONDS
 
 
 async def kill_server(arena: Arena) -> float:
@@ -18,7 +18,7 @@ async def stop_server(arena: Arena) -> float:
     server = arena.random.choice(arena.servers)
     code, seconds = await server.stops()
     arena.counts.note("seconds from SIGTERM to the end", seconds)
-    if code != 0:
+    if code != 0 or seconds > SHUTDOWN_SECONDS + 1:
         arena.counts.findings.append(f"SIGTERM: the server ended with {code} after {seconds:.1f} s")
     server.start()
     return server.started

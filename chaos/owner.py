@@ -14,7 +14,7 @@ from chaos.places import token
 
 # A twin is in flight, or a lock was not to be had in time: the same request again, under the same key.
 BUSY = {"IDEMPOTENCY_IN_PROGRESS", "CONFLICT"}
-AGAIN_SECONDS = 0.05, 0.3
+AGAIN_SECONDS = 0.1, 0.5
 
 
 class Failed(Exception):

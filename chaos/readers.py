@@ -12,7 +12,7 @@ from websockets.typing import Subprotocol
 from chaos.owner import Owner
 
 PROTOCOL = Subprotocol("graphql-transport-ws")
-AGAIN_SECONDS = 0.02, 0.3
+AGAIN_SECONDS = 0.1, 0.5
 ANSWER_SECONDS = 10
 CUT_OFF = (OSError, EOFError, TimeoutError, WebSocketException)
 

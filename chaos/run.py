@@ -65,13 +65,13 @@ async def _servers(experiment: Experiment, url: str, place: Path) -> AsyncIterat
         http = await stack.enter_async_context(httpx2.AsyncClient(timeout=5))
         redis = None
         if experiment.redis:
-            redis = Redis("redis", place)
+            redis = Redis(f"{experiment.name} redis", place)
             stack.callback(redis.kill)
             await redis.ready()
             settings["REDIS_URL"] = redis.url
         servers = []
         for number in range(experiment.replicas):
-            server = Server(f"server {number}", url, place, **settings)
+            server = Server(f"{experiment.name} {number}", url, place, **settings)
             stack.callback(server.kill)
             servers.append(server)
         for server in servers:

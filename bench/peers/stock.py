@@ -16,9 +16,8 @@ from app.main import Services
 from app.schema import schema
 from app.settings import Settings
 
-services = Services(
-    Settings(**{name: os.environ[name.upper()] for name in ("database_url", "jwt_secret", "pool_size")})
-)
+SETTINGS = "database_url", "jwt_secret", "pool_size", "max_subscribers_per_user"
+services = Services(Settings(**{name: os.environ[name.upper()] for name in SETTINGS if name.upper() in os.environ}))
 
 
 class Stock(GraphQL[Any, Any]):
