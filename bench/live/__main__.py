@@ -26,7 +26,7 @@ RESULTS = servers.ROOT / "bench/results"
 DATABASE = "bench_live"
 UNLIMITED = {"MAX_SUBSCRIBERS_PER_USER": "10000", "MAX_SUBSCRIBERS": "20000"}
 FILES = 16_384
-RATES = {"colloquy": (1, 20), "stock": (1,)}  # 20 a second are too many for stock: it needs a core for three
+RATES = {"colloquy": (1, 20), "stock": (1,)}  # 20 a second would take stock ten cores
 
 
 def main(
