@@ -34,7 +34,7 @@ class Window:
     @classmethod
     async def on(cls, browser: Browser, url: str, session: str = "", *, agent: bool = False, **looks: Any) -> "Window":
         """A window on the sidebar at this server, on the newest conversation or on this one; does its agent answer?"""
-        window = cls(await browser.new_page(**{"viewport": WIDE, **looks}))
+        window = cls(await browser.new_page(**{"viewport": WIDE, "reduced_motion": "reduce", **looks}))
         await window.page.add_init_script(f"localStorage.setItem('demo-agent', '{'on' if agent else 'off'}')")
         await window.page.goto(f"{url}/#{session}" if session else url)
         return window
