@@ -42,7 +42,7 @@ export function Log({ api, conversation, outgoing, wanted, change, loadEarlier }
         <ol ref={scroll.content}>
           {messages.map((message, at) => (
             <MessageItem
-              key={message.key ?? message.id}
+              key={identity(message)}
               api={api}
               message={message}
               day={dayBetween(messages[at - 1], message)}
@@ -68,6 +68,11 @@ export function Log({ api, conversation, outgoing, wanted, change, loadEarlier }
       )}
     </div>
   );
+}
+
+/** The same for a message and its echo: a key is unique among those that no agent has said. */
+function identity({ agent, key, id }: Message): string {
+  return agent ? id : (key ?? id);
 }
 
 function dayBetween(before: Message | undefined, message: Message): string | null {
