@@ -133,3 +133,14 @@ async def test_keys_are_refused_where_they_are_switched_off(fresh_database):
         response = await ann.responds(CREATE, {"idempotency-key": "k"}, input={})
         assert response["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
         assert (await ann.responds(CREATE, input={}))["data"]["createSession"]["session"]
+
+
+async def test_messages_that_were_stored_before_are_answered_under_a_key_too(ann):
+    session = await ann.creates_session()
+    document = f"mutation ($i: AppendMessagesInput!) {{ appendMessages(input: $i) {{ messages {{ id }} {ERRORS} }} }}"
+    given = {"sessionId": session, "messages": [{"role": "USER", "text": "said", "key": "k"}]}
+    first, second, again = [
+        await ann.responds(document, {"idempotency-key": key}, i=given) for key in ("one", "two", "two")
+    ]
+    assert first["data"] == second["data"] == again["data"]
+    assert again["extensions"]["idempotency"] == {"replayed": True}

@@ -1,0 +1,93 @@
+"""Streams: whatever is sent, in whatever pieces, again or late, the text is that of what was accepted."""
+
+from dataclasses import dataclass
+from uuid import uuid4
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.streams import FENCED, cancels, ended, ends_at, extends, finishes, reads, starts
+
+PIECES = st.text(st.sampled_from("ab é👋🏽\u0301\U0001f0a1"), max_size=5)
+ACTS = st.one_of(
+    st.tuples(st.just("goes on"), PIECES),
+    st.tuples(st.just("again"), st.integers(0, 12), st.integers(0, 12)),
+    st.tuples(st.just("overlaps"), st.integers(1, 4), PIECES),
+    st.tuples(st.just("leaves a hole"), st.integers(1, 4), PIECES),
+    st.tuples(st.just("is late"), PIECES),
+    st.tuples(st.just("comes back")),
+    st.tuples(st.just("appends")),
+)
+ENDS = st.sampled_from(["COMPLETE", "FAILED", "CANCELLED", "deleted"])
+
+
+@dataclass
+class Model:
+    """What a stream must be."""
+
+    text: str = ""
+
+    def extend(self, offset, text):
+        """What must be answered; then it is done."""
+        length = len(self.text)
+        if offset == length:
+            self.text += text
+        elif offset + len(text) > length or self.text[offset : offset + len(text)] != text:
+            return ends_at(length)
+        return None
+
+
+async def act(person, session, writings, model, what, *more):
+    """One act of a producer, with the answer that the model says."""
+    length, newest = len(model.text), writings[-1]
+    match what:
+        case "goes on":
+            [text] = more
+            assert await extends(person, newest, length, text) == model.extend(length, text)
+        case "again":
+            start, size = more
+            start = min(start, length)
+            assert await extends(person, newest, start, model.text[start : start + size]) is None
+        case "overlaps" | "leaves a hole":
+            step, text = more
+            offset = max(0, length - step) if what == "overlaps" else length + step
+            assert await extends(person, newest, offset, text) == model.extend(offset, text)
+        case "is late":
+            if len(writings) > 1:
+                assert await extends(person, writings[0], length, more[0]) == FENCED
+        case "comes back":
+            writings.append(await starts(person, session, key="k"))
+        case "appends":
+            await person.appends(session, "beside it")
+
+
+async def end(person, writing, how):
+    """Ends it in one of the ways that there are; the status it then has."""
+    if how == "CANCELLED":
+        return (await cancels(person, writing))[0]
+    if how == "deleted":
+        await person.does("deleteMessage", id=writing.message)
+        return None
+    return (await finishes(person, writing, status=how))[0]
+
+
+@settings(max_examples=settings().max_examples // 2)
+@given(acts=st.lists(ACTS, min_size=1, max_size=14), how=ENDS)
+async def test_a_text_is_what_was_accepted_and_everybody_has_it(server, acts, how):
+    ann = server.person(f"writer-{uuid4().hex[:12]}")
+    session, model = await ann.creates_session(status="ACTIVE"), Model()
+    writings = [await starts(ann, session, key="k")]
+    before = (await ann.sees(session, "eventCursor"))["eventCursor"]
+    for what, *more in acts:
+        await act(ann, session, writings, model, what, *more)
+        assert await reads(ann, writings[-1]) == ("STREAMING", model.text)
+    status = await end(ann, writings[-1], how)
+    told = [event for event in await ann.replays(session, before) if writings[0].message in str(event)]
+    if how == "deleted":
+        assert [event["__typename"] for event in told] == ["MessageRemoved"]
+        assert await reads(ann, writings[-1]) is None
+        return
+    assert status == how
+    assert await reads(ann, writings[-1]) == (how, model.text)
+    assert [event["message"]["text"] for event in told] == [model.text]
+    assert await extends(ann, writings[-1], len(model.text), "x") == ended(how)
