@@ -40,6 +40,9 @@ async def write_everywhere(person, session, mark):
     made = await person.does("createTask", "task { id }", **task)
     wanted = {"taskId": made["task"]["id"], "approverRole": mark, "notes": mark}
     assert (await person.does("requestApproval", **wanted))["errors"] == []
+    begun = await person.does("startMessage", "message { id } fence", sessionId=session, key=f"stream {mark}")
+    more = {"id": begun["message"]["id"], "fence": begun["fence"], "offset": 0, "text": mark}
+    assert (await person.does("extendMessage", **more))["errors"] == []
 
 
 async def test_nothing_of_an_erased_session_is_left_anywhere(person, database_url):
@@ -51,9 +54,10 @@ async def test_nothing_of_an_erased_session_is_left_anywhere(person, database_ur
     session = made["data"]["createSession"]["session"]["id"]
     await write_everywhere(ann, session, mark)
     await write_everywhere(bob, await bob.creates_session(), "somebody else's words")
-    assert {"sessions", "messages", "session_agents", "tasks", "approvals"} <= set(await rows_with(database_url, mark))
+    written = {"sessions", "messages", "message_chunks", "session_agents", "tasks", "approvals"}
+    assert written <= set(await rows_with(database_url, mark))
     erased = await ann.does("deleteSession", "deletedMessageCount", id=session, mode="HARD")
-    assert erased == {"deletedMessageCount": 2, "errors": []}
+    assert erased == {"deletedMessageCount": 3, "errors": []}
     assert await rows_with(database_url, mark) == {}
     # What may stay (invariant 3): the tombstone, the audit and the idempotency key, which hold ids and codes.
     left = await rows_with(database_url, session.removeprefix("ses_"))

@@ -46,7 +46,7 @@ _mine = and_(s.owner_id == _n.owner_id, s.id == _n.session_id)
 
 _streaming = union_all(
     select(x.owner_id, x.session_id, x.sequence),
-    select(m.owner_id, m.session_id, m.sequence).where(m.status == "STREAMING", _living),
+    select(m.owner_id, m.session_id, m.sequence).where(m.status == "STREAMING"),
 ).subquery("streaming")
 _size = func.char_length(c.text)
 _of_stream = and_(c.owner_id == x.owner_id, c.session_id == x.session_id, c.sequence == x.sequence)

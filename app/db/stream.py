@@ -1,7 +1,7 @@
 """Statements on messages that are being written. While a message is STREAMING its row's text is empty.
 
 What was written so far lies in its chunks, in order; the end folds them into the row. The order of locks is session,
-message, stream, so an extend, which takes the stream's only, is never in the way of anybody for longer than it takes.
+stream, message; an extend takes the stream's alone, so it is in nobody's way for longer than it takes.
 """
 
 from collections.abc import Mapping
@@ -296,6 +296,6 @@ async def end_all(
 
 
 async def discard(tx: Tx, place: tuple[str, int]) -> None:
-    """Ends a stream of the locked session, and all that was written in it."""
-    await close(tx, place)
-    await tx.fetch(DROP, session_id=place[0], sequence=place[1])
+    """Ends a stream of the locked session, if there is one, and all that was written in it."""
+    if await close(tx, place):
+        await tx.fetch(DROP, session_id=place[0], sequence=place[1])

@@ -99,11 +99,10 @@ async def delete(ctx: Context, place: tuple[str, int]) -> MessageRow:
     """The emptied message. Raises NotFound."""
     async with ctx.writing(place[0]) as tx:
         session = await _locked(tx, place[0])
+        await db.stream.discard(tx, place)
         row = await tx.one(db.message.DELETE, session_id=place[0], sequence=place[1], next_revision=session.head)
         if row is None:
             raise NotFound("There is no such message.", field="id")
-        if row.status == "STREAMING":
-            await db.stream.discard(tx, place)
         unread = row.role != "USER" and row.sequence > session.last_read_sequence
         await tx.one(db.message.FORGET, session_id=place[0], unread=int(unread))
         await db.audit.record(tx, "message.deleted", row)

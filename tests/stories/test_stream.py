@@ -232,10 +232,13 @@ async def test_deleting_ends_what_is_being_written(ann, sql):
     one, other = await starts(ann, session), await starts(ann, session)
     await writes(ann, one, "words")
     await writes(ann, other, "stay")
+    cursor = (await ann.sees(session, "eventCursor"))["eventCursor"]
     assert (await ann.does("deleteMessage", id=one.message))["errors"] == []
     assert await extends(ann, one, 5, "x") == ABSENT
     assert await finishes(ann, one) == ABSENT
     assert await cancels(ann, one) == ABSENT
+    removed = (await ann.replays(session, cursor))[0]
+    assert (removed["__typename"], removed["messageId"]) == ("MessageRemoved", one.message)
     assert await sql("select text from message_chunks where session_id = $1", row_of(session)) == [("stay",)]
     assert (await ann.sees(session, "streaming"))["streaming"] is True
     await ann.does("deleteSession", id=session)
