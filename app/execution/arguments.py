@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from graphql import (
 from graphql.execution.values import VariableValues, coerce_argument, get_argument_values
 from graphql.pyutils import Undefined
 
+from app.execution.literals import Fill, Unfit, literal
 from app.execution.plan import Field
 from app.execution.resolvers import Access
 
@@ -28,7 +30,7 @@ NOTHING = VariableValues({}, {})
 
 
 class Arguments:
-    """`constants`, `made` anew of a default, and `passed` (parameter, variable, whether null is refused).
+    """`constants`, `made` anew each time, and `passed` (parameter, variable, whether null is refused).
 
     Where that is not all there is to it, whatever graphql-core and Strawberry make of the nodes, for every call.
     """
@@ -39,7 +41,7 @@ class Arguments:
         self.how = how
         self.constants: dict[str, Any] | None = None
         self.passed: list[tuple[str, str, bool]] = []
-        self.made: dict[str, Any] = {}
+        self.made: dict[str, Fill] = {}
         try:
             constants = self.sort()
         except Exception:
@@ -56,12 +58,15 @@ class Arguments:
                 if not self.pass_on(name, definition, node.value.name.value):
                     return None
                 continue
+            if node is not None and self.how.quick and not is_constant(definition):
+                self.made[definition.out_name or name] = literal(node.value, definition.type)
+                continue
             found: dict[str, Any] = {}
             coerce_argument(found, self.node, name, definition, node, NOTHING, None)
             if not found or is_constant(definition) or (node is None and None in found.values()):
                 values |= found
-            elif node is None and self.how.convert:
-                self.made |= found
+            elif node is None and self.how.quick:
+                self.made |= {key: partial(same, value) for key, value in found.items()}
             else:
                 return None
         return self.how.convert(values, None) if self.how.convert else values
@@ -91,12 +96,20 @@ class Arguments:
                 return None
             values[parameter] = value
         if self.made and self.how.convert:
-            values |= self.how.convert(self.made, None)
+            try:
+                made = {name: fill(coerced) for name, fill in self.made.items()}
+            except Unfit:
+                return None
+            values |= self.how.convert(made, None)
         return values
 
     def slow(self, variables: VariableValues, info: Any, *, hide_suggestions: bool) -> dict[str, Any]:
         values = get_argument_values(self.definition, self.node, variables, None, hide_suggestions)
         return self.how.convert(values, info) if self.how.convert else values
+
+
+def same(value: Any, _variables: Any) -> Any:
+    return value
 
 
 def is_constant(definition: GraphQLArgument) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from graphql import GraphQLResolveInfo
+from graphql import FieldNode, GraphQLResolveInfo
 from graphql.pyutils import Path
 from strawberry.types.info import Info
 
@@ -80,6 +80,10 @@ class LazyInfo:
         self._slot = slot
         self._path = path
 
+    @property
+    def field_nodes(self) -> list[FieldNode]:
+        return self._slot.field.nodes
+
     def __getattr__(self, name: str) -> Any:
         if name == "_info":
             self._info = resolve_info(self._run, self._slot, self._path)
@@ -107,10 +111,10 @@ def strawberry_info(base: type[Info]) -> Callable[[Run, Slot, Trail], Info]:
             self._path = path
 
         @property
-        def _raw_info(self) -> OperationInfo:
+        def _raw_info(self) -> LazyInfo:
             known = self.__dict__.get("raw_info")
             if known is None:
-                known = self.__dict__["raw_info"] = resolve_info(self._run, self._slot, self._path)
+                known = self.__dict__["raw_info"] = LazyInfo(self._run, self._slot, self._path)
             return known
 
         @property

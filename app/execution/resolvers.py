@@ -51,6 +51,8 @@ class Access:
     """Of the info nothing but `context` is ever read."""
     info_class: Any = None
     convert: Convert | None = None
+    quick: bool = False
+    """Whether `convert` looks at the values only, never at the info."""
     plain: dict[str, str] | None = None
     """The parameters of arguments that need no conversion; None: graphql-core's protocol, none does."""
 
@@ -108,6 +110,7 @@ def _call(field: StrawberryField, converter: Any) -> Access | None:
         context_only=converter.config.info_class.context is Info.context and _asks_for_context_only(resolver),
         info_class=converter.config.info_class,
         convert=convert,
+        quick=quick is not None,
         plain={
             converter.config.name_converter.from_argument(argument): argument.python_name
             for argument in field.arguments

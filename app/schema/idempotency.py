@@ -53,8 +53,13 @@ class OnlyOnMutations(ValidationRule):
 def once_of(info: Info, input: Any) -> Once | None:
     """The key of the mutation field under way, by directive or header. Raises BadInput for one that cannot hold."""
     raw = info._raw_info
-    directive = get_directive_values(raw.schema.get_directive("idempotent"), raw.field_nodes[0], raw.variable_values)
-    key = directive["key"] if directive else _header(info)
+    node = raw.field_nodes[0]
+    given = (
+        get_directive_values(raw.schema.get_directive("idempotent"), node, raw.variable_values)
+        if node.directives
+        else None
+    )
+    key = given["key"] if given else _header(info)
     if key is None:
         return None
     if not info.context.settings.enable_idempotency:
