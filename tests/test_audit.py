@@ -57,6 +57,10 @@ async def test_every_mutation_leaves_the_one_event_that_it_must_or_none(ann):
     message = await left("appendMessage", None, None, "message", sessionId=session, message=said)
     await left("appendMessages", None, sessionId=session, messages=[said, asked])
     await left("updateMessage", None, id=message, text="hullo")
+    for ending in ("finishMessage", "cancelMessage"):
+        written, fence = await left("startMessage", None, None, "message", "fence", sessionId=session)
+        await left("extendMessage", None, id=written, fence=fence, offset=0, text="so far")
+        await left(ending, None, id=written, **({"fence": fence} if ending == "finishMessage" else {}))
     await left("putSessionAgent", None, sessionId=session, key="guide")
     await left("markSessionRead", None, id=session, upToSequence=1)
     call = {"messageId": message.removesuffix("1") + "3", "toolUseId": "call"}
@@ -200,15 +204,16 @@ class Acts:
     def __init__(self, person):
         self.person, self.count, self.done = person, 0, set()
 
-    async def __call__(self, mutation, event, metadata=None, made="", /, **fields):
-        """The id of what was made."""
-        payload = await self.person.does(mutation, f"{made} {{ id }}" if made else "", **fields)
+    async def __call__(self, mutation, event, metadata=None, made="", also="", /, **fields):
+        """The id of what was made, and what `also` is asked of the payload."""
+        payload = await self.person.does(mutation, f"{made} {{ id }} {also}" if made else "", **fields)
         assert payload["errors"] == []
         found = [(new["eventType"], new["metadata"]) for new in (await audits(self.person))[self.count :]]
         assert found == ([(event, metadata)] if event else []), mutation
         self.count += len(found)
         self.done.add(mutation)
-        return payload[made]["id"] if made else None
+        id = payload[made]["id"] if made else None
+        return (id, payload[also]) if also else id
 
 
 def said(session, text):
