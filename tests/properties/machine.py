@@ -79,6 +79,13 @@ class Model:
             self.title = self.title or first.strip()[:60]
         return None
 
+    def update(self, place, text):
+        """A title that was taken from the message changes with it."""
+        message = self.messages[place]
+        if message["role"] == "USER" and self.title == message["text"].strip()[:60] != "":
+            self.title = text.strip()[:60]
+        message["text"] = text
+
 
 def said(message):
     return message["role"], message["text"]
@@ -145,7 +152,7 @@ class Machine(RuleBasedStateMachine):
         there = not model.deleted and place in model.messages
         self.answers(self.does("updateMessage", id=self.message(id, place), text=text), None if there else "NOT_FOUND")
         if there:
-            model.messages[place]["text"] = text
+            model.update(place, text)
 
     @rule(id=sessions, place=PLACE)
     def delete_message(self, id, place):
