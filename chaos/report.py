@@ -84,5 +84,6 @@ def table(found: list[tuple[Experiment, Counts]]) -> str:
     for experiment, counts in found:
         figures = [counts.faults, counts.acknowledged, counts.events, *(getattr(counts, name) for name in COLUMNS)]
         shown = " | ".join(str(figure) for figure in figures)
-        lines.append(f"| {experiment.name} | {shown} | {counts.slowest:.1f} s |")
+        recovery = f"{counts.slowest:.1f} s" if counts.slowest <= RECOVERY_SECONDS else f"**{counts.slowest:.1f} s**"
+        lines.append(f"| {experiment.name} | {shown} | {recovery} |")
     return "\n".join(lines) + "\n"
