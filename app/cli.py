@@ -8,12 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, NoReturn
 
-import httpx2
 import typer
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from app import auth, sweeper, telemetry
-from app import demo as conversations
 from app.db import check, describe, migrate, tables
 from app.db.database import Database
 from app.db.embedded import EmbeddedError, embedded_postgres
@@ -24,6 +21,8 @@ from app.main import create_app
 from app.schema import schema as graphql
 from app.server import serve as serve_app
 from app.settings import Settings, SettingsError
+
+# What serving does not need is imported by the command that does: a server that was killed is up again sooner.
 
 DEMO_OWNER = "demo"
 DAY = 86_400
@@ -105,10 +104,12 @@ def demo(
 ) -> None:
     """Tell three conversations to a running server, as the owner of the development token."""
     with _failing_in_words():
+        from app import demo as conversations
+
         settings = Settings.load()
         try:
             asyncio.run(conversations.fill(url, auth.mint(settings, sub=DEMO_OWNER, ttl_seconds=DAY)))
-        except (httpx2.HTTPError, RuntimeError) as error:
+        except (conversations.Unreachable, RuntimeError) as error:
             typer.echo(f"The demo could not be told to {url}: {error}", err=True)
             raise typer.Exit(1) from None
     typer.echo("Three conversations are there.")
@@ -141,6 +142,8 @@ async def _sweep(url: str, ages: Ages, dry_run: bool) -> dict[str, int] | None:
     try:
         if dry_run:
             return await sweeper.due(db, ages)
+        from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
         with Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}")) as progress:
             bars: dict[str, TaskID] = {}
 
@@ -217,6 +220,8 @@ def _direct_url(settings: Settings) -> str:
 def _serve(settings: Settings, *, welcome: bool = False) -> None:
     async def greet(address: str) -> None:
         if settings.jwt_secret and not settings.production and await _is_empty(settings):
+            from app import demo as conversations
+
             typer.echo("The database is empty: here come three conversations to look at.", err=True)
             await conversations.fill(address, auth.mint(settings, sub=DEMO_OWNER, ttl_seconds=DAY))
         _welcome(settings, address)

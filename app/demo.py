@@ -5,6 +5,8 @@ from typing import Any
 import httpx2
 import orjson
 
+Unreachable = httpx2.HTTPError
+
 CREATE_AGENT = """
 mutation ($input: CreateAgentInput!) { createAgent(input: $input) { agent { id } errors { message } } }
 """

@@ -24,7 +24,6 @@ from app.execution.compiled import outcomes
 from app.live.cursor import Position
 from app.live.feed import Feed
 from app.live.postgres import PostgresBus
-from app.live.redis import RedisBus
 from app.live.shared import SharedBus
 from app.schema import ids, schema
 from app.schema.idempotency import OnlyOnMutations
@@ -114,6 +113,8 @@ class Services:
 
 def _bus(settings: Settings) -> SharedBus:
     if settings.redis_url:
+        from app.live.redis import RedisBus  # a start without Redis does without its package too
+
         return RedisBus(settings.redis_url)
     url = settings.database_direct_url or settings.database_url
     assert url is not None
