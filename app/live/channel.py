@@ -20,7 +20,7 @@ L = TypeVar("L", bound=Listener)
 class Channel(Generic[P]):
     """Woken by the bus, reads what is new and tells it to all who listen; they are at the same place."""
 
-    __slots__ = ("_due", "_listeners", "_looking", "failure", "place", "reader", "streams")
+    __slots__ = ("_due", "_has_read", "_listeners", "_looking", "failure", "place", "reader", "streams")
 
     def __init__(self, reader: Reader[P]) -> None:
         self.reader = reader
@@ -31,6 +31,7 @@ class Channel(Generic[P]):
         """Why the newest look failed: it is due again, whenever somebody wakes it."""
         self._listeners: dict[Hashable, Listener] = {}
         self._looking: asyncio.Task[None] | None = None
+        self._has_read: asyncio.Future[None] | None = None
         self._due = False
 
     def wake(self, number: int | None) -> None:
@@ -44,6 +45,8 @@ class Channel(Generic[P]):
     def join(self, key: Hashable, make: Callable[[], L], place: P) -> L | None:
         """The listener of this key, who hears what comes after `place`; None if the channel is at another place."""
         if not self._listeners:
+            if self.place is not None and not place.meets(self.place):
+                self._due = True  # those who have left may have been told what this one has not
             self.place = place
         elif self.place is None or not place.meets(self.place):
             return None
@@ -59,10 +62,12 @@ class Channel(Generic[P]):
         self._listeners.pop(key, None)
 
     async def look(self) -> None:
-        """Returns once the channel has read what there is now."""
+        """Returns once the channel has read anew or could not; while it is woken, it goes on without end."""
         self.wake(None)
         if self._looking is not None:
-            await asyncio.wait([self._looking])
+            if self._has_read is None:
+                self._has_read = asyncio.get_running_loop().create_future()
+            await asyncio.wait([self._has_read])
 
     async def _look(self) -> None:
         try:
@@ -74,11 +79,13 @@ class Channel(Generic[P]):
             self.failure = error
         finally:
             self._looking = None
+            self._say_read()
 
     async def _read(self) -> None:
         since = self.place
         assert since is not None  # somebody listens
         batch = await self.reader.read(since)
+        self._say_read()
         if self.place is not since:
             self._due = True  # all who listened have left, and others are at another place
             return
@@ -88,3 +95,8 @@ class Channel(Generic[P]):
             await (told[0] if len(told) == 1 else asyncio.gather(*told))
         if self.reader.pause:
             await asyncio.sleep(self.reader.pause)
+
+    def _say_read(self) -> None:
+        if self._has_read is not None:
+            self._has_read.set_result(None)
+            self._has_read = None
