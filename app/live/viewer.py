@@ -30,7 +30,8 @@ class Outlook:
     """Behind a horizon; inside a look that takes several batches, after the `last` one's end.
 
     `told`: which transaction's change of what was told already although it lies at or above the horizon.
-    `began` and `ended` are when the newest look did, in monotonic seconds.
+    `began` is when the newest look did, with its first batch, and `ended` when its last one so far did, in monotonic
+    seconds.
     """
 
     horizon: Horizon
@@ -69,7 +70,7 @@ class ViewerReader:
         return Outlook(asked), None
 
     async def read(self, place: Outlook) -> Batch[Outlook]:
-        began = time.monotonic()
+        began = time.monotonic() if place.last is None else place.began
         after = place.last or (place.horizon.xid, *START[1:])
         touched = await self._db.fetch(
             self._viewer,

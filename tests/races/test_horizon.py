@@ -5,6 +5,9 @@ import random
 
 import asyncpg
 
+from app.auth import Viewer
+from app.db.database import Database
+from app.live.viewer import ViewerReader
 from tests.postgres import dsn
 from tests.stories.test_viewer_events import kinds, subjects
 
@@ -79,3 +82,23 @@ async def test_a_transaction_that_is_open_for_long_is_told_when_it_ends_and_noth
         await connection.close()
     later = await ann.catches_up(between)
     assert ("SessionChanged", slow) in subjects(later)
+
+
+async def test_a_look_of_several_batches_has_seen_only_what_there_was_when_it_began(ann, database_url):
+    """What another reader is told in between may lie among the rows that it has left behind already."""
+    start = await ann.now()
+    for _ in range(101):
+        await ann.does("createTask", type="done")
+    db = Database(database_url)
+    reader = ViewerReader(db, Viewer(ann.name, frozenset(), (), 0.0), None)
+    place, _ = await reader.begin(start)
+    half = await reader.read(place)
+    assert half.more
+    fresh, _ = await reader.begin(None)
+    other = await reader.read(fresh)
+    whole = await reader.read(half.place)
+    assert not whole.more
+    assert not whole.place.meets(other.place)
+    again = await reader.read(whole.place)
+    assert again.place.meets(other.place)
+    await db.close()
