@@ -8,14 +8,17 @@ COALESCE_SECONDS = 0.02
 
 Subject = tuple[str, str]
 EVERYTHING = ""  # in place of a session: all of the owner's, and what lies in no session
-Moves = dict[Subject, int | None]
-"""To which number; None where only the text of a stream has grown."""
+Moves = dict[tuple[str, str, bool], int | None]
+"""To which number, by owner and session; and apart from that, with None, where the text of a stream has grown."""
 
 
 def note(moves: Moves, subject: Subject, number: int | None) -> None:
-    """Adds one: of several numbers the highest counts, in whatever order they come."""
-    known = moves.get(subject)
-    moves[subject] = known if number is None else max(number, known or 0)
+    """Adds one: of several numbers the highest counts, in whatever order they come.
+
+    That text was added counts beside any number, which readers may have been told before it was.
+    """
+    move = (*subject, number is None)
+    moves[move] = None if number is None else max(number, moves.get(move) or 0)
 
 
 class Ear(Protocol):

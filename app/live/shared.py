@@ -67,9 +67,9 @@ class SharedBus(Bus):
         await _end(self._listening)
 
     def send(self, moved: Moves) -> None:
-        for subject, number in moved.items():
+        for (owner, session_id, _), number in moved.items():
             if len(self._unsent) < MOST_UNSENT:  # a lost wake-up costs the others one slow poll
-                note(self._unsent, subject, number)
+                note(self._unsent, (owner, session_id), number)
         self._due.set()
 
     def connected(self) -> None:
@@ -142,7 +142,7 @@ class SharedBus(Bus):
         """As few as their size allows; ids and numbers, nothing else."""
         batch: list[tuple[str, str, int | None]] = []
         size = 0
-        for (owner, session_id), number in moved.items():
+        for (owner, session_id, _), number in moved.items():
             cost = len(orjson.dumps((owner, session_id, number))) + 1
             if batch and size + cost > self.payload_bytes:
                 yield self.payload(batch)
