@@ -13,7 +13,11 @@ class Unfinished:
         self._coroutine, self._waits_for = coroutine, waits_for
 
     def __await__(self) -> Generator[Any, Any, None]:
-        yield self._waits_for
+        try:
+            yield self._waits_for
+        except BaseException:
+            self._coroutine.close()  # it cleans up now, and not when nobody remembers it
+            raise
         yield from self._coroutine.__await__()
 
     def close(self) -> None:

@@ -6,7 +6,7 @@ connection does not take it at once leaves, sends the rest in a task, and catche
 """
 
 import json
-from collections.abc import Awaitable, Coroutine, Hashable, Sequence
+from collections.abc import Awaitable, Coroutine, Hashable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from app.auth import Viewer
@@ -57,12 +57,15 @@ class Group:
         try:
             told = [await self.told(event) for event in batch.events]
         except Exception as failure:
-            for member in members:
+            for member in self._still(members):
                 member.fail(failure)
             return
-        for member in members:
-            if member in self.members:
-                member.take(told, batch)
+        for member in self._still(members):
+            member.take(told, batch)
+
+    def _still(self, members: list["Subscriber"]) -> Iterator["Subscriber"]:
+        """Those who have not left in the meantime."""
+        return (member for member in members if member in self.members)
 
 
 class Subscriber:

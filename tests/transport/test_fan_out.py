@@ -1,0 +1,81 @@
+"""Groups of subscribers and sends that wait, without any wire."""
+
+import asyncio
+
+import pytest
+
+from app.live.event import Event, Kind
+from app.live.reader import Batch
+from app.transport.eager import at_once
+from app.transport.fanout import Group, Subscriber
+
+
+class Outlet:
+    """Remembers why there will be no more."""
+
+    def __init__(self):
+        self.failures = []
+
+    def failed(self, failure):
+        self.failures.append(str(failure))
+
+
+class Stream:
+    """One that has caught up."""
+
+    def join(self, key, make):
+        return make()
+
+    def leave(self, key):
+        pass
+
+    def close(self):
+        pass
+
+
+class Subscription:
+    """Whose events cannot be answered, once `may_fail`."""
+
+    def __init__(self):
+        self.may_fail = asyncio.Event()
+
+    async def respond(self, event):
+        await self.may_fail.wait()
+        raise ValueError(event)
+
+
+async def test_who_left_while_an_answer_was_made_is_not_told_that_it_failed():
+    subscription = Subscription()
+    group = Group("key", subscription, None, "", lambda event: event.cursor)
+    outlets = [Outlet(), Outlet()]
+    gone, stays = [Subscriber(Stream(), group, outlet) for outlet in outlets]
+    assert gone._join()
+    assert stays._join()
+    telling = asyncio.ensure_future(group.hear(Batch([Event(Kind.CAUGHT_UP, "7")], None)))
+    await asyncio.sleep(0)
+    gone.close()
+    subscription.may_fail.set()
+    await telling
+    assert [outlet.failures for outlet in outlets] == [[], ["7"]]
+
+
+async def test_a_send_that_is_cancelled_has_cleaned_up_by_then():
+    done = []
+
+    async def send():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            done.append("cleaned up")
+
+    rest = at_once(send())
+
+    async def waits():
+        await rest
+
+    task = asyncio.create_task(waits())
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert done == ["cleaned up"]
