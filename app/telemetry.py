@@ -5,6 +5,7 @@ import re
 import secrets
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from itertools import accumulate, count
@@ -63,8 +64,9 @@ class Lines(logging.StreamHandler[TextIO]):
     """The log as JSON, which also takes what is ready to be written as it is."""
 
     def line(self, **event: Any) -> None:
-        self.stream.write(orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE).decode())
-        self.flush()
+        with suppress(OSError, ValueError):  # a full disk or a closed file: what is logged was done all the same
+            self.stream.write(orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE).decode())
+            self.flush()
 
 
 def log_request(**event: Any) -> None:

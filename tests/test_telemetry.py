@@ -1,5 +1,6 @@
 """What logs and metrics say, and what they never do."""
 
+import errno
 import io
 import json
 import logging
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from app.auth import mint
 from app.settings import Settings
-from app.telemetry import Metrics, begin, redacted, set_up_logs, trace_id_of
+from app.telemetry import Metrics, begin, log_request, redacted, set_up_logs, trace_id_of
 
 SETTINGS = Settings(jwt_secret="s" * 32)
 TOKEN = mint(SETTINGS, sub="ann", ttl_seconds=60)
@@ -86,6 +87,18 @@ def test_a_log_line_carries_the_ids_of_its_request(written):
     assert first.id != second.id
     assert (first.id in one, TRACE in one) == (True, True)
     assert (second.id in two, "trace_id" in two) == (True, False)
+
+
+class FullDisk(io.StringIO):
+    """Takes nothing."""
+
+    def write(self, _text):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_request_whose_line_cannot_be_written_is_none_the_worse(written, capsys):
+    logging.root.handlers[0].setStream(FullDisk())
+    log_request(kind="query")
 
 
 def test_the_level_holds_for_everybody(written):
