@@ -61,7 +61,10 @@ class Group:
                 member.fail(failure)
             return
         for member in self._still(members):
-            member.take(told, batch)
+            try:
+                member.take(told, batch)
+            except Exception as failure:  # of its line, which is nobody else's
+                member.fail(failure)
 
     def _still(self, members: list["Subscriber"]) -> Iterator["Subscriber"]:
         """Those who have not left in the meantime."""

@@ -31,7 +31,7 @@ class Line:
         self.stuck_since = min(self.stuck_since, monotonic())
         try:
             await self._send(message)
-        except OSError:  # how ASGI servers say that the client is gone
+        except (OSError, RuntimeError):  # ASGI servers say so when the client is gone, or when they have closed
             self.gone = True
         finally:
             self._sending -= 1

@@ -98,7 +98,7 @@ class WebSocketEndpoint:
     def _sweep(self) -> None:
         """One timer for all sockets: a timer per message would cost more than the message."""
         before = monotonic() - self.send_timeout
-        for socket in [socket for socket in self._open if socket.line.stuck_since < before]:
+        for socket in [socket for socket in self._open if socket.line.gone or socket.line.stuck_since < before]:
             socket.cut()
         self._watch = self._later() if self._open else None
 
