@@ -134,11 +134,14 @@ class Bench:
 
     def _facts(self) -> str:
         """When and how a workload was measured."""
-        commit = subprocess.run(
-            ["git", "describe", "--always", "--dirty"], cwd=servers.ROOT, capture_output=True, text=True, check=False
-        ).stdout.strip()
+        commit = _git("describe", "--always") + ("-dirty" if _git("diff", "HEAD", "--", ":!bench/results") else "")
         now = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
         return f"{now}, {self.rounds} rounds of {self.seconds} s, commit {commit}, load average {report.load_average()}"
+
+
+def _git(*asked: str) -> str:
+    told = subprocess.run(["git", *asked], cwd=servers.ROOT, capture_output=True, text=True, check=False)
+    return told.stdout.strip()
 
 
 def _need(names: list[str]) -> None:
