@@ -165,7 +165,7 @@ class Subscription:
     @strawberry.subscription(
         description="What happens to your sessions, tasks and approvals: what came after the cursor, each changed "
         "thing once and newest; then CaughtUp; then every change, several of one thing possibly merged. Never missed, "
-        "possibly twice after a resume. `after` takes Viewer.eventCursor or an event's."
+        "possibly twice around CaughtUp or after a resume. `after` takes Viewer.eventCursor or an event's."
     )
     async def viewer_events(self, info: Info, after: After = None, follow: Follow = True) -> AsyncIterator[ViewerEvent]:
         ctx = info.context
