@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 import sys
 from pathlib import Path
@@ -53,6 +54,12 @@ async def test_a_server_whose_database_is_gone_is_alive_and_says_so(fresh_databa
             assert [reason.split(":")[0] for reason in body["reasons"]] == ["database"]
         assert [reason.split(":")[0] for reason in body["degraded"]] == ["wake-ups"]
         assert (await asked(server, "/healthz"))[0] == 200
+
+
+def test_the_image_is_given_all_that_it_copies():
+    copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (HERE / "Dockerfile").read_text(), re.M)
+    allowed = {line[1:] for line in (HERE / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    assert {name for names in copied for name in names.split()} == allowed
 
 
 async def figures(server):
