@@ -103,6 +103,16 @@ async def test_a_newcomer_creates_appends_pages_and_listens(served, browser, tmp
     assert visit.complaints == []
 
 
+async def test_the_first_tab_runs_as_it_opens_and_is_the_first_of_four_on_the_next_visit(served, browser):
+    page = await browser.new_page()
+    visit = await Visit(page).opens(f"{served.url}/graphql")
+    await page.locator(".graphiql-execute-button").click()
+    await visit.sees("My first conversation")
+    await Visit(page).opens(f"{served.url}/graphql")
+    assert await page.get_by_role("tab").all_inner_texts() == ["Create", "Append", "Page", "Subscribe"]
+    assert json.loads(await visit.reads("variables.json"))["input"]["title"] == "My first conversation"
+
+
 async def test_the_demo_conversation_is_there_before_anything_is_created(served, browser):
     visit = await Visit(await browser.new_page()).opens(f"{served.url}/graphql")
     await visit.runs("Page")

@@ -24,7 +24,7 @@ async function fetcher(params, options) {
   return result;
 }
 
-forgetOther(edition);
+forgetOther(edition, tabs);
 createRoot(document.getElementById("graphiql")).render(
   createElement(
     GraphiQL,

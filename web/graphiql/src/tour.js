@@ -10,10 +10,12 @@ export function follow(tabs, { session, cursor }) {
   }
 }
 
-/** Tabs kept from an earlier visit name a session of that visit: they go when the server offers another one. */
-export function forgetOther(edition) {
+/** Tabs kept from an earlier visit name a session of that visit: they go when the server offers others. */
+export function forgetOther(edition, [first]) {
   if (localStorage.getItem("colloquy:edition") === edition) return;
-  for (const name of ["tabState", "query", "variables"]) localStorage.removeItem(`graphiql:${name}`);
+  localStorage.removeItem("graphiql:tabState");
+  // GraphiQL opens with what is kept here, and not with the variables that the first tab came with.
+  for (const name of ["query", "variables"]) localStorage.setItem(`graphiql:${name}`, first[name]);
   localStorage.setItem("colloquy:edition", edition);
 }
 
