@@ -7,7 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Locator, Page, ViewportSize, sync_playwright
 
 PICTURES = Path("docs/screenshots")
 WIDE, NARROW = ViewportSize(width=1180, height=780), ViewportSize(width=390, height=780)
@@ -23,6 +23,11 @@ def opened(browser: Browser, url: str, conversation: str, *, dark: bool = False,
     page.get_by_role("heading", name=conversation).wait_for()
     page.wait_for_timeout(800)  # what was unread is read now
     return page
+
+
+def messages(page: Page) -> Locator:
+    """Of the conversation that is open: the list shows the newest one's text too."""
+    return page.get_by_role("region", name="Messages")
 
 
 def taken(page: Page, name: str) -> None:
@@ -41,13 +46,13 @@ def main(url: str) -> None:
         narrow = opened(browser, url, LISBON, narrow=True)
         light.get_by_label("Message", exact=True).fill("Yes, take it, please.")
         light.keyboard.press("Enter")
-        light.get_by_text("each with the offset").wait_for()
+        messages(light).get_by_text("each with the offset").wait_for()
         taken(light, "streaming")
         light.get_by_role("button", name="Approve").wait_for()
         taken(light, "approval")
         taken(dark, "dark")
         light.get_by_role("button", name="Approve").click()
-        narrow.get_by_text("like every other change").wait_for()
+        messages(narrow).get_by_text("like every other change").wait_for()
         taken(narrow, "narrow")
         browser.close()
 
