@@ -4,14 +4,13 @@ import asyncio
 import time
 
 from chaos.arena import Arena
-from chaos.places import LISTENING, SHUTDOWN_SECONDS
+from chaos.places import LISTENING, SHUTDOWN_SECONDS, Server
 
 
 async def kill_server(arena: Arena) -> float:
     server = arena.random.choice(arena.servers)
     server.kill()
-    server.start()
-    return server.started
+    return await _started(arena, server)
 
 
 async def stop_server(arena: Arena) -> float:
@@ -20,7 +19,12 @@ async def stop_server(arena: Arena) -> float:
     arena.counts.note("seconds from SIGTERM to the end", seconds)
     if code != 0 or seconds > SHUTDOWN_SECONDS + 1:
         arena.counts.findings.append(f"SIGTERM: the server ended with {code} after {seconds:.1f} s")
+    return await _started(arena, server)
+
+
+async def _started(arena: Arena, server: Server) -> float:
     server.start()
+    arena.counts.note("seconds of it until the started program listened", await server.listens())
     return server.started
 
 

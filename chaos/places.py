@@ -48,6 +48,11 @@ def free_port() -> int:
     raise RuntimeError("there is no free port")
 
 
+def _accepts(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 class Process:
     """A command that can be killed, frozen and started again; its log lies in `place`."""
 
@@ -95,18 +100,24 @@ class Server(Process):
     """`colloquy serve` on a port that stays the same."""
 
     def __init__(self, name: str, database_url: str, place: Path, **settings: str) -> None:
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
         environment = {
             "DATABASE_URL": database_url,
             "JWT_SECRET": SECRET,
-            "PORT": str(port),
+            "PORT": str(self.port),
             "LOG_LEVEL": "WARNING",
             "LOG_FORMAT": "json",
             "SHUTDOWN_SECONDS": str(SHUTDOWN_SECONDS),
             **settings,
         }
         super().__init__(name, [str(COLLOQUY), "serve"], place, **environment)
+
+    async def listens(self) -> float:
+        """How many seconds after its start it accepts connections."""
+        while self.process.poll() is None and not _accepts(self.port):
+            await asyncio.sleep(0.02)
+        return time.monotonic() - self.started
 
     async def ready(self, http: httpx2.AsyncClient) -> None:
         """Returns once it does its work; raises if it has ended instead."""
@@ -132,9 +143,8 @@ class Redis(Process):
     async def ready(self) -> None:
         """Returns once it accepts connections."""
         while self.process.poll() is None:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    return
+            if _accepts(self.port):
+                return
             await asyncio.sleep(0.02)
         raise RuntimeError(f"{self.name} ended with {self.process.returncode}")
 

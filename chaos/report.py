@@ -35,7 +35,7 @@ are compared.
 | missed by sidebars | sessions that a reader of `viewerEvents` does not know as they are (it may hear of one twice) |
 | failed outside | requests and subscriptions that failed although nothing was broken at any moment of theirs; where a fault is no excuse, all that failed |
 | check | what `colloquy check` finds broken, reading every row |
-| recovery | the slowest time from the moment that all is whole again (a killed server: that its process is started) until a new write is acknowledged and heard by a subscriber; at most {RECOVERY_SECONDS:g} s |
+| recovery | the slowest time from the moment that all is whole again (a killed server: that its process is started, so the start of the program, which is most of it, is in it) until a new write is acknowledged and heard by a subscriber; at most {RECOVERY_SECONDS:g} s |
 """
 REPEAT = """
 ## Do it again
