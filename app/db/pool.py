@@ -7,6 +7,7 @@ from time import monotonic
 from typing import Any, NamedTuple, cast
 
 from sqlalchemy import event, make_url
+from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolProxiedConnection
 
@@ -37,6 +38,7 @@ class Pool:
         self.engine = _engine(url, size, statement_cache, settings)
         self._pool = cast(AsyncAdaptedQueuePool, self.engine.sync_engine.pool)
         event.listen(self._pool, "connect", _on_connect)
+        event.listen(self._pool, "checkout", _on_checkout)
         self._patience = patience
         self._free = asyncio.Semaphore(size)
         self._resting: list[Held] = []
@@ -118,6 +120,12 @@ def hang_up_if_useless(held: Held, error: BaseException) -> None:
 def _on_connect(connection: Any, record: Any) -> None:
     connection.run_async(plain_values)
     record.info["opened"] = monotonic()
+
+
+def _on_checkout(connection: Any, *_: Any) -> None:
+    """Asks for another one in place of one that was closed while it waited in SQLAlchemy's pool."""
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError
 
 
 def _engine(url: str, size: int, statement_cache: bool, settings: dict[str, str]) -> AsyncEngine:

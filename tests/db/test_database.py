@@ -291,6 +291,19 @@ async def test_sqlalchemys_own_connections_find_room_beside_those_that_rest(db, 
     assert (db.pool.busy, await connections(outside) <= 3) == (0, True)
 
 
+async def test_after_a_restart_of_the_server_sqlalchemys_own_connections_are_alive_as_well(db, outside):
+    note = str(uuid4())
+    await db.one(ann, ADD, id=note)
+    await asyncio.gather(*(db.one(ann, GET, id=note) for _ in range(9)))
+    async with db.pool.connection() as connection:
+        assert await connection.scalar(select(literal(1))) == 1
+    await breaks(outside)
+    for _ in range(4):
+        async with db.pool.connection() as connection:
+            assert await connection.scalar(select(literal(1))) == 1
+    assert (db.pool.busy, await connections(outside) <= 3) == (0, True)
+
+
 async def bumps_in_a_transaction(db, note):
     async with db.begin(ann) as tx:
         await tx.one(BUMP, id=note)
