@@ -1,17 +1,20 @@
 """What one operation may touch."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from copy import copy
 from typing import Any, NamedTuple
 
 from app.auth import Viewer
 from app.db.database import Database, Move, Origin, R, Statement, Tx
-from app.db.light import light
+from app.db.light import WHOLE, Light
 from app.db.loaders import Loaders
 from app.live.cursor import Horizon
 from app.live.feed import Feed
 from app.settings import Settings
+
+Selected = frozenset[tuple[str, str]]
+"""Fields, as (type, field)."""
 
 
 class Once(NamedTuple):
@@ -31,12 +34,14 @@ class Context:
         db: Database,
         feed: Feed,
         settings: Settings,
+        suffices: Callable[[Selected], Light] = lambda _: WHOLE,
         request_id: str = "",
         trace_id: str | None = None,
         idempotency_key: str | None = None,
         resume_after: str | None = None,
     ) -> None:
         self.viewer, self.db, self.feed, self.settings = viewer, db, feed, settings
+        self._suffices = suffices
         self.request_id, self.trace_id, self.idempotency_key = request_id, trace_id, idempotency_key
         self.resume_after = resume_after
         self.extensions: dict[str, Any] = {}
@@ -85,9 +90,9 @@ class Context:
         else:
             self.db.streamed(self.viewer, session_id)
 
-    def selecting(self, selected: frozenset[tuple[str, str]]) -> None:
+    def selecting(self, selected: Selected) -> None:
         """Which fields the query that begins selects, as (type, field): its rows need hold no more."""
-        self.loaders = Loaders(self.db, self.viewer, light(selected))
+        self.loaders = Loaders(self.db, self.viewer, self._suffices(selected))
 
     def forget(self) -> None:
         """Loads anew from here on: each mutation field shows what the one before has left."""

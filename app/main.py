@@ -27,6 +27,7 @@ from app.live.postgres import PostgresBus
 from app.live.shared import SharedBus
 from app.schema import ids, schema
 from app.schema.idempotency import OnlyOnMutations
+from app.schema.light import light
 from app.settings import LOOPBACK, Settings, driver_dsn
 from app.telemetry import Metrics
 from app.transport import (
@@ -81,7 +82,7 @@ class Services:
 
     def context(self, viewer: Viewer, **request: Any) -> Context:
         """What one operation of this viewer may touch."""
-        return Context(viewer, db=self.db, feed=self.feed, settings=self.settings, **request)
+        return Context(viewer, db=self.db, feed=self.feed, settings=self.settings, suffices=light, **request)
 
     def operations(self) -> Operations:
         """The operations of the schema, within the limits of the settings."""

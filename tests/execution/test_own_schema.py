@@ -30,11 +30,11 @@ from hypothesis_graphql import nodes
 from app import demo
 from app.auth import Viewer, mint
 from app.context import Context
-from app.db.light import TYPES, light
 from app.execution import dropin
 from app.execution.compiled import compile_operation, outcomes
 from app.main import DEMO, Services
 from app.schema import schema
+from app.schema.light import TYPES, light
 from tests.execution.differential import Case, raced
 from tests.execution.documents import Request, Tame, requests
 from tests.serving import serving, settings_for
