@@ -11,6 +11,7 @@ from pathlib import Path
 import asyncpg
 import httpx2
 from sqlalchemy.engine import make_url
+from structlog.testing import capture_logs
 
 from app.auth import mint
 from app.settings import Settings
@@ -54,6 +55,16 @@ async def test_a_server_whose_database_is_gone_is_alive_and_says_so(fresh_databa
             assert [reason.split(":")[0] for reason in body["reasons"]] == ["database"]
         assert [reason.split(":")[0] for reason in body["degraded"]] == ["wake-ups"]
         assert (await asked(server, "/healthz"))[0] == 200
+
+
+async def test_a_request_without_a_database_leaves_one_line_and_no_traceback():
+    async with serving(settings_for("postgresql+asyncpg://nobody@127.0.0.1:1/none")) as server:
+        with capture_logs() as logs:
+            answer = await server.person("ann").responds("{ viewer { stats { sessionCount } } }")
+    assert answer["errors"][0]["extensions"]["code"] == "INTERNAL"
+    [failed] = [entry for entry in logs if entry["event"] == "request_failed"]
+    assert "ConnectionRefusedError" in failed["error"]
+    assert "exc_info" not in failed
 
 
 def test_the_image_is_given_all_that_it_copies():

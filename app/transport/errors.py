@@ -5,6 +5,7 @@ from typing import Any
 import structlog
 from graphql import GraphQLError
 
+from app.db.failures import connection_lost
 from app.errors import BadInput, Refused
 
 log = structlog.get_logger("colloquy.request")
@@ -16,8 +17,8 @@ INTERNAL = "INTERNAL"
 def format_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
     """An error met while executing, as a GraphQL response shows it, `extensions.code` included.
 
-    A `Refused` speaks for itself, a bad argument is BAD_USER_INPUT. Anything else is our own fault: logged
-    with its traceback, shown with nothing but the request's id.
+    A `Refused` speaks for itself, a bad argument is BAD_USER_INPUT. Anything else is our own fault: logged,
+    shown with nothing but the request's id.
     """
     code = _code(error)
     if code is not None:
@@ -39,8 +40,14 @@ def format_failure(failure: Exception, request_id: str) -> dict[str, Any]:
 
 
 def log_fault(fault: BaseException) -> None:
-    """Leave the traceback of what should not have happened to the operator, under the request's id."""
-    log.error("request_failed", exc_info=fault)
+    """Leave what should not have happened to the operator, under the request's id.
+
+    With its traceback; but one word where the database is away: then every request fails, and no line of ours is why.
+    """
+    if connection_lost(fault):
+        log.error("request_failed", error=repr(fault))
+    else:
+        log.error("request_failed", exc_info=fault)
 
 
 def _code(error: GraphQLError) -> str | None:
