@@ -71,7 +71,7 @@ class AsyncClient:
     def viewer_events(self, after: str | None = None, *, follow: bool = True) -> AsyncIterator[Event]:
         """What happens to the bearer's sessions, tasks and approvals; otherwise as `events`.
 
-        Never missed; possibly twice after a lost connection.
+        Never missed; possibly twice around CaughtUp and after a lost connection.
         """
         return events(self._policy.url, self._bearer, VIEWER_EVENTS, {"after": after, "follow": follow})
 

@@ -60,6 +60,8 @@ class Channel(Generic[P]):
     def leave(self, key: Hashable) -> None:
         """The listener of this key hears no more."""
         self._listeners.pop(key, None)
+        if not self._listeners:
+            self.failure = None  # nobody is behind; whoever joins next has read for itself
 
     async def look(self) -> None:
         """Returns once the channel has read anew or could not; while it is woken, it goes on without end."""
@@ -76,7 +78,7 @@ class Channel(Generic[P]):
                 await self._read()
                 self.failure = None
         except Exception as error:
-            self.failure = error
+            self.failure = error if self._listeners else None
         finally:
             self._looking = None
             self._say_read()

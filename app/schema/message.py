@@ -1,6 +1,6 @@
 """Messages: what was said in a session."""
 
-from asyncio import Future
+from asyncio import Future, shield
 from collections.abc import Awaitable
 from enum import StrEnum
 from typing import Annotated, Any
@@ -146,15 +146,16 @@ class Message(Node):
         return usage(self.input_tokens, self.output_tokens, self.total_tokens)
 
 
-def _document(row: MessageRow, ctx: Context) -> "Future[DocumentRow | None]":
-    return ctx.loaders.documents.load((row.session_id, row.sequence))
+async def _document(row: MessageRow, ctx: Context) -> DocumentRow | None:
+    # Others may wait for the same: a null that ends this one must not end theirs.
+    return await shield(ctx.loaders.documents.load((row.session_id, row.sequence)))
 
 
 async def _so_far(row: MessageRow, ctx: Context) -> str:
     """The text of a message that is being written, or was when its row was read."""
     if isinstance(row, StreamingRow):
         return row.text
-    found = await ctx.loaders.written.load((row.session_id, row.sequence))
+    found = await shield(ctx.loaders.written.load((row.session_id, row.sequence)))
     return found.text if found else ""
 
 
