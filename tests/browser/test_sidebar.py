@@ -4,9 +4,11 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from uuid import uuid4
 
+import asyncpg
 import httpx2
 import pytest
 from playwright.async_api import expect
+from sqlalchemy.engine import make_url
 
 from app.auth import mint
 from app.main import DEMO
@@ -14,7 +16,8 @@ from app.settings import Settings
 from tests.browser.window import ELSEWHERE, Window
 from tests.client.proxy import Proxy, proxy
 from tests.people import Person, outcome
-from tests.serving import SECRET
+from tests.postgres import dsn
+from tests.serving import SECRET, serving, settings_for
 
 NARROW = {"width": 390, "height": 780}
 CALL = {
@@ -79,6 +82,30 @@ async def test_what_is_written_without_a_network_arrives_once_when_it_is_back(wi
     await expect(here.page.get_by_role("alert")).to_be_empty()
     await expect(here.page.get_by_text("waits for the connection")).to_have_count(0)
     assert [node["text"] for node in await messages(owner, session)] == await here.said.all_inner_texts()
+
+
+async def test_what_is_written_without_a_database_arrives_once_when_it_is_back(
+    browser, fresh_database, database_server
+):
+    url = await fresh_database()
+    name = make_url(url).database
+    async with serving(settings_for(url)) as server:
+        owner = server.person(DEMO)
+        session = await owner.creates_session("Away")
+        here = await Window.on(browser, server.url, session)
+        await here.says("Before")
+        await here.has_sent()
+        admin = await asyncpg.connect(dsn(database_server))
+        await admin.execute(f"alter database {name} allow_connections false")
+        await admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", name)
+        await here.says("Meanwhile")
+        await expect(here.page.get_by_text("waits for the connection")).to_be_visible()
+        await admin.execute(f"alter database {name} allow_connections true")
+        await admin.close()
+        await expect(here.page.get_by_text("waits for the connection")).to_have_count(0)
+        await here.sees("Before", "Meanwhile")
+        assert [node["text"] for node in await messages(owner, session)] == ["Before", "Meanwhile"]
+        await here.page.close()
 
 
 async def test_an_answer_survives_a_cut_in_its_middle(window, owner, way):
