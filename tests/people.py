@@ -1,5 +1,6 @@
 """The people in the stories: each holds a token and speaks GraphQL to a real server."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -110,6 +111,12 @@ class Person:
         """Where her events go on."""
         found: str = (await self.asks("{ viewer { eventCursor } }"))["viewer"]["eventCursor"]
         return found
+
+    async def settled(self) -> str:
+        """The same, once nothing is told again: a transaction of anybody's, under way, has what came after it retold."""
+        while len(await self.catches_up(cursor := await self.now())) > 1:
+            await asyncio.sleep(0.02)
+        return cursor
 
 
 class Stream:

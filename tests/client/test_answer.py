@@ -127,7 +127,7 @@ async def test_a_cancelled_task_stops_its_answer(client):
 
 
 async def test_lost_answers_and_cut_connections_lose_and_double_nothing(ann, way):
-    async with AsyncClient(way.url, ann.token) as broken:
+    async with AsyncClient(way.url, ann.token, attempts=50) as broken:
         session = (await broken.create_session()).session
         async with broken.answer(session.id, key="k", pause=0) as answer:
             for number, word in enumerate(WORDS * 5):
