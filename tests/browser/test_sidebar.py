@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from uuid import uuid4
 
 import asyncpg
@@ -19,6 +20,7 @@ from tests.people import Person, outcome
 from tests.postgres import dsn
 from tests.serving import SECRET, serving, settings_for
 
+PATIENT = 40_000  # ms: how long a server waits for a database, and the page for the server
 NARROW = {"width": 390, "height": 780}
 CALL = {
     "role": "assistant",
@@ -84,6 +86,19 @@ async def test_what_is_written_without_a_network_arrives_once_when_it_is_back(wi
     assert [node["text"] for node in await messages(owner, session)] == await here.said.all_inner_texts()
 
 
+@asynccontextmanager
+async def away(server, name):
+    """A database that takes nobody in, for as long as the block lasts."""
+    admin = await asyncpg.connect(dsn(server))
+    try:
+        await admin.execute(f"alter database {name} allow_connections false")
+        await admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", name)
+        yield
+    finally:
+        await admin.execute(f"alter database {name} allow_connections true")
+        await admin.close()
+
+
 async def test_what_is_written_without_a_database_arrives_once_when_it_is_back(
     browser, fresh_database, database_server
 ):
@@ -95,14 +110,11 @@ async def test_what_is_written_without_a_database_arrives_once_when_it_is_back(
         here = await Window.on(browser, server.url, session)
         await here.says("Before")
         await here.has_sent()
-        admin = await asyncpg.connect(dsn(database_server))
-        await admin.execute(f"alter database {name} allow_connections false")
-        await admin.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = $1", name)
-        await here.says("Meanwhile")
-        await expect(here.page.get_by_text("waits for the connection")).to_be_visible()
-        await admin.execute(f"alter database {name} allow_connections true")
-        await admin.close()
-        await expect(here.page.get_by_text("waits for the connection")).to_have_count(0)
+        async with away(database_server, name):
+            await here.says("Meanwhile")
+            waits = here.page.get_by_text("waits for the connection")
+            await expect(waits).to_be_visible(timeout=PATIENT)
+        await expect(waits).to_have_count(0, timeout=PATIENT)
         await here.sees("Before", "Meanwhile")
         assert [node["text"] for node in await messages(owner, session)] == ["Before", "Meanwhile"]
         await here.page.close()
