@@ -46,11 +46,6 @@ class Feed:
         """How many are open."""
         return self._open.total()
 
-    @property
-    def channels(self) -> int:
-        """How many subjects they follow."""
-        return len(self._channels)
-
     def session_events(
         self, viewer: Viewer, session_id: str, show: Show, after: str | None = None, follow: bool = True
     ) -> Stream[Any]:
