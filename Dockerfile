@@ -7,9 +7,9 @@ COPY requirements requirements
 RUN pip install --require-hashes -r requirements/serve.txt
 COPY pyproject.toml README.md ./
 COPY app app
-COPY colloquy colloquy
+COPY engine engine
 COPY migrations migrations
-RUN pip install --no-deps --no-build-isolation .
+RUN pip install --no-deps --no-build-isolation ./engine .
 
 FROM build AS build-demo
 RUN pip install --require-hashes -r requirements/run.txt

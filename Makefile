@@ -12,7 +12,7 @@ test: .venv/dev.stamp  ## Run the whole suite against real PostgreSQL
 	$(bin)/python -m pytest -n 2 --dist loadgroup --cov --cov-report term:skip-covered $(ARGS)
 
 nightly: .venv/dev.stamp  ## Compare compiled operations with graphql-core on 20,000 documents
-	FUZZ_EXAMPLES=20000 $(bin)/python -m pytest tests/execution -s $(ARGS)
+	FUZZ_EXAMPLES=20000 $(bin)/python -m pytest engine/tests -s $(ARGS)
 
 check: .venv/dev.stamp  ## Check style, types, import contracts, migrations and printed schemas
 	$(bin)/ruff format --check .
@@ -45,5 +45,5 @@ lock: .venv/dev.stamp  ## Renew the lock files from pyproject.toml
 migration: .venv/dev.stamp  ## Write a migration to what the tables say now: make migration NAME=...
 	$(bin)/python scripts/migrations.py new "$(NAME)"
 
-.venv/%.stamp: requirements/%.txt requirements/uv.txt pyproject.toml scripts/bootstrap
+.venv/%.stamp: requirements/%.txt requirements/uv.txt pyproject.toml engine/pyproject.toml clients/python/pyproject.toml scripts/bootstrap
 	scripts/bootstrap $*

@@ -9,14 +9,15 @@ from contextlib import contextmanager
 from typing import Annotated, NoReturn
 
 import typer
+from graphql_compiled import compiled
+from graphql_compiled.plan import Uncompilable
 
 from app import auth, sweeper, telemetry
-from app.db import check, describe, migrate, tables
-from app.db.database import Database
-from app.db.embedded import EmbeddedError, embedded_postgres
-from app.db.sweep import Ages
-from app.execution import compiled
-from app.execution.plan import Uncompilable
+from app.db import tables
+from app.db.access.database import Database
+from app.db.operations import check, describe, migrate
+from app.db.operations.embedded import EmbeddedError, embedded_postgres
+from app.db.operations.sweep import Ages
 from app.main import create_app
 from app.schema import schema as graphql
 from app.server import serve as serve_app

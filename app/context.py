@@ -6,11 +6,11 @@ from copy import copy
 from typing import Any, NamedTuple
 
 from app.auth import Viewer
-from app.db.database import Database, Move, Origin, R, Statement, Tx
-from app.db.light import WHOLE, Light
-from app.db.loaders import Loaders
-from app.live.cursor import Horizon
-from app.live.feed import Feed
+from app.db.access.database import Database, Move, Origin, R, Statement, Tx
+from app.db.reading.loaders import Loaders
+from app.db.reading.partial_rows import WHOLE, Light
+from app.live.cursors import Horizon
+from app.live.hub import Feed
 from app.settings import Settings
 
 Selected = frozenset[tuple[str, str]]

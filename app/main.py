@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 import orjson
+from graphql_compiled.compiled import outcomes
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -18,16 +19,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app import sweeper, web
 from app.auth import Authenticator, Viewer, mint
 from app.context import Context
-from app.db import migrate, search
-from app.db.database import Database
-from app.execution.compiled import outcomes
-from app.live.cursor import Position
-from app.live.feed import Feed
-from app.live.postgres import PostgresBus
-from app.live.shared import SharedBus
+from app.db import search
+from app.db.access.database import Database
+from app.db.operations import migrate
+from app.live.cursors import Position
+from app.live.hub import Feed
+from app.live.postgres_bus import PostgresBus
+from app.live.shared_bus import SharedBus
 from app.schema import ids, schema
 from app.schema.idempotency import OnlyOnMutations
-from app.schema.light import light
+from app.schema.partial_rows import light
 from app.settings import LOOPBACK, Settings, driver_dsn
 from app.telemetry import Metrics
 from app.transport import (
@@ -114,7 +115,7 @@ class Services:
 
 def _bus(settings: Settings) -> SharedBus:
     if settings.redis_url:
-        from app.live.redis import RedisBus  # a start without Redis does without its package too
+        from app.live.redis_bus import RedisBus  # a start without Redis does without its package too
 
         return RedisBus(settings.redis_url)
     url = settings.database_direct_url or settings.database_url

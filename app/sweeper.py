@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from app.db import sweep
-from app.db.database import Database
-from app.db.sweep import Ages, Owner, Step
+from app.db.access.database import Database
+from app.db.operations import sweep
+from app.db.operations.sweep import Ages, Owner, Step
 from app.settings import Settings
 
 log = structlog.get_logger("colloquy.sweeper")

@@ -14,7 +14,7 @@ from typing import Annotated
 
 import typer
 
-from app.db.embedded import embedded_postgres
+from app.db.operations.embedded import embedded_postgres
 from bench import answers, data, load, openloop, report, servers, usage
 from bench.memory import memory
 from bench.servers import PEERS, Running

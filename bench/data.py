@@ -10,7 +10,7 @@ from pathlib import Path
 import asyncpg
 from sqlalchemy import make_url
 
-from app.db import migrate
+from app.db.operations import migrate
 from app.settings import driver_dsn
 
 RUN = "bench_run"

@@ -21,11 +21,10 @@ import graphql.execution as graphql_core
 import strawberry
 from aiodataloader import DataLoader
 from graphql import parse
+from graphql_compiled.compiled import Compiled, compile_operation
 from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import Info
-
-from app.execution.compiled import Compiled, compile_operation
 
 DOCUMENT = """
 query W1($id: ID!) {

@@ -15,7 +15,7 @@ from chaos.counts import Counts
 from chaos.experiments import EXPERIMENTS, Experiment
 from chaos.places import Postgres, postgres
 from chaos.run import Fresh, run
-from tests.postgres import databases, directory
+from harness.postgres import databases, directory
 
 PAGE = Path(__file__).parents[1] / "docs/chaos.md"
 

@@ -16,10 +16,10 @@ import asyncpg
 import httpx2
 
 from app.auth import mint
-from app.db.embedded import embedded_postgres
+from app.db.operations.embedded import embedded_postgres
 from app.settings import Settings
 from bench import usage
-from tests.postgres import dsn, own_server, postmaster
+from harness.postgres import dsn, own_server, postmaster
 
 SECRET = "a secret of the experiments, thirty-two bytes and more"
 COLLOQUY = Path(sys.executable).with_name("colloquy")

@@ -1,4 +1,4 @@
-"""How Alembic runs a migration here: on the connection of `app.db.migrate`, one process at a time."""
+"""How Alembic runs a migration here: on the connection of `app.db.operations.migrate`, one process at a time."""
 
 from alembic import context
 from sqlalchemy import func, select, text

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from alembic import command
 
-from app.db.embedded import embedded_postgres
-from app.db.migrate import MigrationError, alembic, downgrade, upgrade
+from app.db.operations.embedded import embedded_postgres
+from app.db.operations.migrate import MigrationError, alembic, downgrade, upgrade
 
 
 def main(act: str, name: str = "") -> None:

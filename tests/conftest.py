@@ -11,9 +11,10 @@ from hypothesis import HealthCheck, settings
 from app import demo
 from app.auth import mint
 from app.main import DEMO
-from tests import postgres, requirements
-from tests.people import Person
-from tests.serving import Serving, serving, settings_for
+from harness import postgres
+from tests.support import requirements
+from tests.support.in_process_server import Serving, serving, settings_for
+from tests.support.users import Person
 
 # No deadlines: an example is a conversation with a real server. HYPOTHESIS_PROFILE=nightly looks twenty times as long.
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large]

@@ -15,8 +15,8 @@ import pytest
 from app import demo, errors
 from app.auth import mint
 from app.main import DEMO
-from tests.postgres import dsn
-from tests.serving import SECRET, serving, settings_for
+from harness.postgres import dsn
+from tests.support.in_process_server import SECRET, serving, settings_for
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

@@ -7,12 +7,12 @@ from typing import Any
 from sqlalchemy import Integer, Numeric, Text, and_, any_, bindparam, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from app.db.database import OWNER, Database, Statement, Tx, Viewer, statement
-from app.db.light import AGENT
-from app.db.metadata import Uuid
-from app.db.page import Count, Order, Slice, Window, amount, identity, read, words
-from app.db.rows import AgentRow
+from app.db.access.database import OWNER, Database, Statement, Tx, Viewer, statement
+from app.db.reading.page import Count, Order, Slice, Window, amount, identity, read, words
+from app.db.reading.partial_rows import AGENT
+from app.db.reading.rows import AgentRow
 from app.db.tables import agents
+from app.db.tables.columns import Uuid
 
 a = agents.c
 THIS = and_(a.owner_id == OWNER, a.id == bindparam("agent_id"), a.deleted_at.is_(None))

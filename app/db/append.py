@@ -24,13 +24,13 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSON
 
-from app.db import failures
-from app.db.database import OWNER, Database, Tx, Viewer, statement
+from app.db.access import failures
+from app.db.access.database import OWNER, Database, Tx, Viewer, statement
 from app.db.message import SEEN, title_of, words
-from app.db.metadata import Moment
-from app.db.page import arrays, parents
-from app.db.rows import MessageRow
+from app.db.reading.page import arrays, parents
+from app.db.reading.rows import MessageRow
 from app.db.tables import idempotency_keys, messages, sessions
+from app.db.tables.columns import Moment
 
 s, k = sessions.c, idempotency_keys.c
 

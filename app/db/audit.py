@@ -9,11 +9,11 @@ from sqlalchemy import Integer, Text, and_, any_, bindparam, func, insert, or_, 
 from sqlalchemy.dialects.postgresql import ARRAY
 from uuid_utils.compat import uuid7
 
-from app.db.database import OWNER, SYSTEM, Database, Origin, Row, Statement, Tx, Viewer, statement
-from app.db.metadata import Moment, Uuid
-from app.db.page import Count, Order, Slice, Window, identity, read, time
-from app.db.rows import AgentRow, ApprovalRow, AuditRow, Entity, MessageRow, SessionRow, TaskRow
+from app.db.access.database import OWNER, SYSTEM, Database, Origin, Row, Statement, Tx, Viewer, statement
+from app.db.reading.page import Count, Order, Slice, Window, identity, read, time
+from app.db.reading.rows import AgentRow, ApprovalRow, AuditRow, Entity, MessageRow, SessionRow, TaskRow
 from app.db.tables import audit_events
+from app.db.tables.columns import Moment, Uuid
 
 e = audit_events.c
 KINDS: dict[type[Entity], str] = {SessionRow: "SESSION", AgentRow: "AGENT", TaskRow: "TASK", ApprovalRow: "APPROVAL"}

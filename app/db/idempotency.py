@@ -3,7 +3,7 @@
 from sqlalchemy import LargeBinary, Text, bindparam, select, update
 from sqlalchemy.dialects.postgresql import JSON, insert
 
-from app.db.database import OWNER, Row, Statement, statement
+from app.db.access.database import OWNER, Row, Statement, statement
 from app.db.tables import idempotency_keys
 
 k = idempotency_keys.c

@@ -23,12 +23,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, REGCONFIG, array
 
-from app.db.database import OWNER, Row, Statement, Tx, statement
-from app.db.light import MESSAGE
-from app.db.metadata import Uuid
-from app.db.page import Nested, Order, arrays, number, parents
-from app.db.rows import DocumentRow, MessageRow
+from app.db.access.database import OWNER, Row, Statement, Tx, statement
+from app.db.reading.page import Nested, Order, arrays, number, parents
+from app.db.reading.partial_rows import MESSAGE
+from app.db.reading.rows import DocumentRow, MessageRow
 from app.db.tables import messages, sessions
+from app.db.tables.columns import Uuid
 
 s, m = sessions.c, messages.c
 TITLE_LENGTH = 60

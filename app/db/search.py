@@ -9,13 +9,13 @@ from sqlalchemy import ColumnElement, Double, Text, and_, any_, bindparam, cast,
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.db.database import OWNER, Database, Statement, Viewer, statement
-from app.db.failures import sqlstate
+from app.db.access.database import OWNER, Database, Statement, Viewer, statement
+from app.db.access.failures import sqlstate
 from app.db.message import BEGINNING, CONFIG, SEEN
-from app.db.metadata import Moment, Uuid
-from app.db.page import Count, Key, Order, Slice, Window, identity, number, read
-from app.db.rows import FoundRow
+from app.db.reading.page import Count, Key, Order, Slice, Window, identity, number, read
+from app.db.reading.rows import FoundRow
 from app.db.tables import messages, sessions
+from app.db.tables.columns import Moment, Uuid
 from app.errors import TimedOut
 
 m, s = messages.c, sessions.c

@@ -20,12 +20,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from app.db.database import OWNER, Database, Row, Statement, Tx, Viewer, statement
-from app.db.light import SESSION
-from app.db.metadata import Uuid
-from app.db.page import Count, Nested, Order, Slice, Window, identity, parents, read, time
-from app.db.rows import SessionRow
+from app.db.access.database import OWNER, Database, Row, Statement, Tx, Viewer, statement
+from app.db.reading.page import Count, Nested, Order, Slice, Window, identity, parents, read, time
+from app.db.reading.partial_rows import SESSION
+from app.db.reading.rows import SessionRow
 from app.db.tables import approvals, message_chunks, messages, session_agents, sessions, streams, tasks
+from app.db.tables.columns import Uuid
 
 s, m, g = sessions.c, messages.c, session_agents.c
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, func, insert, or_, select, update
 
-from app.db.database import OWNER, Statement, Tx, statement
-from app.db.light import ADDED, PART
-from app.db.metadata import Uuid
-from app.db.page import Nested, Order, number, parents
-from app.db.rows import ListedAgent, SessionAgentRow
+from app.db.access.database import OWNER, Statement, Tx, statement
+from app.db.reading.page import Nested, Order, number, parents
+from app.db.reading.partial_rows import ADDED, PART
+from app.db.reading.rows import ListedAgent, SessionAgentRow
 from app.db.tables import agents, session_agents
+from app.db.tables.columns import Uuid
 
 g = session_agents.c
 EMPTY = {"state": "{}", "conversation_manager_state": "{}", "internal_state": "{}"}

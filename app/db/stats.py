@@ -17,11 +17,11 @@ from sqlalchemy import (
     true,
 )
 
-from app.db.database import OWNER, Row, statement
-from app.db.metadata import Uuid
-from app.db.page import parents
-from app.db.rows import Entity
+from app.db.access.database import OWNER, Row, statement
+from app.db.reading.page import parents
+from app.db.reading.rows import Entity
 from app.db.tables import agents, messages, session_agents, sessions
+from app.db.tables.columns import Uuid
 
 s, m, a, g = sessions.c, messages.c, agents.c, session_agents.c
 ANSWERS = 1_000

@@ -7,11 +7,11 @@ from typing import Any
 from sqlalchemy import BigInteger, Text, and_, any_, bindparam, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from app.db.database import OWNER, Database, Statement, Tx, Viewer, statement
-from app.db.metadata import Uuid
-from app.db.page import Count, Nested, Order, Slice, Window, identity, parents, read
-from app.db.rows import TaskRow
+from app.db.access.database import OWNER, Database, Statement, Tx, Viewer, statement
+from app.db.reading.page import Count, Nested, Order, Slice, Window, identity, parents, read
+from app.db.reading.rows import TaskRow
 from app.db.tables import tasks
+from app.db.tables.columns import Uuid
 
 t = tasks.c
 THIS = and_(t.owner_id == OWNER, t.id == bindparam("task_id"))

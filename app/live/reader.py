@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from app.live.event import Event, Reset
+from app.live.events import Event, Reset
 
 BATCH = 100
 

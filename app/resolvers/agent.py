@@ -7,22 +7,22 @@ from uuid_utils.compat import uuid7
 
 from app import db
 from app.context import Context
-from app.db.database import Tx
-from app.db.failures import told
-from app.db.page import Slice, Window
-from app.db.rows import AgentRow
+from app.db.access.database import Tx
+from app.db.access.failures import told
+from app.db.reading.page import Slice, Window
+from app.db.reading.rows import AgentRow
 from app.errors import Conflict, NotFound
-from app.resolvers import given
+from app.resolvers import validation
 
 CHECKS = {
-    "key": lambda value, field: given.optional(value, field),
-    "name": lambda value, field: given.text(value, field, shortest=1),
-    "type": lambda value, field: given.text(value, field, shortest=1),
-    "description": lambda value, field: given.optional(value, field, longest=10_000),
-    "status": given.present,
-    "skills": lambda value, field: given.texts(value, field),
-    "hourly_rate": given.not_negative,
-    "metadata": given.present,
+    "key": lambda value, field: validation.optional(value, field),
+    "name": lambda value, field: validation.text(value, field, shortest=1),
+    "type": lambda value, field: validation.text(value, field, shortest=1),
+    "description": lambda value, field: validation.optional(value, field, longest=10_000),
+    "status": validation.present,
+    "skills": lambda value, field: validation.texts(value, field),
+    "hourly_rate": validation.not_negative,
+    "metadata": validation.present,
 }
 NEW: dict[str, Any] = {
     "key": None,
@@ -36,7 +36,7 @@ NEW: dict[str, Any] = {
 
 async def create(ctx: Context, fields: Mapping[str, Any]) -> AgentRow:
     """A new entry. Raises Conflict when the key is taken."""
-    values = NEW | given.only({name: value for name, value in fields.items() if value is not None}, CHECKS)
+    values = NEW | validation.only({name: value for name, value in fields.items() if value is not None}, CHECKS)
     with told({"agents_key": Conflict("An agent with this key exists already.", field="key")}):
         async with ctx.begin() as tx:
             row = await db.agent.create(tx, {"id": str(uuid7()), **values})
@@ -46,7 +46,7 @@ async def create(ctx: Context, fields: Mapping[str, Any]) -> AgentRow:
 
 async def update(ctx: Context, agent_id: str, fields: Mapping[str, Any], expected: int | None) -> AgentRow:
     """The agent with these fields. Raises NotFound, and Conflict when it is not at the expected revision."""
-    checked = given.only(fields, CHECKS)
+    checked = validation.only(fields, CHECKS)
     async with ctx.begin() as tx:
         row = await db.agent.change(tx, agent_id, checked, expected)
         if row is not None:
@@ -72,7 +72,7 @@ async def _record_change(tx: Tx, row: AgentRow, fields: Mapping[str, Any]) -> No
     if "status" in fields:
         await db.audit.record(tx, "agent.status_changed", row, toStatus=row.status)
     else:
-        await db.audit.record(tx, "agent.updated", row, fields=given.publics(fields))
+        await db.audit.record(tx, "agent.updated", row, fields=validation.publics(fields))
 
 
 async def page(ctx: Context, window: Window, field: str, direction: str, filters: Mapping[str, Any]) -> Slice[AgentRow]:

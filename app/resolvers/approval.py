@@ -8,17 +8,17 @@ from uuid_utils.compat import uuid7
 
 from app import db
 from app.context import Context
-from app.db.database import Tx
-from app.db.page import Slice, Window
-from app.db.rows import ApprovalRow, DocumentRow, TaskRow
+from app.db.access.database import Tx
+from app.db.reading.page import Slice, Window
+from app.db.reading.rows import ApprovalRow, DocumentRow, TaskRow
 from app.errors import Conflict, Forbidden, Invalid, NotFound
-from app.resolvers import given, task
+from app.resolvers import task, validation
 from app.resolvers.session import next_number
 
 CHECKS = {
-    "tool_use_id": lambda value, field: given.optional(value, field),
-    "approver_role": lambda value, field: given.optional(value, field),
-    "notes": lambda value, field: given.optional(value, field, longest=10_000, shortest=0),
+    "tool_use_id": lambda value, field: validation.optional(value, field),
+    "approver_role": lambda value, field: validation.optional(value, field),
+    "notes": lambda value, field: validation.optional(value, field, longest=10_000, shortest=0),
 }
 NEW: dict[str, Any] = dict.fromkeys(CHECKS)
 DECIDED = {"APPROVE": "APPROVED", "REJECT": "REJECTED", "CANCEL": "CANCELLED"}
@@ -31,7 +31,7 @@ async def request(
 ) -> ApprovalRow:
     """A new approval for a task, for a tool call in a message, or both. Raises NotFound, and Invalid if they do not
     fit together."""
-    values = NEW | given.only(fields, CHECKS)
+    values = NEW | validation.only(fields, CHECKS)
     _refuse_half_named(task_id, session_id, place, values["tool_use_id"])
     async with ctx.begin() as tx:
         asked = await task.one(tx, task_id, "taskId") if task_id else None

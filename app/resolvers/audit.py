@@ -5,8 +5,8 @@ from typing import Any
 
 from app import db
 from app.context import Context
-from app.db.page import Slice, Window
-from app.db.rows import AuditRow
+from app.db.reading.page import Slice, Window
+from app.db.reading.rows import AuditRow
 
 
 async def page(ctx: Context, window: Window, filters: Mapping[str, Any]) -> Slice[AuditRow]:

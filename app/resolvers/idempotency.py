@@ -8,8 +8,8 @@ import orjson
 
 from app import db
 from app.context import Context, Once
-from app.db import failures
-from app.db.database import Tx
+from app.db.access import failures
+from app.db.access.database import Tx
 from app.errors import InProgress, KeyReused
 
 

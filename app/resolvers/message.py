@@ -5,19 +5,21 @@ from typing import Any
 
 from app import db
 from app.context import Context, Once
-from app.db import failures
-from app.db.database import Tx
-from app.db.rows import MessageRow, SessionRow
+from app.db.access import failures
+from app.db.access.database import Tx
+from app.db.reading.rows import MessageRow, SessionRow
+from app.documents import content, parsing
+from app.documents.content import TEXT_LENGTH
 from app.errors import Conflict, IllegalTransition, Invalid, NotFound, Problem
-from app.resolvers import content, given, idempotency, raw
+from app.resolvers import idempotency, validation
 from app.resolvers.session import cap, effective_status, make_room
 
 MOST = 100
 CHECKS = {
-    "key": lambda value, field: given.optional(value, field),
+    "key": lambda value, field: validation.optional(value, field),
     "role": lambda value, _field: value,
-    "agent_key": lambda value, field: given.optional(value, field),
-    "metadata": given.present,
+    "agent_key": lambda value, field: validation.optional(value, field),
+    "metadata": validation.present,
     "client_created_at": lambda value, _field: value,
 }
 NEW: dict[str, Any] = {"key": None, "agent_key": None, "metadata": "{}", "client_created_at": None}
@@ -85,7 +87,7 @@ async def update(ctx: Context, place: tuple[str, int], fields: Mapping[str, Any]
     """The message with these fields. Raises NotFound, and Conflict when it is not at the expected revision."""
     said = {name: fields[name] for name in ("text", "raw") if name in fields}
     others = {name: value for name, value in fields.items() if name not in said}
-    checked = given.only(others, CHECKS) | (spoken(ctx, said) if said else {})
+    checked = validation.only(others, CHECKS) | (spoken(ctx, said) if said else {})
     return await _rewrite(ctx, place, checked, expected)
 
 
@@ -99,7 +101,7 @@ async def delete(ctx: Context, place: tuple[str, int]) -> MessageRow:
     """The emptied message. Raises NotFound."""
     async with ctx.writing(place[0]) as tx:
         session = await _locked(tx, place[0])
-        await db.stream.discard(tx, place)
+        await db.streaming_message.discard(tx, place)
         row = await tx.one(db.message.DELETE, session_id=place[0], sequence=place[1], next_revision=session.head)
         if row is None:
             raise NotFound("There is no such message.", field="id")
@@ -263,7 +265,7 @@ def _draft(ctx: Context, fields: Mapping[str, Any]) -> dict[str, Any]:
     """A message that can be stored."""
     said = {name: fields.get(name) for name in ("text", "raw")}
     others = {name: value for name, value in fields.items() if name in CHECKS and (name == "role" or value is not None)}
-    return {**NEW, **NO_USAGE, **given.only(others, CHECKS), **spoken(ctx, said), **usage(fields.get("usage"))}
+    return {**NEW, **NO_USAGE, **validation.only(others, CHECKS), **spoken(ctx, said), **usage(fields.get("usage"))}
 
 
 def spoken(ctx: Context, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -272,9 +274,9 @@ def spoken(ctx: Context, fields: Mapping[str, Any]) -> dict[str, Any]:
     if (text is None) == (document is None):
         raise Invalid("A message needs exactly one of text and raw.", field="text")
     if document is None:
-        checked = given.text(text, "text", longest=given.TEXT_LENGTH)
+        checked = validation.text(text, "text", longest=TEXT_LENGTH)
         return {"text": checked, "raw": None, "content": None}
-    kept = raw.document(document, "raw", ctx.settings.max_raw_bytes)
+    kept = parsing.document(document, "raw", ctx.settings.max_raw_bytes)
     shown = content.shown(document)
     return {"text": shown.text, "raw": kept, "content": shown.content, **(shown.usage or {})}
 

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 from app import db
 from app.context import Context
-from app.db.page import Slice, Window
-from app.db.rows import FoundRow
+from app.db.reading.page import Slice, Window
+from app.db.reading.rows import FoundRow
+from app.documents.parsing import cleaned
 from app.errors import BadInput
-from app.resolvers.raw import cleaned
 
 LONGEST_QUERY = 1_000
 LONGEST_SNIPPET = 400

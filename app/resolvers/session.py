@@ -7,22 +7,22 @@ from uuid_utils.compat import uuid7
 
 from app import db
 from app.context import Context
-from app.db.database import Tx
-from app.db.failures import told
-from app.db.page import Slice, Window
-from app.db.rows import SessionRow
+from app.db.access.database import Tx
+from app.db.access.failures import told
+from app.db.reading.page import Slice, Window
+from app.db.reading.rows import SessionRow
 from app.errors import Conflict, IllegalTransition, Invalid, Limit, NotFound
-from app.resolvers import given
+from app.resolvers import validation
 
 CHECKS = {
-    "key": lambda value, field: given.optional(value, field),
-    "title": lambda value, field: given.text(value, field),
-    "role": lambda value, field: given.optional(value, field),
+    "key": lambda value, field: validation.optional(value, field),
+    "title": lambda value, field: validation.text(value, field),
+    "role": lambda value, field: validation.optional(value, field),
     "task_id": lambda value, _field: value,
-    "agent_type": lambda value, field: given.optional(value, field),
+    "agent_type": lambda value, field: validation.optional(value, field),
     "status": lambda value, field: _initial(value, field),
-    "metadata": given.present,
-    "expires_at": given.future,
+    "metadata": validation.present,
+    "expires_at": validation.future,
     "client_created_at": lambda value, _field: value,
 }
 NEXT_STATUS = {"PENDING": ("ACTIVE",), "ACTIVE": ("COMPLETED", "FAILED")}
@@ -31,7 +31,7 @@ NEW: dict[str, Any] = dict.fromkeys(CHECKS) | {"title": "", "status": "PENDING",
 
 async def create(ctx: Context, fields: Mapping[str, Any]) -> tuple[SessionRow, list[SessionRow]]:
     """A new session, and those that the cap archived to make room. Raises Conflict when the key is taken."""
-    values = NEW | given.only({name: value for name, value in fields.items() if value is not None}, CHECKS)
+    values = NEW | validation.only({name: value for name, value in fields.items() if value is not None}, CHECKS)
     _refuse_unknown_type(ctx, values["agent_type"])
     taken = Conflict("A session with this key exists already.", field="key")
     with told({"sessions_key": taken}):
@@ -58,7 +58,7 @@ async def set_status(
     ctx: Context, session_id: str, status: str, fields: Mapping[str, Any], expected: int | None
 ) -> SessionRow:
     """The session in its next status. Raises NotFound, IllegalTransition, Conflict."""
-    checked = given.only(fields, CHECKS)
+    checked = validation.only(fields, CHECKS)
     async with ctx.begin() as tx:
         before = await tx.one(db.session.FOR_UPDATE, session_id=session_id)
         if before is None or before.deleted_at is not None:
@@ -98,13 +98,13 @@ async def cap(ctx: Context, tx: Tx, agent_type: str | None) -> bool:
 
 async def update(ctx: Context, session_id: str, fields: Mapping[str, Any], expected: int | None) -> SessionRow:
     """The session with these fields. Raises NotFound, and Conflict when it is not at the expected revision."""
-    checked = given.only(fields, CHECKS)
+    checked = validation.only(fields, CHECKS)
     async with ctx.begin() as tx:
         row = await db.session.change(tx, session_id, checked, expected)
         if row is None:
             await refuse(tx, session_id)
         tx.moved(row.id, row.head)
-        await db.audit.record(tx, "session.updated", row, fields=given.publics(checked))
+        await db.audit.record(tx, "session.updated", row, fields=validation.publics(checked))
     return row
 
 
@@ -151,7 +151,7 @@ async def delete(ctx: Context, session_id: str, *, hard: bool) -> tuple[SessionR
         if before is None:
             raise NotFound("There is no such session.", field="id")
         if not hard:
-            await db.stream.end_all(tx, session_id, "CANCELLED", ctx.settings.indexing)
+            await db.streaming_message.end_all(tx, session_id, "CANCELLED", ctx.settings.indexing)
         row = await db.session.erase(tx, session_id) if hard else await tx.one(db.session.DELETE, session_id=session_id)
         if row is not None:
             tx.moved(row.id, row.head)

@@ -5,17 +5,18 @@ from typing import Any, NoReturn
 
 from app import db
 from app.context import Context
-from app.db.database import Tx
-from app.db.failures import told
-from app.db.rows import SessionAgentRow
+from app.db.access.database import Tx
+from app.db.access.failures import told
+from app.db.reading.rows import SessionAgentRow
+from app.documents import parsing
 from app.errors import Conflict, NotFound
-from app.resolvers import given, raw
+from app.resolvers import validation
 
 CHECKS = {
     "agent_id": lambda value, _field: value,
-    "state": given.present,
-    "conversation_manager_state": given.present,
-    "internal_state": given.present,
+    "state": validation.present,
+    "conversation_manager_state": validation.present,
+    "internal_state": validation.present,
     "raw": lambda value, _field: value,
     "client_created_at": lambda value, _field: value,
 }
@@ -32,9 +33,9 @@ async def put(
     expected: int | None,
 ) -> SessionAgentRow:
     """The part as it is now. Raises NotFound (session, or UPDATE of none) and Conflict (CREATE, or revision)."""
-    key = given.text(key, "key", shortest=1)
-    document = raw.document(fields.get("raw"), "raw", ctx.settings.max_raw_bytes)
-    values = raw.states(document) | given.only(fields, CHECKS)
+    key = validation.text(key, "key", shortest=1)
+    document = parsing.document(fields.get("raw"), "raw", ctx.settings.max_raw_bytes)
+    values = parsing.states(document) | validation.only(fields, CHECKS)
     with told({"session_agents_owner_id_agent_id_fkey": NotFound("There is no such agent.", field="agentId")}):
         async with ctx.writing(session_id) as tx:
             session = await tx.one(db.session.LOCK, session_id=session_id)

@@ -7,18 +7,18 @@ from uuid_utils.compat import uuid7
 
 from app import db
 from app.context import Context
-from app.db.database import Tx
-from app.db.page import Slice, Window
-from app.db.rows import TaskRow
+from app.db.access.database import Tx
+from app.db.reading.page import Slice, Window
+from app.db.reading.rows import TaskRow
 from app.errors import Conflict, IllegalTransition, NotFound
-from app.resolvers import given, session
+from app.resolvers import session, validation
 
 CHECKS = {
-    "type": lambda value, field: given.text(value, field, shortest=1),
-    "from_role": lambda value, field: given.optional(value, field),
-    "to_role": lambda value, field: given.optional(value, field),
-    "payload": given.present,
-    "trace_id": lambda value, field: given.optional(value, field),
+    "type": lambda value, field: validation.text(value, field, shortest=1),
+    "from_role": lambda value, field: validation.optional(value, field),
+    "to_role": lambda value, field: validation.optional(value, field),
+    "payload": validation.present,
+    "trace_id": lambda value, field: validation.optional(value, field),
 }
 NEW: dict[str, Any] = {"from_role": None, "to_role": None, "payload": "{}"}
 NEXT_STATUS = {"PENDING": ("ACTIVE", "CANCELLED"), "ACTIVE": ("COMPLETED", "FAILED", "CANCELLED")}
@@ -27,7 +27,7 @@ NEXT_STATUS = {"PENDING": ("ACTIVE", "CANCELLED"), "ACTIVE": ("COMPLETED", "FAIL
 async def create(ctx: Context, session_id: str | None, fields: Mapping[str, Any]) -> TaskRow:
     """A new task, in a session or on its own. Raises NotFound for the session."""
     sent = {name: value for name, value in fields.items() if name == "trace_id" or value is not None}
-    values = NEW | {"trace_id": ctx.trace_id} | given.only(sent, CHECKS)
+    values = NEW | {"trace_id": ctx.trace_id} | validation.only(sent, CHECKS)
     async with ctx.begin() as tx:
         number = await session.next_number(tx, session_id, "session", "sessionId") or 1
         row = await db.task.create(tx, {"id": str(uuid7()), "session_id": session_id, "revision": number, **values})

@@ -16,7 +16,7 @@ from app.schema.scalars import CONFIG
 from app.schema.search import SearchQuery
 from app.schema.session import SessionMutation
 from app.schema.session_agent import SessionAgentMutation
-from app.schema.stream import StreamMutation
+from app.schema.streaming_message import StreamMutation
 from app.schema.task import TaskMutation, TaskQuery
 
 QUERIES = (RootQuery, TaskQuery, ApprovalQuery, AuditQuery, SearchQuery)

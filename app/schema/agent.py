@@ -8,8 +8,8 @@ import strawberry
 from strawberry import Maybe
 
 from app.db import session as sessions
-from app.db.page import Slice, Window
-from app.db.rows import AgentRow, ListedAgent, SessionRow
+from app.db.reading.page import Slice, Window
+from app.db.reading.rows import AgentRow, ListedAgent, SessionRow
 from app.db.stats import AgentMetricsRow
 from app.resolvers import agent
 from app.schema import ids

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import Maybe
 
-from app.db.page import Slice, Window
-from app.db.rows import ApprovalRow, MessageRow, SessionRow, TaskRow
-from app.live.cursor import Position
+from app.db.reading.page import Slice, Window
+from app.db.reading.rows import ApprovalRow, MessageRow, SessionRow, TaskRow
+from app.live.cursors import Position
 from app.resolvers import approval
 from app.schema import ids
 from app.schema.base import Info, Node, UserError, cursor, enum, errors, plain, rows_of, sent

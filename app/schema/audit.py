@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import strawberry
 
-from app.db.page import Slice, Window
-from app.db.rows import AuditRow
+from app.db.reading.page import Slice, Window
+from app.db.reading.rows import AuditRow
 from app.resolvers import audit
 from app.schema import ids
 from app.schema.base import Info, Node, rows_of

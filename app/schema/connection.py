@@ -4,7 +4,7 @@ from typing import Annotated, Any, Generic, TypeVar, cast
 
 import strawberry
 
-from app.db.page import Slice
+from app.db.reading.page import Slice
 
 T = TypeVar("T")
 First = Annotated[int | None, strawberry.argument(description="At most so many from the start, 1 to 100.")]

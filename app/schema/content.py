@@ -6,7 +6,7 @@ import orjson
 import strawberry
 from strawberry import Maybe
 
-from app.resolvers import content
+from app.documents import content
 from app.schema.scalars import Json
 
 field = strawberry.field

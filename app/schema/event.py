@@ -6,8 +6,8 @@ from typing import Annotated, Any, cast
 
 import strawberry
 
-from app.live.event import Event as Fact
-from app.live.event import Kind
+from app.live.events import Event as Fact
+from app.live.events import Kind
 from app.schema import ids
 from app.schema.approval import Approval
 from app.schema.base import Info, enum

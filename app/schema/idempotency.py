@@ -18,9 +18,9 @@ from graphql import (
 from strawberry.directive import DirectiveLocation, DirectiveValue
 
 from app.context import Once
-from app.db.database import Row
+from app.db.access.database import Row
 from app.errors import BadInput
-from app.live.cursor import Position
+from app.live.cursors import Position
 from app.schema import ids
 from app.schema.base import ERRORS, ErrorCode, Info, UserError, plain
 

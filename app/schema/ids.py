@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from strawberry import ID
 
-from app.db.rows import AgentRow, ApprovalRow, MessageRow, SessionAgentRow, SessionRow, TaskRow
+from app.db.reading.rows import AgentRow, ApprovalRow, MessageRow, SessionAgentRow, SessionRow, TaskRow
 from app.errors import NotFound
 
 T = TypeVar("T")

@@ -10,9 +10,9 @@ from strawberry import Maybe
 
 from app.context import Context
 from app.db import approval as approvals
-from app.db.page import Slice, Window
-from app.db.rows import ApprovalRow, DocumentRow, MessageRow, SessionAgentRow, SessionRow, StreamingRow
-from app.live.cursor import Position
+from app.db.reading.page import Slice, Window
+from app.db.reading.rows import ApprovalRow, DocumentRow, MessageRow, SessionAgentRow, SessionRow, StreamingRow
+from app.live.cursors import Position
 from app.resolvers import message
 from app.schema import ids
 from app.schema.approval import Approval

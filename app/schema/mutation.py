@@ -7,7 +7,7 @@ from typing import Any
 import strawberry
 
 from app.context import Context, Once
-from app.db.failures import told
+from app.db.access.failures import told
 from app.errors import Problem
 from app.resolvers import idempotency
 from app.schema.base import Info, error_of

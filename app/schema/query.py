@@ -5,8 +5,8 @@ from typing import Annotated, Any
 
 import strawberry
 
-from app.db.page import Slice, Window
-from app.db.rows import AgentRow, SessionRow
+from app.db.reading.page import Slice, Window
+from app.db.reading.rows import AgentRow, SessionRow
 from app.errors import BadInput
 from app.resolvers import agent, session
 from app.schema import ids

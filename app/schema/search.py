@@ -4,8 +4,8 @@ from typing import Annotated, Any, cast
 
 import strawberry
 
-from app.db.page import Slice, Window
-from app.db.rows import FoundRow
+from app.db.reading.page import Slice, Window
+from app.db.reading.rows import FoundRow
 from app.resolvers import search
 from app.schema import ids
 from app.schema.base import Info, plain

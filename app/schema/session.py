@@ -11,10 +11,10 @@ from app.db import approval as approvals
 from app.db import message as messages
 from app.db import session_agent as session_agents
 from app.db import task as tasks
-from app.db.page import Slice, Window
-from app.db.rows import ApprovalRow, MessageRow, SessionAgentRow, SessionRow, TaskRow
+from app.db.reading.page import Slice, Window
+from app.db.reading.rows import ApprovalRow, MessageRow, SessionAgentRow, SessionRow, TaskRow
 from app.errors import BadInput
-from app.live.cursor import Position
+from app.live.cursors import Position
 from app.resolvers import session
 from app.schema import ids
 from app.schema.agent import OrderDirection

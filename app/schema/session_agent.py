@@ -8,9 +8,9 @@ import strawberry
 from strawberry import Maybe
 
 from app.db import message as messages
-from app.db.page import Slice, Window
-from app.db.rows import AgentRow, MessageRow, SessionAgentRow, SessionRow
-from app.live.cursor import Position
+from app.db.reading.page import Slice, Window
+from app.db.reading.rows import AgentRow, MessageRow, SessionAgentRow, SessionRow
+from app.live.cursors import Position
 from app.resolvers import session_agent
 from app.schema import ids
 from app.schema.agent import Agent

@@ -8,9 +8,9 @@ import strawberry
 from strawberry import Maybe
 
 from app.db import approval as approvals
-from app.db.page import Slice, Window
-from app.db.rows import ApprovalRow, SessionRow, TaskRow
-from app.live.cursor import Position
+from app.db.reading.page import Slice, Window
+from app.db.reading.rows import ApprovalRow, SessionRow, TaskRow
+from app.live.cursors import Position
 from app.resolvers import task
 from app.schema import ids
 from app.schema.approval import Approval

@@ -1,11 +1,11 @@
 """GraphQL over HTTP, graphql-transport-ws and server-sent events: plain ASGI, written for this server."""
 
+from graphql_compiled.engine import Engine
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from app.execution.engine import Engine
 from app.transport.http import HTTPEndpoint
 from app.transport.limits import DocumentLimits, Limits
-from app.transport.operation import Operations
+from app.transport.operations import Operations
 from app.transport.sse import EventStreamEndpoint
 from app.transport.websocket import WebSocketEndpoint
 

@@ -5,7 +5,7 @@ from typing import Any
 import structlog
 from graphql import GraphQLError
 
-from app.db.failures import connection_lost
+from app.db.access.failures import connection_lost
 from app.errors import BadInput, Refused
 
 log = structlog.get_logger("colloquy.request")

@@ -2,16 +2,16 @@
 
 from time import perf_counter
 
+from graphql_compiled.engine import Prepared
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.auth import bearer
 from app.errors import BadInput
-from app.execution.engine import Prepared
 from app.telemetry import begin
-from app.transport.media import HTML, JSON, RESPONSE, preferred
-from app.transport.operation import Operations, header
-from app.transport.reply import Reply, refusal
-from app.transport.request import Declined, Disconnected, parameters_of
+from app.transport.media_types import HTML, JSON, RESPONSE, preferred
+from app.transport.operations import Operations, header
+from app.transport.requests import Declined, Disconnected, parameters_of
+from app.transport.responses import Reply, refusal
 
 
 class _Call:

@@ -26,9 +26,9 @@ from graphql import (
     get_named_type,
     is_composite_type,
 )
+from graphql_compiled.engine import Check, Rejected
 
 from app.errors import TooComplex
-from app.execution.engine import Check, Rejected
 
 PAGE = 50
 LARGEST_PAGE = 100

@@ -12,21 +12,21 @@ from collections.abc import Awaitable
 from time import monotonic, time
 from typing import Any
 
+from graphql_compiled.engine import Rejected
 from starlette.types import Receive, Scope, Send
 
 from app.auth import Viewer, bearer
 from app.errors import Refused
-from app.execution.engine import Rejected
 from app.telemetry import begin
-from app.transport import wire
-from app.transport.eager import at_once
-from app.transport.line import Line
-from app.transport.media import RESPONSE, preferred
-from app.transport.operation import Operations, Parameters, header
-from app.transport.reply import PRIVATE, refusal
-from app.transport.request import Declined, Disconnected, parameters_of
-from app.transport.run import Run
-from app.transport.telling import Telling
+from app.transport import json_codec
+from app.transport.connection import Line
+from app.transport.event_operation import Run
+from app.transport.media_types import RESPONSE, preferred
+from app.transport.operation_task import Telling
+from app.transport.operations import Operations, Parameters, header
+from app.transport.requests import Declined, Disconnected, parameters_of
+from app.transport.responses import PRIVATE, refusal
+from app.transport.run_until_blocked import at_once
 
 EVENTS = "text/event-stream"
 COMPLETE = "event: complete\ndata:\n\n"
@@ -197,7 +197,7 @@ class _EventStream(Telling):
         await self._write(COMPLETE)
 
     async def say_failed(self, errors: list[dict[str, Any]]) -> None:
-        await self.say(wire.encode({"errors": errors}).decode())
+        await self.say(json_codec.encode({"errors": errors}).decode())
         await self._write(COMPLETE)
 
     def closed(self) -> None:

@@ -15,13 +15,13 @@ from starlette.types import Receive, Scope, Send
 
 from app.errors import BadInput, RateLimited, Refused
 from app.telemetry import begin
-from app.transport import wire
+from app.transport import json_codec
+from app.transport.connection import Line
 from app.transport.errors import format_failure, log_fault
-from app.transport.frames import Closing, frame_of, id_of, payload_of, quoted, token_of
-from app.transport.line import Line
-from app.transport.operation import Operations, Parameters, header
-from app.transport.run import Run
-from app.transport.telling import Telling
+from app.transport.event_operation import Run
+from app.transport.operation_task import Telling
+from app.transport.operations import Operations, Parameters, header
+from app.transport.websocket_frames import Closing, frame_of, id_of, payload_of, quoted, token_of
 
 PROTOCOL = "graphql-transport-ws"
 KEPT = (b"authorization", b"traceparent")  # of the handshake's headers
@@ -218,7 +218,7 @@ class _Socket:
         if len(self.running) >= self._endpoint.max_operations:
             limit = RateLimited(f"A socket runs at most {self._endpoint.max_operations} operations at a time.")
             frame = {"type": "error", "id": id, "payload": [format_failure(limit, "")]}
-            return await self.say(wire.encode(frame).decode())
+            return await self.say(json_codec.encode(frame).decode())
         run = Run(self._endpoint.operations, begin(header(self._headers, b"traceparent")), "websocket")
         self._operations[id] = operation = _Operation(self, id, run)
         self.running.add(operation)
@@ -267,7 +267,7 @@ class _Operation(Telling):
         await self._end(f'{{"type":"complete","id":{quoted(self.id)}}}')
 
     async def say_failed(self, errors: list[dict[str, Any]]) -> None:
-        await self._end(wire.encode({"type": "error", "id": self.id, "payload": errors}).decode())
+        await self._end(json_codec.encode({"type": "error", "id": self.id, "payload": errors}).decode())
 
     async def _end(self, text: str) -> None:
         """By the time it is read, the id is free again."""

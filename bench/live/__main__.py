@@ -13,8 +13,8 @@ from typing import Annotated
 import typer
 import uvloop
 
-from app.db import migrate
-from app.db.embedded import embedded_postgres
+from app.db.operations import migrate
+from app.db.operations.embedded import embedded_postgres
 from bench import data, servers, usage
 from bench.live import measures, report
 from bench.live.report import Found

@@ -14,11 +14,11 @@ from sqlalchemy.engine import make_url
 from app.auth import mint
 from app.main import DEMO
 from app.settings import Settings
+from clients.python.tests.proxy import Proxy, proxy
+from harness.postgres import dsn
 from tests.browser.window import ELSEWHERE, Window
-from tests.client.proxy import Proxy, proxy
-from tests.people import Person, outcome
-from tests.postgres import dsn
-from tests.serving import SECRET, serving, settings_for
+from tests.support.in_process_server import SECRET, serving, settings_for
+from tests.support.users import Person, outcome
 
 PATIENT = 40_000  # ms: how long a server waits for a database, and the page for the server
 NARROW = {"width": 390, "height": 780}

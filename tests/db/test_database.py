@@ -28,10 +28,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import UUID
 
-from app.db import failures
-from app.db.database import OWNER, Database, Move, Row, across_owners, statement
+from app.db.access import failures
+from app.db.access.database import OWNER, Database, Move, Row, across_owners, statement
 from app.errors import TimedOut
-from tests.postgres import dsn
+from harness.postgres import dsn
 
 Id = UUID(as_uuid=False)
 T = Table(

@@ -3,7 +3,7 @@
 import asyncpg
 import pytest
 
-from app.db import failures
+from app.db.access import failures
 
 
 def refused(sqlstate, message):

@@ -3,10 +3,10 @@
 import pytest
 from sqlalchemy import delete, func, select, text
 
-from app.db import ownership
-from app.db.database import DIALECT, across_owners, statement
-from app.db.ownership import NotOwned
-from tests.db.shapes import BAD, GOOD, M, S, m
+from app.db.access import ownership
+from app.db.access.database import DIALECT, across_owners, statement
+from app.db.access.ownership import NotOwned
+from tests.db.statement_shapes import BAD, GOOD, M, S, m
 
 REFUSED = [(shape, why) for why, shapes in BAD.items() for shape in shapes]
 

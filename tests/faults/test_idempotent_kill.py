@@ -5,8 +5,8 @@ import asyncio
 import httpx2
 import pytest
 
-from tests.people import Refusal
-from tests.process import process
+from tests.support.server_process import process
+from tests.support.users import Refusal
 
 FAILURES = (httpx2.TransportError, Refusal)
 CREATE = "mutation ($i: CreateSessionInput!) { createSession(input: $i) { session { id } errors { code } } }"

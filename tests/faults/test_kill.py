@@ -9,11 +9,11 @@ from itertools import cycle
 import httpx2
 import pytest
 
-from app.db import migrate
-from app.db.embedded import embedded_postgres
-from tests.people import Refusal
-from tests.postgres import own_server, postmaster
-from tests.process import process, run
+from app.db.operations import migrate
+from app.db.operations.embedded import embedded_postgres
+from harness.postgres import own_server, postmaster
+from tests.support.server_process import process, run
+from tests.support.users import Refusal
 
 KILLS, ACKNOWLEDGED, CLIENTS, SHARING = 20, 2_000, 12, 3
 FAILURES = (httpx2.TransportError, Refusal)  # what a client sees of a death: a broken connection, or INTERNAL

@@ -7,20 +7,20 @@ from contextlib import AsyncExitStack
 
 import asyncpg
 
-from app.db import migrate
-from app.live import feed, shared
-from app.live.postgres import PostgresBus
-from tests.postgres import dsn, own_server
-from tests.serving import serving, settings_for
+from app.db.operations import migrate
+from app.live import hub, shared_bus
+from app.live.postgres_bus import PostgresBus
+from harness.postgres import dsn, own_server
+from tests.support.in_process_server import serving, settings_for
 
 LISTENER = "select pid from pg_stat_activity where query ilike 'listen%' and pid <> $1"
 
 
 async def test_a_listener_that_hangs_is_replaced_and_nothing_is_missed(monkeypatch):
     monkeypatch.setattr(PostgresBus, "beat_seconds", 0.2)
-    monkeypatch.setattr(shared, "TELL_SECONDS", 0.5)
-    monkeypatch.setattr(feed, "POLL_SECONDS", 3600)
-    monkeypatch.setattr(feed, "DEGRADED_POLL_SECONDS", 3600)
+    monkeypatch.setattr(shared_bus, "TELL_SECONDS", 0.5)
+    monkeypatch.setattr(hub, "POLL_SECONDS", 3600)
+    monkeypatch.setattr(hub, "DEGRADED_POLL_SECONDS", 3600)
     with own_server() as (url, _):
         await asyncio.to_thread(migrate.upgrade, url)
         connection = await asyncpg.connect(dsn(url))

@@ -4,14 +4,14 @@ import asyncio
 
 import asyncpg
 
-from app.db import sweep
-from app.db.database import Database
+from app.db.access.database import Database
+from app.db.operations import sweep
 from app.sweeper import ages, sweep_once
-from tests.invariants import assert_nothing_broken
-from tests.people import error
-from tests.pgbouncer import pgbouncer
-from tests.postgres import dsn
-from tests.serving import serving, settings_for
+from harness.pgbouncer import pgbouncer
+from harness.postgres import dsn
+from tests.support.in_process_server import serving, settings_for
+from tests.support.invariants import assert_nothing_broken
+from tests.support.users import error
 
 CONNECTIONS, CLIENTS, ROUNDS = 3, 8, 6
 BACKENDS = (

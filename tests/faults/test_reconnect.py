@@ -5,11 +5,11 @@ import json
 
 import pytest
 
-from app.db.database import Database
-from app.db.feed import CHANGES
-from app.live import session as reading
-from tests.people import Person
-from tests.serving import serving, settings_for
+from app.db.access.database import Database
+from app.db.session_changes import CHANGES
+from app.live import session_reader as reading
+from tests.support.in_process_server import serving, settings_for
+from tests.support.users import Person
 
 ROUNDS = 15
 

@@ -10,12 +10,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from redis.asyncio import Redis
 
-from app.live import feed
-from app.live.shared import CHANNEL, SharedBus
-from tests.people import Refusal
-from tests.postgres import dsn
-from tests.redis_server import PASSWORD, redis_server
-from tests.serving import serving, settings_for
+from app.live import hub
+from app.live.shared_bus import CHANNEL, SharedBus
+from harness.postgres import dsn
+from harness.redis_server import PASSWORD, redis_server
+from tests.support.in_process_server import serving, settings_for
+from tests.support.users import Refusal
 
 NEVER = 3600
 LISTENERS = "select count(*) from pg_stat_activity where datname = current_database() and query ilike 'listen%'"
@@ -32,8 +32,8 @@ def polls(monkeypatch):
     """`polls(every, degraded)`: how long whoever is not woken sleeps, in seconds."""
 
     def set_to(every, degraded):
-        monkeypatch.setattr(feed, "POLL_SECONDS", every)
-        monkeypatch.setattr(feed, "DEGRADED_POLL_SECONDS", degraded)
+        monkeypatch.setattr(hub, "POLL_SECONDS", every)
+        monkeypatch.setattr(hub, "DEGRADED_POLL_SECONDS", degraded)
 
     set_to(NEVER, NEVER)
     return set_to

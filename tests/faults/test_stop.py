@@ -9,10 +9,10 @@ import httpx2
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from tests.invariants import assert_nothing_broken
-from tests.people import EVENTS, Refusal
-from tests.postgres import dsn
-from tests.process import process
+from harness.postgres import dsn
+from tests.support.invariants import assert_nothing_broken
+from tests.support.server_process import process
+from tests.support.users import EVENTS, Refusal
 
 GRACE_SECONDS = 5
 WRITERS = 8

@@ -12,7 +12,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
-from tests.people import ERRORS, EVENTS, INPUTS
+from tests.support.users import ERRORS, EVENTS, INPUTS
 
 STATE = """
 id title status archivedAt deletedAt revision messageCount unreadCount lastReadSequence eventCursor

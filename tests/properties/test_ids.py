@@ -7,8 +7,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from tests.people import INPUTS
 from tests.properties.strategies import texts
+from tests.support.users import INPUTS
 
 SECRET = "known to one alone"
 PLACES = st.integers(0, 60)

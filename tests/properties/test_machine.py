@@ -7,8 +7,8 @@ import pytest
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.invariants import assert_nothing_broken
 from tests.properties.machine import Machine
+from tests.support.invariants import assert_nothing_broken
 
 
 @pytest.mark.timeout(1_800)

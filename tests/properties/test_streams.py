@@ -6,7 +6,7 @@ from uuid import uuid4
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.streams import FENCED, cancels, ended, ends_at, extends, finishes, reads, starts
+from tests.support.streaming import FENCED, cancels, ended, ends_at, extends, finishes, reads, starts
 
 PIECES = st.text(st.sampled_from("ab é👋🏽\u0301\U0001f0a1"), max_size=5)
 ACTS = st.one_of(

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.live.bus import note
-from app.live.postgres import PostgresBus
-from app.live.redis import RedisBus
+from app.live.postgres_bus import PostgresBus
+from app.live.redis_bus import RedisBus
 
 REFUSED_BYTES = 8_000  # by PostgreSQL, and more
 owners = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=255)

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.invariants import assert_nothing_broken
+from tests.support.invariants import assert_nothing_broken
 
 
 @pytest.fixture(autouse=True)

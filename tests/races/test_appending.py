@@ -4,7 +4,7 @@ import asyncio
 from collections import Counter
 from itertools import groupby
 
-from tests.people import error
+from tests.support.users import error
 
 WRITERS = 32
 KEYED = "message { sequence key text agent { key } }"

@@ -6,11 +6,11 @@ import random
 import asyncpg
 
 from app.auth import Viewer
-from app.db.database import Database
-from app.live import feed
-from app.live.viewer import ViewerReader
-from tests.postgres import dsn
-from tests.stories.test_viewer_events import kinds, subjects
+from app.db.access.database import Database
+from app.live import hub
+from app.live.viewer_reader import ViewerReader
+from harness.postgres import dsn
+from tests.live.test_viewer_events import kinds, subjects
 
 RENAME = "update sessions set title = $2, head = head + 1, revision = head + 1 where id = $1::uuid"
 
@@ -29,7 +29,7 @@ async def follow(person, start, seen, *, cut):
 
 
 async def test_what_commits_late_is_told_to_all_who_follow_or_come_back(ann, bob, database_url, monkeypatch):
-    monkeypatch.setattr(feed, "POLL_SECONDS", 2)  # what is asked here is whether, not when
+    monkeypatch.setattr(hub, "POLL_SECONDS", 2)  # what is asked here is whether, not when
     dice = random.Random(20261121)
     sessions = [await ann.creates_session("0") for _ in range(24)]
     start = await ann.now()

@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 
 import asyncpg
 
-from tests.people import error
-from tests.postgres import dsn
+from harness.postgres import dsn
+from tests.support.users import error
 
 LOCK = "select head from sessions where id = $1::uuid for update"
 # What an append does, by hand: the numbers are taken, and not committed yet.

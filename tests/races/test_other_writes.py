@@ -5,7 +5,7 @@ from collections import Counter
 
 import pytest
 
-from tests.people import Refusal
+from tests.support.users import Refusal
 
 MANY = 32
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections import Counter
 
-from tests.streams import FENCED, cancels, ended, ends_at, extends, finishes, reads, starts, writes
+from tests.support.streaming import FENCED, cancels, ended, ends_at, extends, finishes, reads, starts, writes
 
 MANY = 16
 

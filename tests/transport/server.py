@@ -27,8 +27,8 @@ from app.transport import (
     WebSocketEndpoint,
     routes,
 )
-from tests.events import events
-from tests.transport.nasty import Context, Ground, build
+from tests.support.events import events
+from tests.transport.adversarial_inputs import Context, Ground, build
 
 SETTINGS = Settings(jwt_secret="a secret of this test suite, long enough", port=0, _env_file=None)
 FRIEND = "https://friend.example"

@@ -13,12 +13,12 @@ from graphql import (
     get_introspection_query,
     parse,
 )
+from graphql_compiled.engine import Engine, Rejected
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.execution.engine import Engine, Rejected
 from app.transport.limits import LARGEST_PAGE, PAGE, UNBOUNDED, DocumentLimits, Limits, Measure, measure
-from tests.transport.nasty import SDL, Ground, build
+from tests.transport.adversarial_inputs import SDL, Ground, build
 
 SCHEMA = build_schema(SDL)
 

@@ -13,7 +13,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from app.db.metadata import Moment, Ordered, Uuid, document, metadata, moment, owner
+from app.db.tables.columns import Moment, Ordered, Uuid, document, metadata, moment, owner
 
 agents = Table(
     "agents",

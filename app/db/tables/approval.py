@@ -12,7 +12,7 @@ from sqlalchemy import (
     Text,
 )
 
-from app.db.metadata import Moment, Ordered, Uuid, Xid8, metadata, moment, owner
+from app.db.tables.columns import Moment, Ordered, Uuid, Xid8, metadata, moment, owner
 
 # A task may go with the session it was created in, and leave an approval in another: so no key leads to it.
 approvals = Table(

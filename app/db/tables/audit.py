@@ -2,7 +2,7 @@
 
 from sqlalchemy import CheckConstraint, Column, Index, Integer, PrimaryKeyConstraint, Table, Text
 
-from app.db.metadata import Ordered, Uuid, document, metadata, moment, owner
+from app.db.tables.columns import Ordered, Uuid, document, metadata, moment, owner
 
 audit_events = Table(
     "audit_events",

@@ -3,7 +3,7 @@
 from sqlalchemy import Column, Index, LargeBinary, PrimaryKeyConstraint, Table
 from sqlalchemy.dialects.postgresql import JSON
 
-from app.db.metadata import Ordered, metadata, moment, owner
+from app.db.tables.columns import Ordered, metadata, moment, owner
 
 idempotency_keys = Table(
     "idempotency_keys",

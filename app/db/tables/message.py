@@ -15,7 +15,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSON, TSVECTOR
 
-from app.db.metadata import Moment, Ordered, Uuid, document, metadata, moment, owner
+from app.db.tables.columns import Moment, Ordered, Uuid, document, metadata, moment, owner
 
 messages = Table(
     "messages",

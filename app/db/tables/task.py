@@ -11,7 +11,7 @@ from sqlalchemy import (
     Text,
 )
 
-from app.db.metadata import Ordered, Uuid, Xid8, document, metadata, moment, owner
+from app.db.tables.columns import Ordered, Uuid, Xid8, document, metadata, moment, owner
 
 tasks = Table(
     "tasks",

@@ -1,0 +1,99 @@
+"""What has changed in a session after a number: one range read, in the order of the numbers (invariant 3)."""
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    func,
+    literal,
+    select,
+    true,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import aggregate_order_by
+
+from app.db.access.database import OWNER, statement
+from app.db.message import SEEN
+from app.db.reading.page import parents
+from app.db.reading.rows import ChangeRow, ChunkRow, StreamingRow
+from app.db.tables import approvals, message_chunks, messages, session_agents, sessions, streams, tasks
+from app.db.tables.columns import Uuid
+
+s, m, g, t, p = sessions.c, messages.c, session_agents.c, tasks.c, approvals.c
+SESSION, AFTER = bindparam("session_id", type_=Uuid), bindparam("after", type_=BigInteger)
+LIMIT = bindparam("limit", type_=Integer)
+
+
+def _changes(
+    kind: str,
+    revision: ColumnElement[int],
+    sequence: ColumnElement[int] | None = None,
+    part_kind: ColumnElement[str] | None = None,
+    part_key: ColumnElement[str] | None = None,
+) -> Select[int, str, int, str, str]:
+    """The columns that every kind fills in: its number, and its key in the session."""
+    return select(
+        revision.label("revision"),
+        literal(kind, Text).label("kind"),
+        (literal(0, Integer) if sequence is None else sequence).label("sequence"),
+        (literal("", Text) if part_kind is None else part_kind).label("part_kind"),
+        (literal("", Text) if part_key is None else part_key).label("part_key"),
+    )
+
+
+_session = _changes("session", s.revision).where(s.owner_id == OWNER, s.id == SESSION, s.revision > AFTER)
+_messages = (
+    _changes("message", m.revision, m.sequence)
+    .where(m.owner_id == OWNER, m.session_id == SESSION, m.revision > AFTER)
+    .order_by(m.revision)
+    .limit(LIMIT)
+)
+_parts = (
+    _changes("part", g.revision, part_kind=g.kind, part_key=g.key)
+    .where(g.owner_id == OWNER, g.session_id == SESSION, g.revision > AFTER)
+    .order_by(g.revision)
+    .limit(LIMIT)
+)
+_tasks = (
+    _changes("task", t.revision, part_key=cast(t.id, Text))
+    .where(t.owner_id == OWNER, t.session_id == SESSION, t.revision > AFTER)
+    .order_by(t.revision)
+    .limit(LIMIT)
+)
+_approvals = (
+    _changes("approval", p.revision, part_key=cast(p.id, Text))
+    .where(p.owner_id == OWNER, p.session_id == SESSION, p.revision > AFTER)
+    .order_by(p.revision)
+    .limit(LIMIT)
+)
+_all = union_all(_session, _messages, _parts, _tasks, _approvals).subquery("changes")
+CHANGES = statement(select(*_all.c).order_by(_all.c.revision).limit(LIMIT), ChangeRow)
+
+x, c = streams.c, message_chunks.c
+_text = (
+    select(func.coalesce(func.string_agg(c.text, aggregate_order_by(literal("", Text), c.offset)), "").label("text"))
+    .where(c.owner_id == OWNER, c.session_id == x.session_id, c.sequence == x.sequence)
+    .correlate(streams)
+    .lateral("so_far")
+)
+_written = and_(m.owner_id == x.owner_id, m.session_id == x.session_id, m.sequence == x.sequence)
+# Row, text and length of one moment: whoever goes on from this length misses nothing and hears nothing twice.
+STREAMING = statement(
+    select(*(column for column in SEEN if column.name != "text"), _text.c.text, x.length)
+    .select_from(streams.join(messages, _written).join(_text, true()))
+    .where(x.owner_id == OWNER, x.session_id == SESSION),
+    StreamingRow,
+)
+_known = parents(sequence=Integer(), offset=Integer())
+GROWN = statement(
+    select(c.sequence, c.offset, c.text)
+    .select_from(_known.join(message_chunks, and_(c.sequence == _known.c.sequence, c.offset >= _known.c.offset)))
+    .where(c.owner_id == OWNER, c.session_id == SESSION)
+    .order_by(c.sequence, c.offset),
+    ChunkRow,
+)

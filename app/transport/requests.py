@@ -1,0 +1,82 @@
+"""A GraphQL request as HTTP carries it: by POST in the body, by GET in the query string."""
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.types import Receive, Scope
+
+from app.errors import BadInput, Refused
+from app.transport import json_codec
+from app.transport.media_types import JSON, is_json
+from app.transport.operations import Parameters
+
+PREFLIGHT = (b"apollo-require-preflight", b"x-apollo-operation-name", b"graphql-require-preflight")
+"""A header that no page of another site can send unasked; so is any that begins with `x-graphql-`."""
+
+
+class Declined(Refused):
+    """A request that is wrong as HTTP: its status is the same for every media type."""
+
+    def __init__(self, status: int, message: str, *headers: tuple[bytes, bytes]) -> None:
+        super().__init__(message)
+        self.status = status
+        self.headers = list(headers)
+
+
+class Disconnected(Exception):
+    """The sender went away before it had sent everything."""
+
+
+async def parameters_of(scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, max_body: int) -> Parameters:
+    """What is asked, in at most `max_body` bytes. Raises Declined, Disconnected."""
+    try:
+        if scope["method"] == "GET":
+            return Parameters.of(_query_string(scope, headers))
+        _check_type(headers)
+        return Parameters.of(json_codec.decode(await _body(headers, receive, max_body)))
+    except BadInput as wrong:
+        raise Declined(400, wrong.message) from None
+
+
+async def _body(headers: Mapping[bytes, bytes], receive: Receive, max_body: int) -> bytes:
+    announced = headers.get(b"content-length", b"")
+    if announced.isdigit() and int(announced[:20]) > max_body:
+        raise _too_large(max_body)
+    body = bytearray()
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > max_body:
+            raise _too_large(max_body)
+    return bytes(body)
+
+
+def _too_large(max_body: int) -> Declined:
+    return Declined(413, f"The body is longer than {max_body:,} bytes.")
+
+
+def _check_type(headers: Mapping[bytes, bytes]) -> None:
+    if not is_json(headers.get(b"content-type", b"")):
+        raise Declined(415, "The body must be application/json in UTF-8.", (b"accept-post", JSON.encode()))
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        raise Declined(415, "The body must not be compressed.", (b"accept-encoding", b"identity"))
+
+
+def _query_string(scope: Scope, headers: Mapping[bytes, bytes]) -> dict[str, Any]:
+    if not any(name in PREFLIGHT or name.startswith(b"x-graphql-") for name in headers):
+        raise BadInput("A query by GET needs the header apollo-require-preflight, so that no other site can ask.")
+    try:
+        text = scope["query_string"].decode("ascii")
+        given = dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=16))
+    except ValueError:
+        raise BadInput("The query string cannot be read.") from None
+    request: dict[str, Any] = dict(given)
+    for key in ("variables", "extensions"):
+        if key in given:
+            request[key] = json_codec.decode(given[key].encode()) if given[key] else None
+    return request

@@ -1,0 +1,171 @@
+"""The MCP server's stories, told by the SDK's own client over both transports."""
+
+import asyncio
+import os
+import socket
+import sys
+from contextlib import asynccontextmanager
+
+import asyncpg
+import pytest
+from mcp import Client as McpClient
+from mcp.client.stdio import StdioServerParameters
+
+from app import sweeper
+from app.db.access.database import Database
+from harness.postgres import dsn
+from tests.support.in_process_server import settings_for
+
+MODULE = ["-m", "colloquy.mcp"]
+
+
+def environment(person) -> dict[str, str]:
+    return {"COLLOQUY_URL": person.url, "COLLOQUY_TOKEN": person.token, "PYTHONPATH": os.getcwd()}
+
+
+@asynccontextmanager
+async def over_stdio(person):
+    server = StdioServerParameters(command=sys.executable, args=MODULE, env=environment(person))
+    async with McpClient(server) as client:
+        yield client
+
+
+@asynccontextmanager
+async def over_http(person):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    arguments = [*MODULE, "--http", "--port", str(port)]
+    process = await asyncio.create_subprocess_exec(sys.executable, *arguments, env=os.environ | environment(person))
+    try:
+        await _listening(port, process)
+        async with McpClient(f"http://127.0.0.1:{port}/mcp") as client:
+            yield client
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def _listening(port: int, process: asyncio.subprocess.Process) -> None:
+    while process.returncode is None:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(0.05)
+        else:
+            writer.close()
+            return
+    raise AssertionError("the MCP server ended before it listened")
+
+
+@pytest.fixture(params=[over_stdio, over_http], ids=["stdio", "http"])
+def connected(request):
+    """A person's MCP client, over each transport."""
+    return request.param
+
+
+async def calls(client, tool, **arguments):
+    """What the tool answers, or the text of its refusal."""
+    result = await client.call_tool(tool, arguments)
+    if result.is_error:
+        return result.content[0].text.removeprefix(f"Error executing tool {tool}: ")
+    return result.structured_content
+
+
+async def test_a_session_is_talked_in_and_its_status_followed(connected, ann, bob):
+    session = await ann.creates_session("Plan", key="plan")
+    async with connected(ann) as client:
+        assert {tool.name for tool in (await client.list_tools()).tools} == {
+            "fetch_status",
+            "list_sessions",
+            "read_history",
+            "append_message",
+        }
+        assert await calls(client, "fetch_status", session_key="plan") == {
+            "status": "pending",
+            "message": "session is pending",
+        }
+        said = await calls(client, "append_message", session_key="plan", text="hello")
+        assert (said["sequence"], said["role"], said["text"]) == (1, "USER", "hello")
+        assert (await calls(client, "fetch_status", session_id=session))["status"] == "active"
+        history = await calls(client, "read_history", session_id=session)
+        assert [message["text"] for message in history["messages"]] == ["hello"]
+        listed = (await calls(client, "list_sessions", title="pla"))["result"]
+        assert [(one["id"], one["key"], one["message_count"]) for one in listed] == [(session, "plan", 1)]
+    async with connected(bob) as stranger:
+        assert (await calls(stranger, "fetch_status", session_id=session))["status"] == "not_found"
+        assert await calls(stranger, "read_history", session_id=session) == "session not found"
+        assert await calls(stranger, "append_message", session_id=session, text="hi") == "session not found"
+
+
+async def test_an_end_is_told(ann, database_url):
+    async with over_stdio(ann) as client:
+        for status in ("COMPLETED", "FAILED"):
+            session = await ann.creates_session(status="ACTIVE")
+            await ann.does("setSessionStatus", "session { id }", id=session, status=status)
+            assert (await calls(client, "fetch_status", session_id=session))["status"] == status.lower()
+        await ann.creates_session("Stale", key="stale")
+        await idle_for_long(database_url, ann)
+        assert (await calls(client, "fetch_status", session_key="stale"))["status"] == "expired"
+
+
+async def idle_for_long(url, person) -> None:
+    """Turns the clock for this person's sessions, and sweeps."""
+    admin = await asyncpg.connect(dsn(url))
+    await admin.execute(
+        "update sessions set last_activity_at = now() - interval '8 days' where owner_id = $1", person.name
+    )
+    await admin.close()
+    db = Database(url, pool_size=2)
+    await sweeper.sweep_once(db, sweeper.ages(settings_for(url)))
+    await db.close()
+
+
+async def test_a_task_is_followed_and_a_cancelled_one_has_failed(ann, bob):
+    async def told(client, *steps: str):
+        task = (await ann.does("createTask", "task { id }", type="review"))["task"]["id"]
+        for status in steps:
+            await ann.does("setTaskStatus", "task { id }", id=task, status=status)
+        return tuple((await calls(client, "fetch_status", task_id=task)).values())
+
+    async with over_stdio(ann) as client:
+        assert await told(client) == ("pending", "task is pending")
+        assert await told(client, "ACTIVE") == ("active", "task is active")
+        assert await told(client, "ACTIVE", "COMPLETED") == ("completed", "task is completed")
+        assert await told(client, "ACTIVE", "FAILED") == ("failed", "task is failed")
+        assert await told(client, "CANCELLED") == ("failed", "task was cancelled")
+    async with over_stdio(bob) as stranger:
+        assert await told(stranger) == ("not_found", "task not found")
+
+
+async def test_a_long_history_is_read_backwards(ann):
+    session = await ann.creates_session()
+    for number in range(5):
+        await ann.appends(session, str(number))
+    async with over_stdio(ann) as client:
+        newest = await calls(client, "read_history", session_id=session, limit=3)
+        older = await calls(client, "read_history", session_id=session, limit=3, before=newest["before"])
+    assert [[message["text"] for message in page["messages"]] for page in (older, newest)] == [
+        ["0", "1"],
+        ["2", "3", "4"],
+    ]
+    assert older["before"] is None
+
+
+async def test_a_wrong_call_says_what_is_wrong(ann, person):
+    stopped = person("stopped")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        stopped.url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    async with over_stdio(ann) as client:
+        assert await calls(client, "fetch_status") == "Exactly one of session_id, session_key, task_id must be given."
+        assert "role" in await calls(client, "append_message", session_key="s", text="x", role="king")
+    async with over_stdio(stopped) as client:
+        assert (await calls(client, "fetch_status", session_key="s")).startswith("server error: ")
+
+
+async def test_without_an_address_it_does_not_start():
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *MODULE, env={"PATH": os.environ["PATH"]}, stderr=asyncio.subprocess.PIPE
+    )
+    _, said = await process.communicate()
+    assert process.returncode == 1
+    assert b"COLLOQUY_URL and COLLOQUY_TOKEN must be set" in said

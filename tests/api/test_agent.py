@@ -1,0 +1,221 @@
+"""Agents: the owner's catalogue, its filters and orders."""
+
+from decimal import Decimal
+
+import pytest
+
+from tests.support.users import error, outcome
+
+OWN = "key name type description status skills hourlyRate metadata"
+
+
+async def creates(person, name="Ada", **fields):
+    payload = await person.does("createAgent", "agent { id }", name=name, **{"type": "helper", **fields})
+    assert payload["errors"] == []
+    return payload["agent"]["id"]
+
+
+async def sees(person, agent, selection=OWN):
+    return (await person.asks(f"query ($id: ID!) {{ agent(id: $id) {{ {selection} }} }}", id=agent))["agent"]
+
+
+async def listed(person, **filter):
+    document = "query ($f: AgentFilter) { agents(filter: $f) { totalCount nodes { name } } }"
+    page = (await person.asks(document, f=filter))["agents"]
+    names = [node["name"] for node in page["nodes"]]
+    assert page["totalCount"] == len(names)
+    return names
+
+
+async def test_an_agent_is_what_it_was_created_with(ann, bob):
+    given = {
+        "key": "ada",
+        "name": "Ada",
+        "type": "helper",
+        "description": "Helps.",
+        "status": "BUSY",
+        "skills": ["sums", "proofs"],
+        "hourlyRate": "12.50",
+        "metadata": {"b": 1, "a": 2},
+    }
+    agent = await creates(ann, **given)
+    assert await sees(ann, agent) == given
+    assert list((await sees(ann, agent))["metadata"]) == ["b", "a"]
+    assert await sees(ann, agent, "revision") == {"revision": 1}
+    assert await sees(bob, agent) is None
+
+
+async def test_an_agent_of_little_gets_what_is_usual(ann):
+    agent = await creates(ann, status=None, skills=None, metadata=None, hourlyRate=None)
+    assert await sees(ann, agent) == {
+        "key": None,
+        "name": "Ada",
+        "type": "helper",
+        "description": None,
+        "status": "AVAILABLE",
+        "skills": [],
+        "hourlyRate": None,
+        "metadata": {},
+    }
+
+
+WRONG = [
+    ("name", ""),
+    ("name", "a\0b"),
+    ("name", "n" * 256),
+    ("hourlyRate", "-0.01"),
+    ("skills", [""]),
+    ("skills", ["s"] * 101),
+    ("description", "d" * 10_001),
+]
+
+
+@pytest.mark.parametrize(("field", "value"), [*WRONG, ("type", ""), ("key", "")])
+async def test_an_agent_that_cannot_be_is_not_created(ann, field, value):
+    payload = await ann.does("createAgent", "agent { id }", **{"name": "Ada", "type": "helper", field: value})
+    assert payload["errors"][0]["__typename"] == "ValidationError"
+    assert outcome(payload) == error("VALIDATION", field=field)
+    assert await listed(ann) == []
+
+
+@pytest.mark.parametrize(("field", "value"), [*WRONG, ("name", None), ("skills", None), ("metadata", None)])
+async def test_an_agent_does_not_become_what_it_cannot_be(ann, field, value):
+    agent = await creates(ann)
+    payload = await ann.does("updateAgent", "agent { id }", id=agent, **{field: value})
+    assert outcome(payload) == error("VALIDATION", field=field)
+    assert await sees(ann, agent, "revision") == {"revision": 1}
+
+
+async def test_only_what_is_sent_changes(ann, bob):
+    agent = await creates(ann, description="Helps.", hourlyRate="1", skills=["sums"], metadata={"a": 1})
+    await ann.does("updateAgent", id=agent, name="Bea")
+    wanted = "name description hourlyRate skills metadata revision"
+    assert list((await sees(ann, agent, wanted)).values()) == ["Bea", "Helps.", "1", ["sums"], {"a": 1}, 2]
+    await ann.does("updateAgent", id=agent, description=None, hourlyRate=None, skills=[], metadata=3)
+    assert list((await sees(ann, agent, wanted)).values()) == ["Bea", None, None, [], 3, 3]
+    assert outcome(await bob.does("updateAgent", id=agent, name="Bob's")) == error("NOT_FOUND", field="id")
+
+
+async def test_an_agent_changed_meanwhile_is_not_changed_again(ann):
+    agent = await creates(ann)
+    assert (await ann.does("updateAgent", id=agent, name="Bea", expectedRevision=1))["errors"] == []
+    late = await ann.does("updateAgent", id=agent, name="Cleo", expectedRevision=1)
+    assert outcome(late) == error("CONFLICT", field="expectedRevision")
+    assert late["errors"][0]["currentRevision"] == 2
+    assert await sees(ann, agent, "name") == {"name": "Bea"}
+
+
+async def test_any_status_follows_any_other(ann, bob):
+    agent = await creates(ann)
+    for status in ("RETIRED", "BUSY", "BUSY", "OFFLINE", "AVAILABLE"):
+        payload = await ann.does("setAgentStatus", "agent { status }", id=agent, status=status)
+        assert payload == {"agent": {"status": status}, "errors": []}
+    assert outcome(await bob.does("setAgentStatus", id=agent, status="BUSY")) == error("NOT_FOUND", field="id")
+
+
+async def test_a_key_is_taken_once_per_owner_and_free_after_deletion(ann, bob):
+    agent = await creates(ann, key="ada")
+    taken = await ann.does("createAgent", name="Other", type="helper", key="ada")
+    assert outcome(taken) == error("CONFLICT", field="key")
+    await creates(bob, key="ada")
+    by_key = '{ agent(key: "ada") { id } }'
+    assert (await ann.asks(by_key))["agent"] == {"id": agent}
+    assert outcome(await bob.does("deleteAgent", id=agent)) == error("NOT_FOUND", field="id")
+    assert await ann.does("deleteAgent", "deletedId", id=agent) == {"deletedId": agent, "errors": []}
+    assert (await ann.asks(by_key))["agent"] is None
+    for mutation, fields in (
+        ("deleteAgent", {}),
+        ("updateAgent", {"name": "x"}),
+        ("setAgentStatus", {"status": "BUSY"}),
+    ):
+        assert outcome(await ann.does(mutation, id=agent, **fields)) == error("NOT_FOUND", field="id")
+    assert await creates(ann, key="ada") != agent
+
+
+async def test_an_agent_is_found_by_exactly_one_of_id_and_key(ann):
+    for arguments in ("", '(id: "agt_x", key: "ada")'):
+        response = await ann.responds(f"{{ agent{arguments} {{ id }} }}")
+        assert response["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+
+
+async def test_agents_are_filtered_by_everything_a_filter_has(ann, bob):
+    await creates(ann, "Ada", skills=["sums", "proofs"], hourlyRate="12.50", description="Likes 100%")
+    await creates(ann, "Bea", skills=["sums"], hourlyRate="12.51", status="BUSY")
+    await creates(ann, "Cleo", type="writer")
+    assert await listed(ann, status=["BUSY", "RETIRED"]) == ["Bea"]
+    assert await listed(ann, status=[]) == []
+    assert await listed(ann, type="writer") == ["Cleo"]
+    assert await listed(ann, skills=["sums"]) == ["Ada", "Bea"]
+    assert await listed(ann, skills=["proofs", "sums"]) == ["Ada"]
+    assert await listed(ann, maxHourlyRate="12.50") == ["Ada"]
+    assert await listed(ann, maxHourlyRate="13") == ["Ada", "Bea"]
+    assert await listed(ann, query="LIKES 100%") == ["Ada"]
+    assert await listed(ann, query="e") == ["Ada", "Bea", "Cleo"]
+    assert await listed(ann, status=["AVAILABLE"], type="helper", query="ada") == ["Ada"]
+    assert await listed(ann, status=None, type=None, skills=None, query=None) == ["Ada", "Bea", "Cleo"]
+    assert await listed(bob) == []
+
+
+async def test_agents_come_in_every_order_and_page_by_page(ann):
+    for name, rate in (("b", None), ("a.2", "0"), ("B", "100"), ("ä", "9.99"), ("a.2", None)):
+        await creates(ann, name, hourlyRate=rate)
+    made = [("b", None), ("a.2", "0"), ("B", "100"), ("ä", "9.99"), ("a.2", None)]
+    for field, expected in {
+        "NAME": [("B", "100"), ("a.2", "0"), ("a.2", None), ("b", None), ("ä", "9.99")],
+        "CREATED_AT": made,
+        "HOURLY_RATE": [("b", None), ("a.2", None), ("a.2", "0"), ("ä", "9.99"), ("B", "100")],
+    }.items():
+        assert await walked(ann, "first", "after", field, "ASC") == expected
+        assert await walked(ann, "last", "before", field, "ASC") == expected[::-1]
+        assert await walked(ann, "first", "after", field, "DESC") == expected[::-1]
+        assert await walked(ann, "last", "before", field, "DESC") == expected
+
+
+async def walked(person, size, cursor, field, direction):
+    document = f"""query ($o: AgentOrder!, $c: String) {{ agents({size}: 2, {cursor}: $c, orderBy: $o) {{
+        nodes {{ name hourlyRate }} pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor }} }} }}"""
+    more, end = ("hasNextPage", "endCursor") if size == "first" else ("hasPreviousPage", "startCursor")
+    seen, at = [], None
+    while True:
+        page = (await person.asks(document, o={"field": field, "direction": direction}, c=at))["agents"]
+        rows = [(node["name"], node["hourlyRate"]) for node in page["nodes"]]
+        seen += rows if size == "first" else rows[::-1]
+        if not page["pageInfo"][more]:
+            return seen
+        at = page["pageInfo"][end]
+
+
+@pytest.mark.parametrize("rate", ["12.50", "0", "0.000", "99999999999999999999.9999999999", "1E+2"])
+async def test_a_rate_keeps_its_digits(ann, rate):
+    shown = (await sees(ann, await creates(ann, hourlyRate=rate), "hourlyRate"))["hourlyRate"]
+    assert Decimal(shown) == Decimal(rate)
+    assert shown == rate or "E" in rate
+
+
+@pytest.mark.parametrize("rate", ["", "a lot", "NaN", "Infinity", "1" * 31, True, [], {}])
+async def test_what_is_no_decimal_is_refused(ann, rate):
+    document = 'mutation ($r: Decimal) { createAgent(input: {name: "a", type: "b", hourlyRate: $r}) { agent { id } } }'
+    response = await ann.responds(document, r=rate)
+    assert response["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+    assert await listed(ann) == []
+
+
+async def test_an_agent_knows_the_sessions_it_takes_part_in(ann, bob):
+    agent = await creates(ann)
+    old, new, gone, stray = [await ann.creates_session(title) for title in ("old", "new", "gone", "stray")]
+    for session in (old, new, gone):
+        await ann.does("putSessionAgent", sessionId=session, key="part", agentId=agent)
+    await ann.does("deleteSession", id=gone)
+    await ann.appends(old, "latest now")
+    selection = "sessions { totalCount nodes { title agents { nodes { agent { id } } } } }"
+    part = {"agents": {"nodes": [{"agent": {"id": agent}}]}}
+    assert (await sees(ann, agent, selection))["sessions"] == {
+        "totalCount": 2,
+        "nodes": [{"title": "old", **part}, {"title": "new", **part}],
+    }
+    assert await sees(bob, agent, selection) is None
+    await ann.does("deleteAgent", id=agent)
+    assert (await ann.sees(old, "agents { nodes { key agent { id } } }"))["agents"]["nodes"] == [
+        {"key": "part", "agent": None}
+    ]
+    assert await ann.sees(stray, "title") == {"title": "stray"}

@@ -1,0 +1,66 @@
+"""HARD deletion: what was written in a session is nowhere any more, and what may stay is counted."""
+
+from uuid import uuid4
+
+import asyncpg
+
+from harness.postgres import dsn
+
+
+async def rows_with(database_url, *words):
+    """In which tables a row holds one of these words, in any of its columns, and how many rows."""
+    connection = await asyncpg.connect(dsn(database_url))
+    try:
+        tables = await connection.fetch("select tablename from pg_tables where schemaname = 'public'")
+        found = {}
+        for (table,) in tables:
+            sql = f"select count(*) from {table} as t where t::text ilike any ($1)"
+            count = await connection.fetchval(sql, [f"%{word}%" for word in words])
+            if count:
+                found[table] = count
+        return found
+    finally:
+        await connection.close()
+
+
+async def write_everywhere(person, session, mark):
+    """Puts the mark into every field of a session that takes a text."""
+    raw = f'{{"role": "assistant", "content": [{{"text": "{mark}"}}]}}'
+    states = {name: {"of": mark} for name in ("state", "conversationManagerState", "internalState")}
+    part = {"sessionId": session, "key": f"part {mark}", "raw": f'"{mark}"', **states}
+    said = {"role": "ASSISTANT", "key": mark, "raw": raw, "agentKey": f"part {mark}", "metadata": {mark: mark}}
+    task = {"type": mark, "fromRole": mark, "toRole": mark, "payload": {mark: mark}, "sessionId": session}
+    for mutation, given in (
+        ("updateSession", {"id": session, "title": mark, "metadata": {"of": mark}}),
+        ("putSessionAgent", part),
+        ("appendMessages", {"sessionId": session, "messages": [{"role": "USER", "text": mark}, said]}),
+    ):
+        payload = await person.does(mutation, **given)
+        assert payload["errors"] == [], (mutation, payload)
+    made = await person.does("createTask", "task { id }", **task)
+    wanted = {"taskId": made["task"]["id"], "approverRole": mark, "notes": mark}
+    assert (await person.does("requestApproval", **wanted))["errors"] == []
+    begun = await person.does("startMessage", "message { id } fence", sessionId=session, key=f"stream {mark}")
+    more = {"id": begun["message"]["id"], "fence": begun["fence"], "offset": 0, "text": mark}
+    assert (await person.does("extendMessage", **more))["errors"] == []
+
+
+async def test_nothing_of_an_erased_session_is_left_anywhere(person, database_url):
+    mark = f"marked{uuid4().hex}"
+    ann, bob = person("ann"), person("bob")
+    given = {"key": mark, "title": mark, "role": mark, "agentType": mark, "metadata": {mark: mark}}
+    create = "mutation ($i: CreateSessionInput!) { createSession(input: $i) { session { id } } }"
+    made = await ann.responds(create, {"idempotency-key": "an act"}, i=given)
+    session = made["data"]["createSession"]["session"]["id"]
+    await write_everywhere(ann, session, mark)
+    await write_everywhere(bob, await bob.creates_session(), "somebody else's words")
+    written = {"sessions", "messages", "message_chunks", "session_agents", "tasks", "approvals"}
+    assert written <= set(await rows_with(database_url, mark))
+    erased = await ann.does("deleteSession", "deletedMessageCount", id=session, mode="HARD")
+    assert erased == {"deletedMessageCount": 3, "errors": []}
+    assert await rows_with(database_url, mark) == {}
+    # What may stay (invariant 3): the tombstone, the audit and the idempotency key, which hold ids and codes.
+    left = await rows_with(database_url, session.removeprefix("ses_"))
+    assert set(left) == {"sessions", "audit_events", "idempotency_keys"}
+    assert left["sessions"] == 1
+    assert (await rows_with(database_url, "somebody else's words"))["messages"] > 0

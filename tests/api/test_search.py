@@ -1,0 +1,221 @@
+"""What was said is found by its words; by nobody else, and never what was taken away."""
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as some
+
+from harness.postgres import dsn
+from tests.support.in_process_server import serving, settings_for
+from tests.support.users import Refusal
+
+SEARCH = """
+query ($words: String!, $first: Int, $after: String, $last: Int, $before: String, $filter: MessageSearchFilter) {
+  searchMessages(query: $words, first: $first, after: $after, last: $last, before: $before, filter: $filter) {
+    totalCount
+    pageInfo { hasNextPage hasPreviousPage endCursor startCursor }
+    edges { cursor rank snippet { text matched } node { text } }
+  }
+}
+"""
+MANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+async def finds(person, query, **wanted):
+    """The texts that match, best first."""
+    found = (await person.asks(SEARCH, words=query, **wanted))["searchMessages"]
+    return [edge["node"]["text"] for edge in found["edges"]]
+
+
+async def says(person, *texts, **fields):
+    """A session in which this was said."""
+    session = await person.creates_session("Talk", **fields)
+    for text in texts:
+        await person.appends(session, text)
+    return session
+
+
+async def test_only_their_speaker_finds_words(ann, bob):
+    await says(ann, "The samovar is hot", "Nothing here")
+    await says(bob, "My samovar is cold")
+    assert await finds(ann, "samovar") == ["The samovar is hot"]
+    assert await finds(bob, "samovar") == ["My samovar is cold"]
+
+
+async def test_all_words_must_be_there_and_the_last_may_be_begun(ann):
+    await says(ann, "a red kettle", "a red cup", "a blue kettle", "red-hot tea", "write to tea@pot.example")
+    assert await finds(ann, "red ket") == ["a red kettle"]
+    assert await finds(ann, "ket red") == []
+    assert sorted(await finds(ann, "KETTLE")) == ["a blue kettle", "a red kettle"]
+    assert await finds(ann, "red-ho") == ["red-hot tea"]
+    assert await finds(ann, "tea@pot.ex") == ["write to tea@pot.example"]
+    assert await finds(ann, "!?") == []
+
+
+@pytest.mark.parametrize("query", ["", "   ", "\t\n", "x" * 1001])
+async def test_a_question_has_a_word_and_an_end(ann, query):
+    with pytest.raises(Refusal, match=r"query (needs|takes)") as refusal:
+        await finds(ann, query)
+    assert refusal.value.code == "BAD_USER_INPUT"
+
+
+@given(query=some.text(min_size=1).filter(str.strip))
+@example(query="tea & !cup | (pot:*) <-> 'x' \\ \\' ''")
+@example(query="\0tea")
+@example(query="'")
+@example(query="\\")
+@example(query="@")
+@example(query="a/b.c?d=e#f <b>tea</b> &amp; 1e400 -1 ::tsquery")
+@example(query="x" * 1000)
+@example(query="İ" * 1000)
+@example(query="\U0001f600" * 1000)
+@example(query="a-" * 500)
+@MANY
+async def test_any_question_is_answered(ann, query):
+    await finds(ann, query)
+
+
+@given(text=some.text(min_size=1))
+@example(text="İ" * 5_000)
+@example(text="\u1e9e" * 2_000)
+@example(text="x" * 1_000_000)
+@MANY
+async def test_any_text_is_said_and_found_by_its_own_words(ann, text):
+    session = await ann.creates_session()
+    text = text.replace("\0", "")
+    await ann.appends(session, f"{text} zwieback")
+    if len(text) < 10_000:
+        found = await ann.asks(SEARCH, words="zwieback", filter={"sessionId": session})
+        [edge] = found["searchMessages"]["edges"]
+        assert edge["node"]["text"] == f"{text} zwieback"
+        assert [part["text"] for part in edge["snippet"] if part["matched"]][-1:] in (["zwieback"], [])
+
+
+async def test_a_snippet_is_parts_and_no_markup(ann):
+    await says(ann, "<b>bold</b> StartSel=& tea " + "and so on " * 50)
+    [edge] = (await ann.asks(SEARCH, words="tea"))["searchMessages"]["edges"]
+    assert [part for part in edge["snippet"] if part["matched"]] == [{"text": "tea", "matched": True}]
+    assert len("".join(part["text"] for part in edge["snippet"])) <= 400
+    assert 0 < edge["rank"] < 1
+
+
+async def test_pages_are_whole_from_both_ends(ann):
+    await says(ann, *(f"number {n} " + "tea " * (n % 4) for n in range(11)))
+    whole = (await ann.asks(SEARCH, words="number", first=100))["searchMessages"]
+    texts = [edge["node"]["text"] for edge in whole["edges"]]
+    assert (len(texts), whole["totalCount"]) == (11, 11)
+    ranks = [edge["rank"] for edge in whole["edges"]]
+    assert ranks == sorted(ranks, reverse=True)
+
+    forward, after = [], None
+    for _ in range(4):
+        page = (await ann.asks(SEARCH, words="number", first=3, after=after))["searchMessages"]
+        forward += [edge["node"]["text"] for edge in page["edges"]]
+        after = page["pageInfo"]["endCursor"]
+    backward, before = [], None
+    for _ in range(3):
+        page = (await ann.asks(SEARCH, words="number", last=4, before=before))["searchMessages"]
+        backward = [edge["node"]["text"] for edge in page["edges"]] + backward
+        before = page["pageInfo"]["startCursor"]
+    assert forward == backward == texts
+
+
+async def test_a_better_match_comes_first(ann):
+    await says(ann, "tea", "tea tea tea", "tea tea")
+    assert await finds(ann, "tea") == ["tea tea tea", "tea tea", "tea"]
+
+
+@pytest.mark.parametrize("cursor", ["", "r.x", "r.nan.00000000-0000-0000-0000-000000000001.1", "m.1"])
+async def test_a_cursor_is_one_of_its_own(ann, cursor):
+    with pytest.raises(Refusal, match="not a cursor of this connection"):
+        await finds(ann, "tea", after=cursor)
+
+
+async def test_filters_narrow_what_is_searched(ann):
+    talk = await says(ann, "tea one", agentType="cook")
+    other = await says(ann, "tea two")
+    await ann.appends(other, "tea three", role="ASSISTANT")
+    assert await finds(ann, "tea", filter={"sessionId": talk}) == ["tea one"]
+    assert await finds(ann, "tea", filter={"sessionId": "nonsense"}) == []
+    assert await finds(ann, "tea", filter={"agentType": "cook"}) == ["tea one"]
+    assert await finds(ann, "tea", filter={"role": ["ASSISTANT", "TOOL"]}) == ["tea three"]
+    [stored] = (await ann.sees(talk, "messages { nodes { createdAt } }"))["messages"]["nodes"]
+    assert len(await finds(ann, "tea", filter={"since": stored["createdAt"]})) == 3
+    assert await finds(ann, "tea", filter={"until": stored["createdAt"]}) == []
+
+
+async def test_what_has_changed_is_found_by_its_new_words_only(ann):
+    session = await says(ann, "old words", "secret words", "unwanted words")
+    await ann.does("updateMessage", id=f"msg_{session[4:]}_1", text="new words")
+    await ann.does("redactMessage", id=f"msg_{session[4:]}_2", text="[gone]")
+    await ann.does("deleteMessage", id=f"msg_{session[4:]}_3")
+    assert await finds(ann, "words") == ["new words"]
+    assert [await finds(ann, word) for word in ("old", "secret", "unwanted")] == [[], [], []]
+    assert await finds(ann, "gone") == ["[gone]"]
+
+
+async def test_a_deleted_session_is_not_found_until_it_is_back(ann):
+    session = await says(ann, "hidden tea")
+    await ann.does("deleteSession", id=session)
+    assert await finds(ann, "tea") == []
+    await ann.does("restoreSession", id=session)
+    assert await finds(ann, "tea") == ["hidden tea"]
+    await ann.does("deleteSession", id=session, mode="HARD")
+    assert await finds(ann, "tea") == []
+
+
+async def test_documents_and_batches_are_found_by_their_texts(ann):
+    session = await ann.creates_session("Talk")
+    raw = '{"role": "assistant", "content": [{"text": "tea in a document"}, {"toolUse": {"name": "cup"}}]}'
+    messages = [{"role": "ASSISTANT", "raw": raw}, {"role": "USER", "text": "tea in a batch"}]
+    await ann.does("appendMessages", sessionId=session, messages=messages)
+    assert sorted(await finds(ann, "tea")) == ["tea in a batch", "tea in a document"]
+    assert await finds(ann, "cup") == []
+
+
+async def test_the_newest_matches_are_ranked(ann, database_url):
+    session = await says(ann, "common tea")
+    connection = await asyncpg.connect(dsn(database_url))
+    await connection.execute(
+        "INSERT INTO messages (owner_id, session_id, sequence, role, text, metadata, created_revision, revision,"
+        " created_at, tsv) SELECT owner_id, session_id, n, role, 'common', '{}', n + 9, n + 9,"
+        " created_at + n * interval '1 second', tsv FROM messages, generate_series(2, 2001) n WHERE owner_id = $1",
+        ann.name,
+    )
+    await connection.close()
+    found = (await ann.asks(SEARCH, words="common", filter={"sessionId": session}))["searchMessages"]
+    assert found["totalCount"] == 2_000
+    assert "common tea" not in await finds(ann, "common", last=100)
+
+
+async def test_the_configuration_is_a_setting(fresh_database):
+    url = await fresh_database()
+    async with serving(settings_for(url, search_config="english", search_text_limit=20)) as english:
+        carl = english.person("carl")
+        session = await says(carl, "She was running fast", "far away behind twenty letters lies tea")
+        assert await finds(carl, "runs") == ["She was running fast"]
+        assert await finds(carl, "tea") == []
+        assert await finds(carl, "the") == []  # a stop word
+        await carl.does("updateMessage", id=f"msg_{session[4:]}_2", text="tea")
+        assert await finds(carl, "tea") == ["tea"]
+        assert (await english.http.get(f"{english.url}/readyz")).status_code == 200
+    async with serving(settings_for(url, search_config="klingon")) as klingon:
+        answer = await klingon.http.get(f"{klingon.url}/readyz")
+        assert answer.status_code == 503
+        assert any("klingon" in reason for reason in answer.json()["reasons"])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "".join(f"{chr(0x20000 + n)} " for n in range(32_768)),
+        "-".join(chr(0x20000 + n) for n in range(32_768)),
+        "".join(f"http://{chr(97 + n % 26)}{n}.example/{n}?{n}={n} " for n in range(2_000)),
+        "\U00020000" * 65_536,
+    ],
+)
+async def test_the_largest_limit_is_below_what_postgresql_can_index(fresh_database, text):
+    async with serving(settings_for(await fresh_database(), search_text_limit=65_536)) as server:
+        carl = server.person("carl")
+        session = await carl.creates_session("Talk")
+        assert (await carl.appends(session, text))["sequence"] == 1

@@ -1,0 +1,376 @@
+"""Sessions: begun, changed, put away, brought back, erased; each by its owner and by nobody else."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from tests.api.conftest import row_of
+from tests.support.users import error, outcome
+
+OWN = "key title status role agentType metadata expiresAt clientCreatedAt"
+TOMORROW = (datetime.now(UTC) + timedelta(days=1)).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+async def revision(person, session):
+    return (await person.sees(session, "revision"))["revision"]
+
+
+async def listed(person, **filter):
+    page = (await person.asks("query ($f: SessionFilter) { sessions(filter: $f) { nodes { id } } }", f=filter))[
+        "sessions"
+    ]
+    return [node["id"] for node in page["nodes"]]
+
+
+async def test_a_session_is_what_it_was_created_with(ann, bob):
+    given = {
+        "key": "trip",
+        "title": "To Rome",
+        "status": "ACTIVE",
+        "role": "traveller",
+        "agentType": "guide",
+        "metadata": {"z": 1, "a": [None, 1.5]},
+        "expiresAt": TOMORROW,
+        "clientCreatedAt": "2026-01-31T12:00:00.000001Z",
+    }
+    session = await ann.creates_session(**given)
+    assert await ann.sees(session, OWN) == given
+    assert await bob.sees(session, OWN) is None
+    counts = await ann.sees(session, "messageCount unreadCount lastReadSequence lastMessage { id } revision archivedAt")
+    assert list(counts.values()) == [0, 0, 0, None, 1, None]
+
+
+async def test_a_session_of_nothing_gets_what_is_usual(ann):
+    session = await ann.creates_session(key=None, title=None, status=None, metadata=None)
+    assert await ann.sees(session, OWN) == {
+        "key": None,
+        "title": "",
+        "status": "PENDING",
+        "role": None,
+        "agentType": None,
+        "metadata": {},
+        "expiresAt": None,
+        "clientCreatedAt": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("title", "t" * 256),
+        ("title", "a\0b"),
+        ("title", "half \ud800"),
+        ("key", ""),
+        ("key", "k" * 256),
+        ("role", "a\0b"),
+        ("agentType", ""),
+        ("status", "COMPLETED"),
+        ("expiresAt", "2020-01-01T00:00:00Z"),
+    ],
+)
+async def test_a_session_that_cannot_be_is_refused_by_the_name_of_its_field(ann, field, value):
+    payload = await ann.does("createSession", "session { id } cursor", **{field: value})
+    assert payload["errors"][0]["__typename"] == "ValidationError"
+    assert (payload["session"], payload["cursor"], outcome(payload)) == (None, None, error("VALIDATION", field=field))
+    assert await listed(ann) == []
+
+
+async def test_a_key_is_taken_once_per_owner(ann, bob):
+    await ann.creates_session(key="only")
+    assert outcome(await ann.does("createSession", key="only")) == error("CONFLICT", field="key")
+    assert await bob.creates_session(key="only")
+
+
+async def test_a_session_is_found_by_exactly_one_of_id_and_key(ann, bob):
+    session = await ann.creates_session(key="mine")
+    by_key = '{ session(key: "mine") { id } }'
+    assert (await ann.asks(by_key))["session"] == {"id": session}
+    assert (await bob.asks(by_key))["session"] is None
+    for arguments in ("", f'(id: "{session}", key: "mine")', "(id: null, key: null)"):
+        response = await ann.responds(f"{{ session{arguments} {{ id }} }}")
+        assert response["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+        assert response["data"] == {"session": None}
+
+
+async def test_only_what_is_sent_changes(ann):
+    session = await ann.creates_session("Old", metadata={"a": 1}, expiresAt=TOMORROW)
+    await ann.does("updateSession", id=session, title="New")
+    assert await ann.sees(session, "title metadata expiresAt") == {
+        "title": "New",
+        "metadata": {"a": 1},
+        "expiresAt": TOMORROW,
+    }
+    await ann.does("updateSession", id=session, expiresAt=None)
+    assert await ann.sees(session, "title expiresAt") == {"title": "New", "expiresAt": None}
+    await ann.does("updateSession", id=session, metadata={"b": [2]})
+    assert await ann.sees(session, "title metadata") == {"title": "New", "metadata": {"b": [2]}}
+
+
+@pytest.mark.parametrize("field", ["title", "metadata"])
+async def test_null_is_refused_where_a_session_always_has_something(ann, field):
+    session = await ann.creates_session("Kept", metadata={"kept": True})
+    payload = await ann.does("updateSession", "session { id }", id=session, **{field: None})
+    assert outcome(payload) == error("VALIDATION", field=field)
+    assert await ann.sees(session, "title metadata") == {"title": "Kept", "metadata": {"kept": True}}
+
+
+async def test_a_writer_who_looked_too_long_ago_is_told_the_revision(ann, bob):
+    session = await ann.creates_session("One")
+    seen = await revision(ann, session)
+    await ann.does("updateSession", id=session, title="Two", expectedRevision=seen)
+    for mutation, fields in (("updateSession", {"title": "Three"}), ("setSessionStatus", {"status": "ACTIVE"})):
+        late = await ann.does(mutation, "session { id }", id=session, expectedRevision=seen, **fields)
+        assert outcome(late) == error("CONFLICT", field="expectedRevision")
+        assert late["errors"][0]["currentRevision"] == await revision(ann, session)
+    assert outcome(await bob.does("updateSession", id=session, title="Bob's", expectedRevision=seen)) == error(
+        "NOT_FOUND", field="id"
+    )
+    assert await ann.sees(session, "title status") == {"title": "Two", "status": "PENDING"}
+
+
+async def test_appending_does_not_move_the_revision_of_a_named_active_session(ann):
+    session = await ann.creates_session("Named", status="ACTIVE")
+    before = await ann.sees(session, "revision updatedAt")
+    await ann.appends(session, "hello")
+    assert await ann.sees(session, "revision updatedAt") == before
+
+
+async def test_a_status_may_bring_metadata_with_it(ann):
+    session = await ann.creates_session(status="ACTIVE")
+    payload = await ann.does(
+        "setSessionStatus", "session { status metadata }", id=session, status="COMPLETED", metadata={"mark": 1}
+    )
+    assert payload["session"] == {"status": "COMPLETED", "metadata": {"mark": 1}}
+    refused = await ann.does(
+        "setSessionStatus", "session { status }", id=await ann.creates_session(), status="ACTIVE", metadata=None
+    )
+    assert outcome(refused) == error("VALIDATION", field="metadata")
+
+
+async def test_an_illegal_transition_names_both_ends(ann):
+    session = await ann.creates_session()
+    asked = """mutation ($id: ID!) { setSessionStatus(input: {id: $id, status: COMPLETED}) {
+        session { id } errors { ... on IllegalTransitionError { code fromStatus toStatus } } } }"""
+    assert (await ann.asks(asked, id=session))["setSessionStatus"] == {
+        "session": None,
+        "errors": [{"code": "ILLEGAL_TRANSITION", "fromStatus": "PENDING", "toStatus": "COMPLETED"}],
+    }
+
+
+async def test_an_archived_session_is_only_in_the_archive_until_it_is_restored(ann, bob):
+    session = await ann.creates_session()
+    assert outcome(await bob.does("archiveSession", id=session)) == error("NOT_FOUND", field="id")
+    first = await ann.does("archiveSession", "session { archivedAt revision }", id=session)
+    again = await ann.does("archiveSession", "session { archivedAt revision }", id=session)
+    assert first == again
+    assert first["session"]["archivedAt"] is not None
+    assert (await listed(ann), await listed(ann, archived=True)) == ([], [session])
+    assert outcome(await bob.does("restoreSession", id=session)) == error("NOT_FOUND", field="id")
+    restored = await ann.does("restoreSession", "session { archivedAt }", id=session)
+    assert restored == {"session": {"archivedAt": None}, "errors": []}
+    assert (await listed(ann), await listed(ann, archived=True)) == ([session], [])
+
+
+@pytest.mark.parametrize("away", ["archived", "expired"])
+async def test_a_message_brings_back_a_session_that_was_put_away(ann, expires, away):
+    session = await ann.creates_session("Away", status="ACTIVE")
+    if away == "archived":
+        await ann.does("archiveSession", id=session)
+    else:
+        await expires(session)
+        assert (await ann.sees(session, "status"))["status"] == "EXPIRED"
+    assert await ann.appends(session, "back") == {"sequence": 1, "text": "back"}
+    assert await ann.sees(session, "status archivedAt") == {"status": "ACTIVE", "archivedAt": None}
+
+
+async def test_a_session_past_its_end_takes_nothing_any_more(ann, expires):
+    session = await ann.creates_session(status="ACTIVE", expiresAt=TOMORROW)
+    assert await ann.appends(session, "in time") == {"sequence": 1, "text": "in time"}
+    await expires(session, past_its_end=True)
+    late = error("ILLEGAL_TRANSITION", field="sessionId")
+    assert await ann.appends(session, "late") == late
+    many = await ann.does("appendMessages", sessionId=session, messages=[{"role": "USER", "text": "late"}])
+    assert outcome(many) == late
+    ended = await ann.does("setSessionStatus", "session { id }", id=session, status="COMPLETED")
+    assert outcome(ended) == error("ILLEGAL_TRANSITION", field="status")
+    assert (await ann.sees(session, "messageCount"))["messageCount"] == 1
+
+
+async def test_an_archived_session_past_its_end_stays_archived(ann, expires):
+    session = await ann.creates_session(status="ACTIVE", expiresAt=TOMORROW)
+    await ann.does("archiveSession", id=session)
+    await expires(session, past_its_end=True)
+    assert await ann.appends(session, "late") == error("ILLEGAL_TRANSITION", field="sessionId")
+    assert (await ann.sees(session, "archivedAt"))["archivedAt"] is not None
+
+
+async def test_a_soft_deleted_session_can_be_read_and_restored_and_nothing_else(ann, bob):
+    session = await ann.creates_session("Bin", key="bin")
+    await ann.appends(session, "hello")
+    assert outcome(await bob.does("deleteSession", id=session)) == error("NOT_FOUND", field="id")
+    deleted = await ann.does("deleteSession", "deletedId deletedMessageCount", id=session)
+    assert deleted == {"deletedId": session, "deletedMessageCount": 1, "errors": []}
+    assert (await listed(ann), await listed(ann, deleted=True)) == ([], [session])
+    assert await listed(bob, deleted=True) == []
+    assert (await ann.sees(session, "title messages { nodes { text } }"))["messages"] == {"nodes": [{"text": "hello"}]}
+    assert (await ann.asks('{ session(key: "bin") { id } }'))["session"] == {"id": session}
+    await refuses_writes(ann, session)
+    restored = await ann.does("restoreSession", "session { deletedAt messageCount }", id=session)
+    assert restored == {"session": {"deletedAt": None, "messageCount": 1}, "errors": []}
+    assert await ann.appends(session, "again") == {"sequence": 2, "text": "again"}
+
+
+async def refuses_writes(person, session):
+    for mutation, given in {
+        "updateSession": {"id": session, "title": "New"},
+        "setSessionStatus": {"id": session, "status": "COMPLETED"},
+        "archiveSession": {"id": session},
+        "markSessionRead": {"id": session, "upToSequence": 1},
+        "appendMessage": {"sessionId": session, "message": {"role": "USER", "text": "no"}},
+        "appendMessages": {"sessionId": session, "messages": [{"role": "USER", "text": "no"}]},
+        "updateMessage": {"id": f"msg_{row_of(session)}_1", "text": "no"},
+        "deleteMessage": {"id": f"msg_{row_of(session)}_1"},
+        "putSessionAgent": {"sessionId": session, "key": "no"},
+    }.items():
+        assert outcome(await person.does(mutation, **given))["code"] == "NOT_FOUND", mutation
+
+
+async def test_deleting_softly_twice_is_no_more_than_once(ann):
+    session = await ann.creates_session()
+    first = await ann.does("deleteSession", "deletedId cursor", id=session)
+    assert await ann.does("deleteSession", "deletedId cursor", id=session) == first
+
+
+async def test_an_erased_session_leaves_a_tombstone_and_its_key(ann, bob, sql):
+    session = await ann.creates_session("Secret", key="free", role="r", agentType="t", metadata={"secret": 1})
+    await ann.appends(session, "secret", agentKey="guide")
+    assert outcome(await bob.does("deleteSession", id=session, mode="HARD")) == error("NOT_FOUND", field="id")
+    erased = await ann.does("deleteSession", "deletedId deletedMessageCount", id=session, mode="HARD")
+    assert erased == {"deletedId": session, "deletedMessageCount": 1, "errors": []}
+    assert await ann.sees(session, "id") is None
+    assert (await ann.asks("query ($id: ID!) { node(id: $id) { id } }", id=f"msg_{row_of(session)}_1"))["node"] is None
+    for mutation in ("restoreSession", "deleteSession"):
+        assert outcome(await ann.does(mutation, id=session)) == error("NOT_FOUND", field="id")
+    [tombstone] = await sql("select * from sessions where id = $1", row_of(session))
+    kept = {"owner_id", "id", "status", "head", "revision", "created_at", "updated_at", "last_activity_at"}
+    empty = {name: value for name, value in dict(tombstone).items() if name not in kept}
+    assert {name for name, value in empty.items() if value not in (None, "", "{}", 0)} == {
+        "deleted_at",
+        "erased_at",
+        "changed_xid",
+    }
+    for table in ("messages", "session_agents"):
+        assert await sql(f"select 1 from {table} where session_id = $1", row_of(session)) == []
+    assert await ann.creates_session(key="free") != session
+
+
+async def test_a_dry_run_counts_and_deletes_nothing(ann, bob):
+    session = await ann.creates_session()
+    await ann.appends(session, "one")
+    await ann.appends(session, "two")
+    for mode in ("SOFT", "HARD"):
+        dry = await ann.does(
+            "deleteSession", "deletedId deletedMessageCount cursor", id=session, mode=mode, dryRun=True
+        )
+        assert dry == {"deletedId": None, "deletedMessageCount": 2, "cursor": None, "errors": []}
+    assert outcome(await bob.does("deleteSession", id=session, dryRun=True)) == error("NOT_FOUND", field="id")
+    assert await ann.sees(session, "messageCount deletedAt") == {"messageCount": 2, "deletedAt": None}
+
+
+async def test_reading_goes_forward_and_no_further_than_the_newest(ann, bob):
+    session = await ann.creates_session("Read", status="ACTIVE")
+    for role in ("USER", "ASSISTANT", "SYSTEM", "USER", "TOOL"):
+        await ann.appends(session, "said", role=role)
+    assert (await ann.sees(session, "unreadCount"))["unreadCount"] == 3
+
+    async def reads(up_to):
+        payload = await ann.does(
+            "markSessionRead", "session { lastReadSequence unreadCount revision }", id=session, upToSequence=up_to
+        )
+        return tuple(payload["session"].values())
+
+    assert (await reads(2))[:2] == (2, 2)
+    further = await reads(3)
+    assert further[:2] == (3, 1)
+    assert await reads(1) == further
+    assert (await reads(2**31 - 1))[:2] == (5, 0)
+    await ann.appends(session, "more", role="ASSISTANT")
+    await ann.appends(session, "mine")
+    assert await ann.sees(session, "unreadCount lastReadSequence") == {"unreadCount": 1, "lastReadSequence": 5}
+    below = await ann.does("markSessionRead", id=session, upToSequence=-1)
+    assert outcome(below) == error("VALIDATION", field="upToSequence")
+    assert outcome(await bob.does("markSessionRead", id=session, upToSequence=1)) == error("NOT_FOUND", field="id")
+
+
+async def test_a_deleted_message_is_counted_nowhere(ann):
+    session = await ann.creates_session("Count")
+    for role in ("USER", "ASSISTANT", "ASSISTANT"):
+        await ann.appends(session, "said", role=role)
+    await ann.does("deleteMessage", id=f"msg_{row_of(session)}_3")
+    wanted = "messageCount unreadCount lastMessage { sequence } messages { totalCount nodes { sequence } }"
+    assert await ann.sees(session, wanted) == {
+        "messageCount": 2,
+        "unreadCount": 1,
+        "lastMessage": {"sequence": 2},
+        "messages": {"totalCount": 2, "nodes": [{"sequence": 1}, {"sequence": 2}]},
+    }
+    await ann.does("deleteMessage", id=f"msg_{row_of(session)}_1")
+    assert await ann.sees(session, "messageCount unreadCount") == {"messageCount": 1, "unreadCount": 1}
+    assert await ann.appends(session, "next") == {"sequence": 4, "text": "next"}
+
+
+async def test_the_first_user_message_gives_the_title_its_first_sixty_characters(ann):
+    session = await ann.creates_session()
+    await ann.appends(session, "Welcome", role="ASSISTANT")
+    assert (await ann.sees(session, "title"))["title"] == ""
+    await ann.appends(session, "é" * 70)
+    assert (await ann.sees(session, "title"))["title"] == "é" * 60
+    await ann.appends(session, "something else")
+    assert (await ann.sees(session, "title"))["title"] == "é" * 60
+
+
+async def test_sessions_are_filtered_by_everything_a_filter_has(ann, bob):
+    plan = await ann.creates_session("The Plan", agentType="guide", role="traveller")
+    work = await ann.creates_session("Work 100%", status="ACTIVE", role="boss")
+    assert await listed(ann, status=["ACTIVE"]) == [work]
+    assert await listed(ann, status=["COMPLETED", "PENDING"]) == [plan]
+    assert await listed(ann, status=[]) == []
+    assert await listed(ann, agentType="guide") == [plan]
+    assert await listed(ann, role="boss") == [work]
+    assert await listed(ann, query="the PLAN") == [plan]
+    assert await listed(ann, query="%") == [work]
+    assert await listed(ann, role="boss", query="plan") == []
+    assert await listed(ann, status=None, archived=None, deleted=False) == [work, plan]
+    assert await listed(bob) == []
+
+
+async def test_sessions_come_in_every_order_and_page_by_page(ann):
+    first, second, third = [await ann.creates_session(name) for name in ("1", "2", "3")]
+    await ann.appends(first, "newest")
+    orders = {
+        ("LAST_ACTIVITY", "DESC"): [first, third, second],
+        ("LAST_ACTIVITY", "ASC"): [second, third, first],
+        ("CREATED_AT", "DESC"): [third, second, first],
+        ("CREATED_AT", "ASC"): [first, second, third],
+    }
+    for (field, direction), expected in orders.items():
+        order = {"field": field, "direction": direction}
+        assert await walked(ann, "first", "after", order) == expected
+        assert await walked(ann, "last", "before", order) == expected[::-1]
+    default = await ann.asks("{ sessions { totalCount nodes { id } } }")
+    assert default["sessions"] == {"totalCount": 3, "nodes": [{"id": each} for each in (first, third, second)]}
+
+
+async def walked(person, size, cursor, order):
+    """All ids, one page of one after the other."""
+    document = f"""query ($o: SessionOrder!, $c: String) {{ sessions({size}: 1, {cursor}: $c, orderBy: $o) {{
+        edges {{ cursor node {{ id }} }} pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor }} }} }}"""
+    more, seen, at = "hasNextPage" if size == "first" else "hasPreviousPage", [], None
+    while True:
+        page = (await person.asks(document, o=order, c=at))["sessions"]
+        [edge] = page["edges"]
+        assert edge["cursor"] == page["pageInfo"]["startCursor"] == page["pageInfo"]["endCursor"]
+        seen.append(edge["node"]["id"])
+        if not page["pageInfo"][more]:
+            return seen
+        at = edge["cursor"]

@@ -1,0 +1,136 @@
+"""How many statements an operation costs: as many for twenty sessions as for one."""
+
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.pool import Pool
+
+from tests.support.in_process_server import serving, settings_for
+from tests.support.streaming import extends, starts
+
+DEEP = """query ($n: Int!) { sessions(first: $n, orderBy: {field: CREATED_AT, direction: ASC}) { totalCount nodes {
+  title
+  lastMessage { text session { id } agent { key agent { name } } }
+  messages(last: 3) { totalCount nodes { text agent { agent { id } } } pageInfo { hasPreviousPage } }
+  message(sequence: 1) { text }
+  agents(first: 2) { totalCount nodes { key agent { name sessions(first: 2) { totalCount nodes { id } } }
+    messages(last: 2) { totalCount nodes { text } } } }
+  agent(key: "guide") { key }
+} } }"""
+W1 = """query W1($id: ID!) {
+  session(id: $id) {
+    id
+    title
+    messages(last: 50) {
+      edges { cursor node { id role text createdAt agent { key agent { id name } } } }
+      pageInfo { hasNextPage hasPreviousPage startCursor endCursor }
+    }
+  }
+}"""
+W2 = """query W2 {
+  sessions(first: 20) {
+    edges {
+      cursor
+      node {
+        id title status lastActivityAt messageCount unreadCount
+        lastMessage { id role text createdAt agent { key agent { id name } } }
+      }
+    }
+    pageInfo { hasNextPage endCursor }
+  }
+}"""
+W3 = """mutation W3($session: ID!, $text: String!) {
+  appendMessage(input: {sessionId: $session, message: {role: USER, text: $text}}) {
+    message { id sequence role text createdAt }
+    cursor
+    errors { code message field }
+  }
+}"""
+
+
+@pytest.fixture(scope="module")
+async def watched(database_url):
+    """A server whose connections tell of every statement, and where they do."""
+    told = []
+
+    def tell(connection, _record):
+        connection.driver_connection.add_query_logger(told.append)
+
+    event.listen(Pool, "connect", tell)
+    try:
+        async with serving(settings_for(database_url)) as running:
+            yield running, told
+    finally:
+        event.remove(Pool, "connect", tell)
+
+
+@pytest.fixture
+async def counts(watched):
+    """`await counts(document, ...)` is how many statements it takes for an owner of twenty full sessions."""
+    running, told = watched
+    ann = running.person(f"ann-{uuid4().hex[:12]}")
+    sessions = [await fills(ann, number) for number in range(20)]
+
+    async def count(document, **variables):
+        told.clear()
+        await ann.asks(document, **variables)
+        return sum(ann.name in statement.args for statement in told)
+
+    count.sessions, count.ann = sessions, ann
+    return count
+
+
+async def fills(person, number):
+    """A session with two parts, and more messages than a page takes."""
+    session = await person.creates_session(f"{number}")
+    agent = await person.does("createAgent", "agent { id }", name=f"{number}", type="helper")
+    for key in ("guide", "critic"):
+        await person.does("putSessionAgent", sessionId=session, key=key, agentId=agent["agent"]["id"])
+    messages = [{"role": "ASSISTANT", "text": "t", "agentKey": key} for key in ("guide", "critic", "guide", "critic")]
+    assert (await person.does("appendMessages", sessionId=session, messages=messages))["errors"] == []
+    return session
+
+
+async def test_twenty_sessions_take_as_many_statements_as_one(counts):
+    one, twenty = [await counts(DEEP, n=number) for number in (1, 20)]
+    assert one == twenty == 16
+
+
+async def test_the_benchmark_takes_a_statement_for_each_level(counts):
+    """W1: session, messages, parts, agents. W2: sessions, last messages, parts, agents. W3: the append alone."""
+    session = counts.sessions[0]
+    found = await counts(W1, id=session), await counts(W2), await counts(W3, session=session, text="t")
+    assert found == (4, 4, 1)
+
+
+TEXTS = """query { sessions(first: 20) { nodes {
+  streaming lastMessage { text } messages(last: 3) { nodes { text content { position } } } } } }"""
+EXTEND = """mutation ($id: ID!, $fence: String!, $offset: Int!) {
+  extendMessage(input: {id: $id, fence: $fence, offset: $offset, text: "more"}) {
+    message { id status sequence } cursor errors { code } } }"""
+
+
+async def test_texts_that_are_being_written_take_one_statement_more(counts):
+    assert await counts(TEXTS) == 4
+    writings = [await starts(counts.ann, session) for session in counts.sessions]
+    await extends(counts.ann, writings[0], 0, "so far")
+    assert await counts(TEXTS) == 5
+    assert await counts("{ sessions(first: 20) { nodes { streaming } } }") == 2
+
+
+async def test_an_extend_is_one_statement(counts):
+    writing = await starts(counts.ann, counts.sessions[0])
+    given = {"id": writing.message, "fence": writing.fence}
+    assert [await counts(EXTEND, **given, offset=at) for at in (0, 4, 8)] == [1, 1, 1]
+    assert [await counts(EXTEND, **given, offset=at) for at in (0, 99)] == [2, 2]
+
+
+async def test_a_total_is_counted_only_when_asked_for(counts):
+    assert await counts("{ sessions { nodes { id } pageInfo { hasNextPage } } }") == 1
+    assert await counts("{ sessions { totalCount nodes { id } } }") == 2
+
+
+async def test_the_same_thing_is_read_once(counts):
+    same = " ".join(f'a{n}: session(id: "{counts.sessions[0]}") {{ title }}' for n in range(20))
+    assert await counts(f"{{ {same} }}") == 1

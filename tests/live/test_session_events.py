@@ -1,0 +1,238 @@
+"""Events: nothing missed, nothing twice, whoever writes and whatever breaks in between."""
+
+import pytest
+
+from app.live import hub
+from tests.api.conftest import row_of
+from tests.support.in_process_server import serving, settings_for
+from tests.support.users import Refusal
+
+
+def kinds(events):
+    return [event["__typename"] for event in events]
+
+
+async def cursor(person, session):
+    return (await person.sees(session, "eventCursor"))["eventCursor"]
+
+
+async def test_a_replay_tells_each_changed_thing_once_and_newest(ann, bob):
+    session = await ann.creates_session("Once")
+    start = await cursor(ann, session)
+    for text in ("one", "two", "three"):
+        await ann.appends(session, text)
+    for text in ("2", "zwei"):
+        await ann.does("updateMessage", id=f"msg_{row_of(session)}_2", text=text)
+    await ann.does("updateSession", id=session, title="Newest")
+    await ann.does("putSessionAgent", sessionId=session, key="guide", state={"n": 1})
+    await ann.does("putSessionAgent", sessionId=session, key="guide", state={"n": 2})
+    events = await ann.replays(session, start)
+    assert kinds(events) == ["MessageAdded"] * 3 + ["SessionChanged", "SessionAgentChanged", "CaughtUp"]
+    assert [event["message"]["text"] for event in events[:3]] == ["one", "three", "zwei"]
+    assert events[3]["session"]["title"] == "Newest"
+    assert events[4]["sessionAgent"]["state"] == {"n": 2}
+    with pytest.raises(Refusal, match="NOT_FOUND"):
+        await bob.replays(session, start)
+
+
+async def test_a_replay_of_more_than_a_batch_is_whole(ann):
+    session = await ann.creates_session("Batches")
+    start = await cursor(ann, session)
+    for _ in range(3):
+        messages = [{"role": "USER", "text": "t"}] * 90
+        await ann.does("appendMessages", sessionId=session, messages=messages)
+    events = await ann.replays(session, start)
+    assert kinds(events) == ["SessionChanged", *["MessageAdded"] * 270, "CaughtUp"]
+    assert [event["message"]["sequence"] for event in events[1:-1]] == list(range(1, 271))
+
+
+async def test_what_the_reader_knew_is_changed_and_what_it_did_not_is_added(ann):
+    session = await ann.creates_session("Known")
+    await ann.appends(session, "known")
+    start = await cursor(ann, session)
+    await ann.appends(session, "new")
+    for sequence in (1, 2):
+        await ann.does("updateMessage", id=f"msg_{row_of(session)}_{sequence}", text="changed")
+    events = await ann.replays(session, start)
+    assert [(event["__typename"], event["message"]["sequence"]) for event in events[:-1]] == [
+        ("MessageChanged", 1),
+        ("MessageAdded", 2),
+    ]
+
+
+async def test_a_deleted_message_is_told_by_its_id_and_no_more(ann):
+    session = await ann.creates_session("Gone")
+    start = await cursor(ann, session)
+    await ann.appends(session, "secret")
+    message = f"msg_{row_of(session)}_1"
+    deleted = await ann.does("deleteMessage", "cursor", id=message)
+    events = await ann.replays(session, start)
+    assert events[-2] == {"__typename": "MessageRemoved", "cursor": events[-2]["cursor"], "messageId": message}
+    assert kinds(events) == ["SessionChanged", "MessageRemoved", "CaughtUp"]
+    assert kinds(await ann.replays(session, deleted["cursor"])) == ["CaughtUp"]
+
+
+@pytest.mark.parametrize("mode", ["SOFT", "HARD"])
+async def test_a_deleted_session_is_told_also_to_who_was_away(ann, bob, mode):
+    session = await ann.creates_session("Gone")
+    await ann.appends(session, "hello")
+    start = await cursor(ann, session)
+    async with ann.follows(session) as live:
+        await live.until("CaughtUp")
+        deleted = await ann.does("deleteSession", "cursor", id=session, mode=mode)
+        told = "SessionChanged" if mode == "SOFT" else "SessionRemoved"
+        seen = (await live.until(told))[-1]
+        if mode == "HARD":
+            assert [event async for event in live] == []
+    late = await ann.replays(session, start)
+    assert late[0] == seen
+    assert kinds(late) == ([told, "CaughtUp"] if mode == "SOFT" else [told])
+    assert seen["cursor"] == deleted["cursor"]
+    with pytest.raises(Refusal, match="NOT_FOUND"):
+        await bob.replays(session, start)
+
+
+async def test_an_erased_session_is_not_there_for_who_knows_it_is_gone(ann):
+    session = await ann.creates_session()
+    erased = await ann.does("deleteSession", "cursor", id=session, mode="HARD")
+    for after in (erased["cursor"], None, "nonsense"):
+        with pytest.raises(Refusal, match="NOT_FOUND"):
+            await ann.replays(session, after)
+
+
+async def test_what_is_no_cursor_of_this_stream_resets_it_and_it_goes_on_from_now(ann):
+    session, other = await ann.creates_session("Here"), await ann.creates_session("There")
+    await ann.appends(session, "before")
+    for unknown in ("", "nonsense", "m.1", "\0", "e.1", await cursor(ann, other), f"e.{row_of(session)}.1.2"):
+        await resets(ann, session, unknown, "CURSOR_UNKNOWN")
+    number = int((await cursor(ann, session)).rsplit(".", 1)[1])
+    for ahead in (number + 1, 10**17):
+        await resets(ann, session, f"e.{row_of(session)}.{ahead}", "CURSOR_FROM_THE_FUTURE")
+
+
+async def resets(person, session, after, reason):
+    now = await cursor(person, session)
+    async with person.follows(session, after) as stream:
+        reset, caught_up = await stream.until("CaughtUp")
+        assert reset == {"__typename": "StreamReset", "reason": reason, "cursor": now}
+        assert caught_up["cursor"] == now
+        await person.appends(session, "after")
+        assert (await stream.until("MessageAdded"))[-1]["message"]["text"] == "after"
+
+
+async def test_a_cursor_below_the_horizon_resets_the_stream(ann, sql):
+    session = await ann.creates_session("Horizon")
+    old = await cursor(ann, session)
+    await ann.appends(session, "purged since")
+    await sql("update sessions set horizon = head where id = $1", row_of(session))
+    events = await ann.replays(session, old)
+    assert kinds(events) == ["StreamReset", "CaughtUp"]
+    assert events[0]["reason"] == "CURSOR_UNKNOWN"
+    assert kinds(await ann.replays(session, events[0]["cursor"])) == ["CaughtUp"]
+
+
+async def test_every_payload_says_where_its_write_lies(ann):
+    created = await ann.does("createSession", "session { id eventCursor } cursor", title="Cursors")
+    session, positions = created["session"]["id"], [created["cursor"]]
+    assert positions == [created["session"]["eventCursor"]]
+    message, row = {"role": "ASSISTANT", "text": "t"}, row_of(session)
+    for mutation, given in [
+        ("appendMessage", {"sessionId": session, "message": message}),
+        ("appendMessages", {"sessionId": session, "messages": [message] * 2}),
+        ("updateMessage", {"id": f"msg_{row}_1", "text": "u"}),
+        ("deleteMessage", {"id": f"msg_{row}_2"}),
+        ("putSessionAgent", {"sessionId": session, "key": "guide"}),
+        ("updateSession", {"id": session, "title": "Other"}),
+        ("setSessionStatus", {"id": session, "status": "COMPLETED"}),
+        ("markSessionRead", {"id": session, "upToSequence": 3}),
+        ("archiveSession", {"id": session}),
+        ("restoreSession", {"id": session}),
+        ("deleteSession", {"id": session, "mode": "SOFT"}),
+    ]:
+        before = positions[-1]
+        payload = await ann.does(mutation, "cursor", **given)
+        positions.append(payload["cursor"])
+        assert payload["cursor"] == await cursor(ann, session), mutation
+        assert len(await ann.replays(session, before)) >= 2, mutation
+        assert kinds(await ann.replays(session, payload["cursor"])) == ["CaughtUp"], mutation
+    assert len(set(positions)) == len(positions)
+
+
+async def test_every_event_says_where_to_go_on(ann):
+    session = await ann.creates_session("Resume")
+    start = await cursor(ann, session)
+    for n in range(4):
+        await ann.appends(session, str(n), agentKey="guide")
+    await ann.does("updateMessage", id=f"msg_{row_of(session)}_1", text="zero")
+    whole = await ann.replays(session, start)
+    for place, event in enumerate(whole):
+        rest = await ann.replays(session, event["cursor"])
+        assert rest == whole[place + 1 :] or kinds(rest) == ["CaughtUp"]
+
+
+async def test_a_live_reader_sees_every_kind_of_change_as_it_comes(ann):
+    session = await ann.creates_session("Live", status="ACTIVE")
+    message = f"msg_{row_of(session)}_1"
+    async with ann.follows(session) as live:
+        await live.until("CaughtUp")
+        for mutation, given, kind in [
+            ("appendMessage", {"sessionId": session, "message": {"role": "USER", "text": "t"}}, "MessageAdded"),
+            ("updateMessage", {"id": message, "text": "u"}, "MessageChanged"),
+            ("deleteMessage", {"id": message}, "MessageRemoved"),
+            ("putSessionAgent", {"sessionId": session, "key": "guide"}, "SessionAgentChanged"),
+            ("updateSession", {"id": session, "title": "New"}, "SessionChanged"),
+            ("archiveSession", {"id": session}, "SessionChanged"),
+        ]:
+            payload = await ann.does(mutation, "cursor", **given)
+            [event] = await live.until(kind)
+            assert event["cursor"] == payload["cursor"]
+
+
+async def test_from_a_query_to_its_subscription_nothing_is_missed(ann):
+    session = await ann.creates_session("Gap")
+    await ann.appends(session, "seen")
+    page = await ann.sees(session, "eventCursor messages { nodes { sequence } }")
+    await ann.appends(session, "in between")
+    async with ann.follows(session, page["eventCursor"]) as live:
+        seen = await live.until("CaughtUp")
+        await ann.appends(session, "live")
+        seen += await live.until("MessageAdded")
+    told = [event["message"]["sequence"] for event in seen if event["__typename"] == "MessageAdded"]
+    assert [node["sequence"] for node in page["messages"]["nodes"]] + told == [1, 2, 3]
+
+
+@pytest.fixture
+def no_poll(monkeypatch):
+    """Whoever is not woken sleeps for longer than any test may take."""
+    monkeypatch.setattr(hub, "POLL_SECONDS", 3600)
+    monkeypatch.setattr(hub, "DEGRADED_POLL_SECONDS", 3600)
+
+
+async def test_a_write_at_one_server_wakes_a_reader_at_another(no_poll, server, database_url, ann):
+    session = await ann.creates_session("Two")
+    async with serving(settings_for(database_url)) as other:
+        await other.ready()
+        elsewhere = other.person(ann.name)
+        async with elsewhere.follows(session) as live:
+            await live.until("CaughtUp")
+            await ann.appends(session, "from the other side")
+            assert (await live.until("MessageAdded"))[-1]["message"]["text"] == "from the other side"
+
+
+async def test_a_listener_that_was_killed_listens_again_and_nothing_is_missed(no_poll, server, database_url, sql, ann):
+    session = await ann.creates_session("Killed")
+    async with serving(settings_for(database_url)) as other:
+        await other.ready()
+        async with other.person(ann.name).follows(session) as live:
+            await live.until("CaughtUp")
+            killed = await sql(
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database()"
+                " and (query ilike 'listen%' or query like '%pg_notify%') and pid <> pg_backend_pid()"
+            )
+            assert len(killed) == 2
+            await ann.appends(session, "while nobody listened")
+            assert (await live.until("MessageAdded"))[-1]["message"]["text"] == "while nobody listened"
+            await server.ready()
+            await other.ready()
+            await ann.appends(session, "once all listen again")
+            assert (await live.until("MessageAdded"))[-1]["message"]["text"] == "once all listen again"

@@ -1,0 +1,201 @@
+"""The people in the stories: each holds a token and speaks GraphQL to a real server."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from tests.support.events import events
+
+ERRORS = "errors { __typename code message field ... on ConflictError { currentRevision } }"
+
+
+class Refusal(Exception):
+    """A response with top-level errors."""
+
+    def __init__(self, response: dict[str, Any]) -> None:
+        super().__init__(json.dumps(response["errors"]))
+        self.errors = response["errors"]
+        self.code = self.errors[0].get("extensions", {}).get("code")
+
+
+class Person:
+    """Whoever holds the token; `url` is the server's address."""
+
+    def __init__(self, name: str, url: str, token: str, http: httpx2.AsyncClient) -> None:
+        self.name, self.url, self.token, self._http = name, url, token, http
+
+    async def responds(self, query: str, headers: dict[str, str] | None = None, **variables: Any) -> dict[str, Any]:
+        """The whole response to an operation."""
+        answer = await self._http.post(
+            f"{self.url}/graphql",
+            content=json.dumps({"query": query, "variables": variables}),  # in ASCII: any text at all can be sent
+            headers={"authorization": f"Bearer {self.token}", "content-type": "application/json", **(headers or {})},
+        )
+        found: dict[str, Any] = answer.json()
+        return found
+
+    async def asks(self, query: str, **variables: Any) -> Any:
+        """The data of an operation that goes well; raises Refusal otherwise."""
+        response = await self.responds(query, **variables)
+        if response.get("errors"):
+            raise Refusal(response)
+        return response["data"]
+
+    async def does(self, mutation: str, selection: str = "", **input: Any) -> Any:
+        """A mutation's payload: `selection`, and the errors."""
+        kind = mutation[0].upper() + mutation[1:] + "Input"
+        named = INPUTS.get(mutation, kind)
+        query = f"mutation ($input: {named}!) {{ {mutation}(input: $input) {{ {selection} {ERRORS} }} }}"
+        return (await self.asks(query, input=input))[mutation]
+
+    async def creates_session(self, title: str | None = None, **fields: Any) -> str:
+        """The id of a new session."""
+        given = fields if title is None else {"title": title, **fields}
+        payload = await self.does("createSession", "session { id }", **given)
+        assert payload["errors"] == [], payload
+        found: str = payload["session"]["id"]
+        return found
+
+    async def appends(self, session: str, text: str, role: str = "USER", **fields: Any) -> Any:
+        """What was stored, or the one error."""
+        message = {"role": role, "text": text, **fields}
+        payload = await self.does("appendMessage", "message { sequence text }", sessionId=session, message=message)
+        return payload["message"] or outcome(payload)
+
+    async def sees(self, session: str, selection: str) -> Any:
+        """A session of hers, or None."""
+        return (await self.asks(f"query ($id: ID!) {{ session(id: $id) {{ {selection} }} }}", id=session))["session"]
+
+    @asynccontextmanager
+    async def subscribes(self, query: str, **variables: Any) -> AsyncIterator["Stream"]:
+        """A subscription on a socket of its own."""
+        address = self.url.replace("http", "ws", 1) + "/graphql"
+        async with connect(address, subprotocols=[Subprotocol("graphql-transport-ws")]) as socket:
+            payload = {"Authorization": f"Bearer {self.token}"}
+            await socket.send(json.dumps({"type": "connection_init", "payload": payload}))
+            assert json.loads(await socket.recv())["type"] == "connection_ack"
+            operation = {"query": query, "variables": variables}
+            await socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": operation}))
+            yield Stream(socket)
+
+    def streams(self, query: str, last_id: str | None = None, **variables: Any) -> Any:
+        """The event stream of an operation; `last_id` as a client says it that comes back."""
+        headers = {"authorization": f"Bearer {self.token}", **({"last-event-id": last_id} if last_id else {})}
+        return events(self._http, f"{self.url}/graphql/stream", {"query": query, "variables": variables}, headers)
+
+    def follows(self, session: str, after: str | None = None, follow: bool = True) -> Any:
+        """The events of a session, on a socket of their own."""
+        return self.subscribes(EVENTS, session=session, after=after, follow=follow)
+
+    async def replays(self, session: str, after: str | None = None) -> list[dict[str, Any]]:
+        """All events after a cursor, up to CaughtUp."""
+        async with self.follows(session, after, follow=False) as stream:
+            return [event async for event in stream]
+
+    def watches(self, after: str | None = None, follow: bool = True) -> Any:
+        """The events of all that is hers, on a socket of their own."""
+        return self.subscribes(VIEWER_EVENTS, after=after, follow=follow)
+
+    async def catches_up(self, after: str | None = None) -> list[dict[str, Any]]:
+        """All events of hers after a cursor, up to CaughtUp."""
+        async with self.watches(after, follow=False) as stream:
+            return [event async for event in stream]
+
+    async def now(self) -> str:
+        """Where her events go on."""
+        found: str = (await self.asks("{ viewer { eventCursor } }"))["viewer"]["eventCursor"]
+        return found
+
+    async def settled(self) -> str:
+        """The same, once nothing is told again: a transaction of anybody's, under way, has what came after it retold."""
+        while len(await self.catches_up(cursor := await self.now())) > 1:
+            await asyncio.sleep(0.02)
+        return cursor
+
+
+class Stream:
+    """The events of one subscription, without their envelope."""
+
+    def __init__(self, socket: ClientConnection) -> None:
+        self.socket = socket
+
+    def __aiter__(self) -> "Stream":
+        return self
+
+    async def __anext__(self) -> dict[str, Any]:
+        frame = json.loads(await self.socket.recv())
+        if frame["type"] == "complete":
+            raise StopAsyncIteration
+        if frame["type"] == "error":
+            raise Refusal({"errors": frame["payload"]})
+        if frame["payload"].get("errors"):
+            raise Refusal(frame["payload"])
+        [event] = frame["payload"]["data"].values()
+        found: dict[str, Any] = event
+        return found
+
+    async def until(self, kind: str) -> list[dict[str, Any]]:
+        """The events up to the first of this kind, itself included."""
+        seen = []
+        async for event in self:
+            seen.append(event)
+            if event["__typename"] == kind:
+                break
+        return seen
+
+
+def error(code: str, **more: Any) -> dict[str, Any]:
+    """The one error of a payload, as `outcome` gives it; `field` as a path with dots."""
+    return {"code": code, **more}
+
+
+def outcome(payload: dict[str, Any]) -> dict[str, Any]:
+    """The one error of a payload: its code, and the path of its field."""
+    [found] = payload["errors"]
+    return error(found["code"], field=".".join(found["field"])) if found["field"] else error(found["code"])
+
+
+INPUTS = {
+    "archiveSession": "SessionIdInput",
+    "restoreSession": "SessionIdInput",
+    "deleteMessage": "MessageIdInput",
+    "cancelMessage": "MessageIdInput",
+    "deleteAgent": "AgentIdInput",
+}
+EVENTS = """
+subscription ($session: ID!, $after: String, $follow: Boolean!) {
+  sessionEvents(sessionId: $session, after: $after, follow: $follow) {
+    __typename
+    ... on Event { cursor }
+    ... on MessageAdded { message { id sequence text role revision } }
+    ... on MessageDelta { messageId offset text }
+    ... on MessageChanged { message { id sequence text role revision } }
+    ... on MessageRemoved { messageId }
+    ... on SessionChanged { session { id title status revision archivedAt deletedAt unreadCount } }
+    ... on SessionRemoved { sessionId }
+    ... on SessionAgentChanged { sessionAgent { key kind state revision } }
+    ... on TaskChanged { task { id type status revision } }
+    ... on ApprovalChanged { approval { id status notes } }
+    ... on StreamReset { reason }
+  }
+}
+"""
+VIEWER_EVENTS = """
+subscription ($after: String, $follow: Boolean!) {
+  viewerEvents(after: $after, follow: $follow) {
+    __typename
+    ... on Event { cursor }
+    ... on SessionChanged { session { id title status messageCount unreadCount archivedAt deletedAt } }
+    ... on SessionRemoved { sessionId }
+    ... on TaskChanged { task { id type status } }
+    ... on ApprovalChanged { approval { id status } }
+    ... on StreamReset { reason }
+  }
+}
+"""
