@@ -6,11 +6,11 @@ from copy import copy
 from typing import Any, NamedTuple
 
 from app.auth import Viewer
-from app.db.access.database import Database, Move, Origin, R, Statement, Tx
+from app.db.access.database import Change, Database, Origin, R, Statement, Tx
 from app.db.reading.loaders import Loaders
-from app.db.reading.partial_rows import WHOLE, Light
+from app.db.reading.partial_rows import FULL, PartialRows
 from app.live.cursors import Horizon
-from app.live.hub import Feed
+from app.live.hub import Hub
 from app.settings import Settings
 
 Selected = frozenset[tuple[str, str]]
@@ -32,16 +32,16 @@ class Context:
         viewer: Viewer,
         *,
         db: Database,
-        feed: Feed,
+        hub: Hub,
         settings: Settings,
-        suffices: Callable[[Selected], Light] = lambda _: WHOLE,
+        columns_for: Callable[[Selected], PartialRows] = lambda _: FULL,
         request_id: str = "",
         trace_id: str | None = None,
         idempotency_key: str | None = None,
         resume_after: str | None = None,
     ) -> None:
-        self.viewer, self.db, self.feed, self.settings = viewer, db, feed, settings
-        self._suffices = suffices
+        self.viewer, self.db, self.hub, self.settings = viewer, db, hub, settings
+        self._columns_for = columns_for
         self.request_id, self.trace_id, self.idempotency_key = request_id, trace_id, idempotency_key
         self.resume_after = resume_after
         self.extensions: dict[str, Any] = {}
@@ -70,12 +70,12 @@ class Context:
         if self._tx is not None:
             yield self._tx
             return
-        async with self.db.gate(self.viewer, session_id), self.begin() as tx:
+        async with self.db.session_queue(self.viewer, session_id), self.begin() as tx:
             yield tx
 
-    async def look_around(self) -> None:
+    async def capture_event_cursor(self) -> None:
         """Notes where the viewer's events go on, before anything is read that they must not leave a gap to."""
-        self.horizon = await self.feed.now(self.viewer)
+        self.horizon = await self.hub.now(self.viewer)
 
     async def one(self, statement: Statement[R], /, **values: Any) -> R | None:
         """The first row of a mutation that is one statement: in the transaction under way, if a key has begun one."""
@@ -83,16 +83,16 @@ class Context:
             return await self._tx.one(statement, **values)
         return await self.db.one(self.viewer, statement, **values)
 
-    def streamed(self, session_id: str) -> None:
+    def record_text_growth(self, session_id: str) -> None:
         """Such a statement has added text to a stream in this session."""
         if self._tx is not None:
-            self._tx.moves.append(Move(session_id, None))
+            self._tx.changes.append(Change(session_id, None))
         else:
-            self.db.streamed(self.viewer, session_id)
+            self.db.record_text_growth(self.viewer, session_id)
 
     def selecting(self, selected: Selected) -> None:
         """Which fields the query that begins selects, as (type, field): its rows need hold no more."""
-        self.loaders = Loaders(self.db, self.viewer, self._suffices(selected))
+        self.loaders = Loaders(self.db, self.viewer, self._columns_for(selected))
 
     def forget(self) -> None:
         """Loads anew from here on: each mutation field shows what the one before has left."""

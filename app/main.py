@@ -23,12 +23,12 @@ from app.db import search
 from app.db.access.database import Database
 from app.db.operations import migrate
 from app.live.cursors import Position
-from app.live.hub import Feed
+from app.live.hub import Hub
 from app.live.postgres_bus import PostgresBus
 from app.live.shared_bus import SharedBus
 from app.schema import ids, schema
 from app.schema.idempotency import OnlyOnMutations
-from app.schema.partial_rows import light
+from app.schema.partial_rows import columns_for
 from app.settings import LOOPBACK, Settings, driver_dsn
 from app.telemetry import Metrics
 from app.transport import (
@@ -72,7 +72,7 @@ class Services:
             statement_timeout=1.5 * settings.request_timeout_seconds,
             on_commit=self.bus.moved,
         )
-        self.feed = Feed(
+        self.hub = Hub(
             self.db,
             self.bus,
             kept=settings.session_purge_days * DAY_SECONDS or None,
@@ -83,7 +83,7 @@ class Services:
 
     def context(self, viewer: Viewer, **request: Any) -> Context:
         """What one operation of this viewer may touch."""
-        return Context(viewer, db=self.db, feed=self.feed, settings=self.settings, suffices=light, **request)
+        return Context(viewer, db=self.db, hub=self.hub, settings=self.settings, columns_for=columns_for, **request)
 
     def operations(self) -> Operations:
         """The operations of the schema, within the limits of the settings."""
@@ -102,7 +102,7 @@ class Services:
             cache_size=DOCUMENTS,
             introspection=settings.introspection,
             rules=[OnlyOnMutations],
-            early={"Viewer.eventCursor": Context.look_around},
+            early={"Viewer.eventCursor": Context.capture_event_cursor},
         )
         return Operations(
             engine,
@@ -179,7 +179,7 @@ def _measure(services: Services, sockets: WebSocketEndpoint, streams: EventStrea
     metrics, pool = services.metrics, services.db.pool
     metrics.sockets.set_function(lambda: sockets.sockets)
     metrics.streams.set_function(lambda: streams.streams)
-    metrics.subscribers.set_function(lambda: services.feed.streams)
+    metrics.subscribers.set_function(lambda: services.hub.streams)
     bus = services.bus
     metrics.bus.set_function(lambda: bus.healthy)
     metrics.watch_counts("colloquy_executions", "Operations run, compiled or why not.", "way", lambda: outcomes)
@@ -196,7 +196,7 @@ def _measure(services: Services, sockets: WebSocketEndpoint, streams: EventStrea
 async def _lifespan(services: Services, _app: Starlette) -> AsyncIterator[None]:
     await services.bus.start()
     sweeping = sweeper.run(services.db, sweeper.ages(services.settings), services.metrics.swept)
-    tasks = [asyncio.create_task(work) for work in (sweeping, services.feed.poll())]
+    tasks = [asyncio.create_task(work) for work in (sweeping, services.hub.poll())]
     try:
         yield
     finally:

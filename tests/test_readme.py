@@ -63,7 +63,7 @@ async def test_every_command_answers_as_it_shows(newcomer, tmp_path):
 
 async def test_a_sidebar_needs_these_four_operations(newcomer):
     listed, read, followed, all_followed = DOCUMENTS
-    owner = newcomer.person(DEMO)
+    owner = newcomer.user(DEMO)
     shown = await owner.asks(listed)
     [wanted] = [node["id"] for node in shown["sessions"]["nodes"] if node["title"] == "Welcome to Colloquy"]
     conversation = (await owner.asks(read, id=wanted))["session"]
@@ -82,7 +82,7 @@ async def test_the_answers_that_take_bad_luck_are_as_shown(fresh_database):
     url = await fresh_database()
     connection = await asyncpg.connect(dsn(url))
     async with serving(settings_for(url, request_timeout_seconds=2)) as running:
-        ann = running.person("ann")
+        ann = running.user("ann")
         session = await ann.creates_session()
         met = [await refused(ann, "ses_nobodys", 1), await refused(ann, session, 101)]
         async with connection.transaction():
@@ -96,7 +96,7 @@ async def test_the_answers_that_take_bad_luck_are_as_shown(fresh_database):
 
 async def test_a_call_whose_twin_is_slow_is_answered_as_shown(newcomer):
     connection = await asyncpg.connect(dsn(newcomer.settings.database_url))
-    owner = newcomer.person(DEMO)
+    owner = newcomer.user(DEMO)
     async with connection.transaction():
         await connection.execute(TWIN, DEMO, "slow")
         answer = await owner.responds(CREATE, {"idempotency-key": "slow"})
@@ -109,10 +109,10 @@ def is_shown(answer):
     return renamed(json.dumps(answer)) in [renamed(json.dumps(json.loads(shown))) for shown in ANSWERS]
 
 
-async def refused(person, session, times):
+async def refused(user, session, times):
     """The frame that is an error, of so many equal subscriptions on one socket, when all have answered."""
     query = f'subscription {{ sessionEvents(sessionId: "{session}") {{ __typename }} }}'
-    async with person.subscribes(query) as stream:
+    async with user.subscribes(query) as stream:
         for number in range(2, times + 1):
             frame = {"id": str(number), "type": "subscribe", "payload": {"query": query}}
             await stream.socket.send(json.dumps(frame))

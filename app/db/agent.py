@@ -83,12 +83,12 @@ MATCHING = and_(
         > 0,
     ),
 )
-COUNT = statement(select(func.count().label("total")).select_from(agents).where(MATCHING), Count, anew=True)
+COUNT = statement(select(func.count().label("total")).select_from(agents).where(MATCHING), Count, custom_plan=True)
 
 
 @cache
 def _page(order: Order, backward: bool) -> Statement[AgentRow]:
-    return statement(order.page(select(agents).where(MATCHING), backward), AgentRow, anew=True)
+    return statement(order.page(select(agents).where(MATCHING), backward), AgentRow, custom_plan=True)
 
 
 async def page(

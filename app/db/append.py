@@ -27,7 +27,7 @@ from sqlalchemy.dialects.postgresql import JSON
 from app.db.access import failures
 from app.db.access.database import OWNER, Database, Tx, Viewer, statement
 from app.db.message import SEEN, title_of, words
-from app.db.reading.page import arrays, parents
+from app.db.reading.page import parent_arrays, parent_table
 from app.db.reading.rows import MessageRow
 from app.db.tables import idempotency_keys, messages, sessions
 from app.db.tables.columns import Moment
@@ -140,7 +140,7 @@ APPEND_ONCE = statement(
 )
 
 _many = moved_on()
-given = parents(**DRAFT)
+given = parent_table(**DRAFT)
 APPEND_MANY = statement(
     insert(messages)
     .from_select(
@@ -171,10 +171,10 @@ async def append(
 ) -> MessageRow | None:
     """One message at the end of the session; None when the session does not take it as it is."""
     values = {**draft, **indexing, **effects([draft])}
-    async with db.gate(viewer, session_id):
+    async with db.session_queue(viewer, session_id):
         row = await db.one(viewer, APPEND, session_id=session_id, expected=expected, **values)
     if row is not None:
-        db.moved(viewer, session_id, row.revision)
+        db.record_change(viewer, session_id, row.revision)
     return row
 
 
@@ -189,7 +189,7 @@ async def append_once(
 ) -> OnceRow:
     """The same under an idempotency key and the hash of the request; a twin in flight is waited for."""
     values = {**draft, **indexing, **effects([draft]), "once": once[0], "request_hash": once[1]}
-    async with db.gate(viewer, session_id):
+    async with db.session_queue(viewer, session_id):
         try:
             rows = await db.fetch(viewer, APPEND_ONCE, session_id=session_id, expected=expected, **values)
         except Exception as error:
@@ -198,7 +198,7 @@ async def append_once(
             rows = await db.fetch(viewer, APPEND_ONCE, session_id=session_id, expected=expected, **values)
     [row] = rows
     if row.session_id is not None:
-        db.moved(viewer, session_id, row.revision)
+        db.record_change(viewer, session_id, row.revision)
     return row
 
 
@@ -210,7 +210,7 @@ async def append_many(
     indexing: Mapping[str, Any],
 ) -> list[MessageRow]:
     """Messages at the end of the session, in their order; none when the session does not take them as it is."""
-    named = arrays(tuple(DRAFT), [tuple(draft[name] for name in DRAFT) for draft in drafts])
+    named = parent_arrays(tuple(DRAFT), [tuple(draft[name] for name in DRAFT) for draft in drafts])
     values = {**named, **indexing, **effects(drafts)}
     rows = await tx.fetch(APPEND_MANY, session_id=session_id, expected=expected, **values)
     return sorted(rows, key=lambda row: row.sequence)

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Integer, Text, and_, any_, bindparam, func, i
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.db.access.database import OWNER, Database, Statement, Tx, Viewer, statement
-from app.db.reading.page import Count, Nested, Order, Slice, Window, identity, parents, read
+from app.db.reading.page import Count, Nested, Order, Slice, Window, identity, parent_table, read
 from app.db.reading.rows import ApprovalRow
 from app.db.tables import approvals
 from app.db.tables.columns import Uuid
@@ -46,16 +46,16 @@ DECIDE = statement(
 STATUS, ROLE = bindparam("status", type_=ARRAY(Text)), bindparam("approver_role", type_=Text)
 WANTED = and_(or_(STATUS.is_(None), p.status == any_(STATUS)), or_(ROLE.is_(None), p.approver_role == ROLE))
 MATCHING = and_(p.owner_id == OWNER, WANTED)
-COUNT = statement(select(func.count().label("total")).select_from(approvals).where(MATCHING), Count, anew=True)
+COUNT = statement(select(func.count().label("total")).select_from(approvals).where(MATCHING), Count, custom_plan=True)
 
-session = parents(session_id=Uuid)
+session = parent_table(session_id=Uuid)
 OF_SESSIONS = Nested(
     select(approvals).where(p.owner_id == OWNER, p.session_id == session.c.session_id, WANTED),
     ApprovalRow,
     CREATED,
     session,
 )
-message = parents(session_id=Uuid, sequence=Integer())
+message = parent_table(session_id=Uuid, sequence=Integer())
 OF_MESSAGES = Nested(
     select(approvals).where(
         p.owner_id == OWNER,
@@ -66,13 +66,13 @@ OF_MESSAGES = Nested(
     CREATED,
     message,
 )
-task = parents(task_id=Uuid)
+task = parent_table(task_id=Uuid)
 OF_TASKS = Nested(select(approvals).where(p.owner_id == OWNER, p.task_id == task.c.task_id), ApprovalRow, CREATED, task)
 
 
 @cache
 def _page(backward: bool) -> Statement[ApprovalRow]:
-    return statement(CREATED.page(select(approvals).where(MATCHING), backward), ApprovalRow, anew=True)
+    return statement(CREATED.page(select(approvals).where(MATCHING), backward), ApprovalRow, custom_plan=True)
 
 
 async def page(db: Database, viewer: Viewer, window: Window, filters: Mapping[str, Any]) -> Slice[ApprovalRow]:

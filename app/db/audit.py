@@ -90,12 +90,14 @@ MATCHING = and_(
     or_(SINCE.is_(None), e.at >= SINCE),
     or_(UNTIL.is_(None), e.at < UNTIL),
 )
-COUNT = statement(select(func.count().label("total")).select_from(audit_events).where(MATCHING), Count, anew=True)
+COUNT = statement(
+    select(func.count().label("total")).select_from(audit_events).where(MATCHING), Count, custom_plan=True
+)
 
 
 @cache
 def _page(backward: bool) -> Statement[AuditRow]:
-    return statement(OCCURRED.page(select(audit_events).where(MATCHING), backward), AuditRow, anew=True)
+    return statement(OCCURRED.page(select(audit_events).where(MATCHING), backward), AuditRow, custom_plan=True)
 
 
 async def page(db: Database, viewer: Viewer, window: Window, filters: Mapping[str, Any]) -> Slice[AuditRow]:

@@ -24,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, REGCONFIG, array
 
 from app.db.access.database import OWNER, Row, Statement, Tx, statement
-from app.db.reading.page import Nested, Order, arrays, number, parents
+from app.db.reading.page import Nested, Order, number, parent_arrays, parent_table
 from app.db.reading.partial_rows import MESSAGE
 from app.db.reading.rows import DocumentRow, MessageRow
 from app.db.tables import messages, sessions
@@ -65,7 +65,7 @@ WANTED = and_(
 )
 
 
-session = parents(session_id=Uuid)
+session = parent_table(session_id=Uuid)
 OF_SESSIONS = Nested(
     select(*SEEN).where(m.owner_id == OWNER, m.session_id == session.c.session_id, WANTED),
     MessageRow,
@@ -73,7 +73,7 @@ OF_SESSIONS = Nested(
     session,
     MESSAGE,
 )
-part = parents(session_id=Uuid, key=Text())
+part = parent_table(session_id=Uuid, key=Text())
 OF_AGENTS = Nested(
     select(*SEEN).where(
         m.owner_id == OWNER,
@@ -95,7 +95,7 @@ IN_SESSION = statement(
     ),
     MessageRow,
 )
-places = parents(session_id=Uuid, sequence=Integer())
+places = parent_table(session_id=Uuid, sequence=Integer())
 BY_PLACES = statement(
     select(*SEEN, places.c.place.label("parent"))
     .select_from(places.join(messages, and_(m.session_id == places.c.session_id, m.sequence == places.c.sequence)))
@@ -110,7 +110,7 @@ DOCUMENTS = statement(
     DocumentRow,
 )
 ONE = statement(select(*SEEN, m.raw, m.content).where(THIS), DocumentRow)
-keys = parents(session_id=Uuid, agent_key=Text(), key=Text())
+keys = parent_table(session_id=Uuid, agent_key=Text(), key=Text())
 keyed = keys.join(
     messages,
     and_(
@@ -127,7 +127,7 @@ DOCUMENTS_BY_KEYS = statement(
     select(*SEEN, m.raw, m.content).select_from(keyed).where(m.owner_id == OWNER, m.deleted_at.is_(None)),
     DocumentRow,
 )
-above = parents(session_id=Uuid)
+above = parent_table(session_id=Uuid)
 newest = (
     select(*SEEN)
     .where(m.owner_id == OWNER, m.session_id == above.c.session_id, m.deleted_at.is_(None))
@@ -205,5 +205,5 @@ async def by_keys(
 ) -> dict[tuple[str | None, str], DocumentRow]:
     """The messages stored under the drafts' agents and keys, with their documents."""
     wanted = [(session_id, draft["agent_key"], draft["key"]) for draft in drafts]
-    rows = await tx.fetch(DOCUMENTS_BY_KEYS, **arrays(("session_id", "agent_key", "key"), wanted))
+    rows = await tx.fetch(DOCUMENTS_BY_KEYS, **parent_arrays(("session_id", "agent_key", "key"), wanted))
     return {(row.agent_key, row.key or ""): row for row in rows}

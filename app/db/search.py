@@ -67,7 +67,7 @@ newest = (
     .limit(literal(RANKED))
     .subquery("newest")
 )
-COUNT = statement(select(func.count().label("total")).select_from(newest), Count, anew=True)
+COUNT = statement(select(func.count().label("total")).select_from(newest), Count, custom_plan=True)
 seen = [column for column in newest.c if column.name != "tsv"]
 # Double, as the parameters of a cursor are.
 score = cast(func.ts_rank_cd(newest.c.tsv, WANTED, BETWEEN_0_AND_1), Double)
@@ -81,7 +81,9 @@ HEADLINE = func.ts_headline(CONFIG, func.left(ranked.c.text, BEGINNING), WANTED,
 
 @cache
 def _page(backward: bool) -> Statement[FoundRow]:
-    return statement(RELEVANCE.page(select(*ranked.c, HEADLINE, MARK.label("mark")), backward), FoundRow, anew=True)
+    return statement(
+        RELEVANCE.page(select(*ranked.c, HEADLINE, MARK.label("mark")), backward), FoundRow, custom_plan=True
+    )
 
 
 async def page(

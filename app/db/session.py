@@ -21,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.db.access.database import OWNER, Database, Row, Statement, Tx, Viewer, statement
-from app.db.reading.page import Count, Nested, Order, Slice, Window, identity, parents, read, time
+from app.db.reading.page import Count, Nested, Order, Slice, Window, identity, parent_table, read, time
 from app.db.reading.partial_rows import SESSION
 from app.db.reading.rows import SessionRow
 from app.db.tables import approvals, message_chunks, messages, session_agents, sessions, streams, tasks
@@ -205,26 +205,26 @@ MATCHING = and_(
 )
 # What people look at first: neither archived nor deleted, and no filter.
 LISTED = and_(s.owner_id == OWNER, s.archived_at.is_(None), s.deleted_at.is_(None))
-COUNT = statement(select(func.count().label("total")).select_from(sessions).where(MATCHING), Count, anew=True)
+COUNT = statement(select(func.count().label("total")).select_from(sessions).where(MATCHING), Count, custom_plan=True)
 COUNT_LISTED = statement(select(func.count().label("total")).select_from(sessions).where(LISTED), Count)
 
 
 @cache
 def _page(order: Order, backward: bool, filtered: bool) -> Statement[SessionRow]:
     query = order.page(select(sessions).where(MATCHING if filtered else LISTED), backward)
-    return statement(query, SessionRow, SESSION, anew=filtered)
+    return statement(query, SessionRow, SESSION, custom_plan=filtered)
 
 
 async def page(
-    db: Database, viewer: Viewer, window: Window, order: Order, filters: Mapping[str, Any], *, light: bool = False
+    db: Database, viewer: Viewer, window: Window, order: Order, filters: Mapping[str, Any], *, partial: bool = False
 ) -> Slice[SessionRow]:
     """One page of the viewer's sessions; filters not given are None, `archived` and `deleted` always set."""
     filtered = any(value not in (None, False) for value in filters.values())
     page, count = _page(order, window.backward, filtered), COUNT if filtered else COUNT_LISTED
-    return await read(db, viewer, page.light if light else page, count, window, order, filters if filtered else {})
+    return await read(db, viewer, page.partial if partial else page, count, window, order, filters if filtered else {})
 
 
-agent = parents(agent_id=Uuid)
+agent = parent_table(agent_id=Uuid)
 takes_part = (
     select(1)
     .where(g.owner_id == s.owner_id, g.session_id == s.id, g.agent_id == agent.c.agent_id)
@@ -289,6 +289,6 @@ async def make_room(tx: Tx, session: SessionRow, cap: int) -> list[SessionRow]:
     for other in sorted(overflow, key=lambda row: row.id):
         row = await tx.one(ARCHIVE, session_id=other.id)
         if row is not None:
-            tx.moved(row.id, row.head)
+            tx.record_change(row.id, row.head)
             archived.append(row)
     return archived

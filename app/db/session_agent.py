@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, func, insert, or_, select, update
 
 from app.db.access.database import OWNER, Statement, Tx, statement
-from app.db.reading.page import Nested, Order, number, parents
+from app.db.reading.page import Nested, Order, number, parent_table
 from app.db.reading.partial_rows import ADDED, PART
 from app.db.reading.rows import ListedAgent, SessionAgentRow
 from app.db.tables import agents, session_agents
@@ -23,7 +23,7 @@ THIS = and_(
 )
 ONE = statement(select(session_agents).where(THIS), SessionAgentRow)
 
-identities = parents(session_id=Uuid, kind=Text(), key=Text())
+identities = parent_table(session_id=Uuid, kind=Text(), key=Text())
 named = identities.join(
     session_agents,
     and_(g.session_id == identities.c.session_id, g.kind == identities.c.kind, g.key == identities.c.key),
@@ -50,7 +50,7 @@ def beside(part: SessionAgentRow) -> Any:
 
 
 CREATED = Order("g", (number(g.created_revision),))
-session = parents(session_id=Uuid)
+session = parent_table(session_id=Uuid)
 OF_SESSIONS = Nested(
     select(session_agents).where(g.owner_id == OWNER, g.session_id == session.c.session_id),
     SessionAgentRow,

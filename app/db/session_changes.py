@@ -19,7 +19,7 @@ from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from app.db.access.database import OWNER, statement
 from app.db.message import SEEN
-from app.db.reading.page import parents
+from app.db.reading.page import parent_table
 from app.db.reading.rows import ChangeRow, ChunkRow, StreamingRow
 from app.db.tables import approvals, message_chunks, messages, session_agents, sessions, streams, tasks
 from app.db.tables.columns import Uuid
@@ -89,7 +89,7 @@ STREAMING = statement(
     .where(x.owner_id == OWNER, x.session_id == SESSION),
     StreamingRow,
 )
-_known = parents(sequence=Integer(), offset=Integer())
+_known = parent_table(sequence=Integer(), offset=Integer())
 GROWN = statement(
     select(c.sequence, c.offset, c.text)
     .select_from(_known.join(message_chunks, and_(c.sequence == _known.c.sequence, c.offset >= _known.c.offset)))

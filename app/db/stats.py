@@ -18,7 +18,7 @@ from sqlalchemy import (
 )
 
 from app.db.access.database import OWNER, Row, statement
-from app.db.reading.page import parents
+from app.db.reading.page import parent_table
 from app.db.reading.rows import Entity
 from app.db.tables import agents, messages, session_agents, sessions
 from app.db.tables.columns import Uuid
@@ -85,7 +85,7 @@ UNREAD = statement(
     Unread,
 )
 
-_asked = parents(agent_id=Uuid)
+_asked = parent_table(agent_id=Uuid)
 # Its parts in sessions, each with its messages: what all figures of an agent begin with.
 _part = and_(g.owner_id == OWNER, g.agent_id == _asked.c.agent_id)
 _of_part = and_(m.owner_id == g.owner_id, m.session_id == g.session_id, m.agent_key == g.key, g.kind == "AGENT")

@@ -31,7 +31,7 @@ from app.db import message, session
 from app.db.access.database import OWNER, Row, Statement, Tx, statement
 from app.db.append import PLACE, effects, moved_on
 from app.db.message import SEEN, words
-from app.db.reading.page import parents
+from app.db.reading.page import parent_table
 from app.db.reading.rows import DocumentRow, MessageRow, SessionRow, StreamingRow
 from app.db.tables import message_chunks, messages, sessions, streams
 from app.db.tables.columns import Moment, Uuid
@@ -213,7 +213,7 @@ _so_far = (
     .lateral("so_far")
 )
 _text = func.coalesce(_so_far.c.text, m.text)
-places = parents(session_id=Uuid, sequence=Integer())
+places = parent_table(session_id=Uuid, sequence=Integer())
 BY_PLACES = statement(
     select(
         *(column for column in SEEN if column.name != "text"),
@@ -242,7 +242,7 @@ async def start(tx: Tx, session_id: str, draft: Mapping[str, Any], fence: str) -
         START, session_id=session_id, expected=None, fence=fence, **draft, **effects([{**draft, "text": ""}])
     )
     assert row is not None  # its session was made ready
-    tx.moved(session_id, row.revision)
+    tx.record_change(session_id, row.revision)
     return row
 
 
@@ -279,7 +279,7 @@ async def _name_session(tx: Tx, held: SessionRow, row: MessageRow) -> None:
     """As an append of the whole message would have: the first USER message gives the session its title."""
     title = message.title_of(row.text) if row.role == "USER" and not held.title else ""
     named = await session.change(tx, held.id, {"title": title}, None) if title else None
-    tx.moved(held.id, (named or held).head)
+    tx.record_change(held.id, (named or held).head)
 
 
 async def end_all(

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Text, and_, any_, bindparam, func, insert, or
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.db.access.database import OWNER, Database, Statement, Tx, Viewer, statement
-from app.db.reading.page import Count, Nested, Order, Slice, Window, identity, parents, read
+from app.db.reading.page import Count, Nested, Order, Slice, Window, identity, parent_table, read
 from app.db.reading.rows import TaskRow
 from app.db.tables import tasks
 from app.db.tables.columns import Uuid
@@ -51,9 +51,9 @@ WANTED = and_(
     or_(TRACE.is_(None), t.trace_id == TRACE),
 )
 MATCHING = and_(t.owner_id == OWNER, WANTED)
-COUNT = statement(select(func.count().label("total")).select_from(tasks).where(MATCHING), Count, anew=True)
+COUNT = statement(select(func.count().label("total")).select_from(tasks).where(MATCHING), Count, custom_plan=True)
 
-session = parents(session_id=Uuid)
+session = parent_table(session_id=Uuid)
 OF_SESSIONS = Nested(
     select(tasks).where(t.owner_id == OWNER, t.session_id == session.c.session_id, WANTED), TaskRow, CREATED, session
 )
@@ -61,7 +61,7 @@ OF_SESSIONS = Nested(
 
 @cache
 def _page(backward: bool) -> Statement[TaskRow]:
-    return statement(CREATED.page(select(tasks).where(MATCHING), backward), TaskRow, anew=True)
+    return statement(CREATED.page(select(tasks).where(MATCHING), backward), TaskRow, custom_plan=True)
 
 
 async def page(db: Database, viewer: Viewer, window: Window, filters: Mapping[str, Any]) -> Slice[TaskRow]:

@@ -8,17 +8,17 @@ COALESCE_SECONDS = 0.02
 
 Subject = tuple[str, str]
 EVERYTHING = ""  # in place of a session: all of the owner's, and what lies in no session
-Moves = dict[tuple[str, str, bool], int | None]
+Changes = dict[tuple[str, str, bool], int | None]
 """To which number, by owner and session; and apart from that, with None, where the text of a stream has grown."""
 
 
-def note(moves: Moves, subject: Subject, number: int | None) -> None:
+def note(changes: Changes, subject: Subject, number: int | None) -> None:
     """Adds one: of several numbers the highest counts, in whatever order they come.
 
     That text was added counts beside any number, which readers may have been told before it was.
     """
     move = (*subject, number is None)
-    moves[move] = None if number is None else max(number, moves.get(move) or 0)
+    changes[move] = None if number is None else max(number, changes.get(move) or 0)
 
 
 class Ear(Protocol):
@@ -33,7 +33,7 @@ class Bus:
 
     def __init__(self) -> None:
         self._ears: dict[Subject, Ear] = {}
-        self._moved: Moves = {}
+        self._moved: Changes = {}
         self._flush: asyncio.TimerHandle | None = None
         self.healthy = True
         self.sent = self.received = 0
@@ -46,9 +46,9 @@ class Bus:
         """Closes the subject's ear."""
         self._ears.pop(subject, None)
 
-    def moved(self, owner: str, moves: Iterable[tuple[str, int | None]]) -> None:
+    def moved(self, owner: str, changes: Iterable[tuple[str, int | None]]) -> None:
         """After a commit: wakes this process's readers, and soon those of the others."""
-        for session_id, number in moves:
+        for session_id, number in changes:
             subject = owner, session_id
             self.wake(subject, number)
             note(self._moved, subject, number)
@@ -72,7 +72,7 @@ class Bus:
         self.sent += len(moved)
         self.send(moved)
 
-    def send(self, moved: Moves) -> None:
+    def send(self, moved: Changes) -> None:
         """Tells the other processes. A bus of one process has none."""
 
     async def start(self) -> None:

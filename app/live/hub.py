@@ -26,7 +26,7 @@ TICK_SECONDS = 0.25
 WAKES_AT_ONCE, BREATH_SECONDS = 50, 0.1  # a poll of thousands must not be felt
 
 
-class Feed:
+class Hub:
     """Follows sessions and viewers: their rows from the database, the moment to look from the bus.
 
     `kept` is how long tombstones stay, in seconds; None is for ever. At most `per_viewer` streams are open for one

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.db import approval, message, session, session_agent, session_changes, task
 from app.db.access.database import Database, Statement, Viewer
-from app.db.reading.page import arrays
+from app.db.reading.page import parent_arrays
 from app.db.reading.rows import ChangeRow, MessageRow, SessionRow, StreamingRow
 from app.errors import Absent
 from app.live.cursors import Position
@@ -92,7 +92,7 @@ class SessionReader:
         """The new text of the messages that are being written."""
         if not streams:
             return []
-        known = arrays(("sequence", "offset"), list(streams.items()))
+        known = parent_arrays(("sequence", "offset"), list(streams.items()))
         chunks = await self._db.fetch(self._viewer, session_changes.GROWN, session_id=self._session_id, **known)
         return [
             Event(
@@ -115,7 +115,7 @@ class SessionReader:
                 whole = await self._db.fetch(viewer, session_changes.STREAMING, session_id=session_id)
                 found |= {("message", row.sequence): row for row in whole}
         if keys := [(session_id, change.part_kind, change.part_key) for change in changes if change.kind == "part"]:
-            named = arrays(("session_id", "kind", "key"), keys)
+            named = parent_arrays(("session_id", "kind", "key"), keys)
             parts = await self._db.fetch(viewer, session_agent.BY_IDENTITIES, **named)
             found |= {(row.kind, row.key): row for row in parts}
         for kind, by_ids in BY_IDS.items():

@@ -9,7 +9,7 @@ from contextlib import suppress
 import orjson
 import structlog
 
-from app.live.bus import Bus, Moves, note
+from app.live.bus import Bus, Changes, note
 
 log = structlog.get_logger("colloquy.live")
 
@@ -33,7 +33,7 @@ class SharedBus(Bus):
     def __init__(self) -> None:
         super().__init__()
         self._node = secrets.token_hex(8)
-        self._unsent: Moves = {}
+        self._unsent: Changes = {}
         self._due = asyncio.Event()
         self._listening: asyncio.Task[None] | None = None
         self._speaking: asyncio.Task[None] | None = None
@@ -66,7 +66,7 @@ class SharedBus(Bus):
                 await self._say(self._take())
         await _end(self._listening)
 
-    def send(self, moved: Moves) -> None:
+    def send(self, moved: Changes) -> None:
         for (owner, session_id, _), number in moved.items():
             if len(self._unsent) < MOST_UNSENT:  # a lost wake-up costs the others one slow poll
                 note(self._unsent, (owner, session_id), number)
@@ -126,19 +126,19 @@ class SharedBus(Bus):
                 tries += 1
                 await asyncio.sleep(_wait(tries))
 
-    def _take(self) -> Moves:
+    def _take(self) -> Changes:
         moved, self._unsent = self._unsent, {}
         self._due.clear()
         return moved
 
-    async def _say(self, moved: Moves) -> None:
+    async def _say(self, moved: Changes) -> None:
         async with asyncio.timeout(TELL_SECONDS):
             if not moved:
                 await self.beat()
             for payload in self.payloads(moved):
                 await self.tell(payload)
 
-    def payloads(self, moved: Moves) -> Iterator[str]:
+    def payloads(self, moved: Changes) -> Iterator[str]:
         """As few as their size allows; ids and numbers, nothing else."""
         batch: list[tuple[str, str, int | None]] = []
         size = 0

@@ -8,7 +8,7 @@ from uuid_utils.compat import uuid7
 from app import db
 from app.context import Context
 from app.db.access.database import Tx
-from app.db.access.failures import told
+from app.db.access.failures import translated
 from app.db.reading.page import Slice, Window
 from app.db.reading.rows import AgentRow
 from app.errors import Conflict, NotFound
@@ -37,7 +37,7 @@ NEW: dict[str, Any] = {
 async def create(ctx: Context, fields: Mapping[str, Any]) -> AgentRow:
     """A new entry. Raises Conflict when the key is taken."""
     values = NEW | validation.only({name: value for name, value in fields.items() if value is not None}, CHECKS)
-    with told({"agents_key": Conflict("An agent with this key exists already.", field="key")}):
+    with translated({"agents_key": Conflict("An agent with this key exists already.", field="key")}):
         async with ctx.begin() as tx:
             row = await db.agent.create(tx, {"id": str(uuid7()), **values})
             await db.audit.record(tx, "agent.created", row)

@@ -87,13 +87,13 @@ async def update(ctx: Context, place: tuple[str, int], fields: Mapping[str, Any]
     """The message with these fields. Raises NotFound, and Conflict when it is not at the expected revision."""
     said = {name: fields[name] for name in ("text", "raw") if name in fields}
     others = {name: value for name, value in fields.items() if name not in said}
-    checked = validation.only(others, CHECKS) | (spoken(ctx, said) if said else {})
+    checked = validation.only(others, CHECKS) | (content_columns(ctx, said) if said else {})
     return await _rewrite(ctx, place, checked, expected)
 
 
 async def redact(ctx: Context, place: tuple[str, int], fields: Mapping[str, Any]) -> MessageRow:
     """The message with these words in place of its own, which are gone, and so is its metadata. Raises NotFound."""
-    said = {name: value for name, value in spoken(ctx, fields).items() if name not in content.USAGE}
+    said = {name: value for name, value in content_columns(ctx, fields).items() if name not in content.USAGE}
     return await _rewrite(ctx, place, {**said, "metadata": "{}"}, None, redacted=True)
 
 
@@ -108,7 +108,7 @@ async def delete(ctx: Context, place: tuple[str, int]) -> MessageRow:
         unread = row.role != "USER" and row.sequence > session.last_read_sequence
         await tx.one(db.message.FORGET, session_id=place[0], unread=int(unread))
         await db.audit.record(tx, "message.deleted", row)
-        tx.moved(place[0], session.head)
+        tx.record_change(place[0], session.head)
     return row
 
 
@@ -127,7 +127,7 @@ async def _append_closely(
             await make_ready(ctx, tx, session, fresh, expected, capped)
             rows = iter(await db.append.append_many(tx, session_id, fresh, expected, ctx.settings.indexing))
             there |= {place: next(rows) for place in range(len(drafts)) if place not in there}
-            tx.moved(session_id, max(row.revision for row in there.values()))
+            tx.record_change(session_id, max(row.revision for row in there.values()))
     return [there[place] for place in range(len(drafts))]
 
 
@@ -257,7 +257,7 @@ async def _rewrite(
         assert row is not None  # its session is locked
         if redacted:
             await db.audit.record(tx, "message.redacted", row)
-        tx.moved(place[0], session.head)
+        tx.record_change(place[0], session.head)
     return row
 
 
@@ -265,10 +265,16 @@ def _draft(ctx: Context, fields: Mapping[str, Any]) -> dict[str, Any]:
     """A message that can be stored."""
     said = {name: fields.get(name) for name in ("text", "raw")}
     others = {name: value for name, value in fields.items() if name in CHECKS and (name == "role" or value is not None)}
-    return {**NEW, **NO_USAGE, **validation.only(others, CHECKS), **spoken(ctx, said), **usage(fields.get("usage"))}
+    return {
+        **NEW,
+        **NO_USAGE,
+        **validation.only(others, CHECKS),
+        **content_columns(ctx, said),
+        **usage(fields.get("usage")),
+    }
 
 
-def spoken(ctx: Context, fields: Mapping[str, Any]) -> dict[str, Any]:
+def content_columns(ctx: Context, fields: Mapping[str, Any]) -> dict[str, Any]:
     """The columns of what is said by exactly one of `text` and `raw`."""
     text, document = fields.get("text"), fields.get("raw")
     if (text is None) == (document is None):

@@ -8,7 +8,7 @@ from uuid_utils.compat import uuid7
 from app import db
 from app.context import Context
 from app.db.access.database import Tx
-from app.db.access.failures import told
+from app.db.access.failures import translated
 from app.db.reading.page import Slice, Window
 from app.db.reading.rows import SessionRow
 from app.errors import Conflict, IllegalTransition, Invalid, Limit, NotFound
@@ -34,13 +34,13 @@ async def create(ctx: Context, fields: Mapping[str, Any]) -> tuple[SessionRow, l
     values = NEW | validation.only({name: value for name, value in fields.items() if value is not None}, CHECKS)
     _refuse_unknown_type(ctx, values["agent_type"])
     taken = Conflict("A session with this key exists already.", field="key")
-    with told({"sessions_key": taken}):
+    with translated({"sessions_key": taken}):
         async with ctx.begin() as tx:
             await _refuse_unknown_task(tx, values["task_id"])
             capped = await cap(ctx, tx, values["agent_type"])
             row = await tx.one(db.session.CREATE, id=str(uuid7()), **values)
             assert row is not None  # an INSERT either returns its row or raises
-            tx.moved(row.id, row.head)
+            tx.record_change(row.id, row.head)
             await db.audit.record(tx, "session.created", row)
             evicted = await make_room(ctx, tx, row) if capped else []
     return row, evicted
@@ -71,7 +71,7 @@ async def set_status(
         row = await db.session.change(tx, session_id, {"status": status, **checked}, expected)
         if row is None:
             await refuse(tx, session_id)
-        tx.moved(row.id, row.head)
+        tx.record_change(row.id, row.head)
         await db.audit.record(tx, "session.status_changed", row, fromStatus=now, toStatus=status)
     return row
 
@@ -103,7 +103,7 @@ async def update(ctx: Context, session_id: str, fields: Mapping[str, Any], expec
         row = await db.session.change(tx, session_id, checked, expected)
         if row is None:
             await refuse(tx, session_id)
-        tx.moved(row.id, row.head)
+        tx.record_change(row.id, row.head)
         await db.audit.record(tx, "session.updated", row, fields=validation.publics(checked))
     return row
 
@@ -122,7 +122,7 @@ async def restore(ctx: Context, session_id: str) -> SessionRow:
         row = await tx.one(db.session.RESTORE, session_id=session_id)
         if row is None:
             return await standing(tx, session_id)
-        tx.moved(row.id, row.head)
+        tx.record_change(row.id, row.head)
         await db.audit.record(tx, "session.restored", row)
     return row
 
@@ -154,7 +154,7 @@ async def delete(ctx: Context, session_id: str, *, hard: bool) -> tuple[SessionR
             await db.streaming_message.end_all(tx, session_id, "CANCELLED", ctx.settings.indexing)
         row = await db.session.erase(tx, session_id) if hard else await tx.one(db.session.DELETE, session_id=session_id)
         if row is not None:
-            tx.moved(row.id, row.head)
+            tx.record_change(row.id, row.head)
             await db.audit.record(tx, "session.deleted", row, mode="HARD" if hard else "SOFT")
     return row or before, before.message_count
 
@@ -171,8 +171,8 @@ async def page(
 ) -> Slice[SessionRow]:
     """One page of the viewer's sessions."""
     order = db.session.ORDERS[field, direction]
-    light = SessionRow in ctx.loaders.light.rows
-    return await db.session.page(ctx.db, ctx.viewer, window, order, filters, light=light)
+    partial = SessionRow in ctx.loaders.partial.rows
+    return await db.session.page(ctx.db, ctx.viewer, window, order, filters, partial=partial)
 
 
 async def standing(tx: Tx, session_id: str) -> SessionRow:
@@ -194,12 +194,12 @@ async def next_number(tx: Tx, session_id: str | None, what: str, field: str = "i
     Raises NotFound of what was asked for.
     """
     if session_id is None:
-        tx.moved("", 0)
+        tx.record_change("", 0)
         return None
     row = await tx.one(db.session.LOCK, session_id=session_id)
     if row is None:
         raise NotFound(f"There is no such {what}.", field=field)
-    tx.moved(row.id, row.head)
+    tx.record_change(row.id, row.head)
     return row.head
 
 
@@ -213,7 +213,7 @@ async def _set(ctx: Context, session_id: str, change: Any, *, event: str = "", *
         row: SessionRow | None = await tx.one(change, session_id=session_id, **values)
         if row is None:
             return await standing(tx, session_id)
-        tx.moved(row.id, row.head)
+        tx.record_change(row.id, row.head)
         if event:
             await db.audit.record(tx, event, row)
     return row

@@ -6,7 +6,7 @@ from typing import Any, NoReturn
 from app import db
 from app.context import Context
 from app.db.access.database import Tx
-from app.db.access.failures import told
+from app.db.access.failures import translated
 from app.db.reading.rows import SessionAgentRow
 from app.documents import parsing
 from app.errors import Conflict, NotFound
@@ -36,14 +36,14 @@ async def put(
     key = validation.text(key, "key", shortest=1)
     document = parsing.document(fields.get("raw"), "raw", ctx.settings.max_raw_bytes)
     values = parsing.states(document) | validation.only(fields, CHECKS)
-    with told({"session_agents_owner_id_agent_id_fkey": NotFound("There is no such agent.", field="agentId")}):
+    with translated({"session_agents_owner_id_agent_id_fkey": NotFound("There is no such agent.", field="agentId")}):
         async with ctx.writing(session_id) as tx:
             session = await tx.one(db.session.LOCK, session_id=session_id)
             if session is None:
                 raise NotFound("There is no such session.", field="sessionId")
             await _refuse_deleted_agent(tx, values.get("agent_id"))
             row = await _write(tx, session_id, kind, key, mode, values, session.head, expected)
-            tx.moved(session_id, session.head)
+            tx.record_change(session_id, session.head)
     return row
 
 

@@ -49,7 +49,7 @@ async def extend(ctx: Context, place: tuple[str, int], fence: str, offset: int, 
         standing = await ctx.one(db.streaming_message.STANDING, **at, offset=offset)
         return _already(standing, fence, offset, text)
     if text:
-        ctx.streamed(place[0])
+        ctx.record_text_growth(place[0])
     return row
 
 
@@ -104,7 +104,7 @@ async def _take_over(tx: Tx, row: MessageRow, draft: Mapping[str, Any], fence: s
         return row
     session = await tx.one(db.session.LOCK, session_id=place[0])
     assert session is not None  # its row is locked
-    tx.moved(session.id, session.head)
+    tx.record_change(session.id, session.head)
     changed = await db.message.change(tx, place, {"metadata": draft["metadata"]}, session.head, {})
     assert changed is not None  # so is its session's
     return changed
@@ -119,7 +119,7 @@ async def _locked(tx: Tx, session_id: str) -> SessionRow:
 
 def _ending(ctx: Context, fields: Mapping[str, Any]) -> dict[str, Any]:
     """The columns that the end brings: those of a document, and what was sent beside it."""
-    said = {} if fields.get("raw") is None else message.spoken(ctx, {"raw": fields["raw"]})
+    said = {} if fields.get("raw") is None else message.content_columns(ctx, {"raw": fields["raw"]})
     kept = validation.only({name: value for name, value in fields.items() if name == "metadata"}, message.CHECKS)
     return {**said, **message.usage(fields.get("usage")), **kept}
 

@@ -13,7 +13,7 @@ from app.db.reading.rows import AgentRow, ListedAgent, SessionRow
 from app.db.stats import AgentMetricsRow
 from app.resolvers import agent
 from app.schema import ids
-from app.schema.base import Info, Node, UserError, enum, errors, rows_of, sent
+from app.schema.base import Info, Node, UserError, enum, errors, provided_fields, rows_of
 from app.schema.connection import After, Before, Connection, First, Last
 from app.schema.mutation import mutation
 from app.schema.scalars import DateTime, Decimal, Json
@@ -174,13 +174,13 @@ class DeleteAgentPayload:
 class AgentMutation:
     @mutation("Adds an agent to the catalogue.")
     async def create_agent(self, info: Info, input: CreateAgentInput) -> AgentPayload:
-        return AgentPayload(agent=await agent.create(info.context, sent(input)))
+        return AgentPayload(agent=await agent.create(info.context, provided_fields(input)))
 
     @mutation("Changes an agent.")
     async def update_agent(self, info: Info, input: UpdateAgentInput) -> AgentPayload:
         agent_id = ids.named(ids.agent_of, input.id, "agent")
         expected = input.expected_revision.value if input.expected_revision else None
-        fields = sent(input, "id", "expected_revision")
+        fields = provided_fields(input, "id", "expected_revision")
         return AgentPayload(agent=await agent.update(info.context, agent_id, fields, expected))
 
     @mutation("Says whether an agent can be given work.")

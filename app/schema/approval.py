@@ -12,7 +12,7 @@ from app.db.reading.rows import ApprovalRow, MessageRow, SessionRow, TaskRow
 from app.live.cursors import Position
 from app.resolvers import approval
 from app.schema import ids
-from app.schema.base import Info, Node, UserError, cursor, enum, errors, plain, rows_of, sent
+from app.schema.base import Info, Node, UserError, cursor, enum, errors, provided_fields, rows_of, to_python
 from app.schema.connection import After, Before, Connection, First, Last
 from app.schema.mutation import mutation
 from app.schema.scalars import DateTime
@@ -53,7 +53,7 @@ class ApprovalFilter:
     def parameters(filter: "ApprovalFilter | None") -> dict[str, Any]:
         """As the statements take it; hashable, because pages of equal filters are read together."""
         wanted = filter or ApprovalFilter()
-        return vars(wanted) | {"status": None if wanted.status is None else tuple(plain(wanted.status))}
+        return vars(wanted) | {"status": None if wanted.status is None else tuple(to_python(wanted.status))}
 
 
 @strawberry.type(description="A decision that a task, a tool call in a message, or both wait for. It is taken once.")
@@ -123,7 +123,7 @@ class ApprovalPayload:
 class ApprovalMutation:
     @mutation("Asks for a decision.")
     async def request_approval(self, info: Info, input: RequestApprovalInput) -> ApprovalPayload:
-        fields = sent(input)
+        fields = provided_fields(input)
         task_id = ids.maybe(ids.task_of, fields.pop("task_id", None), "task", "taskId")
         session_id = ids.maybe(ids.session_of, fields.pop("session_id", None), "session", "sessionId")
         place = ids.maybe(ids.message_of, fields.pop("message_id", None), "message", "messageId")

@@ -56,17 +56,19 @@ def enum(description: str, **values: str) -> Callable[[E], E]:
     return describe
 
 
-def sent(input: Any, *omit: str) -> dict[str, Any]:
+def provided_fields(input: Any, *omit: str) -> dict[str, Any]:
     """The input's fields that were sent, null included; enum members as their values."""
     fields = {name: value for name, value in vars(input).items() if value is not None and name not in omit}
-    return {name: plain(value.value if isinstance(value, strawberry.Some) else value) for name, value in fields.items()}
+    return {
+        name: to_python(value.value if isinstance(value, strawberry.Some) else value) for name, value in fields.items()
+    }
 
 
-def plain(value: Any) -> Any:
+def to_python(value: Any) -> Any:
     """Enum members as their values, in lists too."""
     if isinstance(value, Enum):
         return value.value
-    return [plain(item) for item in value] if isinstance(value, list) else value
+    return [to_python(item) for item in value] if isinstance(value, list) else value
 
 
 @enum(

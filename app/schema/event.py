@@ -160,7 +160,7 @@ class Subscription:
         follow: Follow = True,
     ) -> AsyncIterator[SessionEvent]:
         session, ctx = ids.session_of(session_id) or ids.NOTHING, info.context
-        return cast(Any, ctx.feed.session_events(ctx.viewer, session, shown, ctx.resume_after or after, follow))
+        return cast(Any, ctx.hub.session_events(ctx.viewer, session, shown, ctx.resume_after or after, follow))
 
     @strawberry.subscription(
         description="What happens to your sessions, tasks and approvals: what came after the cursor, each changed "
@@ -169,4 +169,4 @@ class Subscription:
     )
     async def viewer_events(self, info: Info, after: After = None, follow: Follow = True) -> AsyncIterator[ViewerEvent]:
         ctx = info.context
-        return cast(Any, ctx.feed.viewer_events(ctx.viewer, shown, ctx.resume_after or after, follow))
+        return cast(Any, ctx.hub.viewer_events(ctx.viewer, shown, ctx.resume_after or after, follow))

@@ -22,7 +22,7 @@ from app.db.access.database import Row
 from app.errors import BadInput
 from app.live.cursors import Position
 from app.schema import ids
-from app.schema.base import ERRORS, ErrorCode, Info, UserError, plain
+from app.schema.base import ERRORS, ErrorCode, Info, UserError, to_python
 
 LONGEST = 255
 NAMED_ERRORS: dict[str, Any] = {error.__name__: error for error in ERRORS}
@@ -88,7 +88,7 @@ def _canonical(value: Any) -> Any:
         return {"sent": _canonical(value.value)}
     if dataclasses.is_dataclass(value):
         return {name: _canonical(item) for name, item in sorted(vars(value).items()) if item is not None}
-    return [_canonical(item) for item in value] if isinstance(value, list) else plain(value)
+    return [_canonical(item) for item in value] if isinstance(value, list) else to_python(value)
 
 
 def stored(payload: Any) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from app.live.cursors import Position
 from app.resolvers import message
 from app.schema import ids
 from app.schema.approval import Approval
-from app.schema.base import Info, Node, UserError, cursor, enum, errors, plain, rows_of, sent
+from app.schema.base import Info, Node, UserError, cursor, enum, errors, provided_fields, rows_of, to_python
 from app.schema.connection import After, Before, Connection, First, Last
 from app.schema.content import ContentBlock, TokenUsage, TokenUsageInput, blocks, usage
 from app.schema.mutation import mutation
@@ -66,7 +66,7 @@ class MessageFilter:
         """As the statements take it; hashable, because pages of equal filters are read together."""
         if filter is None:
             return {"role": None, "agent_key": None, "status": None}
-        role, status = plain(filter.role), plain(filter.status)
+        role, status = to_python(filter.role), to_python(filter.status)
         return {
             "role": None if role is None else tuple(role),
             "agent_key": filter.agent_key,
@@ -251,9 +251,9 @@ def _expected(input: AppendMessageInput | AppendMessagesInput) -> int | None:
 
 
 def _draft(input: MessageInput) -> dict[str, Any]:
-    fields = sent(input)
+    fields = provided_fields(input)
     if fields.get("usage") is not None:
-        fields["usage"] = sent(fields["usage"])
+        fields["usage"] = provided_fields(fields["usage"])
     return fields
 
 
@@ -280,7 +280,7 @@ class MessageMutation:
     async def update_message(self, info: Info, input: UpdateMessageInput) -> MessagePayload:
         place = ids.named(ids.message_of, input.id, "message")
         expected = input.expected_revision.value if input.expected_revision else None
-        fields = sent(input, "id", "expected_revision")
+        fields = provided_fields(input, "id", "expected_revision")
         return MessagePayload.of(await message.update(info.context, place, fields, expected))
 
     @mutation(
@@ -289,7 +289,7 @@ class MessageMutation:
     )
     async def redact_message(self, info: Info, input: RedactMessageInput) -> MessagePayload:
         place = ids.named(ids.message_of, input.id, "message")
-        return MessagePayload.of(await message.redact(info.context, place, sent(input, "id")))
+        return MessagePayload.of(await message.redact(info.context, place, provided_fields(input, "id")))
 
     @mutation("Deletes a message; its number is not given again.")
     async def delete_message(self, info: Info, input: MessageIdInput) -> DeleteMessagePayload:

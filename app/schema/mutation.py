@@ -7,7 +7,7 @@ from typing import Any
 import strawberry
 
 from app.context import Context, Once
-from app.db.access.failures import told
+from app.db.access.failures import translated
 from app.errors import Problem
 from app.resolvers import idempotency
 from app.schema.base import Info, error_of
@@ -31,7 +31,7 @@ def mutation(description: str, *, keeps_its_key: bool = False) -> Callable[[Reso
             once = once_of(info, input)
             try:
                 if once is None:
-                    with told({}):
+                    with translated({}):
                         return await resolve(self, info, input)
                 return await _once(payload, info, once, lambda: resolve(self, info, input), keeps_its_key)
             except Problem as problem:

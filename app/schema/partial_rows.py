@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import NamedTuple
 
-from app.db.reading.partial_rows import Light
+from app.db.reading.partial_rows import PartialRows
 from app.db.reading.rows import AgentRow, Entity, MessageRow, SessionAgentRow, SessionRow
 
 
@@ -33,11 +33,11 @@ TYPES = {
 
 
 @lru_cache(maxsize=1024)
-def light(selected: frozenset[tuple[str, str]]) -> Light:
+def columns_for(selected: frozenset[tuple[str, str]]) -> PartialRows:
     """What suffices for an operation that selects these fields, as (type, field)."""
     asked: dict[str, set[str]] = {name: set() for name in TYPES}
     for type_, field in selected:
         if type_ in asked:
             asked[type_].add(field)
     rows = frozenset(TYPES[name].row for name, fields in asked.items() if fields - {"__typename"} <= TYPES[name].fields)
-    return Light(rows, ("SessionAgent", "agent") in selected and {SessionAgentRow, AgentRow} <= rows)
+    return PartialRows(rows, ("SessionAgent", "agent") in selected and {SessionAgentRow, AgentRow} <= rows)

@@ -11,7 +11,7 @@ from app.errors import BadInput
 from app.resolvers import agent, session
 from app.schema import ids
 from app.schema.agent import Agent, AgentFilter, AgentOrder, AgentOrderField, OrderDirection
-from app.schema.base import Info, Node, plain
+from app.schema.base import Info, Node, to_python
 from app.schema.connection import After, Before, Connection, First, Last
 from app.schema.session import Session, SessionFilter, SessionOrder, SessionOrderField
 from app.schema.viewer import Viewer
@@ -72,7 +72,7 @@ class RootQuery:
     ) -> Slice[SessionRow]:
         wanted = filter or SessionFilter()
         filters = {
-            "status": plain(wanted.status),
+            "status": to_python(wanted.status),
             "agent_type": wanted.agent_type,
             "role": wanted.role,
             "task_id": None if wanted.task_id is None else ids.task_of(wanted.task_id) or ids.NOTHING,
@@ -105,7 +105,7 @@ class RootQuery:
         order_by: Annotated[AgentOrder, argument(description="In which order.")] = BY_NAME,
     ) -> Slice[AgentRow]:
         wanted = filter or AgentFilter()
-        filters = {name: plain(value) for name, value in vars(wanted).items()}
+        filters = {name: to_python(value) for name, value in vars(wanted).items()}
         window = Window.of(first, after, last, before)
         return await agent.page(info.context, window, order_by.field.value, order_by.direction.value, filters)
 

@@ -44,8 +44,8 @@ def show_moment(value: datetime | str) -> datetime | str:
     """
     if isinstance(value, str):
         return value
-    plain = value.microsecond and value.tzinfo is UTC  # the driver's last moment has no zone
-    return value if plain else value.isoformat(timespec="microseconds")[:26] + "Z"
+    exact = value.microsecond and value.tzinfo is UTC  # the driver's last moment has no zone
+    return value if exact else value.isoformat(timespec="microseconds")[:26] + "Z"
 
 
 def parse_number(value: Any) -> Number:

@@ -8,7 +8,7 @@ from app.db.reading.page import Slice, Window
 from app.db.reading.rows import FoundRow
 from app.resolvers import search
 from app.schema import ids
-from app.schema.base import Info, plain
+from app.schema.base import Info, to_python
 from app.schema.connection import After, Before, Connection, Edge, First, Last
 from app.schema.message import Message, MessageRole
 from app.schema.scalars import DateTime
@@ -28,7 +28,7 @@ class MessageSearchFilter:
     def parameters(self) -> dict[str, Any]:
         """As the statements take it; an id that names no session finds nothing."""
         session = None if self.session_id is None else ids.session_of(self.session_id) or NOWHERE
-        return {**vars(self), "session_id": session, "role": plain(self.role)}
+        return {**vars(self), "session_id": session, "role": to_python(self.role)}
 
 
 @strawberry.type(description="A piece of a snippet. Plain text, never markup.")

@@ -19,7 +19,7 @@ from app.resolvers import session
 from app.schema import ids
 from app.schema.agent import OrderDirection
 from app.schema.approval import Approval, ApprovalFilter, ApprovalStatus
-from app.schema.base import Info, Node, UserError, cursor, enum, errors, rows_of, sent
+from app.schema.base import Info, Node, UserError, cursor, enum, errors, provided_fields, rows_of
 from app.schema.connection import After, Before, Connection, First, Last
 from app.schema.message import Message, MessageFilter
 from app.schema.mutation import mutation
@@ -304,7 +304,7 @@ class DeleteSessionPayload:
 class SessionMutation:
     @mutation("Begins a session.")
     async def create_session(self, info: Info, input: CreateSessionInput) -> CreateSessionPayload:
-        fields = sent(input)
+        fields = provided_fields(input)
         fields["task_id"] = ids.maybe(ids.task_of, fields.get("task_id"), "task", "taskId")
         row, evicted = await session.create(info.context, fields)
         return CreateSessionPayload(session=row, cursor=str(Position.at(row.id, row.head)), evicted=evicted)
@@ -313,14 +313,14 @@ class SessionMutation:
     async def update_session(self, info: Info, input: UpdateSessionInput) -> SessionPayload:
         session_id = ids.named(ids.session_of, input.id, "session")
         expected = input.expected_revision.value if input.expected_revision else None
-        fields = sent(input, "id", "expected_revision")
+        fields = provided_fields(input, "id", "expected_revision")
         return SessionPayload.of(await session.update(info.context, session_id, fields, expected))
 
     @mutation("Moves a session on: PENDING to ACTIVE, ACTIVE to COMPLETED or FAILED.")
     async def set_session_status(self, info: Info, input: SetSessionStatusInput) -> SessionPayload:
         session_id = ids.named(ids.session_of, input.id, "session")
         expected = input.expected_revision.value if input.expected_revision else None
-        fields = sent(input, "id", "status", "expected_revision")
+        fields = provided_fields(input, "id", "status", "expected_revision")
         return SessionPayload.of(
             await session.set_status(info.context, session_id, input.status.value, fields, expected)
         )

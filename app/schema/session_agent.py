@@ -14,7 +14,7 @@ from app.live.cursors import Position
 from app.resolvers import session_agent
 from app.schema import ids
 from app.schema.agent import Agent
-from app.schema.base import Info, Node, UserError, cursor, enum, errors, rows_of, sent
+from app.schema.base import Info, Node, UserError, cursor, enum, errors, provided_fields, rows_of
 from app.schema.connection import After, Before, Connection, First, Last
 from app.schema.mutation import mutation
 from app.schema.scalars import DateTime, Json
@@ -130,7 +130,8 @@ class SessionAgentMutation:
             kind=input.kind.value,
             key=input.key,
             mode=input.mode.value,
-            fields=sent(input, "session_id", "kind", "key", "mode", "agent_id", "expected_revision") | _agent(input),
+            fields=provided_fields(input, "session_id", "kind", "key", "mode", "agent_id", "expected_revision")
+            | _agent(input),
             expected=input.expected_revision.value if input.expected_revision else None,
         )
         return SessionAgentPayload(session_agent=row, cursor=str(Position.at(row.session_id, row.revision)))

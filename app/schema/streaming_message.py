@@ -7,7 +7,7 @@ from strawberry import Maybe
 
 from app.resolvers import streaming_message
 from app.schema import ids
-from app.schema.base import Info, UserError, cursor, enum, errors, sent
+from app.schema.base import Info, UserError, cursor, enum, errors, provided_fields
 from app.schema.content import TokenUsageInput
 from app.schema.message import Message, MessageIdInput, MessagePayload, MessageRole, at
 from app.schema.mutation import mutation
@@ -77,7 +77,7 @@ class StreamMutation:
     )
     async def start_message(self, info: Info, input: StartMessageInput) -> StartMessagePayload:
         session_id = ids.named(ids.session_of, input.session_id, "session", "sessionId")
-        row, fence = await streaming_message.start(info.context, session_id, sent(input, "session_id"))
+        row, fence = await streaming_message.start(info.context, session_id, provided_fields(input, "session_id"))
         return StartMessagePayload(message=row, fence=fence, cursor=at(row))
 
     @mutation(
@@ -92,9 +92,9 @@ class StreamMutation:
     @mutation("Ends a message. The same end again, by the same producer, is a no-op.")
     async def finish_message(self, info: Info, input: FinishMessageInput) -> MessagePayload:
         place = ids.named(ids.message_of, input.id, "message")
-        fields = sent(input, "id", "fence", "status")
+        fields = provided_fields(input, "id", "fence", "status")
         if fields.get("usage") is not None:
-            fields["usage"] = sent(fields["usage"])
+            fields["usage"] = provided_fields(fields["usage"])
         row = await streaming_message.finish(info.context, place, input.fence, input.status.value, fields)
         return MessagePayload.of(row)
 

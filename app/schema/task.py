@@ -14,7 +14,7 @@ from app.live.cursors import Position
 from app.resolvers import task
 from app.schema import ids
 from app.schema.approval import Approval
-from app.schema.base import Info, Node, UserError, cursor, enum, errors, plain, rows_of, sent
+from app.schema.base import Info, Node, UserError, cursor, enum, errors, provided_fields, rows_of, to_python
 from app.schema.connection import After, Before, Connection, First, Last
 from app.schema.mutation import mutation
 from app.schema.scalars import DateTime, Json
@@ -51,7 +51,7 @@ class TaskFilter:
     def parameters(filter: "TaskFilter | None") -> dict[str, Any]:
         """As the statements take it; hashable, because pages of equal filters are read together."""
         wanted = filter or TaskFilter()
-        return vars(wanted) | {"status": None if wanted.status is None else tuple(plain(wanted.status))}
+        return vars(wanted) | {"status": None if wanted.status is None else tuple(to_python(wanted.status))}
 
 
 @strawberry.type(description="A piece of work, handed from one role to another, in a session or on its own.")
@@ -119,7 +119,7 @@ class TaskPayload:
 class TaskMutation:
     @mutation("Creates a task.")
     async def create_task(self, info: Info, input: CreateTaskInput) -> TaskPayload:
-        fields = sent(input)
+        fields = provided_fields(input)
         session_id = ids.maybe(ids.session_of, fields.pop("session_id", None), "session", "sessionId")
         return TaskPayload.of(await task.create(info.context, session_id, fields))
 

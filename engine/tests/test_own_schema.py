@@ -34,7 +34,7 @@ from app.auth import Viewer, mint
 from app.context import Context
 from app.main import DEMO, Services
 from app.schema import schema
-from app.schema.partial_rows import TYPES, light
+from app.schema.partial_rows import TYPES, columns_for
 from engine.tests.differential import Case, raced
 from engine.tests.documents import Request, Tame, requests
 from tests.support.in_process_server import serving, settings_for
@@ -125,7 +125,7 @@ async def test_light_rows_answer_as_whole_ones(services: Services) -> None:
         assert compiled is not None
         code = compiled.code(VariableValues({}, {}))
         assert code is not None
-        assert light(code.selected).rows == {one.row for one in TYPES.values()}
+        assert columns_for(code.selected).rows == {one.row for one in TYPES.values()}
 
 
 @pytest.mark.timeout(0 if EXAMPLES > 100 else 300)

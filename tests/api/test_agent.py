@@ -9,19 +9,19 @@ from tests.support.users import error, outcome
 OWN = "key name type description status skills hourlyRate metadata"
 
 
-async def creates(person, name="Ada", **fields):
-    payload = await person.does("createAgent", "agent { id }", name=name, **{"type": "helper", **fields})
+async def creates(user, name="Ada", **fields):
+    payload = await user.does("createAgent", "agent { id }", name=name, **{"type": "helper", **fields})
     assert payload["errors"] == []
     return payload["agent"]["id"]
 
 
-async def sees(person, agent, selection=OWN):
-    return (await person.asks(f"query ($id: ID!) {{ agent(id: $id) {{ {selection} }} }}", id=agent))["agent"]
+async def sees(user, agent, selection=OWN):
+    return (await user.asks(f"query ($id: ID!) {{ agent(id: $id) {{ {selection} }} }}", id=agent))["agent"]
 
 
-async def listed(person, **filter):
+async def listed(user, **filter):
     document = "query ($f: AgentFilter) { agents(filter: $f) { totalCount nodes { name } } }"
-    page = (await person.asks(document, f=filter))["agents"]
+    page = (await user.asks(document, f=filter))["agents"]
     names = [node["name"] for node in page["nodes"]]
     assert page["totalCount"] == len(names)
     return names
@@ -171,13 +171,13 @@ async def test_agents_come_in_every_order_and_page_by_page(ann):
         assert await walked(ann, "last", "before", field, "DESC") == expected
 
 
-async def walked(person, size, cursor, field, direction):
+async def walked(user, size, cursor, field, direction):
     document = f"""query ($o: AgentOrder!, $c: String) {{ agents({size}: 2, {cursor}: $c, orderBy: $o) {{
         nodes {{ name hourlyRate }} pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor }} }} }}"""
     more, end = ("hasNextPage", "endCursor") if size == "first" else ("hasPreviousPage", "startCursor")
     seen, at = [], None
     while True:
-        page = (await person.asks(document, o={"field": field, "direction": direction}, c=at))["agents"]
+        page = (await user.asks(document, o={"field": field, "direction": direction}, c=at))["agents"]
         rows = [(node["name"], node["hourlyRate"]) for node in page["nodes"]]
         seen += rows if size == "first" else rows[::-1]
         if not page["pageInfo"][more]:

@@ -10,36 +10,36 @@ from tests.support.users import error, outcome
 APPROVAL = "approval { id status notes decidedBy decidedAt approverRole toolUseId }"
 
 
-async def requests(person, **fields):
+async def requests(user, **fields):
     """The id of a new approval."""
-    payload = await person.does("requestApproval", "approval { id }", **fields)
+    payload = await user.does("requestApproval", "approval { id }", **fields)
     assert payload["errors"] == []
     return payload["approval"]["id"]
 
 
-async def makes_task(person, **fields):
-    return (await person.does("createTask", "task { id }", type="review", **fields))["task"]["id"]
+async def makes_task(user, **fields):
+    return (await user.does("createTask", "task { id }", type="review", **fields))["task"]["id"]
 
 
-async def calls(person, session, *names):
+async def calls(user, session, *names):
     """The id of a message that calls tools under these names."""
     parts = [{"toolUse": {"toolUseId": name, "name": "shell", "input": {}}} for name in names]
     message = {"role": "ASSISTANT", "raw": json.dumps({"role": "assistant", "content": parts})}
-    return (await person.does("appendMessage", "message { id }", sessionId=session, message=message))["message"]["id"]
+    return (await user.does("appendMessage", "message { id }", sessionId=session, message=message))["message"]["id"]
 
 
-async def reads(person, approval, selection="status"):
+async def reads(user, approval, selection="status"):
     query = f"query ($id: ID!) {{ node(id: $id) {{ ... on Approval {{ {selection} }} }} }}"
-    return (await person.asks(query, id=approval))["node"]
+    return (await user.asks(query, id=approval))["node"]
 
 
-async def found(person, **filter):
+async def found(user, **filter):
     query = "query ($filter: ApprovalFilter) { approvals(filter: $filter) { nodes { id } } }"
-    return [node["id"] for node in (await person.asks(query, filter=filter))["approvals"]["nodes"]]
+    return [node["id"] for node in (await user.asks(query, filter=filter))["approvals"]["nodes"]]
 
 
-async def decides(person, approval, decision="APPROVE", **fields):
-    return await person.does("decideApproval", APPROVAL, id=approval, decision=decision, **fields)
+async def decides(user, approval, decision="APPROVE", **fields):
+    return await user.does("decideApproval", APPROVAL, id=approval, decision=decision, **fields)
 
 
 async def test_a_tool_call_waits_for_a_decision(ann):
@@ -89,10 +89,10 @@ async def test_one_of_many_deciders_wins(ann, in_session):
     assert [event["eventType"] for event in told] == ["approval.requested", "approval.decided"]
 
 
-async def test_only_the_right_role_of_the_right_owner_decides(server, person):
-    ann = person("ann")
-    approver = server.person(ann.name, roles=["clerk", "lead"])
-    stranger = person("bob", roles=["lead"])
+async def test_only_the_right_role_of_the_right_owner_decides(server, user):
+    ann = user("ann")
+    approver = server.user(ann.name, roles=["clerk", "lead"])
+    stranger = user("bob", roles=["lead"])
     approval = await requests(ann, taskId=await makes_task(ann), approverRole="lead")
     assert outcome(await decides(ann, approval, "CANCEL")) == error("FORBIDDEN", field="id")
     assert outcome(await decides(stranger, approval)) == error("NOT_FOUND", field="id")

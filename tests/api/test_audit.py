@@ -22,8 +22,8 @@ query ($filter: AuditEventFilter, $last: Int, $before: String) {
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
-async def audits(person, **filter):
-    return (await person.asks(AUDIT, filter=filter))["auditEvents"]["nodes"]
+async def audits(user, **filter):
+    return (await user.asks(AUDIT, filter=filter))["auditEvents"]["nodes"]
 
 
 @pytest.fixture
@@ -140,8 +140,8 @@ async def test_an_event_goes_with_a_transaction_that_is_rolled_back(ann, db):
     ]
 
 
-async def test_actor_role_and_trace_come_from_the_request(person):
-    ann = person("ann", roles=["lead", "clerk"])
+async def test_actor_role_and_trace_come_from_the_request(user):
+    ann = user("ann", roles=["lead", "clerk"])
     query = 'mutation { createSession(input: {title: "Plan"}) { errors { code } } }'
     await ann.responds(query, {"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"})
     [event] = await audits(ann)
@@ -155,8 +155,8 @@ async def test_a_stranger_sees_nothing_of_it(ann, bob):
     assert (await bob.asks("query ($id: ID!) { node(id: $id) { id } }", id=event["id"]))["node"] is None
 
 
-async def test_filters_narrow_and_unknown_things_match_nothing(person):
-    ann = person("ann", roles=["lead"])
+async def test_filters_narrow_and_unknown_things_match_nothing(user):
+    ann = user("ann", roles=["lead"])
     first = await ann.creates_session("one")
     await ann.creates_session("two")
     await ann.does("archiveSession", id=first)
@@ -201,14 +201,14 @@ async def test_the_database_refuses_to_change_it(ann, connection, change):
 class Acts:
     """One mutation after the other, each with the one event that it must leave, or none."""
 
-    def __init__(self, person):
-        self.person, self.count, self.done = person, 0, set()
+    def __init__(self, user):
+        self.user, self.count, self.done = user, 0, set()
 
     async def __call__(self, mutation, event, metadata=None, made="", also="", /, **fields):
         """The id of what was made, and what `also` is asked of the payload."""
-        payload = await self.person.does(mutation, f"{made} {{ id }} {also}" if made else "", **fields)
+        payload = await self.user.does(mutation, f"{made} {{ id }} {also}" if made else "", **fields)
         assert payload["errors"] == []
-        found = [(new["eventType"], new["metadata"]) for new in (await audits(self.person))[self.count :]]
+        found = [(new["eventType"], new["metadata"]) for new in (await audits(self.user))[self.count :]]
         assert found == ([(event, metadata)] if event else []), mutation
         self.count += len(found)
         self.done.add(mutation)

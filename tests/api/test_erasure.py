@@ -23,7 +23,7 @@ async def rows_with(database_url, *words):
         await connection.close()
 
 
-async def write_everywhere(person, session, mark):
+async def write_everywhere(user, session, mark):
     """Puts the mark into every field of a session that takes a text."""
     raw = f'{{"role": "assistant", "content": [{{"text": "{mark}"}}]}}'
     states = {name: {"of": mark} for name in ("state", "conversationManagerState", "internalState")}
@@ -35,19 +35,19 @@ async def write_everywhere(person, session, mark):
         ("putSessionAgent", part),
         ("appendMessages", {"sessionId": session, "messages": [{"role": "USER", "text": mark}, said]}),
     ):
-        payload = await person.does(mutation, **given)
+        payload = await user.does(mutation, **given)
         assert payload["errors"] == [], (mutation, payload)
-    made = await person.does("createTask", "task { id }", **task)
+    made = await user.does("createTask", "task { id }", **task)
     wanted = {"taskId": made["task"]["id"], "approverRole": mark, "notes": mark}
-    assert (await person.does("requestApproval", **wanted))["errors"] == []
-    begun = await person.does("startMessage", "message { id } fence", sessionId=session, key=f"stream {mark}")
+    assert (await user.does("requestApproval", **wanted))["errors"] == []
+    begun = await user.does("startMessage", "message { id } fence", sessionId=session, key=f"stream {mark}")
     more = {"id": begun["message"]["id"], "fence": begun["fence"], "offset": 0, "text": mark}
-    assert (await person.does("extendMessage", **more))["errors"] == []
+    assert (await user.does("extendMessage", **more))["errors"] == []
 
 
-async def test_nothing_of_an_erased_session_is_left_anywhere(person, database_url):
+async def test_nothing_of_an_erased_session_is_left_anywhere(user, database_url):
     mark = f"marked{uuid4().hex}"
-    ann, bob = person("ann"), person("bob")
+    ann, bob = user("ann"), user("bob")
     given = {"key": mark, "title": mark, "role": mark, "agentType": mark, "metadata": {mark: mark}}
     create = "mutation ($i: CreateSessionInput!) { createSession(input: $i) { session { id } } }"
     made = await ann.responds(create, {"idempotency-key": "an act"}, i=given)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from tests.support.in_process_server import serving, settings_for
-from tests.support.users import ERRORS, Person, Refusal, outcome
+from tests.support.users import ERRORS, Refusal, User, outcome
 
 APPEND = f"""
 mutation ($input: AppendMessageInput!, $key: String!) {{
@@ -21,10 +21,10 @@ mutation ($input: CreateSessionInput!) {{
 """
 
 
-async def appends(person: Person, session: str, key: str, text: str = "once"):
+async def appends(user: User, session: str, key: str, text: str = "once"):
     """The payload, and whether it was given again."""
     message = {"sessionId": session, "message": {"role": "USER", "text": text}}
-    response = await person.responds(APPEND, input=message, key=key)
+    response = await user.responds(APPEND, input=message, key=key)
     replayed = response.get("extensions", {}).get("idempotency", {}).get("replayed", False)
     return response["data"]["appendMessage"], replayed
 
@@ -129,7 +129,7 @@ async def test_a_key_holds_over_a_socket(ann):
 
 async def test_keys_are_refused_where_they_are_switched_off(fresh_database):
     async with serving(settings_for(await fresh_database(), enable_idempotency=False)) as server:
-        ann = server.person("ann")
+        ann = server.user("ann")
         response = await ann.responds(CREATE, {"idempotency-key": "k"}, input={})
         assert response["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
         assert (await ann.responds(CREATE, input={}))["data"]["createSession"]["session"]

@@ -12,9 +12,9 @@ NEXT = {"PENDING": {"ACTIVE"}, "ACTIVE": {"COMPLETED", "FAILED"}}
 STATUSES = ["PENDING", "ACTIVE", "COMPLETED", "FAILED", "EXPIRED"]
 
 
-async def moves(person, session, status):
+async def sets_status(user, session, status):
     """The session's new status, or why it has none."""
-    payload = await person.does(
+    payload = await user.does(
         "setSessionStatus",
         "session { status }",
         id=session,
@@ -28,7 +28,7 @@ async def moves(person, session, status):
 async def test_statuses_follow_the_model(ann, wanted):
     session, status = await ann.creates_session(), "PENDING"
     for next_status in wanted:
-        answer = await moves(ann, session, next_status)
+        answer = await sets_status(ann, session, next_status)
         if next_status in NEXT.get(status, ()):
             status = next_status
             assert answer == status
@@ -40,14 +40,14 @@ async def test_statuses_follow_the_model(ann, wanted):
 async def test_a_completed_session_takes_no_messages(ann, bob):
     session = await ann.creates_session()
     await ann.appends(session, "hello")
-    assert await moves(bob, session, "COMPLETED") == error("NOT_FOUND", field="id")
-    assert await moves(ann, session, "COMPLETED") == "COMPLETED"
+    assert await sets_status(bob, session, "COMPLETED") == error("NOT_FOUND", field="id")
+    assert await sets_status(ann, session, "COMPLETED") == "COMPLETED"
     assert await ann.appends(session, "more") == error("ILLEGAL_TRANSITION", field="sessionId")
 
 
-async def creates(person, agent_type="helper"):
+async def creates(user, agent_type="helper"):
     selection = "session { id } evicted { id archivedAt }"
-    payload = await person.does("createSession", selection, agentType=agent_type)
+    payload = await user.does("createSession", selection, agentType=agent_type)
     return payload["session"]["id"], [session["id"] for session in payload["evicted"]]
 
 
@@ -73,7 +73,7 @@ async def test_the_cap_holds_under_thirty_two_at_once(ann):
 
 async def test_an_agent_type_must_be_known_where_types_are_named(fresh_database):
     async with serving(settings_for(await fresh_database(), agent_types=("helper", "planner"))) as server:
-        ann = server.person("ann")
+        ann = server.user("ann")
         assert await ann.creates_session(agentType="planner")
         assert await ann.creates_session()
         refused = await ann.does("createSession", agentType="stranger")

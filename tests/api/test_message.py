@@ -2,30 +2,30 @@
 
 import pytest
 
-from tests.api.conftest import row_of
+from tests.support.fixtures import row_of
 from tests.support.users import error, outcome
 
 OWN = "key sequence role status text metadata clientCreatedAt agent { key kind }"
 
 
-async def appends_many(person, session, *messages, **more):
+async def appends_many(user, session, *messages, **more):
     given = [{"role": "USER", **message} for message in messages]
     selection = "messages { sequence text } cursor"
-    return await person.does("appendMessages", selection, sessionId=session, messages=given, **more)
+    return await user.does("appendMessages", selection, sessionId=session, messages=given, **more)
 
 
-async def texts(person, session, **arguments):
+async def texts(user, session, **arguments):
     document = """query ($id: ID!, $filter: MessageFilter) {
         session(id: $id) { messages(filter: $filter) { totalCount nodes { text } } } }"""
-    page = (await person.asks(document, id=session, **arguments))["session"]["messages"]
+    page = (await user.asks(document, id=session, **arguments))["session"]["messages"]
     found = [node["text"] for node in page["nodes"]]
     assert page["totalCount"] == len(found)
     return found
 
 
-async def id_of(person, session, sequence=1):
+async def id_of(user, session, sequence=1):
     document = "query ($id: ID!, $n: Int!) { session(id: $id) { message(sequence: $n) { id } } }"
-    return (await person.asks(document, id=session, n=sequence))["session"]["message"]["id"]
+    return (await user.asks(document, id=session, n=sequence))["session"]["message"]["id"]
 
 
 async def test_a_message_is_what_was_appended(ann, bob):
@@ -209,8 +209,8 @@ async def test_a_message_is_found_by_exactly_one_of_id_sequence_and_key(ann, bob
     await ann.appends(session, "the agent's", key="k", agentKey="guide")
     message = await id_of(ann, session)
 
-    async def finds(arguments, where=session, person=ann):
-        return await person.responds(f'{{ session(id: "{where}") {{ message{arguments} {{ text }} }} }}')
+    async def finds(arguments, where=session, user=ann):
+        return await user.responds(f'{{ session(id: "{where}") {{ message{arguments} {{ text }} }} }}')
 
     for arguments, text in {
         f'(id: "{message}")': "mine",
@@ -220,7 +220,7 @@ async def test_a_message_is_found_by_exactly_one_of_id_sequence_and_key(ann, bob
     }.items():
         assert (await finds(arguments))["data"]["session"]["message"] == {"text": text}
         assert (await finds(arguments, where=other))["data"]["session"]["message"] is None
-        assert (await finds(arguments, person=bob))["data"]["session"] is None
+        assert (await finds(arguments, user=bob))["data"]["session"] is None
     for arguments in ("(sequence: 0)", "(sequence: -1)", "(sequence: 3)", '(key: "no")', '(id: "msg_nonsense")'):
         assert (await finds(arguments))["data"]["session"]["message"] is None
     for arguments in ("", '(agentKey: "guide")', '(sequence: 1, key: "k")', f'(id: "{message}", sequence: 1)'):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.api.conftest import row_of
+from tests.support.fixtures import row_of
 from tests.support.users import error, outcome
 
 NOWHERE = "00000000-0000-7000-8000-000000000000"
@@ -76,8 +76,8 @@ async def things(ann):
     }
 
 
-async def nodes(person, *ids):
-    found = await person.asks("query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }", ids=ids)
+async def nodes(user, *ids):
+    found = await user.asks("query ($ids: [ID!]!) { nodes(ids: $ids) { __typename id } }", ids=ids)
     return [node and (node["__typename"], node["id"]) for node in found["nodes"]]
 
 
@@ -160,8 +160,8 @@ async def test_an_erased_thing_never_comes_back_under_its_id(ann, things):
     assert row_of(things["Session"]) != row_of(await ann.creates_session())
 
 
-async def test_everybody_is_only_themselves(ann, bob, person):
-    carl = person("carl", scopes=["chat:read"], roles=["lead", "auditor"])
+async def test_everybody_is_only_themselves(ann, bob, user):
+    carl = user("carl", scopes=["chat:read"], roles=["lead", "auditor"])
     wanted = "{ viewer { id subject scopes roles } }"
     seen = [(await who.asks(wanted))["viewer"] for who in (ann, bob, carl)]
     assert [viewer["subject"] for viewer in seen] == [ann.name, bob.name, carl.name]
@@ -171,8 +171,8 @@ async def test_everybody_is_only_themselves(ann, bob, person):
     assert (await ann.asks(wanted))["viewer"] == seen[0]
 
 
-async def test_whoever_may_only_read_writes_nothing(person):
-    reader = person("reader", scopes=["chat:read"])
+async def test_whoever_may_only_read_writes_nothing(user):
+    reader = user("reader", scopes=["chat:read"])
     response = await reader.responds('mutation { createSession(input: {title: "no"}) { session { id } } }')
     assert [found["extensions"]["code"] for found in response["errors"]] == ["FORBIDDEN"]
     assert (await reader.asks("{ sessions { totalCount } }"))["sessions"]["totalCount"] == 0

@@ -29,8 +29,8 @@ def owned(server):
 
     async def own(name):
         mark = uuid4().hex
-        person = server.person(f"{name}-{mark}", roles=[mark])
-        return person, await world_of(person, mark)
+        user = server.user(f"{name}-{mark}", roles=[mark])
+        return user, await world_of(user, mark)
 
     return own
 
@@ -142,9 +142,9 @@ CALLS = [(name, recipe) for name in MUTATIONS.fields for recipe in recipes(MUTAT
 
 @pytest.mark.parametrize(("mutation", "given"), CALLS, ids=str)
 async def test_every_mutation_works_for_the_owner_and_on_nothing_of_anybody_else(owned, anns, bob, mutation, given):
-    person, own = await owned("owner")
+    user, own = await owned("owner")
     path, document = written(mutation, given)
-    done = (await person.asks(document, **path.variables(own)))[mutation]
+    done = (await user.asks(document, **path.variables(own)))[mutation]
     assert done.pop("errors") == []
     assert [name for name, value in done.items() if value is None] == []
     ann, world = anns
@@ -186,8 +186,8 @@ async def test_one_id_of_somebody_elses_is_one_too_many(anns, carls, mutation, g
     assert (await ann.asks(SNAPSHOT), await carl.asks(SNAPSHOT)) == before
 
 
-async def told(person, document, variables):
-    async with person.subscribes(document, **variables) as stream:
+async def told(user, document, variables):
+    async with user.subscribes(document, **variables) as stream:
         return [event async for event in stream]
 
 

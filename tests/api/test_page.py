@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.api.conftest import row_of
+from tests.support.fixtures import row_of
 
 CONNECTIONS = {
     "sessions": "{{ sessions{0} {{ nodes {{ id }} }} }}",

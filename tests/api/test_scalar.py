@@ -27,12 +27,12 @@ REFUSED = {
 SESSION = "mutation ($m: JSON) { createSession(input: {metadata: $m}) { session { metadata } } }"
 
 
-async def sends(person, document, variables):
+async def sends(user, document, variables):
     """The whole response, as text too, to variables that are JSON text already."""
-    answer = await person._http.post(
-        f"{person.url}/graphql",
+    answer = await user._http.post(
+        f"{user.url}/graphql",
         content=f'{{"query": {json.dumps(document)}, "variables": {variables}}}'.encode(),
-        headers={"authorization": f"Bearer {person.token}", "content-type": "application/json"},
+        headers={"authorization": f"Bearer {user.token}", "content-type": "application/json"},
     )
     return answer.json(), answer.text
 

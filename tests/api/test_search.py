@@ -21,17 +21,17 @@ query ($words: String!, $first: Int, $after: String, $last: Int, $before: String
 MANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-async def finds(person, query, **wanted):
+async def finds(user, query, **wanted):
     """The texts that match, best first."""
-    found = (await person.asks(SEARCH, words=query, **wanted))["searchMessages"]
+    found = (await user.asks(SEARCH, words=query, **wanted))["searchMessages"]
     return [edge["node"]["text"] for edge in found["edges"]]
 
 
-async def says(person, *texts, **fields):
+async def says(user, *texts, **fields):
     """A session in which this was said."""
-    session = await person.creates_session("Talk", **fields)
+    session = await user.creates_session("Talk", **fields)
     for text in texts:
-        await person.appends(session, text)
+        await user.appends(session, text)
     return session
 
 
@@ -191,7 +191,7 @@ async def test_the_newest_matches_are_ranked(ann, database_url):
 async def test_the_configuration_is_a_setting(fresh_database):
     url = await fresh_database()
     async with serving(settings_for(url, search_config="english", search_text_limit=20)) as english:
-        carl = english.person("carl")
+        carl = english.user("carl")
         session = await says(carl, "She was running fast", "far away behind twenty letters lies tea")
         assert await finds(carl, "runs") == ["She was running fast"]
         assert await finds(carl, "tea") == []
@@ -216,6 +216,6 @@ async def test_the_configuration_is_a_setting(fresh_database):
 )
 async def test_the_largest_limit_is_below_what_postgresql_can_index(fresh_database, text):
     async with serving(settings_for(await fresh_database(), search_text_limit=65_536)) as server:
-        carl = server.person("carl")
+        carl = server.user("carl")
         session = await carl.creates_session("Talk")
         assert (await carl.appends(session, text))["sequence"] == 1

@@ -4,19 +4,19 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.api.conftest import row_of
+from tests.support.fixtures import row_of
 from tests.support.users import error, outcome
 
 OWN = "key title status role agentType metadata expiresAt clientCreatedAt"
 TOMORROW = (datetime.now(UTC) + timedelta(days=1)).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
-async def revision(person, session):
-    return (await person.sees(session, "revision"))["revision"]
+async def revision(user, session):
+    return (await user.sees(session, "revision"))["revision"]
 
 
-async def listed(person, **filter):
-    page = (await person.asks("query ($f: SessionFilter) { sessions(filter: $f) { nodes { id } } }", f=filter))[
+async def listed(user, **filter):
+    page = (await user.asks("query ($f: SessionFilter) { sessions(filter: $f) { nodes { id } } }", f=filter))[
         "sessions"
     ]
     return [node["id"] for node in page["nodes"]]
@@ -220,7 +220,7 @@ async def test_a_soft_deleted_session_can_be_read_and_restored_and_nothing_else(
     assert await ann.appends(session, "again") == {"sequence": 2, "text": "again"}
 
 
-async def refuses_writes(person, session):
+async def refuses_writes(user, session):
     for mutation, given in {
         "updateSession": {"id": session, "title": "New"},
         "setSessionStatus": {"id": session, "status": "COMPLETED"},
@@ -232,7 +232,7 @@ async def refuses_writes(person, session):
         "deleteMessage": {"id": f"msg_{row_of(session)}_1"},
         "putSessionAgent": {"sessionId": session, "key": "no"},
     }.items():
-        assert outcome(await person.does(mutation, **given))["code"] == "NOT_FOUND", mutation
+        assert outcome(await user.does(mutation, **given))["code"] == "NOT_FOUND", mutation
 
 
 async def test_deleting_softly_twice_is_no_more_than_once(ann):
@@ -361,13 +361,13 @@ async def test_sessions_come_in_every_order_and_page_by_page(ann):
     assert default["sessions"] == {"totalCount": 3, "nodes": [{"id": each} for each in (first, third, second)]}
 
 
-async def walked(person, size, cursor, order):
+async def walked(user, size, cursor, order):
     """All ids, one page of one after the other."""
     document = f"""query ($o: SessionOrder!, $c: String) {{ sessions({size}: 1, {cursor}: $c, orderBy: $o) {{
         edges {{ cursor node {{ id }} }} pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor }} }} }}"""
     more, seen, at = "hasNextPage" if size == "first" else "hasPreviousPage", [], None
     while True:
-        page = (await person.asks(document, o=order, c=at))["sessions"]
+        page = (await user.asks(document, o=order, c=at))["sessions"]
         [edge] = page["edges"]
         assert edge["cursor"] == page["pageInfo"]["startCursor"] == page["pageInfo"]["endCursor"]
         seen.append(edge["node"]["id"])

@@ -9,19 +9,19 @@ from tests.support.users import error, outcome
 STATES = "state conversationManagerState internalState"
 
 
-async def puts(person, session, selection="key", **fields):
-    return await person.does("putSessionAgent", f"sessionAgent {{ {selection} }}", sessionId=session, **fields)
+async def puts(user, session, selection="key", **fields):
+    return await user.does("putSessionAgent", f"sessionAgent {{ {selection} }}", sessionId=session, **fields)
 
 
-async def sees(person, session, selection, key="guide", kind="AGENT"):
+async def sees(user, session, selection, key="guide", kind="AGENT"):
     document = f"""query ($id: ID!, $key: String!, $kind: SessionAgentKind!) {{
         session(id: $id) {{ agent(key: $key, kind: $kind) {{ {selection} }} }} }}"""
-    found = (await person.asks(document, id=session, key=key, kind=kind))["session"]
+    found = (await user.asks(document, id=session, key=key, kind=kind))["session"]
     return found and found["agent"]
 
 
-async def catalogued(person):
-    return (await person.does("createAgent", "agent { id }", name="Ada", type="helper"))["agent"]["id"]
+async def catalogued(user):
+    return (await user.does("createAgent", "agent { id }", name="Ada", type="helper"))["agent"]["id"]
 
 
 async def test_a_part_is_what_was_put(ann, bob):

@@ -69,7 +69,7 @@ async def watched(database_url):
 async def counts(watched):
     """`await counts(document, ...)` is how many statements it takes for an owner of twenty full sessions."""
     running, told = watched
-    ann = running.person(f"ann-{uuid4().hex[:12]}")
+    ann = running.user(f"ann-{uuid4().hex[:12]}")
     sessions = [await fills(ann, number) for number in range(20)]
 
     async def count(document, **variables):
@@ -81,14 +81,14 @@ async def counts(watched):
     return count
 
 
-async def fills(person, number):
+async def fills(user, number):
     """A session with two parts, and more messages than a page takes."""
-    session = await person.creates_session(f"{number}")
-    agent = await person.does("createAgent", "agent { id }", name=f"{number}", type="helper")
+    session = await user.creates_session(f"{number}")
+    agent = await user.does("createAgent", "agent { id }", name=f"{number}", type="helper")
     for key in ("guide", "critic"):
-        await person.does("putSessionAgent", sessionId=session, key=key, agentId=agent["agent"]["id"])
+        await user.does("putSessionAgent", sessionId=session, key=key, agentId=agent["agent"]["id"])
     messages = [{"role": "ASSISTANT", "text": "t", "agentKey": key} for key in ("guide", "critic", "guide", "critic")]
-    assert (await person.does("appendMessages", sessionId=session, messages=messages))["errors"] == []
+    assert (await user.does("appendMessages", sessionId=session, messages=messages))["errors"] == []
     return session
 
 

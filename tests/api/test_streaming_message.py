@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.api.conftest import row_of
+from tests.support.fixtures import row_of
 from tests.support.streaming import (
     FENCED,
     Writing,

@@ -10,20 +10,20 @@ STATUSES = ["PENDING", "ACTIVE", "COMPLETED", "FAILED", "CANCELLED"]
 TASK = "task { id type status revision }"
 
 
-async def makes(person, **fields):
+async def makes(user, **fields):
     """The id of a new task."""
-    payload = await person.does("createTask", "task { id }", **{"type": "review", **fields})
+    payload = await user.does("createTask", "task { id }", **{"type": "review", **fields})
     assert payload["errors"] == []
     return payload["task"]["id"]
 
 
-async def found(person, **filter):
-    answer = await person.asks("query ($filter: TaskFilter) { tasks(filter: $filter) { nodes { id } } }", filter=filter)
+async def found(user, **filter):
+    answer = await user.asks("query ($filter: TaskFilter) { tasks(filter: $filter) { nodes { id } } }", filter=filter)
     return [node["id"] for node in answer["tasks"]["nodes"]]
 
 
-async def reads(person, task, selection="status"):
-    return (await person.asks(f"query ($id: ID!) {{ task(id: $id) {{ {selection} }} }}", id=task))["task"]
+async def reads(user, task, selection="status"):
+    return (await user.asks(f"query ($id: ID!) {{ task(id: $id) {{ {selection} }} }}", id=task))["task"]
 
 
 async def test_a_task_is_stored_and_read_back(ann):

@@ -18,7 +18,7 @@ from clients.python.tests.proxy import Proxy, proxy
 from harness.postgres import dsn
 from tests.browser.window import ELSEWHERE, Window
 from tests.support.in_process_server import SECRET, serving, settings_for
-from tests.support.users import Person, outcome
+from tests.support.users import User, outcome
 
 PATIENT = 40_000  # ms: how long a server waits for a database, and the page for the server
 NARROW = {"width": 390, "height": 780}
@@ -29,10 +29,10 @@ CALL = {
 
 
 @pytest.fixture
-async def owner(served) -> AsyncIterator[Person]:
+async def owner(served) -> AsyncIterator[User]:
     """The demo's owner, who is also whoever opens the page."""
     async with httpx2.AsyncClient(timeout=30) as http:
-        yield Person(DEMO, served.url, served.token, http)
+        yield User(DEMO, served.url, served.token, http)
 
 
 @pytest.fixture
@@ -105,7 +105,7 @@ async def test_what_is_written_without_a_database_arrives_once_when_it_is_back(
     url = await fresh_database()
     name = make_url(url).database
     async with serving(settings_for(url)) as server:
-        owner = server.person(DEMO)
+        owner = server.user(DEMO)
         session = await owner.creates_session("Away")
         here = await Window.on(browser, server.url, session)
         await here.says("Before")
@@ -326,11 +326,11 @@ async def test_a_strangers_page_shows_nothing_of_it(window, owner, served):
 class Writer:
     """A producer of one answer."""
 
-    def __init__(self, owner: Person, id: str, fence: str) -> None:
+    def __init__(self, owner: User, id: str, fence: str) -> None:
         self.owner, self.id, self.fence, self.text = owner, id, fence, ""
 
     @classmethod
-    async def starts(cls, owner: Person, session: str) -> "Writer":
+    async def starts(cls, owner: User, session: str) -> "Writer":
         started = await owner.does("startMessage", "fence message { id }", sessionId=session, agentKey="guide")
         return cls(owner, started["message"]["id"], started["fence"])
 
@@ -343,12 +343,12 @@ class Writer:
         assert (await self.owner.does("finishMessage", id=self.id, fence=self.fence))["errors"] == []
 
 
-async def messages(owner: Person, session: str) -> list[dict]:
+async def messages(owner: User, session: str) -> list[dict]:
     """What the server holds."""
     return (await owner.sees(session, "messages(last: 100) { nodes { id text status } }"))["messages"]["nodes"]
 
 
-async def told(owner: Person, count: int, special: dict[int, str] | None = None) -> str:
+async def told(owner: User, count: int, special: dict[int, str] | None = None) -> str:
     """A session with so many messages."""
     session = await owner.creates_session(f"Long {uuid4()}")
     texts = [(special or {}).get(number, f"Message {number}") for number in range(1, count + 1)]
@@ -358,7 +358,7 @@ async def told(owner: Person, count: int, special: dict[int, str] | None = None)
     return session
 
 
-async def asks(owner: Person) -> tuple[str, str]:
+async def asks(owner: User) -> tuple[str, str]:
     """A session whose tool call waits for an approval, and that approval."""
     session = await owner.creates_session(f"Dinner {uuid4()}")
     said = {"role": "ASSISTANT", "raw": json.dumps(CALL), "agentKey": "planner"}

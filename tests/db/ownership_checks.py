@@ -242,28 +242,28 @@ def quoted(columns):
     return [f'"{column.name}"' for column in columns]
 
 
-async def compare(world, statements, *, rows=60, patience=600):
+async def compare(world, statements, *, rows=60, acquire_timeout=600):
     """Runs all with Ann alone and with Bob beside her. Returns those that differ, and those that never did a thing."""
     await world.fill(ANN, rows)
     before, _ = await world.everything()
-    alone = {s: await ask(world, s, before, patience) for s in statements}
+    apart = {s: await ask(world, s, before, acquire_timeout) for s in statements}
     await world.copy(ANN, BOB)
     await world.fill(BOB, rows)
     _, bobs = await world.everything()
     differ = []
     for s in statements:
-        for values, answer in alone[s]:
+        for values, answer in apart[s]:
             found, mine, others = await world.outcome(s, values)
             if (found, mine) != answer[:2] or others not in (None, bobs):
                 differ.append(s)
                 break
-    return differ, [s for s in statements if not any(acted(answer, before) for _, answer in alone[s])]
+    return differ, [s for s in statements if not any(acted(answer, before) for _, answer in apart[s])]
 
 
-async def ask(world, statement, before, patience):
+async def ask(world, statement, before, acquire_timeout):
     """Questions and their answers: ten of any kind, and on until three had an effect."""
     asked, effects = [], 0
-    for attempt in range(patience):
+    for attempt in range(acquire_timeout):
         values = world.arguments(statement)
         answer = await world.outcome(statement, values)
         effects += acted(answer, before)

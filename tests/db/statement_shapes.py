@@ -148,8 +148,8 @@ def keyed_append():
 def changes():
     heads = select(s.revision, literal("session").label("kind")).where(mine(S), s.id == P("id"))
     rows = select(m.revision, literal("message").label("kind")).where(mine(M), m.session_id == P("id"))
-    feed = union_all(heads, rows.order_by(m.revision).limit(first)).subquery("feed")
-    return select(feed).order_by(feed.c.revision).limit(first)
+    changes = union_all(heads, rows.order_by(m.revision).limit(first)).subquery("changes")
+    return select(changes).order_by(changes.c.revision).limit(first)
 
 
 GOOD = {

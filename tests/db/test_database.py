@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import UUID
 
 from app.db.access import failures
-from app.db.access.database import OWNER, Database, Move, Row, across_owners, statement
+from app.db.access.database import OWNER, Change, Database, Row, across_owners, statement
 from app.errors import TimedOut
 from harness.postgres import dsn
 
@@ -121,17 +121,17 @@ def locked(database_url):
 
 
 @pytest.fixture
-def told():
+def recorded():
     return []
 
 
 @pytest.fixture(params=[True, False], ids=["prepared", "for PgBouncer"])
-async def db(request, database_url, outside, told):
+async def db(request, database_url, outside, recorded):
     database = Database(
         database_url,
         pool_size=3,
         statement_cache=request.param,
-        on_commit=lambda owner, moves: told.append((owner, list(moves))),
+        on_commit=lambda owner, changes: recorded.append((owner, list(changes))),
     )
     yield database
     await database.close()
@@ -186,46 +186,46 @@ def test_values_are_given_by_name_and_the_owner_never(values):
         GET.bind("ann", **values)
 
 
-async def test_a_commit_tells_where_sessions_moved(db, told):
+async def test_a_commit_tells_where_sessions_moved(db, recorded):
     async with db.begin(ann) as tx:
         await tx.one(ADD, id=str(uuid4()))
-        tx.moved("one", 7)
-        tx.moved("two", 1)
-        assert told == []
-    assert told == [("ann", [Move("one", 7), Move("two", 1)])]
-    db.moved(bob, "three", 2)
-    assert told[1:] == [("bob", [Move("three", 2)])]
+        tx.record_change("one", 7)
+        tx.record_change("two", 1)
+        assert recorded == []
+    assert recorded == [("ann", [Change("one", 7), Change("two", 1)])]
+    db.record_change(bob, "three", 2)
+    assert recorded[1:] == [("bob", [Change("three", 2)])]
 
 
 async def writes_and_fails(db, note):
     async with db.begin(ann) as tx:
         await tx.one(ADD, id=note)
-        tx.moved(note, 1)
+        tx.record_change(note, 1)
         raise LookupError
 
 
-async def test_a_rollback_keeps_nothing_and_tells_nobody(db, told):
+async def test_a_rollback_keeps_nothing_and_tells_nobody(db, recorded):
     note = str(uuid4())
     with pytest.raises(LookupError):
         await writes_and_fails(db, note)
     assert await db.one(ann, GET, id=note) is None
-    assert told == []
+    assert recorded == []
 
 
 async def swallows_a_violation(db, note):
     async with db.begin(ann) as tx:
-        tx.moved(note, 2)
+        tx.record_change(note, 2)
         with pytest.raises(asyncpg.UniqueViolationError) as caught:
             await tx.one(ADD, id=note)
         assert failures.violates(caught.value, "notes_pk")
 
 
-async def test_an_error_caught_inside_a_transaction_is_not_a_commit(db, told):
+async def test_an_error_caught_inside_a_transaction_is_not_a_commit(db, recorded):
     note = str(uuid4())
     await db.one(ann, ADD, id=note)
     with pytest.raises(RuntimeError, match="nothing of it was kept"):
         await swallows_a_violation(db, note)
-    assert told == []
+    assert recorded == []
     assert (await db.one(ann, GET, id=note)).revision == 1
 
 
@@ -310,7 +310,7 @@ async def bumps_in_a_transaction(db, note):
 
 
 async def test_too_many_at_once_are_turned_away(database_url, outside):
-    db = Database(database_url, pool_size=1, patience=0.05)
+    db = Database(database_url, pool_size=1, acquire_timeout=0.05)
     async with db.begin(ann) as tx:
         with pytest.raises(TimedOut, match="more to do"):
             await db.one(ann, GET, id=str(uuid4()))
@@ -348,13 +348,13 @@ async def test_the_gate_lets_writers_of_a_session_through_one_by_one(db):
     order = []
 
     async def writes(viewer, number):
-        async with db.gate(viewer, "session"):
+        async with db.session_queue(viewer, "session"):
             order.append(number)
             await asyncio.sleep(0)
             order.append(number)
 
     await asyncio.gather(*(writes(ann, number) for number in range(5)))
     assert order == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4]
-    async with db.gate(ann, "session"):
+    async with db.session_queue(ann, "session"):
         await writes(bob, 5)
     assert not db._gates

@@ -73,7 +73,7 @@ async def test_the_witnesses_know_an_open_statement(beside):
     bad = [s for s in named(statement_shapes.UNBOUND) if await runs(beside, s)]
     assert len(bad) > 40
     planned = [s for s in bad if await open_scans(beside, s, statement_shapes.metadata.tables)]
-    differ, _ = await compare(World(beside, statement_shapes.metadata, bad), bad, rows=20, patience=20)
+    differ, _ = await compare(World(beside, statement_shapes.metadata, bad), bad, rows=20, acquire_timeout=20)
     assert {s.where for s in bad if s not in planned and s not in differ} == BOUND_AFTER_ALL
 
 

@@ -13,11 +13,11 @@ CREATE = "mutation ($i: CreateSessionInput!) { createSession(input: $i) { sessio
 APPEND = "mutation ($i: AppendMessageInput!) { appendMessage(input: $i) { message { sequence } errors { code } } }"
 
 
-async def does_once(person, document, key, **given):
+async def does_once(user, document, key, **given):
     """The payload, asked for until the server lives to tell it."""
     while True:
         try:
-            response = await person.responds(document, {"idempotency-key": key}, i=given)
+            response = await user.responds(document, {"idempotency-key": key}, i=given)
             if "errors" not in response:
                 [payload] = response["data"].values()
                 return payload
@@ -27,9 +27,9 @@ async def does_once(person, document, key, **given):
 
 
 @pytest.mark.xdist_group("faults")
-async def test_a_key_has_one_effect_whenever_the_server_dies(database_url, person):
+async def test_a_key_has_one_effect_whenever_the_server_dies(database_url, user):
     async with process(database_url) as server:
-        ann = server.person(person("ann").name)
+        ann = server.user(user("ann").name)
         made = await does_once(ann, CREATE, "the session", title="One")
         session = made["session"]["id"]
         for kill in range(6):

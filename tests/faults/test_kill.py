@@ -87,7 +87,7 @@ async def restarted(root):
 async def test_no_acknowledged_append_is_lost_or_doubled(postgres):
     url, root = postgres
     async with process(url) as one, process(url) as other:
-        ann, *_ = doors = [server.person("ann") for server in (one, other)]
+        ann, *_ = doors = [server.user("ann") for server in (one, other)]
         sessions = [await ann.creates_session(f"Session {n}") for n in range(CLIENTS // SHARING)]
         clients = [Client(doors, session, f"c{n}") for n, session in enumerate(sessions * SHARING)]
         writing = [asyncio.create_task(client.writes()) for client in clients]
@@ -124,12 +124,12 @@ def assert_exactly_once(messages, clients):
         assert sum(key.startswith(f"{client.name}/") for key in numbers) <= len(client.acknowledged) + 1
 
 
-async def everything(person, session):
+async def everything(user, session):
     """All messages, in the order of the connection."""
     found, after = [], None
     while True:
         query = f"query ($id: ID!, $after: String) {{ session(id: $id) {{ {EVERYTHING} }} }}"
-        page = (await person.asks(query, id=session, after=after))["session"]["messages"]
+        page = (await user.asks(query, id=session, after=after))["session"]["messages"]
         found += page["nodes"]
         after = page["pageInfo"]["endCursor"]
         if not page["pageInfo"]["hasNextPage"]:

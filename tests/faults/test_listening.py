@@ -31,10 +31,10 @@ async def test_a_listener_that_hangs_is_replaced_and_nothing_is_missed(monkeypat
             await asyncio.gather(one.ready(), other.ready())
             os.kill(hanging, signal.SIGSTOP)
             try:
-                session = await other.person("ann").creates_session("Hanging")
-                async with one.person("ann").follows(session) as live:
+                session = await other.user("ann").creates_session("Hanging")
+                async with one.user("ann").follows(session) as live:
                     await live.until("CaughtUp")
-                    await other.person("ann").appends(session, "to deaf ears")
+                    await other.user("ann").appends(session, "to deaf ears")
                     assert (await live.until("MessageAdded"))[-1]["message"]["text"] == "to deaf ears"
                 await one.ready()
                 assert await listeners(connection, 2, besides=hanging)

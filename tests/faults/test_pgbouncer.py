@@ -19,28 +19,26 @@ BACKENDS = (
 )
 
 
-async def talks(person, name):
+async def talks(user, name):
     """Single statements, transactions of several, reads of several levels, a refusal; the session and its numbers."""
-    session = await person.creates_session(f"Behind the pooler {name}", agentType=f"type {name}")
+    session = await user.creates_session(f"Behind the pooler {name}", agentType=f"type {name}")
     numbers = []
     for number in range(ROUNDS):
         message = {"role": "USER", "text": f"{name}.{number}", "agentKey": f"agent {number}"}
-        payload = await person.does(
-            "appendMessages", "messages { sequence }", sessionId=session, messages=[message] * 2
-        )
+        payload = await user.does("appendMessages", "messages { sequence }", sessionId=session, messages=[message] * 2)
         numbers += [message["sequence"] for message in payload["messages"]]
-        numbers.append((await person.appends(session, f"{name} alone"))["sequence"])
-        await person.does("updateSession", id=session, title=f"{name} after {number}")
-        seen = await person.sees(session, "title messages(last: 3) { nodes { text agent { key } } }")
+        numbers.append((await user.appends(session, f"{name} alone"))["sequence"])
+        await user.does("updateSession", id=session, title=f"{name} after {number}")
+        seen = await user.sees(session, "title messages(last: 3) { nodes { text agent { key } } }")
         assert seen["title"] == f"{name} after {number}"
         assert [node["text"] for node in seen["messages"]["nodes"]] == [f"{name}.{number}"] * 2 + [f"{name} alone"]
     return session, numbers
 
 
-async def follows(person, session, started):
+async def follows(user, session, started):
     """What a subscription tells until the end is said."""
     texts = []
-    async with person.follows(session) as live:
+    async with user.follows(session) as live:
         await live.until("CaughtUp")
         started.set()
         while "the end" not in texts:
@@ -54,7 +52,7 @@ async def test_everything_works_on_three_connections_of_a_transaction_pooler(fre
         given = settings_for(url, database_direct_url=direct, statement_cache=0, pool_size=CLIENTS)
         async with serving(given) as server:
             await server.ready()
-            ann, bob = server.person("ann"), server.person("bob")
+            ann, bob = server.user("ann"), server.user("bob")
             watched, started = await ann.creates_session("Watched", status="ACTIVE"), asyncio.Event()
             following = asyncio.create_task(follows(ann, watched, started))
             await started.wait()

@@ -9,7 +9,7 @@ from app.db.access.database import Database
 from app.db.session_changes import CHANGES
 from app.live import session_reader as reading
 from tests.support.in_process_server import serving, settings_for
-from tests.support.users import Person
+from tests.support.users import User
 
 ROUNDS = 15
 
@@ -67,9 +67,9 @@ agents(first: 100) { nodes { key state revision } }
 """
 
 
-async def as_stored(person, session):
+async def as_stored(user, session):
     """The same, as the rows have it."""
-    seen = await person.sees(session, STATE)
+    seen = await user.sees(session, STATE)
     return {
         "title": seen["title"],
         "messages": sorted((m["sequence"], m["text"], m["revision"]) for m in seen["messages"]["nodes"]),
@@ -77,24 +77,24 @@ async def as_stored(person, session):
     }
 
 
-async def writes(person, session):
+async def writes(user, session):
     """A conversation with everything that makes events: messages alone and in batches, edits, deletions, agents."""
     for number in range(ROUNDS):
         batch = [{"role": "ASSISTANT", "text": f"{number}.{n}", "agentKey": f"agent {number % 3}"} for n in range(3)]
-        payload = await person.does("appendMessages", "messages { id }", sessionId=session, messages=batch)
+        payload = await user.does("appendMessages", "messages { id }", sessionId=session, messages=batch)
         first, second, _ = (message["id"] for message in payload["messages"])
         await asyncio.gather(
-            person.does("updateMessage", id=first, text=f"{number} edited"),
-            person.does("deleteMessage", id=second),
-            person.does("putSessionAgent", sessionId=session, key=f"agent {number % 3}", state={"round": number}),
-            person.does("updateSession", id=session, title=f"Round {number}"),
+            user.does("updateMessage", id=first, text=f"{number} edited"),
+            user.does("deleteMessage", id=second),
+            user.does("putSessionAgent", sessionId=session, key=f"agent {number % 3}", state={"round": number}),
+            user.does("updateSession", id=session, title=f"Round {number}"),
         )
-    await person.appends(session, "the end")
+    await user.appends(session, "the end")
 
 
-async def cut_after_one(person, session, reader):
+async def cut_after_one(user, session, reader):
     """One socket, one event, and the line is cut without a goodbye."""
-    async with person.follows(session, reader.cursor) as stream:
+    async with user.follows(session, reader.cursor) as stream:
         reader.hears(await anext(stream))
         stream.socket.transport.abort()
 
@@ -118,7 +118,7 @@ async def test_a_socket_cut_at_every_event_loses_and_doubles_nothing(ann):
 
 async def test_a_client_that_changes_the_server_at_every_cut_loses_and_doubles_nothing(ann, database_url):
     async with serving(settings_for(database_url)) as second:
-        elsewhere = Person(ann.name, second.url, ann.token, second.http)
+        elsewhere = User(ann.name, second.url, ann.token, second.http)
         session = await ann.creates_session("Between two")
         reader = Reader((await ann.sees(session, "eventCursor"))["eventCursor"])
         writing = asyncio.gather(writes(ann, session), writes(elsewhere, session))
@@ -151,11 +151,11 @@ async def test_a_replay_cut_in_its_middle_goes_on_where_it_was(ann, monkeypatch,
     assert reader.knows() == await as_stored(ann, session)
 
 
-async def renames(person, session):
-    seen = await person.sees(session, "messages(last: 100) { nodes { id } }")
+async def renames(user, session):
+    seen = await user.sees(session, "messages(last: 100) { nodes { id } }")
     for number, message in enumerate(seen["messages"]["nodes"]):
-        await person.does("updateMessage", id=message["id"], text=f"again {number}")
-        await person.does("updateSession", id=session, title=f"again {number}")
+        await user.does("updateMessage", id=message["id"], text=f"again {number}")
+        await user.does("updateSession", id=session, title=f"again {number}")
 
 
 async def test_a_message_that_changes_while_it_is_told_is_still_new(ann, monkeypatch):

@@ -70,7 +70,7 @@ async def hears(stream, text):
 
 async def test_a_write_at_one_server_wakes_a_reader_at_another_by_redis_alone(polls, two):
     one, other = two
-    ann, elsewhere, bob = one.person("ann"), other.person("ann"), other.person("bob")
+    ann, elsewhere, bob = one.user("ann"), other.user("ann"), other.user("bob")
     session = await ann.creates_session("Two")
     async with elsewhere.follows(session) as live:
         await live.until("CaughtUp")
@@ -87,7 +87,7 @@ async def test_a_write_at_one_server_wakes_a_reader_at_another_by_redis_alone(po
 @pytest.mark.parametrize("fault", ["killed", "frozen"])
 async def test_without_redis_all_goes_on_later_and_it_heals_by_itself(polls, redis, two, fault):
     one, other = two
-    ann, elsewhere = one.person("ann"), other.person("ann")
+    ann, elsewhere = one.user("ann"), other.user("ann")
     session = await ann.creates_session("Without")
     async with elsewhere.follows(session) as live:
         await live.until("CaughtUp")
@@ -114,7 +114,7 @@ async def test_without_redis_all_goes_on_later_and_it_heals_by_itself(polls, red
 async def test_what_was_written_as_redis_died_is_told_when_it_is_back(polls, redis, two):
     """Nobody polls: the wake-up that could not be said is kept, and everybody looks on reconnecting."""
     one, other = two
-    ann, elsewhere = one.person("ann"), other.person("ann")
+    ann, elsewhere = one.user("ann"), other.user("ann")
     session = await ann.creates_session("Kept")
     async with elsewhere.follows(session) as live:
         await live.until("CaughtUp")
@@ -127,10 +127,10 @@ async def test_what_was_written_as_redis_died_is_told_when_it_is_back(polls, red
 async def test_a_server_starts_and_serves_without_redis(redis, fresh_database):
     redis.kill()
     async with serving(settings_for(await fresh_database(), redis_url=redis.url)) as server:
-        session = await server.person("ann").creates_session("Alone")
-        async with server.person("ann").follows(session) as live:
+        session = await server.user("ann").creates_session("Alone")
+        async with server.user("ann").follows(session) as live:
             await live.until("CaughtUp")
-            await server.person("ann").appends(session, "heard")
+            await server.user("ann").appends(session, "heard")
             await hears(live, "heard")  # readers of the same process need no bus
         assert (await told(server))[0]
         redis.start()
@@ -138,19 +138,19 @@ async def test_a_server_starts_and_serves_without_redis(redis, fresh_database):
 
 
 async def test_a_wake_up_carries_ids_and_numbers_and_no_data(polls, redis, two):
-    ann = two[0].person("ann")
+    ann = two[0].user("ann")
     async with AsyncExitStack() as stack:
         spy = await stack.enter_async_context(Redis.from_url(redis.url))
         ears = await stack.enter_async_context(spy.pubsub())
         await ears.subscribe(CHANNEL)
         session = await ann.creates_session("A secret title", metadata={"secret": "metadata"})
-        moves = [await next_move(ears)]
+        changes = [await next_move(ears)]
         await ann.appends(session, "a secret text")
-        moves.append(await next_move(ears))
+        changes.append(await next_move(ears))
         await spy.publish(CHANNEL, "not a wake-up")
         await spy.publish(CHANNEL, "[1, [2]]")
     row = session.removeprefix("ses_")
-    assert moves == [["ann", row, 1], ["ann", row, 3]]  # the first message is the session's second change too
+    assert changes == [["ann", row, 1], ["ann", row, 3]]  # the first message is the session's second change too
     assert all([(await told(server))[0] == [] for server in two])
 
 
@@ -199,7 +199,7 @@ COPIES = {"lost": 0, "passed on": 1, "doubled": 2}
 @given(fates=st.lists(st.sampled_from([*COPIES, "held back"]), min_size=4, max_size=30))
 async def test_lost_doubled_and_disordered_wake_ups_change_no_event(polls, monkeypatch, two, fates):
     polls(0.2, 0.2)
-    ann, elsewhere = two[0].person("ann"), two[1].person("ann")
+    ann, elsewhere = two[0].user("ann"), two[1].user("ann")
     session = await ann.creates_session("Unreliable", status="ACTIVE")
     network = Unreliable(fates)
     with monkeypatch.context() as patched:

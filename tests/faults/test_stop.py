@@ -25,12 +25,12 @@ async def test_a_stopped_server_keeps_what_it_acknowledged_and_ends_well(fresh_d
     url = await fresh_database()
     acknowledged = []
 
-    async def writes(person, session):
+    async def writes(user, session):
         while True:
-            acknowledged.append((await person.appends(session, "x"))["sequence"])
+            acknowledged.append((await user.appends(session, "x"))["sequence"])
 
     async with process(url, SHUTDOWN_SECONDS=str(GRACE_SECONDS)) as server, process(url) as successor:
-        ann = server.person("ann")
+        ann = server.user("ann")
         session = await ann.creates_session("Going on")
         async with ann.follows(session) as first, ann.follows(session) as second:
             for stream in (first, second):
@@ -44,7 +44,7 @@ async def test_a_stopped_server_keeps_what_it_acknowledged_and_ends_well(fresh_d
         assert server.process.exitcode == 0
         assert closings == [1012, 1012]
         assert all(isinstance(end, LOST) for end in ends)
-        seen = await successor.person("ann").sees(session, "messageCount messages(last: 1) { nodes { sequence } }")
+        seen = await successor.user("ann").sees(session, "messageCount messages(last: 1) { nodes { sequence } }")
         newest = seen["messages"]["nodes"][0]["sequence"]
         assert sorted(acknowledged) == list(range(1, len(acknowledged) + 1))
         assert newest == len(acknowledged)  # what was in flight was answered: the stop waits for it
@@ -66,7 +66,7 @@ async def test_a_stopped_server_ends_its_event_streams_and_another_goes_on_with_
     """The grace is longer than the test may take: the stop does not wait for who only listens."""
     url = await fresh_database()
     async with process(url, SHUTDOWN_SECONDS="600") as server, process(url) as successor:
-        ann, later = server.person("ann"), successor.person("ann")
+        ann, later = server.user("ann"), successor.user("ann")
         request = {"session": await ann.creates_session("Going on", status="ACTIVE"), "after": None, "follow": True}
         async with ann.streams(EVENTS, **request) as stream:
             await anext(stream)
@@ -87,7 +87,7 @@ async def test_a_stop_is_bounded_even_if_a_writer_cannot_finish(fresh_database):
     """An append that waits for a lock beyond the grace is cut off; it is not stored half."""
     url = await fresh_database()
     async with process(url, SHUTDOWN_SECONDS="1") as server, process(url) as successor:
-        ann = server.person("ann")
+        ann = server.user("ann")
         session = await ann.creates_session("Stuck")
         connection = await asyncpg.connect(dsn(url))
         async with connection.transaction():
@@ -101,6 +101,6 @@ async def test_a_stop_is_bounded_even_if_a_writer_cannot_finish(fresh_database):
             with pytest.raises(LOST):
                 await stuck
         await connection.close()
-        seen = await successor.person("ann").sees(session, "messageCount")
+        seen = await successor.user("ann").sees(session, "messageCount")
         assert seen["messageCount"] in (0, 1)
     await assert_nothing_broken(url)

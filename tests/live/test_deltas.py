@@ -30,17 +30,17 @@ class Copy:
                 self.texts[event["messageId"]] += event["text"]
 
 
-async def starts(person, session, **fields):
+async def starts(user, session, **fields):
     """The id of a new streaming message, and its fence."""
-    payload = await person.does("startMessage", "message { id } fence", sessionId=session, **fields)
+    payload = await user.does("startMessage", "message { id } fence", sessionId=session, **fields)
     assert payload["errors"] == []
     return payload["message"]["id"], payload["fence"]
 
 
-async def extends(person, message, fence, pieces, offset=0):
+async def extends(user, message, fence, pieces, offset=0):
     """The text's length after all the pieces."""
     for piece in pieces:
-        payload = await person.does("extendMessage", id=message, fence=fence, offset=offset, text=piece)
+        payload = await user.does("extendMessage", id=message, fence=fence, offset=offset, text=piece)
         assert payload["errors"] == []
         offset += len(piece)
     return offset
@@ -121,7 +121,7 @@ async def test_deltas_cross_from_one_server_to_another(database_url, ann):
         await other.ready()
         session = await ann.creates_session("Across", status="ACTIVE")
         copy = Copy()
-        async with other.person(ann.name).follows(session) as live:
+        async with other.user(ann.name).follows(session) as live:
             await live.until("CaughtUp")
             message, fence = await starts(ann, session)
             await extends(ann, message, fence, ["over ", "there"])

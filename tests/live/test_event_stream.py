@@ -108,7 +108,7 @@ async def test_a_stranger_is_told_that_there_is_nothing(ann, bob):
 
 async def test_streams_and_sockets_are_counted_together_and_limited(fresh_database):
     async with serving(settings_for(await fresh_database(), max_subscribers_per_user=2)) as server:
-        ann, bob = server.person("ann"), server.person("bob")
+        ann, bob = server.user("ann"), server.user("bob")
         session = await ann.creates_session("Limited")
         request = {"session": session, "after": None, "follow": True}
         async with ann.follows(session) as socket, ann.streams(EVENTS, **request) as stream:

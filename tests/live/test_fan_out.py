@@ -27,9 +27,9 @@ def sequences(events):
     return [event["message"]["sequence"] for event in events if event["__typename"] == "MessageAdded"]
 
 
-async def runs(person, http):
+async def runs(user, http):
     """How many operations the server has run."""
-    page = (await http.get(f"{person.url}/metrics")).text
+    page = (await http.get(f"{user.url}/metrics")).text
     return sum(float(count) for count in re.findall(r"^colloquy_executions_total\{.*\} (.*)$", page, re.M))
 
 
@@ -101,19 +101,19 @@ async def test_those_who_come_and_go_while_others_write_miss_nothing_and_hear_no
 
 
 @asynccontextmanager
-async def deaf(person, session):
+async def deaf(user, session):
     """A follower whose wires hold little, and who does not read."""
     raw = sockets.socket()
     raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4_096)
     raw.setblocking(False)
-    port = int(person.url.rsplit(":", 1)[1])
+    port = int(user.url.rsplit(":", 1)[1])
     await asyncio.get_running_loop().sock_connect(raw, ("127.0.0.1", port))
-    address = person.url.replace("http", "ws", 1) + "/graphql"
+    address = user.url.replace("http", "ws", 1) + "/graphql"
     async with connect(
         address, subprotocols=["graphql-transport-ws"], sock=raw, ping_interval=None, max_size=None
     ) as socket:
         await socket.send(
-            json.dumps({"type": "connection_init", "payload": {"Authorization": f"Bearer {person.token}"}})
+            json.dumps({"type": "connection_init", "payload": {"Authorization": f"Bearer {user.token}"}})
         )
         await socket.recv()
         payload = {"query": TEXTS, "variables": {"session": session}}
@@ -141,14 +141,14 @@ async def test_who_does_not_read_holds_nobody_up_and_reads_everything_later(ann)
 async def test_one_user_and_one_server_take_only_so_many_subscriptions(database_url, ann, bob):
     limits = {"max_subscribers_per_user": 2, "max_subscribers": 3}
     async with serving(settings_for(database_url, **limits)) as small, AsyncExitStack() as streams:
-        hers, his = small.person(ann.name), small.person(bob.name)
+        hers, his = small.user(ann.name), small.user(bob.name)
         session = await hers.creates_session("Full")
-        for person in (hers, hers, his):
-            stream = await streams.enter_async_context(person.watches())
+        for user in (hers, hers, his):
+            stream = await streams.enter_async_context(user.watches())
             await stream.until("CaughtUp")
-        for person in (hers, his):
+        for user in (hers, his):
             with pytest.raises(Refusal, match="RATE_LIMITED"):
-                await person.catches_up()
+                await user.catches_up()
         with pytest.raises(Refusal, match="RATE_LIMITED"):
             await hers.replays(session)
         await streams.aclose()

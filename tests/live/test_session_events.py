@@ -3,7 +3,7 @@
 import pytest
 
 from app.live import hub
-from tests.api.conftest import row_of
+from tests.support.fixtures import row_of
 from tests.support.in_process_server import serving, settings_for
 from tests.support.users import Refusal
 
@@ -12,8 +12,8 @@ def kinds(events):
     return [event["__typename"] for event in events]
 
 
-async def cursor(person, session):
-    return (await person.sees(session, "eventCursor"))["eventCursor"]
+async def cursor(user, session):
+    return (await user.sees(session, "eventCursor"))["eventCursor"]
 
 
 async def test_a_replay_tells_each_changed_thing_once_and_newest(ann, bob):
@@ -110,13 +110,13 @@ async def test_what_is_no_cursor_of_this_stream_resets_it_and_it_goes_on_from_no
         await resets(ann, session, f"e.{row_of(session)}.{ahead}", "CURSOR_FROM_THE_FUTURE")
 
 
-async def resets(person, session, after, reason):
-    now = await cursor(person, session)
-    async with person.follows(session, after) as stream:
+async def resets(user, session, after, reason):
+    now = await cursor(user, session)
+    async with user.follows(session, after) as stream:
         reset, caught_up = await stream.until("CaughtUp")
         assert reset == {"__typename": "StreamReset", "reason": reason, "cursor": now}
         assert caught_up["cursor"] == now
-        await person.appends(session, "after")
+        await user.appends(session, "after")
         assert (await stream.until("MessageAdded"))[-1]["message"]["text"] == "after"
 
 
@@ -212,7 +212,7 @@ async def test_a_write_at_one_server_wakes_a_reader_at_another(no_poll, server, 
     session = await ann.creates_session("Two")
     async with serving(settings_for(database_url)) as other:
         await other.ready()
-        elsewhere = other.person(ann.name)
+        elsewhere = other.user(ann.name)
         async with elsewhere.follows(session) as live:
             await live.until("CaughtUp")
             await ann.appends(session, "from the other side")
@@ -223,7 +223,7 @@ async def test_a_listener_that_was_killed_listens_again_and_nothing_is_missed(no
     session = await ann.creates_session("Killed")
     async with serving(settings_for(database_url)) as other:
         await other.ready()
-        async with other.person(ann.name).follows(session) as live:
+        async with other.user(ann.name).follows(session) as live:
             await live.until("CaughtUp")
             killed = await sql(
                 "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database()"

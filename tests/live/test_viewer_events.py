@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from tests.api.conftest import row_of
 from tests.live.test_session_events import kinds, no_poll  # noqa: F401  (no_poll is a fixture)
+from tests.support.fixtures import row_of
 from tests.support.in_process_server import serving, settings_for
 
 
@@ -113,16 +113,16 @@ async def test_what_is_no_cursor_of_this_stream_resets_it_and_it_goes_on_from_no
 
 async def test_a_cursor_from_before_the_tombstones_were_purged_resets_the_stream(database_url, ann):
     async with serving(settings_for(database_url, session_purge_days=1)) as purging:
-        person = purging.person(ann.name)
-        epoch, xid, at = (await person.now()).removeprefix("v.").split(".")
-        assert kinds(await person.catches_up(f"v.{epoch}.{xid}.{int(at) - 86_000}")) == ["CaughtUp"]
-        assert kinds(await person.catches_up(f"v.{epoch}.{xid}.{int(at) - 87_000}")) == ["StreamReset", "CaughtUp"]
+        user = purging.user(ann.name)
+        epoch, xid, at = (await user.now()).removeprefix("v.").split(".")
+        assert kinds(await user.catches_up(f"v.{epoch}.{xid}.{int(at) - 86_000}")) == ["CaughtUp"]
+        assert kinds(await user.catches_up(f"v.{epoch}.{xid}.{int(at) - 87_000}")) == ["StreamReset", "CaughtUp"]
 
 
 async def test_a_write_at_one_server_wakes_a_sidebar_at_another(no_poll, server, database_url, ann):  # noqa: F811
     async with serving(settings_for(database_url)) as other:
         await other.ready()
-        async with other.person(ann.name).watches() as live:
+        async with other.user(ann.name).watches() as live:
             await live.until("CaughtUp")
             session = await ann.creates_session("Elsewhere")
             await until_told(live, "SessionChanged", session)

@@ -37,7 +37,7 @@ async def broken(db):
 )
 async def test_numbers_of_tasks_and_approvals_are_checked(url, db, harm, rules):
     async with serving(settings_for(url)) as running:
-        ann = running.person("ann")
+        ann = running.user("ann")
         session = await ann.creates_session("Plan")
         task = (await ann.does("createTask", "task { id }", type="review", sessionId=session))["task"]["id"]
         await ann.does("createTask", type="on its own")
@@ -67,7 +67,7 @@ ORDER = "the chunks of a stream follow one another"
 )
 async def test_streams_are_checked(url, db, harm, rules):
     async with serving(settings_for(url)) as running:
-        ann = running.person("ann")
+        ann = running.user("ann")
         session = await ann.creates_session()
         await starts(ann, session)
         await writes(ann, await starts(ann, session), "one", "two")

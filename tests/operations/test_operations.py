@@ -60,7 +60,7 @@ async def test_a_server_whose_database_is_gone_is_alive_and_says_so(fresh_databa
 async def test_a_request_without_a_database_leaves_one_line_and_no_traceback():
     async with serving(settings_for("postgresql+asyncpg://nobody@127.0.0.1:1/none")) as server:
         with capture_logs() as logs:
-            answer = await server.person("ann").responds("{ viewer { stats { sessionCount } } }")
+            answer = await server.user("ann").responds("{ viewer { stats { sessionCount } } }")
     assert answer["errors"][0]["extensions"]["code"] == "INTERNAL"
     [failed] = [entry for entry in logs if entry["event"] == "request_failed"]
     assert "ConnectionRefusedError" in failed["error"]

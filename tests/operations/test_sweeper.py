@@ -34,7 +34,7 @@ async def world(fresh_database):
     url = await fresh_database()
     admin = await asyncpg.connect(dsn(url))
     async with serving(settings_for(url)) as server, opened(url) as db:
-        yield server.person("ann"), db, admin
+        yield server.user("ann"), db, admin
     await admin.close()
 
 
@@ -136,7 +136,7 @@ async def test_the_end_of_an_abandoned_stream_wakes_its_readers(world):
     session = await ann.creates_session()
     await writes(ann, await starts(ann, session), "partial")
     told = []
-    db.on_commit = lambda owner, moves: told.append((owner, *moves))
+    db.on_commit = lambda owner, changes: told.append((owner, *changes))
     await admin.execute("update streams set updated_at = now() - interval '301 seconds'")
     await sweeper.sweep_once(db, WEEK)
     [(owner, move)] = told

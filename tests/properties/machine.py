@@ -100,7 +100,7 @@ class Machine(RuleBasedStateMachine):
     def __init__(self):
         super().__init__()
         self.open = ExitStack()
-        token = f"Bearer {self.person()}"
+        token = f"Bearer {self.user()}"
         self.http = self.open.enter_context(httpx2.Client(timeout=30, headers={"authorization": token}))
         address = self.url.replace("http", "ws") + "/graphql"
         self.socket = self.open.enter_context(connect(address, subprotocols=[Subprotocol("graphql-transport-ws")]))
@@ -110,7 +110,7 @@ class Machine(RuleBasedStateMachine):
         self.seen: dict[str, list[Any]] = {}
         self.touched: str | None = None
 
-    def person(self):
+    def user(self):
         """The token of somebody nobody has met."""
         raise NotImplementedError
 

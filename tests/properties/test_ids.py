@@ -30,7 +30,7 @@ def bent(draw, originals):
 @pytest.fixture(scope="module")
 async def hers(server):
     """Ann's ids and cursors."""
-    ann = server.person("ann-of-the-ids")
+    ann = server.user("ann-of-the-ids")
     session = await ann.creates_session(SECRET, key=SECRET)
     message = {"role": "USER", "text": SECRET, "agentKey": SECRET}
     await ann.does("appendMessage", sessionId=session, message=message)
@@ -52,7 +52,7 @@ async def hers(server):
 @pytest.fixture(scope="module")
 async def bob(server):
     """The stranger, with a session of his own."""
-    bob = server.person("bob-of-the-ids")
+    bob = server.user("bob-of-the-ids")
     bob.session = await bob.creates_session("his")
     await bob.appends(bob.session, "his")
     return bob

@@ -18,8 +18,8 @@ async def test_sessions_and_messages_do_what_their_model_does(server, database_u
     class Here(Machine):
         url = server.url
 
-        def person(self):
-            return server.person(f"machine-{uuid4().hex[:12]}").token
+        def user(self):
+            return server.user(f"machine-{uuid4().hex[:12]}").token
 
     found = [Phase.explicit, Phase.reuse, Phase.generate]
     shape = settings(max_examples=settings().max_examples // 12, stateful_step_count=40, phases=found)

@@ -25,44 +25,44 @@ quick = settings(max_examples=settings().max_examples // 4)
 class Messages:
     """A session's messages, as pages."""
 
-    def __init__(self, person):
-        self.person = person
+    def __init__(self, user):
+        self.user = user
 
     async def begins(self):
-        self.session = await self.person.creates_session("x")
+        self.session = await self.user.creates_session("x")
         batch = [{"role": "USER", "text": f"{n}"} for n in range(ROWS)]
-        await self.person.does("appendMessages", sessionId=self.session, messages=batch)
+        await self.user.does("appendMessages", sessionId=self.session, messages=batch)
         return [f"{n}" for n in range(ROWS)]
 
     async def grows(self):
-        await self.person.appends(self.session, "later")
+        await self.user.appends(self.session, "later")
 
     async def page(self, **window):
-        return (await self.person.asks(MESSAGES, id=self.session, **window))["session"]["page"]
+        return (await self.user.asks(MESSAGES, id=self.session, **window))["session"]["page"]
 
 
 class Sessions:
     """Somebody's sessions by the time of their creation, as pages."""
 
-    def __init__(self, person, direction):
-        self.person, self.direction = person, direction
+    def __init__(self, user, direction):
+        self.user, self.direction = user, direction
 
     async def begins(self):
         made = " ".join(f'_{n}: createSession(input: {{title: "{n}"}}) {{ session {{ id }} }}' for n in range(ROWS))
-        await self.person.asks(f"mutation {{ {made} }}")
+        await self.user.asks(f"mutation {{ {made} }}")
         names = [f"{n}" for n in range(ROWS)]
         return names if self.direction == "ASC" else names[::-1]
 
     async def grows(self):
-        await self.person.creates_session("later")
+        await self.user.creates_session("later")
 
     async def page(self, **window):
-        return (await self.person.asks(SESSIONS, direction=self.direction, **window))["page"]
+        return (await self.user.asks(SESSIONS, direction=self.direction, **window))["page"]
 
 
 async def connection_of(server, kind):
-    person = server.person(f"reader-{uuid4().hex[:12]}")
-    return Messages(person) if kind == "messages" else Sessions(person, kind)
+    user = server.user(f"reader-{uuid4().hex[:12]}")
+    return Messages(user) if kind == "messages" else Sessions(user, kind)
 
 
 KINDS = st.sampled_from(["messages", "ASC", "DESC"])

@@ -77,21 +77,21 @@ VALUES = [
 ]
 
 
-async def prepared(person, face):
+async def prepared(user, face):
     """The ids that the mutation's input needs beside its field."""
     if face.mutation in ("createSession", "createAgent"):
         return {}
-    session = await person.creates_session()
+    session = await user.creates_session()
     if face.mutation == "updateMessage":
         message = {"role": "USER", "text": "before"}
-        payload = await person.does("appendMessage", "message { id }", sessionId=session, message=message)
+        payload = await user.does("appendMessage", "message { id }", sessionId=session, message=message)
         return {"id": payload["message"]["id"]}
     return {"id" if face.mutation == "updateSession" else "sessionId": session}
 
 
-async def goes_in_and_out(person, face, value):
+async def goes_in_and_out(user, face, value):
     """The value as it came out, twice; None when it was refused, with the field's name."""
-    response = await person.responds(face.document, input=face.input(value, **await prepared(person, face)))
+    response = await user.responds(face.document, input=face.input(value, **await prepared(user, face)))
     if errors := response.get("errors"):
         assert errors[0]["extensions"]["code"] in CLEAR, errors
         assert face.field in errors[0]["message"] or "nested too deeply" in errors[0]["message"], errors
@@ -102,7 +102,7 @@ async def goes_in_and_out(person, face, value):
         assert (refusal["code"], refusal["field"][-1]) == ("VALIDATION", face.field), refusal
         return None
     stored = payload[face.entity]
-    again = (await person.asks(face.then, id=stored["id"]))["node"]
+    again = (await user.asks(face.then, id=stored["id"]))["node"]
     assert exact(face.of(stored)) == exact(face.of(again))
     return stored
 
@@ -151,9 +151,9 @@ def keepable(value, depth=200):
 
 @given(raw=texts | documents.map(json.dumps) | documents.map(lambda state: json.dumps({"state": state})))
 async def test_a_raw_document_comes_out_character_for_character(server, raw):
-    person = _somebody(server)
+    user = _somebody(server)
     face = Face("putSessionAgent", "raw", entity="sessionAgent", key="k")
-    stored = await goes_in_and_out(person, face, raw)
+    stored = await goes_in_and_out(user, face, raw)
     assert (stored is not None) == plain(raw)
     assert stored is None or stored["raw"] == raw
 
@@ -184,10 +184,10 @@ async def test_any_text_can_be_asked_for(server, asker, question, text):
 @pytest.fixture(scope="module")
 async def asker(server):
     """Somebody with one session, that nothing is found in."""
-    person = _somebody(server)
-    await person.appends(await person.creates_session("x"), "x", agentKey="an agent")
-    return person
+    user = _somebody(server)
+    await user.appends(await user.creates_session("x"), "x", agentKey="an agent")
+    return user
 
 
 def _somebody(server):
-    return server.person(f"somebody-{uuid4().hex[:12]}")
+    return server.user(f"somebody-{uuid4().hex[:12]}")

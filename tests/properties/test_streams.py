@@ -37,44 +37,44 @@ class Model:
         return None
 
 
-async def act(person, session, writings, model, what, *more):
+async def act(user, session, writings, model, what, *more):
     """One act of a producer, with the answer that the model says."""
     length, newest = len(model.text), writings[-1]
     match what:
         case "goes on":
             [text] = more
-            assert await extends(person, newest, length, text) == model.extend(length, text)
+            assert await extends(user, newest, length, text) == model.extend(length, text)
         case "again":
             start, size = more
             start = min(start, length)
-            assert await extends(person, newest, start, model.text[start : start + size]) is None
+            assert await extends(user, newest, start, model.text[start : start + size]) is None
         case "overlaps" | "leaves a hole":
             step, text = more
             offset = max(0, length - step) if what == "overlaps" else length + step
-            assert await extends(person, newest, offset, text) == model.extend(offset, text)
+            assert await extends(user, newest, offset, text) == model.extend(offset, text)
         case "is late":
             if len(writings) > 1:
-                assert await extends(person, writings[0], length, more[0]) == FENCED
+                assert await extends(user, writings[0], length, more[0]) == FENCED
         case "comes back":
-            writings.append(await starts(person, session, key="k"))
+            writings.append(await starts(user, session, key="k"))
         case "appends":
-            await person.appends(session, "beside it")
+            await user.appends(session, "beside it")
 
 
-async def end(person, writing, how):
+async def end(user, writing, how):
     """Ends it in one of the ways that there are; the status it then has."""
     if how == "CANCELLED":
-        return (await cancels(person, writing))[0]
+        return (await cancels(user, writing))[0]
     if how == "deleted":
-        await person.does("deleteMessage", id=writing.message)
+        await user.does("deleteMessage", id=writing.message)
         return None
-    return (await finishes(person, writing, status=how))[0]
+    return (await finishes(user, writing, status=how))[0]
 
 
 @settings(max_examples=settings().max_examples // 2)
 @given(acts=st.lists(ACTS, min_size=1, max_size=14), how=ENDS)
 async def test_a_text_is_what_was_accepted_and_everybody_has_it(server, acts, how):
-    ann = server.person(f"writer-{uuid4().hex[:12]}")
+    ann = server.user(f"writer-{uuid4().hex[:12]}")
     session, model = await ann.creates_session(status="ACTIVE"), Model()
     writings = [await starts(ann, session, key="k")]
     before = (await ann.sees(session, "eventCursor"))["eventCursor"]

@@ -21,21 +21,21 @@ moves_of_some = st.lists(st.tuples(owners, sessions, numbers), min_size=1, max_s
 @pytest.mark.parametrize("bus", [PostgresBus("never connected"), RedisBus("redis://never.connected")])
 @given(some=moves_of_some)
 def test_payloads_hold_all_moves_once_and_are_small_enough(bus, some):
-    moves = {}
+    changes = {}
     for owner, session, number in some:
-        note(moves, (owner, session), number)
-    payloads = list(bus.payloads(moves))
+        note(changes, (owner, session), number)
+    payloads = list(bus.payloads(changes))
     assert all(len(payload.encode()) < max(REFUSED_BYTES, bus.payload_bytes + 100) for payload in payloads)
     told = [tuple(move) for payload in payloads for move in json.loads(payload)[1]]
-    assert told == [(owner, session, number) for (owner, session, _), number in moves.items()]
+    assert told == [(owner, session, number) for (owner, session, _), number in changes.items()]
     assert all(len(a.encode()) + len(b.encode()) > bus.payload_bytes for a, b in pairwise(payloads))
 
 
 @given(numbers=st.lists(numbers, min_size=1))
 def test_of_several_moves_of_one_thing_the_furthest_counts_and_growth_beside_it_in_whatever_order_they_come(numbers):
-    moves = {}
+    changes = {}
     for number in numbers:
-        note(moves, ("ann", "session"), number)
+        note(changes, ("ann", "session"), number)
     furthest = max((n for n in numbers if n is not None), default=None)
-    assert set(moves.values()) == {furthest, *numbers} & {furthest, None}
-    assert len(moves) == len(set(moves.values()))
+    assert set(changes.values()) == {furthest, *numbers} & {furthest, None}
+    assert len(changes) == len(set(changes.values()))

@@ -15,11 +15,11 @@ async def together(*writers):
     return await asyncio.gather(*writers)
 
 
-async def sequences(person, session):
+async def sequences(user, session):
     """The numbers of all messages, in the order of the connection, and the session's own count."""
     found, after = [], None
     while True:
-        page = await person.sees(session, f"messageCount messages(first: 100, after: {quoted(after)}) {PAGE}")
+        page = await user.sees(session, f"messageCount messages(first: 100, after: {quoted(after)}) {PAGE}")
         found += [message["sequence"] for message in page["messages"]["nodes"]]
         after = page["messages"]["pageInfo"]["endCursor"]
         if not page["messages"]["pageInfo"]["hasNextPage"]:
@@ -65,10 +65,10 @@ async def test_writers_of_every_kind_give_every_number_once(ann):
 
 async def test_two_owners_with_sessions_of_one_key_do_not_wait_for_each_other_s_numbers(ann, bob):
     hers, his = await ann.creates_session(key="same"), await bob.creates_session(key="same")
-    both = ((person, session) for person, session in ((ann, hers), (bob, his)) for _ in range(WRITERS // 2))
-    await together(*(person.appends(session, "x") for person, session in both))
-    for person, session in ((ann, hers), (bob, his)):
-        assert await sequences(person, session) == (list(range(1, WRITERS // 2 + 1)), WRITERS // 2)
+    both = ((user, session) for user, session in ((ann, hers), (bob, his)) for _ in range(WRITERS // 2))
+    await together(*(user.appends(session, "x") for user, session in both))
+    for user, session in ((ann, hers), (bob, his)):
+        assert await sequences(user, session) == (list(range(1, WRITERS // 2 + 1)), WRITERS // 2)
 
 
 async def test_of_writers_that_expect_the_same_head_one_goes_ahead(ann):

@@ -15,11 +15,11 @@ from tests.live.test_viewer_events import kinds, subjects
 RENAME = "update sessions set title = $2, head = head + 1, revision = head + 1 where id = $1::uuid"
 
 
-async def follow(person, start, seen, *, cut):
+async def follow(user, start, seen, *, cut):
     """Collects the newest title of each session, on sockets that last until `cut` says so."""
     cursor = start
     while True:
-        async with person.watches(cursor, follow=cut is None) as stream:
+        async with user.watches(cursor, follow=cut is None) as stream:
             async for event in stream:
                 cursor = event["cursor"]
                 if event["__typename"] == "SessionChanged":

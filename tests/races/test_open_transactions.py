@@ -42,9 +42,9 @@ async def somebody_waits(connection):
         await asyncio.sleep(0.01)
 
 
-async def row_of(person, session):
+async def row_of(user, session):
     """The session's id as the database has it: the event cursor names it."""
-    return (await person.sees(session, "eventCursor"))["eventCursor"].split(".")[1]
+    return (await user.sees(session, "eventCursor"))["eventCursor"].split(".")[1]
 
 
 async def test_the_feed_does_not_skip_a_number_that_commits_late(ann, database_url):

@@ -133,15 +133,15 @@ async def test_upserts_of_one_agent_leave_the_newest_state(ann):
 
 async def test_of_sessions_with_one_key_exactly_one_is_created(ann, bob):
     creations = [
-        person.does("createSession", "session { id }", key="mine", title=f"{n}")
+        user.does("createSession", "session { id }", key="mine", title=f"{n}")
         for n in range(MANY)
-        for person in (ann, bob)
+        for user in (ann, bob)
     ]
     payloads = await asyncio.gather(*creations)
     for whose in (payloads[::2], payloads[1::2]):
         assert outcomes(whose) == {"done": 1, "CONFLICT": MANY - 1}
-    for person in (ann, bob):
-        found = await person.asks('{ session(key: "mine") { id } sessions { totalCount } }')
+    for user in (ann, bob):
+        found = await user.asks('{ session(key: "mine") { id } sessions { totalCount } }')
         assert found["sessions"] == {"totalCount": 1}
 
 

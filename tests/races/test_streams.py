@@ -86,6 +86,6 @@ async def test_a_session_deleted_under_its_streams_leaves_nothing_running(ann):
         assert (await extends(ann, writing, 0, "x")) == {"code": "NOT_FOUND"}
 
 
-async def starts_or_not(person, session):
-    payload = await person.does("startMessage", "message { id }", sessionId=session)
+async def starts_or_not(user, session):
+    payload = await user.does("startMessage", "message { id }", sessionId=session)
     assert [error["code"] for error in payload["errors"]] in ([], ["NOT_FOUND"])

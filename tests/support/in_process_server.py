@@ -12,7 +12,7 @@ from app.auth import mint
 from app.main import create_app
 from app.server import Server
 from app.settings import Settings
-from tests.support.users import Person
+from tests.support.users import User
 
 READY = {"status": "ready", "reasons": [], "degraded": []}
 SECRET = "a secret of at least thirty-two bytes"
@@ -30,10 +30,10 @@ class Serving:
     def __init__(self, url: str, settings: Settings, http: httpx2.AsyncClient) -> None:
         self.url, self.settings, self.http = url, settings, http
 
-    def person(self, name: str, **claims: Any) -> Person:
+    def user(self, name: str, **claims: Any) -> User:
         """Somebody with a token of their own."""
         token = mint(self.settings, sub=name, ttl_seconds=3600, **claims)
-        return Person(name, self.url, token, self.http)
+        return User(name, self.url, token, self.http)
 
     async def ready(self) -> None:
         """Returns once it can do all of its work, wake-ups included."""

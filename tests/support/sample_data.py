@@ -8,7 +8,7 @@ import re
 from typing import Any
 from uuid import uuid4
 
-from tests.support.users import Person
+from tests.support.users import User
 
 BLOCKS = [
     {"text": "said"},
@@ -184,8 +184,8 @@ class World(dict[str, str]):
         return World({name: _renamed(value, rows | {self["mark"]: uuid4().hex}) for name, value in self.items()})
 
 
-async def _did(person: Person, mutation: str, **given: Any) -> None:
-    payload = await person.does(mutation, **given)
+async def _did(user: User, mutation: str, **given: Any) -> None:
+    payload = await user.does(mutation, **given)
     assert payload["errors"] == [], (mutation, payload)
 
 
@@ -195,40 +195,40 @@ def _renamed(value: str, names: dict[str, str]) -> str:
     return value
 
 
-async def world_of(person: Person, mark: str) -> World:
+async def world_of(user: User, mark: str) -> World:
     """Makes one of everything for somebody whose token's first role is `mark`."""
     world = World(mark=mark, trace=uuid4().hex, session_key=f"{mark}-session", agent_key=f"{mark}-agent")
     world |= {"part_key": f"{mark}-part", "message_key": f"{mark}-message", "stream_key": f"{mark}-stream"}
-    world["viewer_start"] = await person.now()
-    await _make_agent(person, world)
-    world["home"] = await person.creates_session(f"{mark} home")
-    world["task"] = await _task(person, world, world["home"])
-    await _make_stream(person, world)
-    await _make_session(person, world)
-    await _make_messages(person, world)
-    await _make_work(person, world)
-    await _change(person, world)
+    world["viewer_start"] = await user.now()
+    await _make_agent(user, world)
+    world["home"] = await user.creates_session(f"{mark} home")
+    world["task"] = await _task(user, world, world["home"])
+    await _make_stream(user, world)
+    await _make_session(user, world)
+    await _make_messages(user, world)
+    await _make_work(user, world)
+    await _change(user, world)
     for name, mutation in (("archived", "archiveSession"), ("deleted", "deleteSession")):
-        world[name] = await person.creates_session(f"{mark} {name}")
-        await _did(person, mutation, id=world[name])
-    world["erased"] = await person.creates_session(f"{mark} erased")
-    world["erased_start"] = (await person.sees(world["erased"], "eventCursor"))["eventCursor"]
-    await _did(person, "deleteSession", id=world["erased"], mode="HARD")
+        world[name] = await user.creates_session(f"{mark} {name}")
+        await _did(user, mutation, id=world[name])
+    world["erased"] = await user.creates_session(f"{mark} erased")
+    world["erased_start"] = (await user.sees(world["erased"], "eventCursor"))["eventCursor"]
+    await _did(user, "deleteSession", id=world["erased"], mode="HARD")
     return world
 
 
-async def _make_agent(person: Person, world: World) -> None:
+async def _make_agent(user: User, world: World) -> None:
     mark = world["mark"]
     given = {"key": world["agent_key"], "name": mark, "type": mark, "description": mark, "hourlyRate": "12.50"}
-    made = await person.does("createAgent", "agent { id }", skills=[mark], metadata={"of": mark}, **given)
+    made = await user.does("createAgent", "agent { id }", skills=[mark], metadata={"of": mark}, **given)
     world["agent"] = made["agent"]["id"]
 
 
-async def _make_session(person: Person, world: World) -> None:
+async def _make_session(user: User, world: World) -> None:
     mark = world["mark"]
     given = {"title": mark, "role": mark, "agentType": mark, "metadata": {"of": mark}, "status": "ACTIVE"}
     times = {"clientCreatedAt": MOMENT, "expiresAt": LATER}
-    created = await person.responds(
+    created = await user.responds(
         "mutation ($i: CreateSessionInput!) { createSession(input: $i) { session { id eventCursor } } }",
         headers={"traceparent": f"00-{world['trace']}-{'1' * 16}-01"},
         i={"key": world["session_key"], "taskId": world["task"], **given, **times},
@@ -237,65 +237,65 @@ async def _make_session(person: Person, world: World) -> None:
     world |= {"session": session["id"], "start": session["eventCursor"]}
     states = {"state": {"of": mark}, "conversationManagerState": {"of": mark}, "internalState": {"of": mark}}
     put = {"sessionId": session["id"], "key": world["part_key"], "agentId": world["agent"], "raw": f'"{mark}"'}
-    made = await person.does("putSessionAgent", "sessionAgent { id }", clientCreatedAt=MOMENT, **put, **states)
+    made = await user.does("putSessionAgent", "sessionAgent { id }", clientCreatedAt=MOMENT, **put, **states)
     world["part"] = made["sessionAgent"]["id"]
 
 
-async def _audit_of(person: Person, subject: str) -> str:
+async def _audit_of(user: User, subject: str) -> str:
     asked = "query ($id: ID) { auditEvents(filter: {subjectId: $id}) { nodes { id } } }"
-    found: str = (await person.asks(asked, id=subject))["auditEvents"]["nodes"][0]["id"]
+    found: str = (await user.asks(asked, id=subject))["auditEvents"]["nodes"][0]["id"]
     return found
 
 
-async def _make_messages(person: Person, world: World) -> None:
+async def _make_messages(user: User, world: World) -> None:
     """A question, and whole answers: one to stay, one to be redacted, one to be deleted, and the last."""
     mark, session = world["mark"], world["session"]
     raw = json.dumps({"role": "assistant", "content": [*BLOCKS, {"text": mark}]})
     said = {"agentKey": world["part_key"], "raw": raw, "metadata": {"of": mark}, "clientCreatedAt": MOMENT}
     usage = {"inputTokens": 1, "outputTokens": 2, "totalTokens": 3}
     whole = [{"role": "ASSISTANT", "usage": usage, "key": key, **said} for key in (world["message_key"], "r", "d", "l")]
-    await _did(person, "appendMessages", sessionId=session, messages=[{"role": "USER", "text": mark}, *whole])
+    await _did(user, "appendMessages", sessionId=session, messages=[{"role": "USER", "text": mark}, *whole])
     row = session.removeprefix("ses_")
     world |= {"message": f"msg_{row}_2", "redacted": f"msg_{row}_3", "removed": f"msg_{row}_4", "last": f"msg_{row}_5"}
     world["raw"] = raw
 
 
-async def _make_stream(person: Person, world: World) -> None:
+async def _make_stream(user: User, world: World) -> None:
     """A message that is being written."""
     given = {"sessionId": world["home"], "key": world["stream_key"], "metadata": {"of": world["mark"]}}
-    begun = await person.does("startMessage", "message { id } fence", **given)
+    begun = await user.does("startMessage", "message { id } fence", **given)
     world |= {"streaming": begun["message"]["id"], "fence": begun["fence"]}
-    await _did(person, "extendMessage", id=world["streaming"], fence=world["fence"], offset=0, text=world["mark"])
+    await _did(user, "extendMessage", id=world["streaming"], fence=world["fence"], offset=0, text=world["mark"])
 
 
-async def _task(person: Person, world: World, session: str) -> str:
+async def _task(user: User, world: World, session: str) -> str:
     mark = world["mark"]
     given = {"type": mark, "fromRole": mark, "toRole": mark, "payload": {"of": mark}, "traceId": world["trace"]}
-    made = await person.does("createTask", "task { id }", sessionId=session, **given)
+    made = await user.does("createTask", "task { id }", sessionId=session, **given)
     found: str = made["task"]["id"]
     return found
 
 
-async def _make_work(person: Person, world: World) -> None:
+async def _make_work(user: User, world: World) -> None:
     """A task of the session's own, and approvals of the same call in three messages: all decided but for one more."""
     mark = world["mark"]
-    world["own_task"] = await _task(person, world, world["session"])
+    world["own_task"] = await _task(user, world, world["session"])
     asked = {"taskId": world["own_task"], "toolUseId": "c1", "approverRole": mark, "notes": mark}
     for name, message in (("approval", "message"), ("", "redacted"), ("", "last"), ("pending", "message")):
-        made = await person.does("requestApproval", "approval { id }", messageId=world[message], **asked)
+        made = await user.does("requestApproval", "approval { id }", messageId=world[message], **asked)
         if name:
             world[name] = made["approval"]["id"]
         if name != "pending":
-            await _did(person, "decideApproval", id=made["approval"]["id"], decision="APPROVE", notes=mark)
+            await _did(user, "decideApproval", id=made["approval"]["id"], decision="APPROVE", notes=mark)
 
 
-async def _change(person: Person, world: World) -> None:
+async def _change(user: User, world: World) -> None:
     """What readers have seen before `seen` and is changed after it; who did what to which thing."""
-    await _did(person, "redactMessage", id=world["redacted"], raw=world["raw"])
-    world["audit"] = await _audit_of(person, world["session"])
+    await _did(user, "redactMessage", id=world["redacted"], raw=world["raw"])
+    world["audit"] = await _audit_of(user, world["session"])
     for kind in AUDITED:
-        world[f"audit_of_{kind}"] = await _audit_of(person, world[kind])
-    world["seen"] = (await person.sees(world["session"], "eventCursor"))["eventCursor"]
-    await _did(person, "deleteMessage", id=world["removed"])
-    await _did(person, "updateMessage", id=world["message"], metadata={"changed": world["mark"]})
-    await _did(person, "updateSession", id=world["session"], metadata={"changed": world["mark"]})
+        world[f"audit_of_{kind}"] = await _audit_of(user, world[kind])
+    world["seen"] = (await user.sees(world["session"], "eventCursor"))["eventCursor"]
+    await _did(user, "deleteMessage", id=world["removed"])
+    await _did(user, "updateMessage", id=world["message"], metadata={"changed": world["mark"]})
+    await _did(user, "updateSession", id=world["session"], metadata={"changed": world["mark"]})

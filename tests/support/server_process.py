@@ -15,7 +15,7 @@ from app.auth import mint
 from app.cli import main
 from app.settings import Settings
 from tests.support.in_process_server import SECRET
-from tests.support.users import Person
+from tests.support.users import User
 
 HERE = Path(__file__).resolve().parents[2]
 # Processes that are forked from one which has everything imported: they start in a fifth of a second.
@@ -73,10 +73,10 @@ class Process:
         self.process.kill()
         self.process.join()
 
-    def person(self, name: str) -> Person:
+    def user(self, name: str) -> User:
         """Somebody with a token of their own."""
         token = mint(Settings(jwt_secret=SECRET), sub=name, ttl_seconds=3600)
-        return Person(name, self.url, token, self.http)
+        return User(name, self.url, token, self.http)
 
 
 @asynccontextmanager

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from tests.support.users import Person, error
+from tests.support.users import User, error
 
 WHY = (
     "errors { __typename code field ... on OffsetError { expectedOffset } ... on IllegalTransitionError { "
@@ -19,52 +19,52 @@ class Writing(NamedTuple):
     sequence: int
 
 
-async def does(person: Person, mutation: str, selection: str, **given: Any) -> Any:
+async def does(user: User, mutation: str, selection: str, **given: Any) -> Any:
     """A mutation's payload, with all that its errors say."""
     named = "MessageIdInput" if mutation == "cancelMessage" else mutation[0].upper() + mutation[1:] + "Input"
     query = f"mutation ($input: {named}!) {{ {mutation}(input: $input) {{ {selection} {WHY} }} }}"
-    return (await person.asks(query, input=given))[mutation]
+    return (await user.asks(query, input=given))[mutation]
 
 
-async def starts(person: Person, session: str, **fields: Any) -> Writing:
+async def starts(user: User, session: str, **fields: Any) -> Writing:
     """A message begun; it must go well."""
-    payload = await does(person, "startMessage", f"fence {SHOWN}", sessionId=session, **fields)
+    payload = await does(user, "startMessage", f"fence {SHOWN}", sessionId=session, **fields)
     assert payload["errors"] == [], payload
     return Writing(payload["message"]["id"], payload["fence"], payload["message"]["sequence"])
 
 
-async def extends(person: Person, writing: Writing, offset: int, text: str) -> Any:
+async def extends(user: User, writing: Writing, offset: int, text: str) -> Any:
     """None, or the one error without its words."""
     given = {"id": writing.message, "fence": writing.fence, "offset": offset, "text": text}
-    return why(await does(person, "extendMessage", "message { id }", **given))
+    return why(await does(user, "extendMessage", "message { id }", **given))
 
 
-async def writes(person: Person, writing: Writing, *texts: str) -> None:
+async def writes(user: User, writing: Writing, *texts: str) -> None:
     """Texts one after the other from the beginning; all must go well."""
     offset = 0
     for text in texts:
-        assert await extends(person, writing, offset, text) is None
+        assert await extends(user, writing, offset, text) is None
         offset += len(text)
 
 
-async def finishes(person: Person, writing: Writing, **fields: Any) -> Any:
+async def finishes(user: User, writing: Writing, **fields: Any) -> Any:
     """The message's status and text, or the one error."""
-    payload = await does(person, "finishMessage", SHOWN, id=writing.message, fence=writing.fence, **fields)
+    payload = await does(user, "finishMessage", SHOWN, id=writing.message, fence=writing.fence, **fields)
     return why(payload) or (payload["message"]["status"], payload["message"]["text"])
 
 
-async def cancels(person: Person, writing: Writing) -> Any:
+async def cancels(user: User, writing: Writing) -> Any:
     """The message's status and text, or the one error."""
-    payload = await does(person, "cancelMessage", SHOWN, id=writing.message)
+    payload = await does(user, "cancelMessage", SHOWN, id=writing.message)
     return why(payload) or (payload["message"]["status"], payload["message"]["text"])
 
 
-async def reads(person: Person, writing: Writing) -> tuple[str, str] | None:
+async def reads(user: User, writing: Writing) -> tuple[str, str] | None:
     """The status and the text that anybody sees; None for a message that is not there."""
     query = (
         "query ($id: ID!) { node(id: $id) { ... on Message { status text content { ... on TextBlock { text } } } } }"
     )
-    node = (await person.asks(query, id=writing.message))["node"]
+    node = (await user.asks(query, id=writing.message))["node"]
     if node is None:
         return None
     assert "".join(block["text"] for block in node["content"]) == node["text"]

@@ -24,7 +24,7 @@ class Refusal(Exception):
         self.code = self.errors[0].get("extensions", {}).get("code")
 
 
-class Person:
+class User:
     """Whoever holds the token; `url` is the server's address."""
 
     def __init__(self, name: str, url: str, token: str, http: httpx2.AsyncClient) -> None:

@@ -45,7 +45,7 @@ R = TypeVar("R", bound=Row)
 class Query(Generic[R]):
     """A Core element, its SQL text, and the order of its arguments. Compiled when it is first used."""
 
-    anew = False
+    custom_plan = False
     """Whether it is planned each time for its values; all others are planned once, for any."""
 
     def __init__(self, element: Any, row: type[R], where: str) -> None:
@@ -108,7 +108,7 @@ class Statement(Query[R]):
 
     def __init__(self, element: Any, row: type[R], where: str) -> None:
         super().__init__(element, row, where)
-        self.light = self
+        self.partial = self
 
     def bind(self, owner: str, /, **values: Any) -> tuple[Any, ...]:
         """The arguments in the order of `sql`. Raises TypeError when a value is missing or too many."""
@@ -118,7 +118,7 @@ class Statement(Query[R]):
 class AcrossOwners(Query[R]):
     """A query that reads rows of all owners."""
 
-    anew = True
+    custom_plan = True
 
     def bind(self, /, **values: Any) -> tuple[Any, ...]:
         """As `Statement.bind`, without an owner."""
@@ -132,26 +132,26 @@ REGISTERED_ACROSS: list[AcrossOwners[Any]] = []
 def statement(
     element: Any,
     row: type[R] = Row,  # type: ignore[assignment]
-    light: Collection[str] = (),
+    partial: Collection[str] = (),
     *,
-    anew: bool = False,
+    custom_plan: bool = False,
 ) -> Statement[R]:
     """The element, found bound to `:owner`; its rows come as `row`, light ones with these columns. Raises NotOwned.
 
     `anew` is for filters that may be given or not, which no one plan suits.
     """
     where = _where()
-    made = _registered(element, row, where, anew)
-    if light:
-        columns = [shown(column) for column in element.selected_columns if column.key in light]
-        made.light = _registered(element.with_only_columns(*columns), row, f"{where} light", anew)
+    made = _registered(element, row, where, custom_plan)
+    if partial:
+        columns = [shown(column) for column in element.selected_columns if column.key in partial]
+        made.partial = _registered(element.with_only_columns(*columns), row, f"{where} partial", custom_plan)
     return made
 
 
-def _registered(element: Any, row: type[R], where: str, anew: bool) -> Statement[R]:
+def _registered(element: Any, row: type[R], where: str, custom_plan: bool) -> Statement[R]:
     ownership.check(element)
     made = Statement(element, row, where)
-    made.anew = anew
+    made.custom_plan = custom_plan
     REGISTERED.append(made)
     return made
 
@@ -177,14 +177,14 @@ class Viewer(Protocol):
     def subject(self) -> str: ...
 
 
-class Move(NamedTuple):
+class Change(NamedTuple):
     """A session (`""`: what lies in none) has moved on to this revision; None: only the text of a stream has grown."""
 
     session_id: str
     revision: int | None
 
 
-OnCommit = Callable[[str, Sequence[Move]], None]
+OnCommit = Callable[[str, Sequence[Change]], None]
 
 
 class Origin(NamedTuple):
@@ -203,7 +203,7 @@ class Tx:
 
     def __init__(self, owner: str, origin: Origin, driver: Any) -> None:
         self.owner, self.origin = owner, origin
-        self.moves: list[Move] = []
+        self.changes: list[Change] = []
         self._driver = driver
 
     async def fetch(self, statement: Statement[R], /, **values: Any) -> list[R]:
@@ -216,9 +216,9 @@ class Tx:
         rows = await self.fetch(statement, **values)
         return rows[0] if rows else None
 
-    def moved(self, session_id: str, revision: int) -> None:
+    def record_change(self, session_id: str, revision: int) -> None:
         """To be told after the commit, and never if it does not come to that."""
-        self.moves.append(Move(session_id, revision))
+        self.changes.append(Change(session_id, revision))
 
 
 class Database:
@@ -237,7 +237,7 @@ class Database:
         pool_size: int = 10,
         statement_cache: bool = True,
         statement_timeout: float = 15,
-        patience: float = 10,
+        acquire_timeout: float = 10,
         on_commit: OnCommit | None = None,
     ) -> None:
         limits = {
@@ -249,12 +249,14 @@ class Database:
         self.pool = Pool(
             url,
             size=pool_size,
-            patience=patience,
+            acquire_timeout=acquire_timeout,
             statement_cache=statement_cache,
             settings={**limits, "plan_cache_mode": "force_generic_plan"} if statement_cache else {},
         )
         self._begin = "BEGIN" if statement_cache else _begin_with(limits)
-        self._begin_anew = _begin_with({"plan_cache_mode": "force_custom_plan"}) if statement_cache else self._begin
+        self._begin_custom_plan = (
+            _begin_with({"plan_cache_mode": "force_custom_plan"}) if statement_cache else self._begin
+        )
         self._statement_cache = statement_cache
         self._gates: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
@@ -277,20 +279,20 @@ class Database:
         async with self._transaction() as driver:
             tx = Tx(viewer.subject, origin, driver)
             yield tx
-        if tx.moves and self.on_commit:
-            self.on_commit(tx.owner, tx.moves)
+        if tx.changes and self.on_commit:
+            self.on_commit(tx.owner, tx.changes)
 
-    def moved(self, viewer: Viewer, session_id: str, revision: int) -> None:
+    def record_change(self, viewer: Viewer, session_id: str, revision: int) -> None:
         """For a writing `one`: it has just committed this."""
         if self.on_commit:
-            self.on_commit(viewer.subject, [Move(session_id, revision)])
+            self.on_commit(viewer.subject, [Change(session_id, revision)])
 
-    def streamed(self, viewer: Viewer, session_id: str) -> None:
+    def record_text_growth(self, viewer: Viewer, session_id: str) -> None:
         """For a writing `one`: it has just added text to a stream in this session."""
         if self.on_commit:
-            self.on_commit(viewer.subject, [Move(session_id, None)])
+            self.on_commit(viewer.subject, [Change(session_id, None)])
 
-    def gate(self, viewer: Viewer, session_id: str) -> asyncio.Lock:
+    def session_queue(self, viewer: Viewer, session_id: str) -> asyncio.Lock:
         """Writers of one session queue here, first come first served, before they take a connection."""
         return self._gates.setdefault((viewer.subject, session_id), asyncio.Lock())
 
@@ -310,8 +312,8 @@ class Database:
 
     async def _once(self, query: Query[R], arguments: tuple[Any, ...], opened_after: float = 0) -> list[R]:
         rows: list[R]
-        if query.anew or not self._statement_cache:
-            async with self._transaction(opened_after, begin=self._begin_anew) as driver:
+        if query.custom_plan or not self._statement_cache:
+            async with self._transaction(opened_after, begin=self._begin_custom_plan) as driver:
                 rows = await driver.fetch(query.sql, *arguments, record_class=query.row)
             return rows
         held = await self.pool.take(opened_after)

@@ -62,7 +62,7 @@ def connection_lost(error: BaseException) -> bool:
 
 
 @contextmanager
-def told(refusals: Mapping[str, Problem]) -> Iterator[None]:
+def translated(refusals: Mapping[str, Problem]) -> Iterator[None]:
     """A row refused by one of these constraints, as the failure that people know; a lock held too long likewise."""
     try:
         yield

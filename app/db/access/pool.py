@@ -33,13 +33,13 @@ class Pool:
     """
 
     def __init__(
-        self, url: str, *, size: int, patience: float, statement_cache: bool, settings: dict[str, str]
+        self, url: str, *, size: int, acquire_timeout: float, statement_cache: bool, settings: dict[str, str]
     ) -> None:
         self.engine = _engine(url, size, statement_cache, settings)
         self._pool = cast(AsyncAdaptedQueuePool, self.engine.sync_engine.pool)
         event.listen(self._pool, "connect", _on_connect)
         event.listen(self._pool, "checkout", _on_checkout)
-        self._patience = patience
+        self._acquire_timeout = acquire_timeout
         self._free = asyncio.Semaphore(size)
         self._resting: list[Held] = []
 
@@ -101,7 +101,7 @@ class Pool:
             await self._free.acquire()
             return
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(self._acquire_timeout):
                 await self._free.acquire()
         except TimeoutError:
             raise TimedOut("The server has more to do than it can; try again.") from None

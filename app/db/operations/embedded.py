@@ -250,10 +250,10 @@ def _version(installation: Path, **account: Any) -> str:
     """Such as 18.4; empty when the account cannot run it."""
     line = [str(installation / "bin/postgres"), "--version"]
     try:
-        told = subprocess.run(line, check=True, capture_output=True, text=True, cwd="/", **account).stdout
+        version_line = subprocess.run(line, check=True, capture_output=True, text=True, cwd="/", **account).stdout
     except (OSError, subprocess.CalledProcessError):
         return ""
-    return "".join(re.findall(r"\d+(?:\.\d+)?", told)[:1])
+    return "".join(re.findall(r"\d+(?:\.\d+)?", version_line)[:1])
 
 
 def _command(pid: str) -> str:

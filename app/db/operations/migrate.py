@@ -63,7 +63,7 @@ def move(url: str, to: str) -> str | None:
     """Brings the database up or takes it back to revision `to`; returns the one it is at then."""
     reached: str | None = None
 
-    def moved(config: Config) -> None:
+    def apply(config: Config) -> None:
         nonlocal reached
         connection = config.attributes["connection"]
         at = MigrationContext.configure(connection).get_current_revision()
@@ -72,7 +72,7 @@ def move(url: str, to: str) -> str | None:
         (command.downgrade if back else command.upgrade)(config, to)
         reached = MigrationContext.configure(connection).get_current_revision()
 
-    alembic(url, moved)
+    alembic(url, apply)
     return reached
 
 

@@ -87,7 +87,7 @@ FORGET_KEY: Statement[Row] = statement(
 async def _expire(tx: Tx, session_id: str, before: datetime) -> bool:
     row = await tx.one(EXPIRE, session_id=session_id, before=before)
     if row is not None:
-        tx.moved(row.id, row.head)
+        tx.record_change(row.id, row.head)
         await audit.record_system(tx, "session.expired", row)
     return row is not None
 
@@ -97,7 +97,7 @@ async def _erase(tx: Tx, session_id: str, before: datetime) -> bool:
         return False
     row = await session.erase(tx, session_id)
     if row is not None:
-        tx.moved(row.id, row.head)
+        tx.record_change(row.id, row.head)
         await audit.record_system(tx, "session.deleted", row, mode="HARD")
     return row is not None
 

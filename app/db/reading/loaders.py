@@ -9,8 +9,8 @@ import aiodataloader
 
 from app.db import agent, approval, audit, message, session, session_agent, stats, streaming_message, task
 from app.db.access.database import Database, Statement, Viewer
-from app.db.reading.page import Nested, Slice, Window, alone, arrays
-from app.db.reading.partial_rows import WHOLE, Light
+from app.db.reading.page import Nested, Slice, Window, for_one, parent_arrays
+from app.db.reading.partial_rows import FULL, PartialRows
 from app.db.reading.rows import (
     AgentRow,
     ApprovalRow,
@@ -75,25 +75,25 @@ class Reader:
     """What the loaders ask the database. It knows none of them, so that they go with their operation: a cycle would
     keep their rows until the collector comes."""
 
-    def __init__(self, db: Database, viewer: Viewer, light: Light) -> None:
-        self._db, self._viewer, self._light = db, viewer, light
+    def __init__(self, db: Database, viewer: Viewer, partial: PartialRows) -> None:
+        self._db, self._viewer, self._partial = db, viewer, partial
 
     async def pages(
         self, totals: DataLoader[Any, int], nested: Nested[R], window: Window, filters: Filters, parents: Sequence[Any]
     ) -> list[Slice[R]]:
         named = nested.order.bounds(window) | dict(filters)
         if len(parents) == 1:
-            rows = [await self._rows(nested.alone(window.backward), **named, **alone(nested.names, parents[0]))]
+            rows = [await self._rows(nested.for_one(window.backward), **named, **for_one(nested.names, parents[0]))]
         else:
             rows = [[] for _ in parents]
-            for row in await self._rows(nested.page(window.backward), **named, **arrays(nested.names, parents)):
+            for row in await self._rows(nested.page(window.backward), **named, **parent_arrays(nested.names, parents)):
                 rows[row.parent - 1].append(row)
         return [
             Slice.of(mine, window, partial(totals.load, parent)) for mine, parent in zip(rows, parents, strict=True)
         ]
 
     async def totals(self, nested: Nested[Any], filters: Filters, parents: Sequence[Any]) -> list[int]:
-        named = dict(filters) | arrays(nested.names, parents)
+        named = dict(filters) | parent_arrays(nested.names, parents)
         totals = {row.parent: row.total for row in await self._db.fetch(self._viewer, nested.count, **named)}
         return [totals[place] for place in range(1, len(parents) + 1)]
 
@@ -101,7 +101,7 @@ class Reader:
         self, agents: DataLoader[str, Any], keys: Sequence[tuple[str, str, str]]
     ) -> list[SessionAgentRow | None]:
         """With the catalogue's entries, where they will be asked for next."""
-        joined = self._light.joined
+        joined = self._partial.joined
         wanted = session_agent.WITH_AGENTS if joined else session_agent.BY_IDENTITIES
         parts = await self.by_place(wanted, ("session_id", "kind", "key"), keys)
         for part in parts if joined else ():
@@ -122,20 +122,20 @@ class Reader:
 
     async def by_place(self, wanted: Statement[R], names: Sequence[str], keys: Sequence[Any]) -> list[R | None]:
         found: list[R | None] = [None] * len(keys)
-        for row in await self._rows(wanted, **arrays(names, keys)):
+        for row in await self._rows(wanted, **parent_arrays(names, keys)):
             found[row.parent - 1] = row
         return found
 
     async def _rows(self, wanted: Statement[R], **values: Any) -> list[R]:
-        chosen = wanted.light if wanted.row in self._light.rows else wanted
+        chosen = wanted.partial if wanted.row in self._partial.rows else wanted
         return await self._db.fetch(self._viewer, chosen, **values)
 
 
 class Loaders:
     """Rows by key, and pages of nested connections; one of each kind per operation. Some may come light."""
 
-    def __init__(self, db: Database, viewer: Viewer, light: Light = WHOLE) -> None:
-        self._read, self.light = Reader(db, viewer, light), light
+    def __init__(self, db: Database, viewer: Viewer, partial: PartialRows = FULL) -> None:
+        self._read, self.partial = Reader(db, viewer, partial), partial
         self._nested: dict[Any, DataLoader[Any, Any]] = {}
 
     @cached_property

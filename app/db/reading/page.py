@@ -212,21 +212,21 @@ def _together(columns: list[Any]) -> ColumnElement[Any]:
     return columns[0] if len(columns) == 1 else tuple_(*columns)
 
 
-def parents(**kinds: Any) -> TableValuedAlias:
+def parent_table(**kinds: Any) -> TableValuedAlias:
     """The parents that a loader asks for, one array a column; `place` is 1, 2, 3 ... in the order given."""
-    arrays = [bindparam(f"parent_{name}", type_=ARRAY(kind)) for name, kind in kinds.items()]
+    binds = [bindparam(f"parent_{name}", type_=ARRAY(kind)) for name, kind in kinds.items()]
     columns = [column(name, kind) for name, kind in kinds.items()]
-    return func.unnest(*arrays).table_valued(*columns, with_ordinality="place", name="parents").render_derived()
+    return func.unnest(*binds).table_valued(*columns, with_ordinality="place", name="parents").render_derived()
 
 
-def arrays(names: Sequence[str], keys: Sequence[Any]) -> dict[str, list[Any]]:
+def parent_arrays(names: Sequence[str], keys: Sequence[Any]) -> dict[str, list[Any]]:
     """The parameters of `parents(...)` for keys that are values or, of several columns, tuples."""
     if len(names) == 1:
         return {f"parent_{names[0]}": list(keys)}
     return {f"parent_{name}": [key[place] for key in keys] for place, name in enumerate(names)}
 
 
-def alone(names: Sequence[str], key: Any) -> dict[str, Any]:
+def for_one(names: Sequence[str], key: Any) -> dict[str, Any]:
     """The same for one key, as `Nested.alone` takes it."""
     return {f"parent_{name}": value for name, value in zip(names, (key,) if len(names) == 1 else key, strict=True)}
 
@@ -265,21 +265,21 @@ class Nested(Generic[R]):
     """
 
     def __init__(
-        self, query: Select[Any], row: type[R], order: Order, above: TableValuedAlias, light: Collection[str] = ()
+        self, query: Select[Any], row: type[R], order: Order, above: TableValuedAlias, partial: Collection[str] = ()
     ) -> None:
-        self.order, self.row, self._light = order, row, light
+        self.order, self.row, self._partial = order, row, partial
         self.names = [column.name for column in above.c if column.name != "place"]
         self._query, self._above = query, above
         self._place = above.c.place.label("parent")
         self._pages: dict[bool, Statement[R]] = {}
         self._alone: dict[bool, Statement[R]] = {}
 
-    def alone(self, backward: bool) -> Statement[R]:
+    def for_one(self, backward: bool) -> Statement[R]:
         """The statement of one direction for a single parent, whose columns are parameters: a third of the price."""
         if backward not in self._alone:
             bound = {id(column): bindparam(f"parent_{column.name}", type_=column.type) for column in self._above.c}
             query: Any = replacement_traverse(self._query, {}, lambda element, **_: bound.get(id(element)))
-            self._alone[backward] = statement(self.order.page(query, backward), self.row, self._light)
+            self._alone[backward] = statement(self.order.page(query, backward), self.row, self._partial)
         return self._alone[backward]
 
     def page(self, backward: bool) -> Statement[R]:
@@ -290,7 +290,7 @@ class Nested(Generic[R]):
             down = self.order.descending != backward
             query = select(page, self._place).select_from(self._above.join(page, true()))
             query = query.order_by(*(key.desc() if down else key for key in keys))
-            self._pages[backward] = statement(query, self.row, self._light)
+            self._pages[backward] = statement(query, self.row, self._partial)
         return self._pages[backward]
 
     @cached_property

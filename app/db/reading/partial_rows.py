@@ -17,11 +17,11 @@ PART = ADDED | {"session_id", "kind", "key", "agent_id"}
 AGENT = ADDED | {"id", "key", "name", "type", "status"}
 
 
-class Light(NamedTuple):
+class PartialRows(NamedTuple):
     """Which rows may be light in an operation, and whether it goes from agents' parts on to the catalogue."""
 
     rows: frozenset[type[Entity]] = frozenset()
     joined: bool = False
 
 
-WHOLE = Light()
+FULL = PartialRows()

@@ -109,11 +109,11 @@ async def test_a_refusal_has_its_code_its_field_and_what_belongs_to_it(client):
         await client.create_session(title="\ud800")
 
 
-async def test_only_a_token_opens_the_door_and_scopes_what_is_behind(ann, person):
+async def test_only_a_token_opens_the_door_and_scopes_what_is_behind(ann, user):
     async with AsyncClient(ann.url, "nonsense") as nobody:
         with pytest.raises(errors.Unauthenticated):
             await nobody.viewer()
-    reader = person("reader", scopes=["chat:read"])
+    reader = user("reader", scopes=["chat:read"])
     async with AsyncClient(reader.url, lambda: reader.token) as reading:
         assert (await reading.viewer()).scopes == ("chat:read",)
         with pytest.raises(errors.Forbidden):

@@ -19,23 +19,23 @@ from tests.support.in_process_server import settings_for
 MODULE = ["-m", "colloquy.mcp"]
 
 
-def environment(person) -> dict[str, str]:
-    return {"COLLOQUY_URL": person.url, "COLLOQUY_TOKEN": person.token, "PYTHONPATH": os.getcwd()}
+def environment(user) -> dict[str, str]:
+    return {"COLLOQUY_URL": user.url, "COLLOQUY_TOKEN": user.token, "PYTHONPATH": os.getcwd()}
 
 
 @asynccontextmanager
-async def over_stdio(person):
-    server = StdioServerParameters(command=sys.executable, args=MODULE, env=environment(person))
+async def over_stdio(user):
+    server = StdioServerParameters(command=sys.executable, args=MODULE, env=environment(user))
     async with McpClient(server) as client:
         yield client
 
 
 @asynccontextmanager
-async def over_http(person):
+async def over_http(user):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     arguments = [*MODULE, "--http", "--port", str(port)]
-    process = await asyncio.create_subprocess_exec(sys.executable, *arguments, env=os.environ | environment(person))
+    process = await asyncio.create_subprocess_exec(sys.executable, *arguments, env=os.environ | environment(user))
     try:
         await _listening(port, process)
         async with McpClient(f"http://127.0.0.1:{port}/mcp") as client:
@@ -108,11 +108,11 @@ async def test_an_end_is_told(ann, database_url):
         assert (await calls(client, "fetch_status", session_key="stale"))["status"] == "expired"
 
 
-async def idle_for_long(url, person) -> None:
+async def idle_for_long(url, user) -> None:
     """Turns the clock for this person's sessions, and sweeps."""
     admin = await asyncpg.connect(dsn(url))
     await admin.execute(
-        "update sessions set last_activity_at = now() - interval '8 days' where owner_id = $1", person.name
+        "update sessions set last_activity_at = now() - interval '8 days' where owner_id = $1", user.name
     )
     await admin.close()
     db = Database(url, pool_size=2)
@@ -151,8 +151,8 @@ async def test_a_long_history_is_read_backwards(ann):
     assert older["before"] is None
 
 
-async def test_a_wrong_call_says_what_is_wrong(ann, person):
-    stopped = person("stopped")
+async def test_a_wrong_call_says_what_is_wrong(ann, user):
+    stopped = user("stopped")
     with socket.create_server(("127.0.0.1", 0)) as free:
         stopped.url = f"http://127.0.0.1:{free.getsockname()[1]}"
     async with over_stdio(ann) as client:

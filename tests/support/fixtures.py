@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import uuid4
 
+import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -14,7 +15,7 @@ from app.main import DEMO
 from harness import postgres
 from tests.support import requirements
 from tests.support.in_process_server import Serving, serving, settings_for
-from tests.support.users import Person
+from tests.support.users import User
 
 # No deadlines: an example is a conversation with a real server. HYPOTHESIS_PROFILE=nightly looks twenty times as long.
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -65,21 +66,21 @@ async def server(database_url: str) -> AsyncIterator[Serving]:
 
 
 @pytest.fixture
-def person(server: Serving) -> Callable[..., Person]:
-    """`person("carl")` is somebody nobody has met: the name gets a number of its own."""
-    return lambda name, **claims: server.person(f"{name}-{uuid4().hex[:12]}", **claims)
+def user(server: Serving) -> Callable[..., User]:
+    """`user("carl")` is a user of its own: the name gets a number of its own."""
+    return lambda name, **claims: server.user(f"{name}-{uuid4().hex[:12]}", **claims)
 
 
 @pytest.fixture
-def ann(person: Callable[..., Person]) -> Person:
+def ann(user: Callable[..., User]) -> User:
     """The owner."""
-    return person("ann")
+    return user("ann")
 
 
 @pytest.fixture
-def bob(person: Callable[..., Person]) -> Person:
+def bob(user: Callable[..., User]) -> User:
     """The stranger."""
-    return person("bob")
+    return user("bob")
 
 
 @pytest.fixture(scope="session")
@@ -89,6 +90,34 @@ async def served(fresh_database: Callable[[], Awaitable[str]]) -> AsyncIterator[
         token = mint(running.settings, sub=DEMO, ttl_seconds=3600)
         await demo.fill(running.url, token)
         yield Served(running.url, token)
+
+
+@pytest.fixture
+async def sql(database_url: str) -> AsyncIterator[Callable[..., Awaitable[list[Any]]]]:
+    """`await sql("select ...", value)`, past the server."""
+    connection = await asyncpg.connect(postgres.dsn(database_url))
+    try:
+        yield connection.fetch
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+def expires(sql: Callable[..., Awaitable[list[Any]]]) -> Callable[..., Awaitable[None]]:
+    """Lets a session expire: by idleness, or `past_its_end` when `expiresAt` has come."""
+
+    async def expire(session: str, *, past_its_end: bool = False) -> None:
+        if past_its_end:
+            await sql("update sessions set expires_at = now() - interval '1 hour' where id = $1", row_of(session))
+        else:
+            await sql("update sessions set status = 'EXPIRED' where id = $1", row_of(session))
+
+    return expire
+
+
+def row_of(session: str) -> str:
+    """The database's id of a session."""
+    return session.removeprefix("ses_")
 
 
 def pytest_configure(config: pytest.Config) -> None:

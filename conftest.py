@@ -1,0 +1,3 @@
+"""Fixtures for the tests of all three distributions."""
+
+pytest_plugins = ["tests.support.fixtures"]
