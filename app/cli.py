@@ -17,7 +17,6 @@ from app.db import tables
 from app.db.access.database import Database
 from app.db.operations import check, describe, migrate
 from app.db.operations.embedded import EmbeddedError, embedded_postgres
-from app.db.operations.sweep import Ages
 from app.main import create_app
 from app.schema import schema as graphql
 from app.server import serve as serve_app
@@ -62,7 +61,7 @@ def migrate_(
 ) -> None:
     """Bring the database of DATABASE_URL, or the embedded one, to a revision."""
     with _failing_in_words(), _database(Settings.load()) as settings:
-        typer.echo(f"The database is at {migrate.move(_direct_url(settings), to) or 'nothing'}.")
+        typer.echo(f"The database is at {migrate.to_revision(_direct_url(settings), to) or 'nothing'}.")
 
 
 @cli.command()
@@ -120,7 +119,7 @@ def demo(
 def check_() -> None:
     """Look at every row of the database: exit 1 if anything breaks an invariant."""
     with _failing_in_words(), _database(Settings.load()) as settings:
-        found = asyncio.run(_check(_direct_url(settings)))
+        found = asyncio.run(_check(settings))
     raise typer.Exit(1 if found else 0)
 
 
@@ -130,7 +129,7 @@ def sweep(
 ) -> None:
     """Expire, purge and forget what is due; the server does the same every minute."""
     with _failing_in_words(), _database(Settings.load()) as settings:
-        counts = asyncio.run(_sweep(_direct_url(settings), sweeper.ages(settings), dry_run))
+        counts = asyncio.run(_sweep(settings, dry_run))
     if counts is None:
         typer.echo("Another process is sweeping.", err=True)
         raise typer.Exit(1)
@@ -138,11 +137,11 @@ def sweep(
         typer.echo(f"{count:8} {step}{' would be' if dry_run else ''}")
 
 
-async def _sweep(url: str, ages: Ages, dry_run: bool) -> dict[str, int] | None:
-    db = Database(url, pool_size=2, statement_timeout=3600)
+async def _sweep(settings: Settings, dry_run: bool) -> dict[str, int] | None:
+    db, limits = _maintenance(settings, pool_size=2), sweeper.retention(settings)
     try:
         if dry_run:
-            return await sweeper.due(db, ages)
+            return await sweeper.due(db, limits)
         from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
         with Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}")) as progress:
@@ -153,16 +152,16 @@ async def _sweep(url: str, ages: Ages, dry_run: bool) -> dict[str, int] | None:
                     bars[step] = progress.add_task(step, total=None)
                 progress.advance(bars[step], count)
 
-            return await sweeper.sweep_once(db, ages, told)
+            return await sweeper.sweep_once(db, limits, told)
     finally:
         await db.close()
 
 
-async def _check(url: str) -> int:
+async def _check(settings: Settings) -> int:
     """Prints each rule with what breaks it; how many sessions do."""
-    db, total = Database(url, pool_size=1, statement_timeout=3600), 0
+    db, total = _maintenance(settings, pool_size=1), 0
     try:
-        async for rule, found in check.broken(db):
+        async for rule, found in check.violations(db):
             total += len(found)
             typer.echo(f"{'BROKEN' if found else 'ok':7} {rule}" + (f": {len(found)} sessions" if found else ""))
             for row in found[:10]:
@@ -218,6 +217,12 @@ def _direct_url(settings: Settings) -> str:
     raise SettingsError(["DATABASE_URL: it is not set; give postgresql://…, or use `colloquy run`"])
 
 
+def _maintenance(settings: Settings, pool_size: int) -> Database:
+    """The database past a pooler, for statements that may take an hour."""
+    hour = {"pool_size": pool_size, "statement_timeout": 3600, "slow_statement": 3600}
+    return Database(_direct_url(settings), **settings.database_options | hour)
+
+
 def _serve(settings: Settings, *, welcome: bool = False) -> None:
     async def greet(address: str) -> None:
         if settings.jwt_secret and not settings.production and await _is_empty(settings):
@@ -232,7 +237,7 @@ def _serve(settings: Settings, *, welcome: bool = False) -> None:
 
 
 async def _is_empty(settings: Settings) -> bool:
-    db = Database(_direct_url(settings), pool_size=1)
+    db = _maintenance(settings, pool_size=1)
     try:
         return await check.is_empty(db)
     finally:

@@ -64,14 +64,7 @@ class Services:
         self.settings = settings
         self.metrics = Metrics()
         self.bus = _bus(settings)
-        self.db = Database(
-            settings.database_url,
-            pool_size=settings.pool_size,
-            statement_cache=settings.statement_cache > 0,
-            # The deadline comes first, at most a quarter late: it says TIMEOUT, a cancelled statement INTERNAL.
-            statement_timeout=1.5 * settings.request_timeout_seconds,
-            on_commit=self.bus.moved,
-        )
+        self.db = Database(settings.database_url, on_commit=self.bus.moved, **settings.database_options)
         self.hub = Hub(
             self.db,
             self.bus,
@@ -190,12 +183,18 @@ def _measure(services: Services, sockets: WebSocketEndpoint, streams: EventStrea
         "colloquy_bus", "Connections that carry wake-ups.", "what", lambda: {"found": bus.found, "lost": bus.lost}
     )
     metrics.watch_pool(idle=lambda: pool.idle, busy=lambda: pool.busy)
+    metrics.watch_counts(
+        "colloquy_slow_statements",
+        "Database statements that took SLOW_STATEMENT_SECONDS or more.",
+        "statement",
+        lambda: services.db.slow.counts,
+    )
 
 
 @asynccontextmanager
 async def _lifespan(services: Services, _app: Starlette) -> AsyncIterator[None]:
     await services.bus.start()
-    sweeping = sweeper.run(services.db, sweeper.ages(services.settings), services.metrics.swept)
+    sweeping = sweeper.run(services.db, sweeper.retention(services.settings), services.metrics.swept)
     tasks = [asyncio.create_task(work) for work in (sweeping, services.hub.poll())]
     try:
         yield

@@ -23,6 +23,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+ACQUIRE_TIMEOUT_SECONDS = 10  # the longest wait for a database connection
 MIN_SECRET_BYTES = 32  # RFC 7518 §3.2: an HS256 key is at least as long as its hash
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
@@ -183,7 +184,14 @@ class Settings(BaseSettings):
         10, "Database connections; those of all replicas stay below max_connections (100).", high=1000
     )
     statement_cache: int = number(
-        256, "Prepared statements per connection; 0 behind PgBouncer before 1.21.", low=0, high=10_000
+        512, "Prepared statements per connection; 0 behind PgBouncer before 1.21.", low=0, high=10_000
+    )
+    slow_statement_seconds: float = setting(
+        1.0,
+        "A database statement that takes this long is logged and counted, by its name.",
+        "a number above 0, up to 3600",
+        gt=0,
+        le=3600,
     )
     redis_url: Annotated[str, AfterValidator(redis_address)] | None = setting(
         None, "Carries wake-ups between replicas; without it PostgreSQL does.", "a URL", repr=False
@@ -270,6 +278,18 @@ class Settings(BaseSettings):
     def indexing(self) -> dict[str, Any]:
         """How text becomes searchable, as the statements take it."""
         return {"config": self.search_config, "searchable": self.search_text_limit}
+
+    @property
+    def database_options(self) -> dict[str, Any]:
+        """The pool and the time limits of a process that serves requests, as `Database` takes them."""
+        return {
+            "pool_size": self.pool_size,
+            "statement_cache": self.statement_cache,
+            # The request's deadline comes first: it answers TIMEOUT, where a cancelled statement would answer INTERNAL.
+            "statement_timeout": 1.5 * self.request_timeout_seconds,
+            "acquire_timeout": ACQUIRE_TIMEOUT_SECONDS,
+            "slow_statement": self.slow_statement_seconds,
+        }
 
     @property
     def embedded(self) -> bool:

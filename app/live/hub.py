@@ -8,7 +8,8 @@ from typing import Any
 
 import structlog
 
-from app.db.access.database import Database, Viewer
+from app.db.access.database import Database
+from app.db.access.transaction import Viewer
 from app.errors import RateLimited
 from app.live.bus import EVERYTHING, Bus, Subject
 from app.live.channel import Channel

@@ -10,8 +10,10 @@ from typing import Any
 from uuid import UUID
 
 from app.db import approval, task, viewer_changes
-from app.db.access.database import Database, Statement, Viewer
-from app.db.viewer_changes import HorizonRow, TouchedRow
+from app.db.access.database import Database
+from app.db.access.statement import Statement
+from app.db.access.transaction import Viewer
+from app.db.viewer_changes import HorizonRow, ViewerChangeRow
 from app.live.cursors import Horizon
 from app.live.events import Event, Kind, Reset
 from app.live.reader import BATCH, Batch
@@ -74,7 +76,7 @@ class ViewerReader:
         after = place.last or (place.horizon.xid, *START[1:])
         touched = await self._db.fetch(
             self._viewer,
-            viewer_changes.TOUCHED,
+            viewer_changes.CHANGES,
             limit=BATCH,
             **dict(zip(("after_xid", "after_kind", "after_id"), (str(after[0]), *after[1:]), strict=True)),
         )
@@ -102,7 +104,7 @@ class ViewerReader:
         """Whether tombstones from after the cursor may be gone."""
         return self._kept is not None and asked.at < now.at - self._kept
 
-    async def _events(self, fresh: list[TouchedRow], place: Outlook, at: Outlook) -> list[Event]:
+    async def _events(self, fresh: list[ViewerChangeRow], place: Outlook, at: Outlook) -> list[Event]:
         """The changed things in their newest state; the last one's cursor says that the look is complete."""
         rows: dict[tuple[str, str], Any] = {}
         for kind, (_, by_ids) in KINDS.items():
@@ -124,7 +126,7 @@ def _horizon(row: HorizonRow) -> Horizon:
     return Horizon(row.epoch, row.low_xid, int(row.at.timestamp()))
 
 
-def _kind(touched: TouchedRow, row: Any) -> Kind:
+def _kind(touched: ViewerChangeRow, row: Any) -> Kind:
     if touched.kind == "session" and row.erased_at is not None:
         return Kind.SESSION_REMOVED
     return KINDS[touched.kind or ""][0]

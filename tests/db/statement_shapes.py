@@ -1,4 +1,4 @@
-"""Statements in every shape that the choke point must tell apart, over tables like ours."""
+"""Statements in every shape that the ownership check must tell apart, over tables like ours."""
 
 from sqlalchemy import (
     ARRAY,
@@ -35,7 +35,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import TSVECTOR, UUID, aggregate_order_by, insert
 
-from app.db.access.database import OWNER
+from app.db.access.statement import OWNER
 
 metadata = MetaData()
 Id = UUID(as_uuid=False)
@@ -85,8 +85,8 @@ def every(t, *criteria):
     return select(t).where(mine(t), *criteria)
 
 
-def beside(query, *criteria):
-    """All my sessions, each beside what `query` finds for it."""
+def with_each(query, *criteria):
+    """All sessions of the owner, each joined with the rows of `query` for it."""
     return every(S, *criteria).add_columns(query).select_from(S.join(query, true()))
 
 
@@ -113,16 +113,16 @@ keys = keys.table_valued(column("id", Id), column("number", Integer), name="keys
 
 
 def keyed_append():
-    prior = select(K.c.result).where(mine(K), K.c.key == P("once")).cte("prior")
+    stored = select(K.c.result).where(mine(K), K.c.key == P("idempotency_key")).cte("stored")
     head = (
         update(S)
         .where(mine(S), s.id == P("id"), s.status == any_(P("open", type_=ARRAY(Text))))
-        .where(~select(prior.c.result).exists())
+        .where(~select(stored.c.result).exists())
         .values(last_sequence=s.last_sequence + 1, last_activity_at=func.greatest(s.last_activity_at, func.now()))
         .returning(s.owner_id, s.id, s.last_sequence)
         .cte("head")
     )
-    added = (
+    appended = (
         insert(M)
         .from_select(
             ["owner_id", "session_id", "sequence", "text", "metadata"],
@@ -130,18 +130,20 @@ def keyed_append():
             include_defaults=False,
         )
         .returning(M)
-        .cte("added")
+        .cte("appended")
     )
-    kept = insert(K).from_select(
+    key = insert(K).from_select(
         ["owner_id", "key", "result"],
-        select(head.c.owner_id, cast(P("once"), Text), func.json_build_object("sequence", head.c.last_sequence)),
+        select(
+            head.c.owner_id, cast(P("idempotency_key"), Text), func.json_build_object("sequence", head.c.last_sequence)
+        ),
         include_defaults=False,
     )
     one = select(literal(1).label("n")).subquery("one")
     return (
-        select(prior.c.result, added)
-        .select_from(one.outerjoin(prior, true()).outerjoin(added, true()))
-        .add_cte(kept.cte("kept"))
+        select(stored.c.result, appended)
+        .select_from(one.outerjoin(stored, true()).outerjoin(appended, true()))
+        .add_cte(key.cte("key"))
     )
 
 
@@ -162,7 +164,7 @@ GOOD = {
     "inner join by equality": every(M).add_columns(a.state).join(A, agents_of),
     "left join with the owner in ON": every(M).add_columns(a.state).outerjoin(A, agents_of),
     "full join bound in WHERE": every(M, mine(A)).add_columns(a.state).join(A, agents_of, full=True),
-    "lateral, correlated": beside(newest.correlate(S).lateral("newest")),
+    "lateral, correlated": with_each(newest.correlate(S).lateral("newest")),
     "exists, correlated": every(S, exists().where(m.owner_id == s.owner_id, m.session_id == s.id).correlate(S)),
     "exists with an owner of its own": every(S, select(1).where(mine(M), m.session_id == s.id, mine(S)).exists()),
     "scalar subquery": every(S).add_columns(
@@ -199,7 +201,7 @@ GOOD = {
     "upsert": new_agent.on_conflict_do_update(
         index_elements=["owner_id", "session_id", "key"], set_={"state": new_agent.excluded.state}
     ),
-    "insert unless there": new_agent.on_conflict_do_nothing(),
+    "insert unless it exists": new_agent.on_conflict_do_nothing(),
     "update from": update(S).values(title=P("t")).where(mine(S), s.id == m.session_id, m.owner_id == s.owner_id),
     "delete using": delete(M).where(mine(M), m.session_id == s.id, mine(S)),
 }
@@ -243,16 +245,16 @@ UNBOUND = {
     "exists, correlated inside a join": every(
         S, select(1).select_from(S.join(M, m.owner_id == s.owner_id)).correlate(S).exists()
     ),
-    "subquery beside, said to be correlated": beside(newest.correlate(S).subquery("newest")),
-    "lateral": beside(select(M).where(m.session_id == s.id).correlate(S).lateral("newest")),
+    "plain subquery with .correlate()": with_each(newest.correlate(S).subquery("newest")),
+    "lateral": with_each(select(M).where(m.session_id == s.id).correlate(S).lateral("newest")),
     "order by a subquery": every(S).order_by(select(m.text).limit(1).scalar_subquery()),
     "cte": select(open_sessions).where(open_sessions.c.owner_id == OWNER),
-    "cte that deletes": every(S).add_cte(delete(M).cte("gone")),
+    "cte that deletes": every(S).add_cte(delete(M).cte("deleted")),
     "recursive cte": (lambda c: select(c.union(select(m.session_id).where(m.session_id == c.c.id))))(
         select(s.id).where(mine(S)).cte("tree", recursive=True)
     ),
     "one branch of a UNION": union_all(select(s.id).where(mine(S)), select(m.session_id)),
-    "owner made up by a UNION": (lambda q: select(M).join(q, q.c.owner_id == m.owner_id))(
+    "owner computed by a UNION": (lambda q: select(M).join(q, q.c.owner_id == m.owner_id))(
         union_all(select(s.owner_id).where(mine(S)), select(literal("bob").label("owner_id"))).subquery("q")
     ),
     "update": update(S).values(title="x").where(s.id == P("id")),
@@ -267,9 +269,9 @@ UNBOUND = {
     .with_only_columns(s.id)
     .add_cte(update(S).where(mine(S)).values(title="x").returning(select(m.text).scalar_subquery()).cte("u")),
     "delete using": delete(M).where(mine(M), m.session_id == s.id),
-    "delete with USING spelled out": delete(M).where(mine(M)).using(S),
+    "delete with explicit USING": delete(M).where(mine(M)).using(S),
     "insert from select": insert(M).from_select(["owner_id", "session_id"], select(s.owner_id, s.id)),
-    "insert from select, said to be correlated": insert(M).from_select(
+    "insert from select with .correlate()": insert(M).from_select(
         ["owner_id", "session_id"], select(m.owner_id, s.id).where(mine(S)).correlate(M)
     ),
     "insert returning a subquery": insert(S)
@@ -298,7 +300,7 @@ OWNER_WRITTEN = {
 NOT_UNDERSTOOD = {
     "insert of many": insert(S).values([{"owner_id": OWNER, "id": P("id")}, {"owner_id": OWNER, "id": P("id2")}]),
     "text": text("select * from messages"),
-    "text beside": every(M, text("true")),
+    "text as one criterion": every(M, text("true")),
     "text as the condition": select(M).where(text("owner_id = :owner")),
     "text as the order": every(M).order_by(text("sequence")),
     "text with columns": text("select * from messages").columns(m.owner_id),

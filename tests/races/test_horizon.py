@@ -6,11 +6,11 @@ import random
 import asyncpg
 
 from app.auth import Viewer
-from app.db.access.database import Database
 from app.live import hub
 from app.live.viewer_reader import ViewerReader
 from harness.postgres import dsn
 from tests.live.test_viewer_events import kinds, subjects
+from tests.support.databases import open_database
 
 RENAME = "update sessions set title = $2, head = head + 1, revision = head + 1 where id = $1::uuid"
 
@@ -91,7 +91,7 @@ async def test_a_look_of_several_batches_has_seen_only_what_there_was_when_it_be
     start = await ann.now()
     for _ in range(101):
         await ann.does("createTask", type="done")
-    db = Database(database_url)
+    db = open_database(database_url)
     reader = ViewerReader(db, Viewer(ann.name, frozenset(), (), 0.0), None)
     place, _ = await reader.begin(start)
     half = await reader.read(place)
