@@ -20,7 +20,7 @@ class Owners:
 
     `messages` are those of each session, `focus` those of the focus; both are even. `items` are the tasks of the focus,
     and its approvals. `erased` and `archived` sessions are newer than all others. With `all_streaming` every session
-    has a streaming message.
+    has a streaming message. The newest 10 of more than 20 messages are unread, with `all_unread` all are.
     """
 
     name: str
@@ -36,6 +36,7 @@ class Owners:
     audit_events: int = 10
     keys: int = 10
     all_streaming: bool = False
+    all_unread: bool = False
 
     def rows(self) -> list[tuple[str, dict[str, int]]]:
         """The id of each owner, and its sizes by column."""
@@ -106,7 +107,7 @@ create temp table places as
 select o.*, n, pg_temp.id(at, owner_id || ' session ' || n) as id, at, n <= 3 as rare,
        n > sessions and n <= sessions + erased as is_erased, living, gone, living + gone as last_sequence, things,
        4 + living + gone + 2 * things as head,
-       case when living > 20 then living - 10 else living end as last_read,
+       case when all_unread = 1 then 0 when living > 20 then living - 10 else living end as last_read,
        interval '20 hours' / greatest(living, 1) as step, n <= sessions and (n = 4 or all_streaming = 1) as streaming
 from sizes o, generate_series(1, sessions + erased + archived) n,
 lateral (select pg_temp.began() + n * (interval '4 days' / (sessions + erased + archived)) as at,
@@ -134,7 +135,7 @@ select owner_id, id, case when not is_erased then 'session-' || n end,
        case when is_erased or n % 5 = 0 then null when rare then 'rare' else 'common' end,
        case when is_erased or n % 5 = 0 then null when rare then 'rare' else 'common' end,
        case when rare then pg_temp.task(owner_id, 1, 1) when n % 10 = 0 then pg_temp.task(owner_id, n, 1) end,
-       '{"pinned":false}', head, 1, last_sequence, living, living / 2 - last_read / 2, last_read, at, at,
+       '{"pinned":false}', head, 1, last_sequence, living, living / 2 - last_read / 2 + case when n = 4 and last_read = 0 then 2 else 0 end, last_read, at, at,
        at + living * step, case when n = 6 then at end, case when n > sessions or n % 5 = 4 and n > 4 then at end,
        case when is_erased or n = 8 then at end, case when is_erased then at end, pg_temp.xid(n)
 from places order by at
