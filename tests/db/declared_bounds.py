@@ -88,8 +88,9 @@ KNOWN_TO_GROW = {
     "session_changes.streaming_messages": {D.SESSION},
     "streaming_message.by_message_keys": {D.SESSION},
     "streaming_message.extend": {D.SESSION},
-    # A lookup of several rows by primary key reads all rows of the owner.
+    # A lookup of several rows by key reads all rows of the owner.
     "agent.by_ids": {D.CATALOGUE},
+    "agent.by_keys": {D.CATALOGUE},
     "audit.by_ids": {D.SESSIONS},
     "session.by_ids": {D.SESSIONS, D.HIDDEN},
     "viewer_changes.sessions": {D.SESSIONS, D.HIDDEN},
@@ -115,16 +116,17 @@ KNOWN_TO_GROW = {
     "task.page": {D.SESSIONS, D.SESSION},
     "audit.count": {D.SESSIONS},
     "audit.page": {D.SESSIONS},
-    "session.of_agents": {D.MATCHES},
+    "session.of_agents": {D.SESSIONS, D.HIDDEN, D.MATCHES},
     "session.of_agents[count]": {D.OTHER_OWNERS},
     "stats.agent_metrics": {D.SESSION, D.HIDDEN, D.MATCHES},
     "stats.by_agent_type": {D.SESSIONS, D.CATALOGUE, D.HIDDEN},
     # The beginning of a word is looked up among the words of all owners.
-    "search.count": {D.OTHER_OWNERS, D.SESSION},
-    "search.page": {D.OTHER_OWNERS, D.SESSION},
+    "search.count": {D.OTHER_OWNERS, D.SESSIONS, D.SESSION},
+    "search.page": {D.OTHER_OWNERS, D.SESSIONS, D.SESSION},
     # The sweeper's queries scan whole tables.
     "sweep.deleted_messages": {D.OTHER_OWNERS},
     "sweep.ended": {D.OTHER_OWNERS},
     "sweep.erased": {D.OTHER_OWNERS},
     "sweep.idle": {D.OTHER_OWNERS},
+    "sweep.silent_streams": {D.OTHER_OWNERS},
 }

@@ -17,8 +17,8 @@ class StatementRunner:
     `rows` are those of every owner of a kind of its own (`harness/generated_data.py`).
     """
 
-    def __init__(self, connection, count, rows, begin_custom_plan):
-        self._connection, self._count, self.rows = connection, count, rows
+    def __init__(self, url, connection, count, rows, begin_custom_plan):
+        self.url, self._connection, self._count, self.rows = url, connection, count, rows
         self._begin_custom_plan = begin_custom_plan
         self._prepared, self._arguments = {}, {}
         self._touched, self._reads = 0, None
@@ -35,7 +35,7 @@ class StatementRunner:
         owners = await driver.fetch("select distinct owner_id from sessions where owner_id not like '%-%'")
         rows = {owner["owner_id"]: await OwnerRows.of(driver, owner["owner_id"]) for owner in owners}
         try:
-            yield cls(driver, await BufferCount.of(driver), rows, db._begin_custom_plan)
+            yield cls(url, driver, await BufferCount.of(driver), rows, db._begin_custom_plan)
         finally:
             await driver.execute("ROLLBACK")
             db.pool.release(pooled)
