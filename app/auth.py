@@ -14,12 +14,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import jwt
-import structlog
 
 from app.errors import OutOfScope, Unauthenticated
 from app.settings import Settings
+from app.structured_log import get_logger
 
-log = structlog.get_logger(__name__)
+log = get_logger(__name__)
 
 READ, WRITE = "chat:read", "chat:write"
 LEEWAY_SECONDS = 30  # clocks differ

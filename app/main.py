@@ -21,7 +21,7 @@ from app.auth import Authenticator, Viewer, mint
 from app.context import Context
 from app.db import search
 from app.db.access.database import Database
-from app.db.operations import migrate
+from app.db.operations import readiness
 from app.live.cursors import Position
 from app.live.hub import Hub
 from app.live.postgres_bus import PostgresBus
@@ -214,7 +214,7 @@ async def _alive(_request: Request) -> Response:
 
 async def _ready(services: Services, _request: Request) -> Response:
     """The process can do its work; if not, why: 503. What makes it slower does not stop it."""
-    database = await migrate.unready(services.db)
+    database = await readiness.unready(services.db)
     words = await search.unready(services.db, services.settings.search_config)
     reasons = [reason for reason in (database, words) if reason]
     bus = services.bus

@@ -4,7 +4,7 @@ import logging
 import re
 import secrets
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -13,14 +13,12 @@ from typing import Any, NamedTuple, TextIO
 
 import orjson
 import prometheus_client
-import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
-from structlog.stdlib import ProcessorFormatter
-from structlog.typing import EventDict, Processor, WrappedLogger
 
 from app.settings import Settings
+from app.structured_log import get_logger, structlog
 
 # https://www.w3.org/TR/trace-context/#traceparent-header: lower case; a later version may go on after a dash.
 TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
@@ -39,8 +37,11 @@ class Request(NamedTuple):
     trace_id: str | None
 
 
+Event = MutableMapping[str, Any]
+ProcessorFormatter = structlog.stdlib.ProcessorFormatter
+
 REQUESTS = logging.getLogger("colloquy.request")
-log = structlog.get_logger(REQUESTS.name)
+log = get_logger(REQUESTS.name)
 PROCESS, NUMBERS = secrets.token_hex(4), count(1)
 CURRENT: ContextVar[Request | None] = ContextVar("request", default=None)
 
@@ -82,7 +83,7 @@ def log_request(**event: Any) -> None:
     handler.line(**named, event="request", level="info", logger=REQUESTS.name, timestamp=now)
 
 
-def with_ids(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+def with_ids(_: Any, __: str, event: Event) -> Event:
     if request := CURRENT.get():
         event["request_id"] = request.id
         if request.trace_id:
@@ -90,7 +91,7 @@ def with_ids(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     return event
 
 
-def without_secrets(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+def without_secrets(_: Any, __: str, event: Event) -> Event:
     return {name: redacted(value, name) for name, value in event.items()}
 
 
@@ -115,7 +116,7 @@ def redacted(value: Any, name: Any = "") -> Any:
 
 def set_up_logs(settings: Settings) -> None:
     """Route structlog, the standard library and uvicorn (start it with `log_config=None`) to one stderr."""
-    before: list[Processor] = [
+    before: list[structlog.typing.Processor] = [
         with_ids,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -137,7 +138,7 @@ def set_up_logs(settings: Settings) -> None:
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # the demo's requests are logged by the server already
 
 
-def formatter(log_format: str, before: list[Processor]) -> ProcessorFormatter:
+def formatter(log_format: str, before: list[structlog.typing.Processor]) -> ProcessorFormatter:
     console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     return ProcessorFormatter(
         foreign_pre_chain=before,

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
-import structlog
-
 from app.db.access.database import Database, Viewer
 from app.errors import RateLimited
 from app.live.bus import EVERYTHING, Bus, Subject
@@ -17,8 +15,9 @@ from app.live.reader import Reader
 from app.live.session_reader import SessionReader
 from app.live.subscription import Show, Stream
 from app.live.viewer_reader import ViewerReader, present
+from app.structured_log import get_logger
 
-log = structlog.get_logger("colloquy.live")
+log = get_logger("colloquy.live")
 POLL_SECONDS = 30.0
 DEGRADED_POLL_SECONDS = 2.0
 RETRY_SECONDS = 1.0

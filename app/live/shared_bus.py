@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import orjson
-import structlog
 
 from app.live.bus import Bus, Changes, note
+from app.structured_log import get_logger
 
-log = structlog.get_logger("colloquy.live")
+log = get_logger("colloquy.live")
 
 CHANNEL = "colloquy"
 RETRY_SECONDS = 0.1, 1.0  # the first wait and the longest one, each cut by chance so that replicas do not come at once

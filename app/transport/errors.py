@@ -2,13 +2,13 @@
 
 from typing import Any
 
-import structlog
 from graphql import GraphQLError
 
 from app.db.access.failures import connection_lost
 from app.errors import BadInput, Refused
+from app.structured_log import get_logger
 
-log = structlog.get_logger("colloquy.request")
+log = get_logger("colloquy.request")
 
 APOLOGY = "Something went wrong on our side."
 INTERNAL = "INTERNAL"

@@ -112,9 +112,7 @@ async def deaf(user, session):
     async with connect(
         address, subprotocols=["graphql-transport-ws"], sock=raw, ping_interval=None, max_size=None
     ) as socket:
-        await socket.send(
-            json.dumps({"type": "connection_init", "payload": {"Authorization": f"Bearer {user.token}"}})
-        )
+        await socket.send(json.dumps({"type": "connection_init", "payload": {"Authorization": f"Bearer {user.token}"}}))
         await socket.recv()
         payload = {"query": TEXTS, "variables": {"session": session}}
         await socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": payload}))
