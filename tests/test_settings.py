@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import Settings, SettingsError, driver_dsn, example, kept_secret, table
+from app.settings import Settings, SettingsError, driver_dsn, example, stored_secret, table
 
 ROOT = Path(__file__).parent.parent
 SECRET = "0123456789abcdef" * 2
@@ -156,7 +156,7 @@ def test_the_development_secret_survives_restarts_and_is_ours_alone(tmp_path):
 def test_processes_that_start_together_agree_on_one_secret(tmp_path):
     places = [tmp_path / str(place) for place in range(50)]
     with multiprocessing.get_context("spawn").Pool(2) as pool:
-        made = pool.map(kept_secret, [place for place in places for _ in range(2)], chunksize=1)
+        made = pool.map(stored_secret, [place for place in places for _ in range(2)], chunksize=1)
     assert made[0::2] == made[1::2]
     assert len(set(made)) == len(places)
     assert [len(list(place.iterdir())) for place in places] == [1] * len(places)
