@@ -14,7 +14,7 @@ test: .venv/dev.stamp  ## Run the whole suite against real PostgreSQL
 nightly: .venv/dev.stamp  ## Compare compiled operations with graphql-core on 20,000 documents
 	FUZZ_EXAMPLES=20000 $(bin)/python -m pytest tests/execution -s $(ARGS)
 
-check: .venv/dev.stamp  ## Check style, types, import contracts, migrations and printed schemas
+check: .venv/dev.stamp  ## Check style, types, import contracts, migrations, generated files and manifests
 	$(bin)/ruff format --check .
 	$(bin)/ruff check .
 	$(bin)/mypy
@@ -22,6 +22,8 @@ check: .venv/dev.stamp  ## Check style, types, import contracts, migrations and 
 	$(bin)/python scripts/house.py
 	$(bin)/python scripts/migrations.py check
 	scripts/printed
+	$(bin)/python scripts/manifests.py
+	scripts/check_workflows
 
 docs: .venv/docs.stamp  ## Build the documentation site into site/html; a broken link fails
 	rm -rf site

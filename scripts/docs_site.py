@@ -31,12 +31,16 @@ OUTSIDE = {
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
     "SECURITY.md": "security.md",
+    "deploy/README.md": "deploying.md",
+    "deploy/cloudrun/README.md": "cloud-run.md",
     "examples/sidebar/README.md": "example-sidebar.md",
 }
 STANDS_FOR = {  # links to these lead to a page
     "schema.graphql": "schema/index.md",
     "docs/decisions": "decisions/index.md",
     "examples/sidebar": "example-sidebar.md",
+    "deploy": "deploying.md",
+    "deploy/cloudrun": "cloud-run.md",
 }
 PICTURES = {".png", ".svg"}
 FENCE = re.compile(r"^\s*(```|~~~)")
