@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import Settings, SettingsError, driver_dsn, example, stored_secret, table
+from app.settings import Settings, SettingsError, driver_dsn, stored_secret
+from app.settings_reference import example, table
 
 ROOT = Path(__file__).parent.parent
 SECRET = "0123456789abcdef" * 2
@@ -180,7 +181,7 @@ def test_a_place_that_cannot_keep_a_secret_is_named(given, tmp_path):
 
 
 def test_the_example_is_current_and_says_the_defaults():
-    assert (ROOT / ".env.example").read_text() == example(), "write it again: app.settings.example()"
+    assert (ROOT / ".env.example").read_text() == example(), "write it again: app.settings_reference.example()"
     lines = [line.removeprefix("#") for line in example().splitlines() if not line.startswith("# ")]
     assert "PORT=8000" in lines
     without = Settings.load()
@@ -199,4 +200,4 @@ def test_the_readme_shows_the_current_table():
     readme = ROOT / "README.md"
     if not readme.exists():
         pytest.skip("no README yet")
-    assert table() in readme.read_text(), "write it again: app.settings.table()"
+    assert table() in readme.read_text(), "write it again: app.settings_reference.table()"
