@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 
 class Problem(Exception):
-    """A business failure. `message` is for a person; `field` is the path below `input` of the argument that caused it."""
+    """A business failure. `message` is for a person; `field` is the path of its cause below `input`."""
 
     code = "VALIDATION"
     # True if an idempotency key keeps this failure as its answer; False if the key stays free for another attempt.
