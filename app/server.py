@@ -26,7 +26,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """Event streams are requests to uvicorn, which would wait for them."""
-        self.app.state.leave()
+        self.app.state.stop_streams()
         await super().shutdown(sockets)
 
     def address(self) -> str:
