@@ -61,16 +61,24 @@ class Hub:
         Its first read raises Absent if the session does not exist and was not erased after the cursor.
         """
         subject = viewer.subject, session_id
-        size = self._tuning.batch_size
         return self._subscription(
-            subject, lambda: SessionReader(self._db, viewer, session_id, size), convert, after, follow
+            subject,
+            lambda: SessionReader(self._db, viewer, session_id, self._tuning.batch_size),
+            convert,
+            after,
+            follow,
         )
 
     def viewer_events(self, viewer: Viewer, convert: Convert, after: str | None, follow: bool) -> Subscription[Any]:
         """The events of the viewer's sessions, tasks and approvals, as `session_events`."""
         subject = viewer.subject, OWNER_WIDE
-        kept, size = self._tombstone_seconds, self._tuning.batch_size
-        return self._subscription(subject, lambda: ViewerReader(self._db, viewer, kept, size), convert, after, follow)
+        return self._subscription(
+            subject,
+            lambda: ViewerReader(self._db, viewer, self._tombstone_seconds, self._tuning.batch_size),
+            convert,
+            after,
+            follow,
+        )
 
     async def viewer_cursor(self, viewer: Viewer) -> ViewerCursor:
         """The cursor after all of the viewer's changes up to now."""

@@ -131,31 +131,28 @@ async def eventually(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-@asynccontextmanager
-async def serving(
-    *, introspection: bool = True, page: bytes | None = None, timeout: float = 20.0, streams: Any = None, **sockets: Any
-) -> AsyncIterator[Server]:
-    """A server; `streams` and `sockets` are options of the endpoints of event streams and sockets."""
-    resolvers, observed = Resolvers(), []
-    engine = Engine(
-        build_sample_schema(resolvers),
-        inspect=DocumentLimits(LIMITS),
-        max_tokens=2000,
-        cache_size=64,
-        introspection=introspection,
-    )
+def operations_of(resolvers: Resolvers, observed: list[Any], timeout: float) -> Operations:
+    """The operations of the sample schema; contexts and outcomes are kept for the test."""
+    inspect = DocumentLimits(LIMITS)
+    engine = Engine(build_sample_schema(resolvers), inspect=inspect, max_tokens=2000, cache_size=64)
 
     def make_context(viewer: Any, **made_with: Any) -> Context:
         resolvers.contexts.append(Context(viewer, **made_with))
         return resolvers.contexts[-1]
 
-    operations = Operations(
-        engine,
-        Authenticator(SETTINGS),
-        make_context,
-        timeout=timeout,
-        observe=lambda *operation: observed.append(operation),
-    )
+    def observe(*operation: Any) -> None:
+        observed.append(operation)
+
+    return Operations(engine, Authenticator(SETTINGS), make_context, timeout=timeout, observe=observe)
+
+
+@asynccontextmanager
+async def serving(
+    *, page: bytes | None = None, timeout: float = 20.0, streams: Any = None, **sockets: Any
+) -> AsyncIterator[Server]:
+    """A server; `streams` and `sockets` are options of the endpoints of event streams and sockets."""
+    resolvers, observed = Resolvers(), []
+    operations = operations_of(resolvers, observed, timeout)
     socket_options = {"origins": [ALLOWED_ORIGIN], "init_timeout": 5.0, "max_operations": 100} | sockets
     endpoint = WebSocketEndpoint(operations, **socket_options)
     http = HTTPEndpoint(operations, max_body=MAX_BODY, page=HTMLResponse(page) if page else None)

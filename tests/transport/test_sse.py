@@ -197,12 +197,12 @@ async def test_operations_of_event_streams_are_counted(server: Server):
 
 
 async def test_an_allowed_origin_may_send_last_event_id(server: Server):
-    asks = {
+    headers = {
         "origin": ALLOWED_ORIGIN,
         "access-control-request-method": "POST",
         "access-control-request-headers": "last-event-id",
     }
-    answer = await server.http.options(f"{server.url}/stream", headers=asks)
+    answer = await server.http.options(f"{server.url}/stream", headers=headers)
     assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, ALLOWED_ORIGIN)
-    strange = await server.http.options(f"{server.url}/stream", headers=asks | {"origin": "https://evil.example"})
-    assert strange.status_code == 400
+    refused = await server.http.options(f"{server.url}/stream", headers=headers | {"origin": "https://evil.example"})
+    assert refused.status_code == 400
