@@ -22,10 +22,11 @@ from app.context import Context
 from app.db import search
 from app.db.access.database import Database
 from app.db.operations import readiness
-from app.live.cursors import Position
+from app.live.cursors import SessionCursor
 from app.live.hub import Hub
 from app.live.postgres_bus import PostgresBus
 from app.live.shared_bus import SharedBus
+from app.live.tuning import LiveTuning
 from app.schema import ids, schema
 from app.schema.idempotency import OnlyOnMutations
 from app.schema.partial_rows import columns_for
@@ -59,25 +60,27 @@ DEMO, WELCOME = "demo", "welcome"  # the owner and the session that GraphiQL ope
 class Services:
     """Services that all operations of one process share."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, tuning: LiveTuning | None = None) -> None:
         assert settings.database_url  # the command has started the embedded one
         self.settings = settings
         self.metrics = Metrics()
-        self.bus = _bus(settings)
+        tuning = tuning or LiveTuning()
+        self.bus = _bus(settings, tuning)
         self.db = Database(
             settings.database_url,
             pool_size=settings.pool_size,
             statement_cache=settings.statement_cache > 0,
             # Later than the request deadline, which answers TIMEOUT; a cancelled statement would answer INTERNAL.
             statement_timeout=1.5 * settings.request_timeout_seconds,
-            on_commit=self.bus.moved,
+            on_commit=self.bus.publish,
         )
         self.hub = Hub(
             self.db,
             self.bus,
-            kept=settings.session_purge_days * DAY_SECONDS or None,
-            per_viewer=settings.max_subscribers_per_user,
-            most=settings.max_subscribers,
+            tuning,
+            tombstone_seconds=settings.session_purge_days * DAY_SECONDS or None,
+            max_per_owner=settings.max_subscribers_per_user,
+            max_subscriptions=settings.max_subscribers,
         )
         self.authenticator = Authenticator(settings)
 
@@ -113,14 +116,14 @@ class Services:
         )
 
 
-def _bus(settings: Settings) -> SharedBus:
+def _bus(settings: Settings, tuning: LiveTuning) -> SharedBus:
     if settings.redis_url:
         from app.live.redis_bus import RedisBus  # without Redis its package is not loaded
 
-        return RedisBus(settings.redis_url)
+        return RedisBus(settings.redis_url, tuning)
     url = settings.database_direct_url or settings.database_url
     assert url is not None
-    return PostgresBus(driver_dsn(url))
+    return PostgresBus(driver_dsn(url), tuning)
 
 
 class Application(Starlette):
@@ -135,9 +138,9 @@ class Application(Starlette):
         await (direct or super().__call__)(scope, receive, send)
 
 
-def create_app(settings: Settings) -> Application:
+def create_app(settings: Settings, tuning: LiveTuning | None = None) -> Application:
     """The application of one process; needs `settings.database_url`."""
-    services = Services(settings)
+    services = Services(settings, tuning)
     operations = services.operations()
     http = HTTPEndpoint(
         operations,
@@ -169,7 +172,7 @@ def create_app(settings: Settings) -> Application:
         middleware=[cors] if settings.cors_origins else [],
         lifespan=partial(_lifespan, services),
     )
-    app.state.leave = event_streams.leave
+    app.state.stop_streams = event_streams.stop
     # Requests of other origins pass the CORS middleware; the WebSocket endpoint checks origins itself.
     app.direct = {("websocket", PATH): sockets} | ({} if settings.cors_origins else {("POST", PATH): http})
     return app
@@ -177,9 +180,9 @@ def create_app(settings: Settings) -> Application:
 
 def _observe(services: Services, sockets: WebSocketEndpoint, event_streams: EventStreamEndpoint) -> None:
     metrics, pool = services.metrics, services.db.pool
-    metrics.sockets.set_function(lambda: sockets.sockets)
-    metrics.event_streams.set_function(lambda: event_streams.streams)
-    metrics.subscribers.set_function(lambda: services.hub.streams)
+    metrics.sockets.set_function(lambda: sockets.open_sockets)
+    metrics.event_streams.set_function(lambda: event_streams.open_streams)
+    metrics.subscribers.set_function(lambda: services.hub.subscriptions)
     bus = services.bus
     metrics.bus.set_function(lambda: bus.healthy)
     metrics.observe_counts(
@@ -198,7 +201,7 @@ def _observe(services: Services, sockets: WebSocketEndpoint, event_streams: Even
         "colloquy_bus",
         "Connections to the wake-up bus that were opened and lost.",
         "what",
-        lambda: {"found": bus.found, "lost": bus.lost},
+        lambda: {"found": bus.connects, "lost": bus.disconnects},
     )
     metrics.observe_pool(idle=lambda: pool.idle, busy=lambda: pool.busy)
 
@@ -264,7 +267,7 @@ async def _graphiql(services: Services, request: Request) -> Response:
         subscription_endpoint="/graphql",
         token=token,
         session_id=ids.session(session.id) if session else None,
-        after=str(Position.at(session.id, session.head)) if session else None,
+        after=str(SessionCursor.at(session.id, session.head)) if session else None,
         sidebar=None if services.settings.production else "/",
     )
 

@@ -26,7 +26,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
         """uvicorn waits for running requests, and an event stream is one that does not end by itself."""
-        self.app.state.leave()
+        self.app.state.stop_streams()
         await super().shutdown(sockets)
 
     def address(self) -> str:

@@ -1,4 +1,4 @@
-"""A real server of the small schema, on a port of its own, in the tests' loop."""
+"""A real server of the sample schema, on a free port, in the tests' event loop."""
 
 import asyncio
 import json
@@ -28,10 +28,12 @@ from app.transport import (
     routes,
 )
 from tests.support.events import events
-from tests.transport.adversarial_inputs import Context, Ground, build
+from tests.transport.sample_schema import Context, Resolvers, build_sample_schema
 
 SETTINGS = Settings(jwt_secret="a secret of this test suite, long enough", port=0, _env_file=None)
-FRIEND = "https://friend.example"
+ALLOWED_ORIGIN = "https://friend.example"
+MAX_BODY = 256 * 1024
+LIMITS = Limits(depth=15, fields=1_000, aliases=100, directives=50, cost=25_000)
 
 
 def token(scope: str = "chat:read chat:write", ttl: float = 3600) -> str:
@@ -39,20 +41,20 @@ def token(scope: str = "chat:read chat:write", ttl: float = 3600) -> str:
 
 
 class Server:
-    """One running server, and everything that a test asks of it."""
+    """A running server, and clients of it."""
 
     def __init__(
         self,
-        ground: Ground,
+        resolvers: Resolvers,
         url: str,
         sockets: WebSocketEndpoint,
         streams: EventStreamEndpoint,
-        seen: list[Any],
+        observed: list[Any],
         process: Process,
     ) -> None:
-        self.ground = ground
+        self.resolvers = resolvers
         self.sockets, self.streams = sockets, streams
-        self.observed = seen
+        self.observed = observed
         self._process = process
         self.url = f"{url}/graphql"
         self.ws_url = self.url.replace("http", "ws", 1)
@@ -60,12 +62,12 @@ class Server:
         self.http = httpx2.AsyncClient(timeout=20)
 
     def stop(self) -> None:
-        """As SIGTERM does."""
+        """Stops the server as SIGTERM does."""
         self._process.should_exit = True
 
     def headers(self, **more: str) -> dict[str, str]:
-        given = {"authorization": f"Bearer {self.token}", "content-type": "application/json"}
-        return given | {name.replace("_", "-"): value for name, value in more.items()}
+        headers = {"authorization": f"Bearer {self.token}", "content-type": "application/json"}
+        return headers | {name.replace("_", "-"): value for name, value in more.items()}
 
     async def post(self, body: Any, **headers: str) -> httpx2.Response:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
@@ -75,18 +77,18 @@ class Server:
         return (await self.post({"query": query, "variables": variables})).json()
 
     async def get(self, *, headers: dict[str, str] | None = None, **params: str) -> httpx2.Response:
-        given = self.headers(apollo_require_preflight="1") if headers is None else headers
-        return await self.http.get(self.url, params=params, headers=given)
+        sent = self.headers(apollo_require_preflight="1") if headers is None else headers
+        return await self.http.get(self.url, params=params, headers=sent)
 
     def stream(self, query: str, *, bearer: str | None = None, method: str = "POST", **headers: str) -> Any:
-        """The events of an operation."""
-        given = {"authorization": f"Bearer {bearer or self.token}", **headers}
-        return events(self.http, f"{self.url}/stream", {"query": query}, given, method)
+        """The event stream of an operation."""
+        sent = {"authorization": f"Bearer {bearer or self.token}", **headers}
+        return events(self.http, f"{self.url}/stream", {"query": query}, sent, method)
 
     @asynccontextmanager
     async def socket(self, **kwargs: Any) -> AsyncIterator["Socket"]:
-        given = {"subprotocols": [Subprotocol("graphql-transport-ws")], "max_size": None} | kwargs
-        async with connect(self.ws_url, **given) as connection:
+        options = {"subprotocols": [Subprotocol("graphql-transport-ws")], "max_size": None} | kwargs
+        async with connect(self.ws_url, **options) as connection:
             yield Socket(connection)
 
     @asynccontextmanager
@@ -98,7 +100,7 @@ class Server:
 
 
 class Socket:
-    """A client that speaks in frames."""
+    """A client that sends and receives frames of graphql-transport-ws."""
 
     def __init__(self, connection: ClientConnection) -> None:
         self.connection = connection
@@ -122,43 +124,46 @@ class Socket:
         return self.connection.close_code, self.connection.close_reason
 
 
-async def eventually(true: Callable[[], bool]) -> None:
-    """Wait until something that must become true is."""
+async def eventually(condition: Callable[[], bool]) -> None:
+    """Waits until the condition is true."""
     async with asyncio.timeout(20):
-        while not true():
+        while not condition():
             await asyncio.sleep(0.01)
+
+
+def operations_of(resolvers: Resolvers, observed: list[Any], timeout: float) -> Operations:
+    """The operations of the sample schema; contexts and outcomes are kept for the test."""
+    inspect = DocumentLimits(LIMITS)
+    engine = Engine(build_sample_schema(resolvers), inspect=inspect, max_tokens=2000, cache_size=64)
+
+    def make_context(viewer: Any, **made_with: Any) -> Context:
+        resolvers.contexts.append(Context(viewer, **made_with))
+        return resolvers.contexts[-1]
+
+    def observe(*operation: Any) -> None:
+        observed.append(operation)
+
+    return Operations(engine, Authenticator(SETTINGS), make_context, timeout=timeout, observe=observe)
 
 
 @asynccontextmanager
 async def serving(
-    *, introspection: bool = True, page: bytes | None = None, timeout: float = 20.0, streams: Any = None, **sockets: Any
+    *, page: bytes | None = None, timeout: float = 20.0, streams: Any = None, **sockets: Any
 ) -> AsyncIterator[Server]:
-    ground, seen = Ground(), []
-    engine = Engine(
-        build(ground),
-        inspect=DocumentLimits(Limits()),
-        max_tokens=2000,
-        cache_size=64,
-        introspection=introspection,
-    )
-
-    def make_context(viewer: Any, **made_with: Any) -> Context:
-        ground.contexts.append(Context(viewer, **made_with))
-        return ground.contexts[-1]
-
-    operations = Operations(
-        engine, Authenticator(SETTINGS), make_context, timeout=timeout, observe=lambda *fact: seen.append(fact)
-    )
-    endpoint = WebSocketEndpoint(operations, **({"origins": [FRIEND]} | sockets))
-    http = HTTPEndpoint(operations, max_body=256 * 1024, page=HTMLResponse(page) if page else None)
-    cors = Middleware(CORSMiddleware, allow_origins=[FRIEND], allow_methods=["POST"], allow_headers=["*"])
-    event_streams = EventStreamEndpoint(operations, max_body=256 * 1024, **(streams or {}))
+    """A server; `streams` and `sockets` are options of the endpoints of event streams and sockets."""
+    resolvers, observed = Resolvers(), []
+    operations = operations_of(resolvers, observed, timeout)
+    socket_options = {"origins": [ALLOWED_ORIGIN], "init_timeout": 5.0, "max_operations": 100} | sockets
+    endpoint = WebSocketEndpoint(operations, **socket_options)
+    http = HTTPEndpoint(operations, max_body=MAX_BODY, page=HTMLResponse(page) if page else None)
+    cors = Middleware(CORSMiddleware, allow_origins=[ALLOWED_ORIGIN], allow_methods=["POST"], allow_headers=["*"])
+    event_streams = EventStreamEndpoint(operations, max_body=MAX_BODY, **(streams or {}))
     app = Starlette(routes=routes(http, endpoint, event_streams), middleware=[cors])
-    app.state.leave = event_streams.leave
+    app.state.stop_streams = event_streams.stop
     server = Process(app, SETTINGS)
     running = asyncio.create_task(server.serve())
     await eventually(lambda: server.started)
-    client = Server(ground, server.address(), endpoint, event_streams, seen, server)
+    client = Server(resolvers, server.address(), endpoint, event_streams, observed, server)
     try:
         yield client
     finally:

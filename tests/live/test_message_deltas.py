@@ -1,4 +1,4 @@
-"""A message is read while it is written: everybody who follows ends with the same text, whenever they came."""
+"""MessageDelta: all readers of a streaming message end with the same text, whenever they subscribed."""
 
 import asyncio
 import random
@@ -15,12 +15,12 @@ PIECES = st.lists(st.text(st.characters(exclude_characters="\0", exclude_categor
 
 
 class Copy:
-    """What one reader shows of the messages: each by its id, told whole or grown exactly at its end."""
+    """A client's copy of the messages by id: a delta must extend a text exactly at its end."""
 
     def __init__(self):
         self.texts, self.kinds = {}, []
 
-    def hears(self, event):
+    def apply(self, event):
         self.kinds.append(event["__typename"])
         match event["__typename"]:
             case "MessageAdded" | "MessageChanged":
@@ -30,15 +30,15 @@ class Copy:
                 self.texts[event["messageId"]] += event["text"]
 
 
-async def starts(user, session, **fields):
-    """The id of a new streaming message, and its fence."""
+async def start_message(user, session, **fields):
+    """The id and the fence of a new streaming message."""
     payload = await user.does("startMessage", "message { id } fence", sessionId=session, **fields)
     assert payload["errors"] == []
     return payload["message"]["id"], payload["fence"]
 
 
-async def extends(user, message, fence, pieces, offset=0):
-    """The text's length after all the pieces."""
+async def extend_message(user, message, fence, pieces, offset=0):
+    """The length of the text after all pieces."""
     for piece in pieces:
         payload = await user.does("extendMessage", id=message, fence=fence, offset=offset, text=piece)
         assert payload["errors"] == []
@@ -46,35 +46,35 @@ async def extends(user, message, fence, pieces, offset=0):
     return offset
 
 
-async def hears_out(stream, copy, message, text):
-    """Reads on until the message says this."""
+async def read_until_text(stream, copy, message, text):
+    """Reads events until the message has this text."""
     while copy.texts.get(message) != text:
-        copy.hears(await anext(stream))
+        copy.apply(await anext(stream))
 
 
-async def test_readers_see_a_message_grow_and_strangers_do_not(ann, bob):
+async def test_subscribers_receive_deltas_and_other_users_do_not(ann, bob):
     session = await ann.creates_session("Live", status="ACTIVE")
     copy = Copy()
     async with ann.follows(session) as live:
         await live.until("CaughtUp")
-        message, fence = await starts(ann, session)
+        message, fence = await start_message(ann, session)
         for piece, so_far in [("Hello", "Hello"), (" 🌧️", "Hello 🌧️"), (" world", "Hello 🌧️ world")]:
-            await extends(ann, message, fence, [piece], len(so_far) - len(piece))
-            await hears_out(live, copy, message, so_far)
-        assert copy.kinds[0] == "MessageAdded"  # with what was there when it was read
+            await extend_message(ann, message, fence, [piece], len(so_far) - len(piece))
+            await read_until_text(live, copy, message, so_far)
+        assert copy.kinds[0] == "MessageAdded"  # with the text so far
         assert copy.kinds[-2:] == ["MessageDelta", "MessageDelta"]
         await ann.does("finishMessage", id=message, fence=fence)
-        copy.hears(await anext(live))
+        copy.apply(await anext(live))
         assert (copy.kinds[-1], copy.texts[message]) == ("MessageChanged", "Hello 🌧️ world")
     with pytest.raises(Refusal, match="NOT_FOUND"):
         await bob.replays(session)
 
 
-async def test_who_joins_in_the_middle_gets_the_message_so_far_and_deltas_from_there(ann):
+async def test_a_late_subscriber_receives_the_text_so_far_and_then_deltas(ann):
     session = await ann.creates_session("Middle", status="ACTIVE")
     start = (await ann.sees(session, "eventCursor"))["eventCursor"]
-    message, fence = await starts(ann, session)
-    offset = await extends(ann, message, fence, ["one ", "two "])
+    message, fence = await start_message(ann, session)
+    offset = await extend_message(ann, message, fence, ["one ", "two "])
     now = (await ann.sees(session, "eventCursor"))["eventCursor"]
     async with ann.follows(session) as new, ann.follows(session, start) as old, ann.follows(session, now) as back:
         for stream, kinds in [
@@ -84,31 +84,31 @@ async def test_who_joins_in_the_middle_gets_the_message_so_far_and_deltas_from_t
         ]:
             copy = Copy()
             for event in await stream.until("CaughtUp"):
-                copy.hears(event)
+                copy.apply(event)
             assert (copy.kinds, copy.texts) == (kinds, {message: "one two "})
-        await extends(ann, message, fence, ["three"], offset)
+        await extend_message(ann, message, fence, ["three"], offset)
         for stream in (new, old, back):
             [delta] = await stream.until("MessageDelta")
             assert (delta["offset"], delta["text"]) == (offset, "three")
             assert delta["cursor"] == now
 
 
-async def test_a_document_in_the_end_beats_what_was_streamed(ann):
+async def test_a_raw_document_at_the_end_replaces_the_streamed_text(ann):
     session = await ann.creates_session("Raw", status="ACTIVE")
     async with ann.follows(session) as live:
         await live.until("CaughtUp")
-        message, fence = await starts(ann, session)
-        await extends(ann, message, fence, ["a draft"])
+        message, fence = await start_message(ann, session)
+        await extend_message(ann, message, fence, ["a draft"])
         await ann.does("finishMessage", id=message, fence=fence, raw=ANSWER)
         assert (await live.until("MessageChanged"))[-1]["message"]["text"] == "the answer"
 
 
-async def test_stop_keeps_what_was_written_and_is_told_to_all(ann):
+async def test_cancelling_keeps_the_text_and_every_subscriber_receives_the_change(ann):
     session = await ann.creates_session("Stop", status="ACTIVE")
     async with ann.follows(session) as one, ann.watches() as sidebar:
         await one.until("CaughtUp")
-        message, fence = await starts(ann, session)
-        await extends(ann, message, fence, ["half an "])
+        message, fence = await start_message(ann, session)
+        await extend_message(ann, message, fence, ["half an "])
         await ann.does("cancelMessage", id=message)
         assert (await one.until("MessageChanged"))[-1]["message"]["text"] == "half an "
         assert (await sidebar.until("SessionChanged"))[-1]["session"]["id"] == session
@@ -116,49 +116,49 @@ async def test_stop_keeps_what_was_written_and_is_told_to_all(ann):
         assert [error["code"] for error in refused["errors"]] == ["ILLEGAL_TRANSITION"]
 
 
-async def test_deltas_cross_from_one_server_to_another(database_url, ann):
+async def test_deltas_reach_subscribers_of_another_server(database_url, ann):
     async with serving(settings_for(database_url)) as other:
         await other.ready()
         session = await ann.creates_session("Across", status="ACTIVE")
         copy = Copy()
         async with other.user(ann.name).follows(session) as live:
             await live.until("CaughtUp")
-            message, fence = await starts(ann, session)
-            await extends(ann, message, fence, ["over ", "there"])
-            await hears_out(live, copy, message, "over there")
+            message, fence = await start_message(ann, session)
+            await extend_message(ann, message, fence, ["over ", "there"])
+            await read_until_text(live, copy, message, "over there")
 
 
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(first=PIECES, second=PIECES, ending=st.sampled_from(["COMPLETE", "FAILED", "CANCELLED"]), seed=st.integers())
-async def test_after_the_end_everybodys_text_is_equal(ann, first, second, ending, seed):
-    """Two messages grow side by side; readers come, are cut off, come back from their cursor, and stay."""
+async def test_all_subscribers_end_with_the_same_text(ann, first, second, ending, seed):
+    """Two messages grow at once; readers disconnect at random and resume from their cursor."""
     session = await ann.creates_session("Equal", status="ACTIVE")
     start = (await ann.sees(session, "eventCursor"))["eventCursor"]
     done = {}
 
-    async def writes(pieces):
-        message, fence = await starts(ann, session)
-        await extends(ann, message, fence, pieces)
+    async def write(pieces):
+        message, fence = await start_message(ann, session)
+        await extend_message(ann, message, fence, pieces)
         if ending == "CANCELLED":
             await ann.does("cancelMessage", id=message)
         else:
             await ann.does("finishMessage", id=message, fence=fence, status=ending)
         done[message] = "".join(pieces)
 
-    async def reads(dice):
+    async def read(dice):
         copy, cursor = Copy(), start
         while "the end" not in copy.texts.values():
             async with ann.follows(session, cursor) as stream:
                 async for event in stream:
-                    copy.hears(event)
+                    copy.apply(event)
                     cursor = event["cursor"]
                     if dice.random() < 0.15 or "the end" in copy.texts.values():
                         break
         return {message: text for message, text in copy.texts.items() if text != "the end"}
 
     dice = random.Random(seed)
-    readers = [asyncio.create_task(reads(random.Random(dice.random()))) for _ in range(4)]
-    await asyncio.gather(writes(first), writes(second))
+    readers = [asyncio.create_task(read(random.Random(dice.random()))) for _ in range(4)]
+    await asyncio.gather(write(first), write(second))
     await ann.appends(session, "the end")
     async with asyncio.timeout(20):
         assert await asyncio.gather(*readers) == [done] * 4

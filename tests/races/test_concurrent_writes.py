@@ -1,4 +1,4 @@
-"""Races that are not appends alone: deletion, edits, agents' states, sessions by key."""
+"""Races of appends with deletions, and of edits, agents' states, and sessions with keys."""
 
 import asyncio
 from collections import Counter
@@ -11,12 +11,12 @@ MANY = 32
 
 
 def outcomes(payloads):
-    """How often each code came; `done` where there was no error."""
+    """How often each code came; `done` for payloads without errors."""
     return Counter(payload["errors"][0]["code"] if payload["errors"] else "done" for payload in payloads)
 
 
-async def test_an_append_against_an_erasure_leaves_no_orphan(ann):
-    """The rules that run after every race find a message in a session that is gone."""
+async def test_an_append_during_an_erasure_leaves_no_orphan(ann):
+    """The check after every race would find a message of an erased session."""
     rounds = Counter()
     for number in range(12):
         session = await ann.creates_session()
@@ -29,17 +29,17 @@ async def test_an_append_against_an_erasure_leaves_no_orphan(ann):
             *(ann.does("appendMessages", sessionId=session, messages=batch) for _ in range(3)),
             *(ann.does("putSessionAgent", sessionId=session, key=f"{n}", state={"n": n}) for n in range(3)),
         ]
-        place = number % len(writes)
-        answers = await asyncio.gather(*writes[:place], erasure, *writes[place:])
-        assert answers.pop(place)["deletedId"] == session
+        index = number % len(writes)
+        answers = await asyncio.gather(*writes[:index], erasure, *writes[index:])
+        assert answers.pop(index)["deletedId"] == session
         rounds += outcomes(answers)
         assert await ann.sees(session, "id") is None
         with pytest.raises(Refusal, match="NOT_FOUND"):
             await ann.replays(session)
-    assert set(rounds) == {"done", "NOT_FOUND"}  # both happened, so it was a race
+    assert set(rounds) == {"done", "NOT_FOUND"}  # both outcomes, so it was a race
 
 
-async def test_an_append_against_a_soft_deletion_is_before_it_or_refused(ann):
+async def test_an_append_during_a_soft_deletion_is_before_it_or_refused(ann):
     session = await ann.creates_session()
     for _ in range(8):
         message = {"role": "USER", "text": "now"}
@@ -56,7 +56,7 @@ async def test_an_append_against_a_soft_deletion_is_before_it_or_refused(ann):
         await ann.does("restoreSession", id=session)
 
 
-async def test_archiving_against_appending_ends_in_a_session_with_all_messages(ann):
+async def test_archiving_during_appends_loses_no_message(ann):
     session = await ann.creates_session()
     for _ in range(5):
         both = [(ann.does("archiveSession", id=session), ann.appends(session, "back")) for _ in range(6)]
@@ -95,7 +95,7 @@ async def test_of_renames_that_expect_one_revision_exactly_one_wins(ann):
         for n in range(MANY)
     ]
     appends = [ann.appends(session, "meanwhile", role="ASSISTANT") for _ in range(4)]
-    await ann.appends(session, "first")  # it makes the session ACTIVE, which is a change of its own
+    await ann.appends(session, "first")  # makes the session ACTIVE, which takes a revision
     payloads = (await asyncio.gather(*renames, *appends))[:MANY]
     assert outcomes(payloads) == {"CONFLICT": MANY}
     revision = (await ann.sees(session, "revision"))["revision"]
@@ -107,7 +107,7 @@ async def test_of_renames_that_expect_one_revision_exactly_one_wins(ann):
     assert outcomes(payloads) == {"done": 1, "CONFLICT": MANY - 1}
 
 
-async def test_of_agents_created_under_one_key_exactly_one_is(ann):
+async def test_of_session_agents_with_one_key_exactly_one_is_created(ann):
     session = await ann.creates_session()
     puts = [
         ann.does("putSessionAgent", "sessionAgent { revision }", sessionId=session, key="k", mode="CREATE", state=[n])
@@ -117,7 +117,7 @@ async def test_of_agents_created_under_one_key_exactly_one_is(ann):
     assert outcomes(payloads) == {"done": 1, "CONFLICT": MANY - 1}
 
 
-async def test_upserts_of_one_agent_leave_the_newest_state(ann):
+async def test_concurrent_upserts_of_an_agent_leave_the_newest_state(ann):
     session = await ann.creates_session()
     puts = [
         ann.does("putSessionAgent", "sessionAgent { revision state }", sessionId=session, key="k", state={"by": n})
@@ -145,7 +145,7 @@ async def test_of_sessions_with_one_key_exactly_one_is_created(ann, bob):
         assert found["sessions"] == {"totalCount": 1}
 
 
-async def test_readers_that_mark_and_writers_that_append_agree_on_what_is_unread(ann):
+async def test_the_unread_count_is_right_after_concurrent_appends_and_marks(ann):
     session = await ann.creates_session()
     writes = []
     for number in range(1, 17):
@@ -160,7 +160,7 @@ async def test_readers_that_mark_and_writers_that_append_agree_on_what_is_unread
     assert seen["unreadCount"] == len(unread)
 
 
-async def test_two_deletions_of_one_message_count_once(ann):
+async def test_concurrent_deletions_of_a_message_count_once(ann):
     session = await ann.creates_session()
     message = {"role": "ASSISTANT", "text": "x"}
     sent = await ann.does("appendMessage", "message { id }", sessionId=session, message=message)

@@ -1,4 +1,4 @@
-"""Many follow one session: each gets everything once, in order, and nobody pays for anybody else."""
+"""Many subscribers of one session: each receives every event once, in order, whatever the others do."""
 
 import asyncio
 import json
@@ -27,39 +27,40 @@ def sequences(events):
     return [event["message"]["sequence"] for event in events if event["__typename"] == "MessageAdded"]
 
 
-async def runs(user, http):
-    """How many operations the server has run."""
+async def executions(user, http):
+    """How many operations the server has executed."""
     page = (await http.get(f"{user.url}/metrics")).text
     return sum(float(count) for count in re.findall(r"^colloquy_executions_total\{.*\} (.*)$", page, re.M))
 
 
-async def read(stream, last):
+async def read_until(stream, last):
+    """The events up to the message of this sequence."""
     seen = []
     while not sequences(seen) or sequences(seen)[-1] < last:
         seen += await stream.until("MessageAdded")
     return seen
 
 
-async def test_a_hundred_who_ask_the_same_are_answered_by_one_execution(server, ann, bob):
+async def test_a_hundred_equal_subscriptions_share_one_execution_per_event(server, ann, bob):
     session = await ann.creates_session("Stage", status="ACTIVE")
     async with AsyncExitStack() as open_streams:
         streams = [await open_streams.enter_async_context(ann.subscribes(TEXTS, session=session)) for _ in range(100)]
         for stream in streams:
             await stream.until("CaughtUp")
-        before = await runs(ann, server.http)
+        before = await executions(ann, server.http)
         for n in range(5):
             await ann.appends(session, f"{n}")
-        seen = [await read(stream, 5) for stream in streams]
-        ran = await runs(ann, server.http) - before
+        seen = [await read_until(stream, 5) for stream in streams]
+        executed = await executions(ann, server.http) - before
     assert all(events == seen[0] for events in seen)
     assert sequences(seen[0]) == [1, 2, 3, 4, 5]
-    assert ran < 5 + 5 + 20  # the mutations, each event once, and what the first ones to come shared not yet
+    assert executed < 5 + 5 + 20  # mutations, one per event, and events that early subscribers read before they joined
     with pytest.raises(Refusal, match="NOT_FOUND"):
         async with bob.subscribes(TEXTS, session=session) as his:
             await his.until("CaughtUp")
 
 
-async def test_who_asks_for_something_else_gets_something_else(ann):
+async def test_subscriptions_with_other_selections_or_variables_share_nothing(ann):
     session = await ann.creates_session("Two", status="ACTIVE")
     async with (
         ann.subscribes(TEXTS, session=session, **{"with": True}) as long,
@@ -69,17 +70,17 @@ async def test_who_asks_for_something_else_gets_something_else(ann):
         for stream in (long, short, other):
             await stream.until("CaughtUp")
         await ann.appends(session, "hello", role="ASSISTANT", agentKey="guide")
-        assert (await read(long, 1))[-1]["message"] == {"sequence": 1, "text": "hello", "agent": {"key": "guide"}}
-        assert (await read(short, 1))[-1]["message"] == {"sequence": 1, "agent": {"key": "guide"}}
-        assert (await read(other, 1))[-1]["message"]["role"] == "ASSISTANT"
+        assert (await read_until(long, 1))[-1]["message"] == {"sequence": 1, "text": "hello", "agent": {"key": "guide"}}
+        assert (await read_until(short, 1))[-1]["message"] == {"sequence": 1, "agent": {"key": "guide"}}
+        assert (await read_until(other, 1))[-1]["message"]["role"] == "ASSISTANT"
 
 
-async def test_those_who_come_and_go_while_others_write_miss_nothing_and_hear_nothing_twice(ann):
+async def test_subscribers_that_reconnect_during_writes_miss_nothing_and_receive_nothing_twice(ann):
     session = await ann.creates_session("Busy", status="ACTIVE")
     start = (await ann.sees(session, "eventCursor"))["eventCursor"]
     total = 150
 
-    async def listens(every):
+    async def listen(every):
         seen, cursor = [], start
         while len(seen) < total:
             async with ann.subscribes(TEXTS, session=session, after=cursor) as stream:
@@ -92,7 +93,7 @@ async def test_those_who_come_and_go_while_others_write_miss_nothing_and_hear_no
                         break
         return seen
 
-    listening = [asyncio.create_task(listens(every)) for every in (1, 3, 7, 20, 1_000, 1_000)]
+    listening = [asyncio.create_task(listen(every)) for every in (1, 3, 7, 20, 1_000, 1_000)]
     for n in range(total):
         await ann.appends(session, f"{n}")
     async with asyncio.timeout(60):
@@ -101,8 +102,8 @@ async def test_those_who_come_and_go_while_others_write_miss_nothing_and_hear_no
 
 
 @asynccontextmanager
-async def deaf(user, session):
-    """A follower whose wires hold little, and who does not read."""
+async def blocked(user, session):
+    """A subscriber with small buffers that does not read."""
     raw = sockets.socket()
     raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4_096)
     raw.setblocking(False)
@@ -121,22 +122,22 @@ async def deaf(user, session):
         yield socket
 
 
-async def test_who_does_not_read_holds_nobody_up_and_reads_everything_later(ann):
+async def test_a_blocked_subscriber_delays_no_other_and_receives_everything_later(ann):
     session = await ann.creates_session("Slow", status="ACTIVE")
     big = "x" * 100_000
-    async with ann.subscribes(TEXTS, session=session) as quick, deaf(ann, session) as slow:
+    async with ann.subscribes(TEXTS, session=session) as quick, blocked(ann, session) as slow:
         await quick.until("CaughtUp")
         for _ in range(60):
             await ann.appends(session, big)
-        assert sequences(await read(quick, 60)) == list(range(1, 61))
+        assert sequences(await read_until(quick, 60)) == list(range(1, 61))
         slow.transport.resume_reading()
         async with asyncio.timeout(30):
-            assert sequences(await read(Stream(slow), 60)) == list(range(1, 61))
+            assert sequences(await read_until(Stream(slow), 60)) == list(range(1, 61))
             await ann.appends(session, "and goes on live")
-            assert sequences(await read(Stream(slow), 61)) == [61]
+            assert sequences(await read_until(Stream(slow), 61)) == [61]
 
 
-async def test_one_user_and_one_server_take_only_so_many_subscriptions(database_url, ann, bob):
+async def test_subscriptions_are_limited_per_user_and_per_server(database_url, ann, bob):
     limits = {"max_subscribers_per_user": 2, "max_subscribers": 3}
     async with serving(settings_for(database_url, **limits)) as small, AsyncExitStack() as streams:
         hers, his = small.user(ann.name), small.user(bob.name)

@@ -1,4 +1,4 @@
-"""A small and nasty schema: what can go wrong in a resolver goes wrong in one of these."""
+"""A small schema whose resolvers fail in every way that a resolver can."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -42,7 +42,7 @@ type Subscription {
 
 
 class Context:
-    """What a test wants to see of a context: who it was made for, and which event it serves."""
+    """A context that keeps what it was made with, and which event it is for."""
 
     def __init__(self, viewer: Any, **made_with: Any) -> None:
         self.viewer = viewer
@@ -51,15 +51,15 @@ class Context:
         self.events = 0
 
     def fresh(self) -> "Context":
-        """A context whose `events` says how many came before it."""
+        """A context for the next event; its `events` counts from 1."""
         self.events += 1
         other = Context(self.viewer, **self.made_with)
         other.events = self.events
         return other
 
 
-class Ground:
-    """What the resolvers leave behind, for tests to look at."""
+class Resolvers:
+    """Resolvers, and counters that tests read: `open` subscriptions, `flooded` events, the `total` of `add`."""
 
     def __init__(self) -> None:
         self.total = 0
@@ -130,29 +130,29 @@ def parse_strict(value: Any) -> Any:
     raise ValueError("never right")
 
 
-def build(ground: Ground) -> GraphQLSchema:
-    """The schema, with its resolvers bound to one ground."""
+def build_sample_schema(resolvers: Resolvers) -> GraphQLSchema:
+    """The schema with these resolvers."""
     schema = build_schema(SDL)
     thing = {"id": "t", "name": None}
     query = schema.query_type.fields
     query["ping"].resolve = lambda *_: "pong"
-    query["echo"].resolve = lambda _, info, **given: given
+    query["echo"].resolve = lambda _, info, **arguments: arguments
     query["things"].resolve = lambda *_, **__: {"nodes": [thing], "edges": []}
     schema.type_map["Thing"].fields["things"].resolve = query["things"].resolve
     query["thing"].resolve = lambda *_: thing
     query["refused"].resolve = refuse
     query["broken"].resolve = crash
     query["wrongType"].resolve = lambda *_: "seven"
-    query["slow"].resolve = ground.slow
+    query["slow"].resolve = resolvers.slow
     query["extended"].resolve = extend
-    schema.mutation_type.fields["add"].resolve = ground.add
+    schema.mutation_type.fields["add"].resolve = resolvers.add
     live = schema.subscription_type.fields
     for name in ("count", "seen", "flood", "breaks"):
-        live[name].subscribe = getattr(ground, name)
+        live[name].subscribe = getattr(resolvers, name)
         live[name].resolve = lambda event, _info, **__: event
     live["seen"].resolve = lambda _event, info: info.context.events
     live["absent"].subscribe = absent
-    live["slowStart"].subscribe = ground.slow_start
+    live["slowStart"].subscribe = resolvers.slow_start
     strict = schema.type_map["Strict"]
     assert isinstance(strict, GraphQLScalarType)
     strict.coerce_input_value = parse_strict
