@@ -33,6 +33,7 @@ class Environment(NamedTuple):
             [self.programs / program, *arguments],
             cwd=self.work,
             env=outside() | variables,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
