@@ -31,8 +31,8 @@ CREATE = "mutation { createSession(input: {}) { session { id } errors { code } }
 @pytest.fixture(scope="module")
 def built() -> Iterator[tuple[Path, Path]]:
     """The wheels of the server and of the engine that it needs."""
-    with tempfile.TemporaryDirectory() as place:
-        yield wheels.build(ROOT, Path(place)), wheels.build(ROOT / "engine", Path(place))
+    with tempfile.TemporaryDirectory() as dist:
+        yield wheels.build(ROOT, Path(dist)), wheels.build(ROOT / "engine", Path(dist))
 
 
 def test_the_wheel_holds_the_server_and_nothing_else(built):

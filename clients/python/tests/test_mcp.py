@@ -156,7 +156,7 @@ async def test_a_wrong_argument_and_a_stopped_server_are_tool_errors(ann, user):
     with socket.create_server(("127.0.0.1", 0)) as free:
         stopped.url = f"http://127.0.0.1:{free.getsockname()[1]}"
     async with over_stdio(ann) as client:
-        assert await call(client, "fetch_status") == "Exactly one of session_id, session_key, task_id must be given."
+        assert await call(client, "fetch_status") == "Exactly one of session_id, session_key, task_id is required."
         assert "role" in await call(client, "append_message", session_key="s", text="x", role="king")
     async with over_stdio(stopped) as client:
         assert (await call(client, "fetch_status", session_key="s")).startswith("server error: ")

@@ -57,7 +57,7 @@ def status_error(status: int) -> ColloquyError:
 
 def request_error(error: Exception) -> ColloquyError:
     """The exception for a request without a response."""
-    reason = str(error) or type(error).__name__
+    reason = str(error).rstrip(".") or type(error).__name__
     if _has_untrusted_certificate(error):
         return BadInput(f"The server's certificate is not trusted: {reason}.")
     return Unreachable(f"The server did not answer: {reason}.")

@@ -163,7 +163,7 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class PageInfo:
-    """The cursors of a page, and whether there are pages beside it."""
+    """The cursors of a page, and whether a page follows or precedes it."""
 
     has_next_page: bool
     has_previous_page: bool

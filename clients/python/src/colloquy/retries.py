@@ -48,7 +48,10 @@ class RetryPolicy:
 
 
 def retry_options(max_wait: float) -> dict[str, Any]:
-    """The arguments of tenacity's `Retrying` for transient errors; waits grow from 0 to 1 second up to `max_wait`."""
+    """The arguments of tenacity's `Retrying` for transient errors.
+
+    A wait is random, of at most 1 second before the second attempt; the maximum doubles up to `max_wait` seconds.
+    """
     return {
         "retry": retry_if_exception_type(TRANSIENT),
         "wait": wait_random_exponential(max=max_wait),

@@ -79,7 +79,7 @@ class HistoryMessage:
 
 @dataclass(frozen=True)
 class History:
-    """Messages in order. `before` is the cursor of earlier messages, None if there are none."""
+    """Messages in order. `before` is the cursor of earlier messages, None at the beginning."""
 
     messages: list[HistoryMessage]
     before: str | None
@@ -172,7 +172,7 @@ def _tool_errors() -> Iterator[None]:
 
 def _require_one(**arguments: str | None) -> None:
     if sum(value is not None for value in arguments.values()) != 1:
-        raise ToolError(f"Exactly one of {', '.join(arguments)} must be given.")
+        raise ToolError(f"Exactly one of {', '.join(arguments)} is required.")
 
 
 def _describe(noun: str, row: results.Session | results.Task | None) -> Status:

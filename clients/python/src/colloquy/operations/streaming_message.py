@@ -29,7 +29,7 @@ def start_message(
 
 
 def extend_message(id: str, fence: str, offset: int, text: str) -> Operation[None]:
-    """Writes text from `offset` (in code points) on; text that is there already is not written twice.
+    """Writes text from `offset` (in code points) on; text that the message already has is not repeated.
 
     An empty text keeps the message alive. Raises Fenced after another producer has taken the message over,
     OffsetMismatch for a gap, IllegalTransition after the message has ended.
