@@ -154,3 +154,21 @@ class TooComplex(Refused):
     """A document exceeds a limit; the message names the limit and by how much."""
 
     code = "QUERY_TOO_COMPLEX"
+
+
+class Untrusted(Refused):
+    """The document is not one of the trusted ones, and no others are accepted."""
+
+    code = "DOCUMENT_NOT_TRUSTED"
+
+
+class PersistedQueryNotFound(Refused):
+    """No document is known under the hash; the client sends both (Apollo's automatic persisted queries)."""
+
+    code = "PERSISTED_QUERY_NOT_FOUND"
+
+
+class PersistedQueryNotSupported(Refused):
+    """The hash is of an unknown kind or version; the client sends documents without hashes from now on."""
+
+    code = "PERSISTED_QUERY_NOT_SUPPORTED"

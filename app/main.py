@@ -10,9 +10,8 @@ import orjson
 from graphql_compiled.compiled import outcomes
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, request_response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -27,6 +26,7 @@ from app.live.hub import Hub
 from app.live.postgres_bus import PostgresBus
 from app.live.shared_bus import SharedBus
 from app.live.tuning import LiveTuning
+from app.origins import Origins
 from app.schema import ids, schema
 from app.schema.idempotency import OnlyOnMutations
 from app.schema.partial_rows import columns_for
@@ -34,26 +34,23 @@ from app.settings import LOOPBACK, Settings, driver_dsn
 from app.telemetry import Metrics
 from app.transport import (
     PATH,
+    CrossOrigin,
     DocumentLimits,
+    Documents,
     Engine,
     EventStreamEndpoint,
     HTTPEndpoint,
     Limits,
     Operations,
+    TrustedProxies,
     WebSocketEndpoint,
+    named_hosts,
+    read_manifests,
     routes,
 )
 
-DOCUMENTS = 256
+DOCUMENTS = 256  # kept of each kind
 DAY_SECONDS = 86_400
-HEADERS = [  # allowed in requests of other origins
-    "authorization",
-    "content-type",
-    "idempotency-key",
-    "last-event-id",
-    "traceparent",
-    "apollo-require-preflight",
-]
 DEMO, WELCOME = "demo", "welcome"  # the owner and the session that GraphiQL opens with
 
 
@@ -107,8 +104,16 @@ class Services:
             rules=[OnlyOnMutations],
             early={"Viewer.eventCursor": Context.capture_event_cursor},
         )
+        documents = Documents(
+            engine,
+            trusted=read_manifests(settings.trusted_documents) if settings.trusted_documents else {},
+            only_trusted=settings.trusted_documents_mode == "only",
+            max_bytes=settings.max_document_bytes,
+            cache_size=DOCUMENTS,
+        )
         return Operations(
             engine,
+            documents,
             self.authenticator,
             self.context,
             timeout=settings.request_timeout_seconds,
@@ -131,17 +136,25 @@ class Application(Starlette):
 
     direct: Mapping[tuple[str, str | None], ASGIApp] = {}
     """Applications by (method or, without one, scope type; path)."""
+    root_path = ""
+    """A prefix that a proxy may leave in the path."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or WebSocket."""
-        direct = self.direct.get((scope.get("method", scope["type"]), scope.get("path")))
-        await (direct or super().__call__)(scope, receive, send)
+        path = scope.get("path")
+        if direct := self.direct.get((scope.get("method", scope["type"]), path)):
+            await direct(scope, receive, send)
+            return
+        if self.root_path and path and path.startswith(f"{self.root_path}/"):
+            scope = {**scope, "path": path.removeprefix(self.root_path)}
+        await super().__call__(scope, receive, send)
 
 
 def create_app(settings: Settings, tuning: LiveTuning | None = None) -> Application:
-    """The application of one process; needs `settings.database_url`."""
+    """The application of one process; needs `settings.database_url`. Raises InvalidManifests."""
     services = Services(settings, tuning)
     operations = services.operations()
+    origins = Origins(settings.cors_origins)
     http = HTTPEndpoint(
         operations,
         max_body=settings.max_body_bytes,
@@ -149,18 +162,13 @@ def create_app(settings: Settings, tuning: LiveTuning | None = None) -> Applicat
     )
     sockets = WebSocketEndpoint(
         operations,
-        origins=settings.cors_origins,
+        origins=origins,
+        proxies=TrustedProxies(settings.forwarded_allow_ips),
         init_timeout=settings.socket_init_seconds,
         max_operations=settings.max_operations_per_socket,
     )
     event_streams = EventStreamEndpoint(operations, max_body=settings.max_body_bytes)
     _observe(services, sockets, event_streams)
-    cors = Middleware(
-        CORSMiddleware,
-        allow_origins=settings.cors_origins,
-        allow_methods=["GET", "POST"],
-        allow_headers=HEADERS,
-    )
     app = Application(
         routes=[
             *routes(http, sockets, event_streams),
@@ -169,12 +177,15 @@ def create_app(settings: Settings, tuning: LiveTuning | None = None) -> Applicat
             Route("/readyz", partial(_ready, services)),
             Route("/metrics", partial(_metrics, services)),
         ],
-        middleware=[cors] if settings.cors_origins else [],
+        middleware=[Middleware(CrossOrigin, origins=origins)] if origins else [],
         lifespan=partial(_lifespan, services),
     )
+    app.router.redirect_slashes = False  # the address would have the scheme and the host that the proxy used
     app.state.stop_streams = event_streams.stop
-    # Requests of other origins pass the CORS middleware; the WebSocket endpoint checks origins itself.
-    app.direct = {("websocket", PATH): sockets} | ({} if settings.cors_origins else {("POST", PATH): http})
+    app.root_path = settings.root_path
+    posts = CrossOrigin(http, origins) if origins else http
+    paths = {PATH, settings.root_path + PATH}
+    app.direct = {("POST", path): posts for path in paths} | {("websocket", path): sockets for path in paths}
     return app
 
 
@@ -249,11 +260,13 @@ def _pages(services: Services) -> list[BaseRoute]:
         *([] if settings.production else [web.SIDEBAR]),
     ]
     pages = [] if settings.production else [Route("/", partial(_sidebar, services))]
+    if settings.root_path and pages:  # the page's own addresses are relative to its directory
+        pages.append(Route(settings.root_path, RedirectResponse(f"{settings.root_path}/")))
     return [*pages, *web.static_routes(*builds)]
 
 
 async def _sidebar(services: Services, request: Request) -> Response:
-    return web.sidebar_page(endpoint="/graphql", token=_token(services.settings, request))
+    return web.sidebar_page(root="./", token=_token(services.settings, request))
 
 
 async def _graphiql(services: Services, request: Request) -> Response:
@@ -263,20 +276,20 @@ async def _graphiql(services: Services, request: Request) -> Response:
         viewer = await services.authenticator.viewer(token)
         session = await services.context(viewer).loaders.sessions_by_key.load(WELCOME)
     return web.graphiql_page(
-        endpoint="/graphql",
-        subscription_endpoint="/graphql",
+        root="../" if request.scope["path"].endswith("/") else "./",
         token=token,
         session_id=ids.session(session.id) if session else None,
         after=str(SessionCursor.at(session.id, session.head)) if session else None,
-        sidebar=None if services.settings.production else "/",
+        with_sidebar=not services.settings.production,
     )
 
 
 def _token(settings: Settings, request: Request) -> str | None:
     """A development token of the demo's owner for a page served on a loopback name; otherwise None.
 
-    A page of another site whose name resolves to this machine (DNS rebinding) has another host name.
+    A page of another site whose name resolves to this machine (DNS rebinding) has another host name, and so has a page
+    that a proxy serves to others.
     """
-    if settings.production or not settings.jwt_secret or request.url.hostname not in LOOPBACK:
+    if settings.production or not settings.jwt_secret or not named_hosts(dict(request.scope["headers"])) <= LOOPBACK:
         return None
     return mint(settings, sub=DEMO, ttl_seconds=DAY_SECONDS)

@@ -1,15 +1,67 @@
-"""The uvicorn server of one process: one worker, bounded frames, bounded shutdown."""
+"""The uvicorn server of one process: one worker, bounded headers and frames, bounded shutdown."""
 
 import gc
+import logging
+import socket
+import sys
 from collections.abc import Awaitable, Callable
-from socket import socket
 
 import uvicorn
 from starlette.applications import Starlette
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.settings import Settings
 
 Ready = Callable[[str], Awaitable[None]]
+log = logging.getLogger("uvicorn.error")
+
+START_FAILED = 3  # uvicorn's exit code
+MAX_HEAD_BYTES = 32_768
+"""The largest request line with headers: as much as nginx accepts. uvicorn itself has no limit."""
+TOO_LARGE = b"The request line and the headers are longer than %d bytes.\n" % MAX_HEAD_BYTES
+TOO_LARGE_RESPONSE = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain; charset=utf-8\r\n"
+    b"connection: close\r\ncontent-length: %d\r\n\r\n%b" % (len(TOO_LARGE), TOO_LARGE)
+)
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """HTTP/1.1 that refuses a head of more than MAX_HEAD_BYTES with 431, before its end if it comes in pieces."""
+
+    _in_head = _too_large = False
+    _chunk_bytes = 0  # of the newest chunk
+    _head_bytes = 0  # of the chunks after the one in which the head began
+
+    def data_received(self, data: bytes) -> None:
+        self._chunk_bytes = len(data)
+        if self._in_head:
+            self._head_bytes += len(data)
+        super().data_received(data)
+        if self._in_head and self._head_bytes > MAX_HEAD_BYTES:
+            self._too_large = True
+            self.send_400_response("")
+
+    def on_message_begin(self) -> None:
+        self._in_head, self._head_bytes = True, 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._in_head = False
+        # Nearly all heads come whole in one small chunk, and need not be counted.
+        if self._head_bytes + self._chunk_bytes > MAX_HEAD_BYTES:
+            size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
+            if size > MAX_HEAD_BYTES:
+                self._too_large = True
+                raise OverflowError  # the parser stops, and uvicorn refuses the request
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Refuses what cannot be parsed, and ends the connection."""
+        if not self._too_large:
+            super().send_400_response(msg)
+            return
+        self.transport.write(TOO_LARGE_RESPONSE)
+        self.transport.close()
 
 
 class Server(uvicorn.Server):
@@ -19,12 +71,12 @@ class Server(uvicorn.Server):
         super().__init__(config_for(app, settings))
         self.app, self.ready = app, ready
 
-    async def startup(self, sockets: list[socket] | None = None) -> None:
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.ready:
             await self.ready(self.address())
 
-    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """uvicorn waits for running requests, and an event stream is one that does not end by itself."""
         self.app.state.stop_streams()
         await super().shutdown(sockets)
@@ -32,7 +84,7 @@ class Server(uvicorn.Server):
     def address(self) -> str:
         """The address for a client on this machine, with the real port when the setting is 0."""
         host, port = self.servers[0].sockets[0].getsockname()[:2]
-        here = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+        here = {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
         return f"http://{here}:{port}"
 
 
@@ -42,7 +94,16 @@ def serve(app: Starlette, settings: Settings, ready: Ready | None = None) -> Non
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
-    Server(app, settings, ready).run()
+    Server(app, settings, ready).run(sockets=_dual_stack(settings) if settings.host == "::" else None)
+
+
+def _dual_stack(settings: Settings) -> list[socket.socket]:
+    """A socket for IPv6 and IPv4: asyncio, which uvicorn leaves it to, restricts one on `::` to IPv6."""
+    try:
+        return [socket.create_server((settings.host, settings.port), family=socket.AF_INET6, dualstack_ipv6=True)]
+    except (OSError, ValueError) as error:  # ValueError: this system has no such sockets
+        log.error("HOST=::, PORT=%d: %s; HOST=0.0.0.0 listens on IPv4 alone", settings.port, error)
+        sys.exit(START_FAILED)
 
 
 def config_for(app: Starlette, settings: Settings) -> uvicorn.Config:
@@ -51,6 +112,7 @@ def config_for(app: Starlette, settings: Settings) -> uvicorn.Config:
         app,
         host=settings.host,
         port=settings.port,
+        http=BoundedProtocol,
         ws_max_size=settings.max_frame_bytes,
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=settings.shutdown_seconds,

@@ -5,7 +5,6 @@ for tests.
 """
 
 import os
-import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,6 +21,8 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+
+from app.setting_values import absolute_path, networks, origins, path_prefix, split_list, to_lower
 
 MIN_SECRET_BYTES = 32  # RFC 7518 §3.2: an HS256 key is at least as long as its hash
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -60,18 +61,6 @@ def development_only(description: str) -> Any:
 def data_dir() -> Path:
     """The platform's data directory. For root a place that the database's own account can enter: not its home."""
     return Path("/var/lib/colloquy" if os.geteuid() == 0 else user_data_dir("colloquy"))
-
-
-def to_lower(value: Any) -> Any:
-    return value.strip().lower() if isinstance(value, str) else value
-
-
-def split_list(value: Any) -> Any:
-    return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
-
-
-def absolute_path(path: Path) -> Path:
-    return path.expanduser().absolute()
 
 
 def with_scheme(url: str, scheme: str, **names: str) -> str:
@@ -129,13 +118,6 @@ def web_url(url: str) -> str:
     return url
 
 
-def valid_origins(provided: tuple[str, ...]) -> tuple[str, ...]:
-    for origin in provided:
-        if origin != "*" and not re.fullmatch(r"https?://[^/?#\s]+", origin):
-            raise ValueError(f"{origin!r} is not an origin; give * or https://host[:port], separated by commas")
-    return provided
-
-
 def strong_secret(secret: str) -> str:
     try:
         size = len(secret.encode())
@@ -160,8 +142,21 @@ class Settings(BaseSettings):
         "`development` or `production`; production refuses the embedded database and a generated secret.",
         "development or production",
     )
-    host: str = setting("127.0.0.1", "Address to listen on; `0.0.0.0` in a container.", "an address")
+    host: str = setting(
+        "127.0.0.1", "Address to listen on; in a container `0.0.0.0`, or `::` for IPv6 and IPv4.", "an address"
+    )
     port: int = whole_number(8000, "Port to listen on; 0 selects a free port.", low=0, high=65535)
+    root_path: Annotated[str, AfterValidator(path_prefix)] = setting(
+        "",
+        "Path under which a proxy serves this server, such as `/chat`; needed only if the proxy leaves it in the path.",
+        "a path",
+    )
+    forwarded_allow_ips: Annotated[Names, AfterValidator(networks)] = setting(
+        (),
+        "Proxies whose `X-Forwarded-Host` and `X-Forwarded-Proto` are believed: addresses or networks, separated by "
+        "commas; `*`: any.",
+        "addresses",
+    )
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(to_lower)] = setting(
         "info", "Lowest level that is logged: debug, info, warning or error.", "debug, info, warning or error"
     )
@@ -211,8 +206,20 @@ class Settings(BaseSettings):
     jwt_audience: str | None = setting(
         None, "Audience that `aud` must contain; unset: a token with an `aud` is refused.", "a name"
     )
-    cors_origins: Annotated[Names, AfterValidator(valid_origins)] = setting(
-        (), "Web origins that may call from a browser, separated by commas; `*` allows any.", "origins"
+    cors_origins: Annotated[Names, AfterValidator(origins)] = setting(
+        (),
+        "Web origins that may call from a browser, separated by commas: `https://app.example.com`, "
+        "`https://*.example.com`, `capacitor://localhost`; `*`: any.",
+        "origins",
+    )
+    trusted_documents: Annotated[Path, AfterValidator(absolute_path)] | None = setting(
+        None,
+        "Manifest of the GraphQL documents that clients name by id, or a directory of them: of graphql-codegen, Apollo "
+        "or Relay.",
+        "a file or a directory",
+    )
+    trusted_documents_mode: Annotated[Literal["prefer", "only"], BeforeValidator(to_lower)] = setting(
+        "prefer", "`prefer`: other documents are accepted too; `only`: no others.", "prefer or only"
     )
     graphiql: bool = development_only("Serve GraphiQL at `/graphql`.")
     introspection: bool = development_only("Answer introspection queries.")
@@ -253,6 +260,9 @@ class Settings(BaseSettings):
     max_frame_bytes: int = whole_number(
         2**18, "Largest WebSocket message; larger writes must use HTTP.", low=1024, high=2**26
     )
+    max_document_bytes: int = whole_number(
+        2**16, "Largest GraphQL document; it is measured before it is parsed.", low=1024, high=2**24
+    )
     max_tokens: int = whole_number(5_000, "Lexical tokens in a GraphQL document.", high=10**6)
     max_depth: int = whole_number(20, "Levels of nesting in a document; GraphiQL's introspection needs 15.", high=200)
     max_fields: int = whole_number(
@@ -262,7 +272,7 @@ class Settings(BaseSettings):
     max_directives: int = whole_number(100, "Directives in a document, counted as fields are.", high=10**6)
     max_cost: int = whole_number(
         20_000,
-        "Fields that an answer may hold; the fields of a list count once for each element of its page.",
+        "Fields of the largest possible response: what is selected below a page counts once for each of its elements.",
         high=10**9,
     )
     request_timeout_seconds: int = whole_number(30, "Time after which a query or mutation is cancelled.", high=3600)
@@ -338,6 +348,8 @@ def conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
     """Problems of values that do not fit together, as (field, problem)."""
     if settings.jwt_secret and settings.jwks_url:
         yield "jwt_secret", "it is set beside JWKS_URL; give one of the two, tokens have one kind of key"
+    if settings.trusted_documents_mode == "only" and settings.trusted_documents is None:
+        yield "trusted_documents_mode", "only is set without TRUSTED_DOCUMENTS; give both, or prefer"
     if settings.database_direct_url and settings.embedded:
         yield "database_direct_url", "it is set without DATABASE_URL; give both, or neither"
     if not settings.production:

@@ -14,8 +14,8 @@ from tests.support.in_process_server import settings_for
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "examples" / "sidebar"
 PAGES = {
-    "graphiql": lambda token=None: graphiql_page(endpoint="/g", subscription_endpoint="/g", token=token),
-    "sidebar": lambda token=None: sidebar_page(endpoint="/g", token=token),
+    "graphiql": lambda token=None: graphiql_page(root="./", token=token),
+    "sidebar": lambda token=None: sidebar_page(root="./", token=token),
 }
 PRODUCTION = {"environment": "production", "database_url": "postgresql+asyncpg://nobody@127.0.0.1/none"}
 

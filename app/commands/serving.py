@@ -8,11 +8,12 @@ from typing import NoReturn
 
 from app import telemetry
 from app.auth import mint
-from app.commands import DAY_SECONDS, DEMO_OWNER, direct_url, load_settings
+from app.commands import DAY_SECONDS, DEMO_OWNER, direct_url, load_settings, reporting
 from app.db.access.database import Database
 from app.main import create_app
 from app.server import serve as serve_app
 from app.settings import Settings
+from app.transport import InvalidManifests
 
 # Serving needs neither Alembic nor the demo: a server that was killed is back sooner without them.
 
@@ -60,7 +61,9 @@ def _serve(settings: Settings, *, welcome: bool = False) -> None:
         _print_welcome(settings, address)
 
     telemetry.set_up_logs(settings)
-    serve_app(create_app(settings), settings, greet if welcome else None)
+    with reporting(InvalidManifests):
+        app = create_app(settings)
+    serve_app(app, settings, greet if welcome else None)
 
 
 async def _is_empty(settings: Settings) -> bool:

@@ -14,6 +14,8 @@ log = get_logger("colloquy.request")
 
 APOLOGY = "Something went wrong on our side."
 INTERNAL = "INTERNAL"
+MAX_ERRORS = 5
+"""The most errors that are reported of a request that was not executed."""
 
 
 class SubscriptionFailed(Exception):
@@ -28,7 +30,7 @@ def format_failure(failure: Exception, request_id: str) -> list[dict[str, Any]]:
     """The errors of an operation that ended with an exception; at least one."""
     match failure:
         case Rejected(errors=errors):
-            return [format_rejection(error) for error in errors]
+            return [format_rejection(error) for error in errors[:MAX_ERRORS]]
         case SubscriptionFailed(errors=errors):
             return [format_error(error, request_id) for error in errors]
     return [format_error(GraphQLError(str(failure), original_error=failure), request_id)]

@@ -16,7 +16,8 @@ from app.auth import Viewer
 from app.live.events import Event
 from app.live.reader import Batch
 from app.live.subscription import Convert, Subscription
-from app.transport.operations import Parameters, encode_result
+from app.transport.operations import encode_result
+from app.transport.parameters import Parameters
 
 
 class EncodedEvent(NamedTuple):

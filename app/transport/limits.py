@@ -44,7 +44,10 @@ Size: TypeAlias = Callable[[str], int]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The most that one operation may have of each, with fragments expanded; `cost` counts fields of the response."""
+    """The most that one operation may have of each, with fragments expanded.
+
+    `cost` counts the fields of the largest possible response.
+    """
 
     depth: int
     fields: int

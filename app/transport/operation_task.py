@@ -15,7 +15,8 @@ from app.telemetry import Request
 from app.transport.connection import Suspended, run_until_blocked
 from app.transport.errors import format_failure
 from app.transport.fan_out import EncodedEvent, Group, Subscriber, group_key
-from app.transport.operations import Operations, Parameters, encode_result
+from app.transport.operations import Operations, encode_result
+from app.transport.parameters import Parameters
 
 
 class OperationTask:

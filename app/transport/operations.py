@@ -1,7 +1,6 @@
 """What HTTP, websockets and event streams share: authenticate, prepare, execute, encode, record."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from time import perf_counter
 from typing import Any, NamedTuple, Protocol
 
@@ -10,11 +9,12 @@ from graphql_compiled.engine import Engine, Prepared
 from graphql_compiled.engine import Subscription as ResponseStream
 
 from app.auth import READ, WRITE, Authenticator, Viewer, require
-from app.errors import BadInput
 from app.telemetry import Request, log_request
 from app.transport import json_codec
 from app.transport.deadline import Deadline
+from app.transport.documents import Documents
 from app.transport.errors import SubscriptionFailed, format_error
+from app.transport.parameters import Parameters
 
 SCOPES = {"query": READ, "subscription": READ, "mutation": WRITE}
 
@@ -47,28 +47,6 @@ class EncodedResult(NamedTuple):
     outcome: str
 
 
-@dataclass(frozen=True, slots=True)
-class Parameters:
-    """A well-formed GraphQL request (GraphQL over HTTP §5.1); `variables` are not coerced yet."""
-
-    query: str
-    operation_name: str | None
-    variables: Mapping[str, Any]
-    extensions: Mapping[str, Any]
-
-    @classmethod
-    def of(cls, request: Any) -> "Parameters":
-        """From decoded JSON. Raises BadInput with what is wrong."""
-        if not isinstance(request, dict):
-            raise BadInput("A request is one JSON object with the key query.")
-        query, name = request.get("query"), request.get("operationName")
-        if not isinstance(query, str):
-            raise BadInput("query must be a string.")
-        if name is not None and not isinstance(name, str):
-            raise BadInput("operationName must be a string or null.")
-        return cls(query, name, _map(request, "variables"), _map(request, "extensions"))
-
-
 class Operations:
     """Authorises and runs operations.
 
@@ -79,6 +57,7 @@ class Operations:
     def __init__(
         self,
         engine: Engine,
+        documents: Documents,
         authenticator: Authenticator,
         make_context: MakeContext,
         *,
@@ -86,7 +65,7 @@ class Operations:
         observe: Observe,
     ) -> None:
         self.deadline = Deadline(timeout)
-        self._engine = engine
+        self._engine, self._documents = engine, documents
         self._authenticator = authenticator
         self._make_context = make_context
         self._observe = observe
@@ -96,8 +75,8 @@ class Operations:
         return self._authenticator.cached(token) or await self._authenticator.viewer(token)
 
     def prepare(self, parameters: Parameters, viewer: Viewer) -> Prepared:
-        """The operation to run. Raises Rejected, or OutOfScope if the viewer may not run it."""
-        prepared = self._engine.prepare(parameters.query, parameters.operation_name)
+        """The operation to run. Raises Rejected, or Refused if the viewer may not run it or nobody may."""
+        prepared = self._documents.prepare(parameters)
         require(viewer, SCOPES[prepared.kind])
         return prepared
 
@@ -153,12 +132,3 @@ def header(headers: Mapping[bytes, bytes], name: bytes) -> str | None:
     """The value of a header, or None."""
     value = headers.get(name)
     return value.decode("latin-1") if value is not None else None
-
-
-def _map(request: dict[str, Any], key: str) -> Mapping[str, Any]:
-    value = request.get(key)
-    if value is None:
-        return {}
-    if not isinstance(value, dict):
-        raise BadInput(f"{key} must be an object or null.")
-    return value

@@ -9,10 +9,7 @@ from starlette.types import Receive, Scope
 from app.errors import BadInput, Refused
 from app.transport import json_codec
 from app.transport.media_types import JSON, is_json
-from app.transport.operations import Parameters
-
-PREFLIGHT = (b"apollo-require-preflight", b"x-apollo-operation-name", b"graphql-require-preflight")
-"""Headers, beside all that begin with `x-graphql-`, that no page of another site can send without a CORS preflight."""
+from app.transport.parameters import Parameters
 
 
 class Declined(Refused):
@@ -32,7 +29,7 @@ async def read_parameters(scope: Scope, headers: Mapping[bytes, bytes], receive:
     """The GraphQL request, in a body of at most `max_body` bytes. Raises Declined, Disconnected."""
     try:
         if scope["method"] == "GET":
-            return Parameters.of(_query_string(scope, headers))
+            return Parameters.of(_query_string(scope))
         _check_type(headers)
         return Parameters.of(json_codec.decode(await _body(headers, receive, max_body)))
     except BadInput as wrong:
@@ -67,9 +64,7 @@ def _check_type(headers: Mapping[bytes, bytes]) -> None:
         raise Declined(415, "The body must not be compressed.", (b"accept-encoding", b"identity"))
 
 
-def _query_string(scope: Scope, headers: Mapping[bytes, bytes]) -> dict[str, Any]:
-    if not any(name in PREFLIGHT or name.startswith(b"x-graphql-") for name in headers):
-        raise BadInput("A query by GET needs the header apollo-require-preflight, so that no other site can send it.")
+def _query_string(scope: Scope) -> dict[str, Any]:
     try:
         text = scope["query_string"].decode("ascii")
         values = dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=16))

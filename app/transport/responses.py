@@ -15,7 +15,17 @@ from app.transport.requests import Declined
 
 Headers = Sequence[tuple[bytes, bytes]]
 
-STATUS = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, "RATE_LIMITED": 429, "TIMEOUT": 504, INTERNAL: 500}
+STATUS = {
+    "UNAUTHENTICATED": 401,
+    "FORBIDDEN": 403,
+    "DOCUMENT_NOT_TRUSTED": 403,
+    "RATE_LIMITED": 429,
+    "TIMEOUT": 504,
+    INTERNAL: 500,
+    # Apollo's protocol: a client that sees another status may not read the code, and then never sends the document
+    "PERSISTED_QUERY_NOT_FOUND": 200,
+    "PERSISTED_QUERY_NOT_SUPPORTED": 200,
+}
 """Of requests that were not executed, by code; 400 for all others. With `application/json`, 400 and 403 become 200:
 its clients treat any other status as a failure of the transport."""
 

@@ -23,9 +23,10 @@ from app.transport.connection import SEND_TIMEOUT_SECONDS, Connection, run_until
 from app.transport.deadline import MAX_TIMER_SECONDS
 from app.transport.media_types import RESPONSE, preferred
 from app.transport.operation_task import OperationTask
-from app.transport.operations import Operations, Parameters, header
+from app.transport.operations import Operations, header
+from app.transport.parameters import Parameters
 from app.transport.requests import Declined, Disconnected, read_parameters
-from app.transport.responses import PRIVATE, refusal
+from app.transport.responses import refusal
 
 EVENT_STREAM = "text/event-stream"
 COMPLETE = "event: complete\ndata:\n\n"
@@ -34,7 +35,8 @@ HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"connection", b"close"),  # dropping unread bytes drops the connection, which must not serve other requests
     (b"x-accel-buffering", b"no"),  # nginx would hold events back
-    *PRIVATE,
+    (b"cache-control", b"no-store, no-transform"),  # and so would proxies that compress
+    (b"vary", b"accept"),
 ]
 
 

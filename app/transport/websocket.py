@@ -6,21 +6,23 @@ Nothing is queued for a client: one that does not read blocks its own operations
 """
 
 import asyncio
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from time import monotonic, perf_counter, time
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.types import Receive, Scope, Send
 
 from app.errors import BadInput, RateLimited, Refused
+from app.origins import Origins
 from app.telemetry import Request, begin
 from app.transport import json_codec
 from app.transport.connection import SEND_TIMEOUT_SECONDS, Connection
 from app.transport.deadline import MAX_TIMER_SECONDS
 from app.transport.errors import format_failure, log_fault
+from app.transport.forwarded import TrustedProxies
 from app.transport.operation_task import OperationTask
-from app.transport.operations import Operations, Parameters, header
+from app.transport.operations import Operations, header
+from app.transport.parameters import Parameters
 from app.transport.websocket_frames import CloseSocket, frame_of, id_of, payload_of, quoted, token_of
 
 PROTOCOL = "graphql-transport-ws"
@@ -30,16 +32,17 @@ KEPT_HEADERS = (b"authorization", b"traceparent")  # of the handshake; a socket 
 class WebSocketEndpoint:
     """The ASGI application of one GraphQL URL's sockets.
 
-    `origins` are the other origins whose pages may connect (`*` for all). `init_timeout` is how long a socket may take
-    to send `connection_init`, `send_timeout` how long it may leave a message unread, in seconds. `max_operations`
-    limits the operations of one socket.
+    Pages of `origins` may connect, and those of our own origin as the `proxies` report it. `init_timeout` is how long a
+    socket may take to send `connection_init`, `send_timeout` how long it may leave a message unread, in seconds.
+    `max_operations` limits the operations of one socket.
     """
 
     def __init__(
         self,
         operations: Operations,
         *,
-        origins: Collection[str],
+        origins: Origins,
+        proxies: TrustedProxies,
         init_timeout: float,
         max_operations: int,
         send_timeout: float = SEND_TIMEOUT_SECONDS,
@@ -48,7 +51,7 @@ class WebSocketEndpoint:
         self.init_timeout = init_timeout
         self.send_timeout = send_timeout
         self.max_operations = max_operations
-        self._origins = origins
+        self._origins, self._proxies = origins, proxies
         self._sockets: set[_Socket] = set()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -67,7 +70,7 @@ class WebSocketEndpoint:
         await receive()
         headers: dict[bytes, bytes] = dict(scope["headers"])
         kept = {name: value for name, value in headers.items() if name in KEPT_HEADERS}
-        if not self._is_origin_allowed(headers):
+        if not self._is_origin_allowed(scope, headers):
             await send({"type": "websocket.close", "code": 1008, "reason": "Origin not allowed"})
         elif PROTOCOL not in scope["subprotocols"]:
             await send({"type": "websocket.accept"})
@@ -85,12 +88,10 @@ class WebSocketEndpoint:
             self._sockets.discard(socket)
             await socket.clean_up()
 
-    def _is_origin_allowed(self, headers: Mapping[bytes, bytes]) -> bool:
+    def _is_origin_allowed(self, scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
         """True for our own origin and those of the settings; only browsers send an origin."""
         origin = headers.get(b"origin", b"").decode("latin-1")
-        if not origin or origin in self._origins or "*" in self._origins:
-            return True
-        return urlsplit(origin).netloc == headers.get(b"host", b"").decode("latin-1")
+        return not origin or self._origins.allow(origin) or self._proxies.is_own_origin(origin, scope, headers)
 
     def _schedule(self) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_later(self.send_timeout / 4, self._abort_blocked)

@@ -1,4 +1,8 @@
-"""GraphiQL and the example sidebar, served entirely from this package: the browser loads nothing from other hosts."""
+"""GraphiQL and the example sidebar, served entirely from this package: the browser loads nothing from other hosts.
+
+All addresses in the pages are relative, so that a proxy may serve them under any prefix. `root` leads from the page to
+the prefix: `./`, or `../` from a page whose own path ends with a slash.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,7 @@ from starlette.staticfiles import StaticFiles
 
 HERE = Path(str(files(__package__)))
 TOUR = HERE / "tour"
+ENDPOINT = "graphql"
 HTML = """<!doctype html>
 <html lang="en">
 <head>
@@ -58,9 +63,10 @@ class Build:
         """The URL path of the files. It changes with each build, so browsers may cache them forever."""
         return f"/_web/{self.name}-{self.digest}"
 
-    def page(self, config: dict[str, Any]) -> Response:
+    def page(self, root: str, config: dict[str, Any]) -> Response:
         """The HTML page; its script reads `config`."""
-        body = HTML.format(name=self.name, title=self.title, assets=self.address, config=_embedded(config))
+        assets = root + self.address.removeprefix("/")
+        body = HTML.format(name=self.name, title=self.title, assets=assets, config=_embedded(config))
         return Response(body, headers=HEADERS | {"content-security-policy": f"{POLICY}; style-src {self.styles}"})
 
 
@@ -87,39 +93,38 @@ GRAPHIQL = Build("graphiql", "Colloquy · GraphiQL", "'self' 'unsafe-inline'")  
 SIDEBAR = Build("sidebar", "Colloquy", "'self'")
 
 
-def sidebar_page(*, endpoint: str, token: str | None) -> Response:
+def sidebar_page(*, root: str, token: str | None) -> Response:
     """The example sidebar.
 
-    `endpoint` is the GraphQL path on this origin. Every visitor can read `token`: it is a development token or None,
-    and then the page asks for one.
+    Every visitor can read `token`: it is a development token or None, and then the page asks for one.
     """
-    return SIDEBAR.page({"endpoint": endpoint, "token": token})
+    return SIDEBAR.page(root, {"endpoint": root + ENDPOINT, "token": token})
 
 
 def graphiql_page(
     *,
-    endpoint: str,
-    subscription_endpoint: str,
+    root: str,
     token: str | None,
     session_id: str | None = None,
     after: str | None = None,
-    sidebar: str | None = None,
+    with_sidebar: bool = False,
 ) -> Response:
     """GraphiQL.
 
-    The endpoints and `sidebar`, the sidebar's path or None, are on this origin. `token` fills the headers editor, and
-    every visitor can read it: a development token or None. `session_id` is a session of the token's owner and `after`
-    its `eventCursor`: with them all four tabs run at once, otherwise after the first one has run.
+    `token` fills the headers editor, and every visitor can read it: a development token or None. `session_id` is a
+    session of the token's owner and `after` its `eventCursor`: with them all four tabs run at once, otherwise after the
+    first one has run. `with_sidebar` links to the sidebar.
     """
     return GRAPHIQL.page(
+        root,
         {
-            "endpoint": endpoint,
-            "subscriptionEndpoint": subscription_endpoint,
+            "endpoint": root + ENDPOINT,
+            "subscriptionEndpoint": root + ENDPOINT,
             "headers": {"Authorization": f"Bearer {token or ''}"},
             "tabs": _tour(session_id or "", after),
-            "sidebar": sidebar,
+            "sidebar": root if with_sidebar else None,
             "edition": f"{GRAPHIQL.digest} {session_id or ''}",
-        }
+        },
     )
 
 

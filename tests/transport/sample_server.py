@@ -2,28 +2,31 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx2
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import HTMLResponse
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from app.auth import Authenticator, mint
+from app.origins import Origins
 from app.server import Server as Process
 from app.settings import Settings
 from app.transport import (
+    CrossOrigin,
     DocumentLimits,
+    Documents,
     Engine,
     EventStreamEndpoint,
     HTTPEndpoint,
     Limits,
     Operations,
+    TrustedProxies,
     WebSocketEndpoint,
     routes,
 )
@@ -33,6 +36,7 @@ from tests.transport.sample_schema import Context, Resolvers, build_sample_schem
 SETTINGS = Settings(jwt_secret="a secret of this test suite, long enough", port=0, _env_file=None)
 ALLOWED_ORIGIN = "https://friend.example"
 MAX_BODY = 256 * 1024
+MAX_DOCUMENT = 32 * 1024
 LIMITS = Limits(depth=15, fields=1_000, aliases=100, directives=50, cost=25_000)
 
 
@@ -77,13 +81,14 @@ class Server:
         return (await self.post({"query": query, "variables": variables})).json()
 
     async def get(self, *, headers: dict[str, str] | None = None, **params: str) -> httpx2.Response:
-        sent = self.headers(apollo_require_preflight="1") if headers is None else headers
+        sent = {"authorization": f"Bearer {self.token}"} if headers is None else headers
         return await self.http.get(self.url, params=params, headers=sent)
 
-    def stream(self, query: str, *, bearer: str | None = None, method: str = "POST", **headers: str) -> Any:
-        """The event stream of an operation."""
+    def stream(self, request: Any, *, bearer: str | None = None, method: str = "POST", **headers: str) -> Any:
+        """The event stream of a request, or of the operation of a document."""
         sent = {"authorization": f"Bearer {bearer or self.token}", **headers}
-        return events(self.http, f"{self.url}/stream", {"query": query}, sent, method)
+        body = {"query": request} if isinstance(request, str) else request
+        return events(self.http, f"{self.url}/stream", body, sent, method)
 
     @asynccontextmanager
     async def socket(self, **kwargs: Any) -> AsyncIterator["Socket"]:
@@ -131,10 +136,13 @@ async def eventually(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-def operations_of(resolvers: Resolvers, observed: list[Any], timeout: float) -> Operations:
+def operations_of(
+    resolvers: Resolvers, observed: list[Any], timeout: float, *, trusted: Mapping[str, str], only_trusted: bool
+) -> Operations:
     """The operations of the sample schema; contexts and outcomes are kept for the test."""
     inspect = DocumentLimits(LIMITS)
     engine = Engine(build_sample_schema(resolvers), inspect=inspect, max_tokens=2000, cache_size=64)
+    documents = Documents(engine, trusted=trusted, only_trusted=only_trusted, max_bytes=MAX_DOCUMENT, cache_size=4)
 
     def make_context(viewer: Any, **made_with: Any) -> Context:
         resolvers.contexts.append(Context(viewer, **made_with))
@@ -143,21 +151,30 @@ def operations_of(resolvers: Resolvers, observed: list[Any], timeout: float) -> 
     def observe(*operation: Any) -> None:
         observed.append(operation)
 
-    return Operations(engine, Authenticator(SETTINGS), make_context, timeout=timeout, observe=observe)
+    return Operations(engine, documents, Authenticator(SETTINGS), make_context, timeout=timeout, observe=observe)
 
 
 @asynccontextmanager
 async def serving(
-    *, page: bytes | None = None, timeout: float = 20.0, streams: Any = None, **sockets: Any
+    *,
+    page: bytes | None = None,
+    timeout: float = 20.0,
+    streams: Any = None,
+    origins: Sequence[str] = (ALLOWED_ORIGIN,),
+    proxies: Sequence[str] = (),
+    trusted: Mapping[str, str] | None = None,
+    only_trusted: bool = False,
+    **sockets: Any,
 ) -> AsyncIterator[Server]:
     """A server; `streams` and `sockets` are options of the endpoints of event streams and sockets."""
     resolvers, observed = Resolvers(), []
-    operations = operations_of(resolvers, observed, timeout)
-    socket_options = {"origins": [ALLOWED_ORIGIN], "init_timeout": 5.0, "max_operations": 100} | sockets
-    endpoint = WebSocketEndpoint(operations, **socket_options)
+    operations = operations_of(resolvers, observed, timeout, trusted=trusted or {}, only_trusted=only_trusted)
+    allowed = Origins(origins)
+    socket_options = {"init_timeout": 5.0, "max_operations": 100} | sockets
+    endpoint = WebSocketEndpoint(operations, origins=allowed, proxies=TrustedProxies(proxies), **socket_options)
     http = HTTPEndpoint(operations, max_body=MAX_BODY, page=HTMLResponse(page) if page else None)
-    cors = Middleware(CORSMiddleware, allow_origins=[ALLOWED_ORIGIN], allow_methods=["POST"], allow_headers=["*"])
     event_streams = EventStreamEndpoint(operations, max_body=MAX_BODY, **(streams or {}))
+    cors = Middleware(CrossOrigin, origins=allowed)
     app = Starlette(routes=routes(http, endpoint, event_streams), middleware=[cors])
     app.state.stop_streams = event_streams.stop
     server = Process(app, SETTINGS)

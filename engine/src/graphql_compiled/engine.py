@@ -36,6 +36,9 @@ Inspect: TypeAlias = Callable[[GraphQLSchema, DocumentNode], Mapping[str | None,
 """Looks at a document before it is validated: raises `Rejected`, or returns a check per name of those
 operations whose verdict depends on their variables."""
 
+MAX_ERRORS = 5
+"""The most errors that validation reports of one document."""
+
 Early: TypeAlias = Callable[[Any], Awaitable[None]]
 """What has to be done with the context before an operation that selects a certain field reads anything."""
 
@@ -152,8 +155,8 @@ class Engine:
             raise Rejected([error.with_traceback(None)]) from None
         checks = self._inspect(self.schema, document)
         hidden = not self._introspection
-        if errors := validate(self.schema, document, self._rules, hide_suggestions=hidden):
-            raise Rejected(errors)
+        if errors := validate(self.schema, document, self._rules, max_errors=MAX_ERRORS, hide_suggestions=hidden):
+            raise Rejected(errors[:MAX_ERRORS])  # one more says that there are more
         selected = coordinates(self.schema, document) if self._early else frozenset()
         early = [look for field, look in self._early.items() if field in selected]
         return {
