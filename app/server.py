@@ -18,6 +18,7 @@ log = logging.getLogger("uvicorn.error")
 START_FAILED = 3  # uvicorn's exit code
 MAX_HEAD_BYTES = 32_768
 """The largest request line with headers: as much as nginx accepts. uvicorn itself has no limit."""
+LINGER_SECONDS = 1.0
 TOO_LARGE = b"The request line and the headers are longer than %d bytes.\n" % MAX_HEAD_BYTES
 TOO_LARGE_RESPONSE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain; charset=utf-8\r\n"
@@ -33,6 +34,8 @@ class BoundedProtocol(HttpToolsProtocol):
     _head_bytes = 0  # of the chunks after the one in which the head began
 
     def data_received(self, data: bytes) -> None:
+        if self._too_large:
+            return
         self._chunk_bytes = len(data)
         if self._in_head:
             self._head_bytes += len(data)
@@ -61,7 +64,9 @@ class BoundedProtocol(HttpToolsProtocol):
             super().send_400_response(msg)
             return
         self.transport.write(TOO_LARGE_RESPONSE)
-        self.transport.close()
+        self.transport.write_eof()
+        # A client that still sends loses the response if the connection is closed at once.
+        self.loop.call_later(LINGER_SECONDS, self.transport.close)
 
 
 class Server(uvicorn.Server):
