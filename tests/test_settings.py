@@ -60,6 +60,38 @@ def test_every_problem_is_named_at_once_with_what_would_be_right(given):
     assert all("; give " in problem for problem in found.values())
 
 
+def test_what_no_browser_proxy_or_client_could_mean_is_refused(given):
+    given(CORS_ORIGINS="https://*.example.com,https://*", ROOT_PATH="chat", FORWARDED_ALLOW_IPS="10.0.0.0/8,proxy")
+    given(TRUSTED_DOCUMENTS_MODE="always")
+    found = problems()
+    assert found == {
+        "CORS_ORIGINS": "'https://*' is not an origin; give * or scheme://host[:port], separated by commas",
+        "ROOT_PATH": "'chat' is not a path; give /chat",
+        "FORWARDED_ALLOW_IPS": "'proxy' is not an address; give 10.0.0.7, 10.0.0.0/8 or *, separated by commas",
+        "TRUSTED_DOCUMENTS_MODE": "'always' is not accepted; give prefer or only",
+    }
+    given(CORS_ORIGINS="", ROOT_PATH="", FORWARDED_ALLOW_IPS="", TRUSTED_DOCUMENTS_MODE="only")
+    assert problems().keys() == {"TRUSTED_DOCUMENTS_MODE"}
+
+
+@pytest.mark.parametrize(
+    ("name", "given_text", "becomes"),
+    [
+        ("root_path", "/", ""),
+        ("root_path", "/chat/", "/chat"),
+        ("root_path", "/a/b.c", "/a/b.c"),
+        (
+            "cors_origins",
+            "HTTPS://App.Example.com:443, capacitor://localhost",
+            ("https://app.example.com", "capacitor://localhost"),
+        ),
+        ("forwarded_allow_ips", "::1,10.0.0.7", ("::1", "10.0.0.7")),
+    ],
+)
+def test_addresses_have_one_spelling(name, given_text, becomes):
+    assert getattr(Settings(**{name: given_text}), name) == becomes
+
+
 def test_values_and_their_conflicts_are_named_together(given):
     given(ENVIRONMENT="production", PORT="x", JWT_SECRET=SECRET, JWKS_URL="http://issuer/keys")
     assert problems().keys() == {"PORT", "JWT_SECRET", "JWKS_URL", "DATABASE_URL"}

@@ -1,6 +1,8 @@
 import hashlib
+import json
 import re
 from pathlib import Path
+from urllib.parse import urljoin
 
 import httpx2
 import pytest
@@ -33,9 +35,23 @@ async def test_everything_the_page_names_is_served_and_may_be_kept(page):
     assert len(named) == 3
     async with visitor(Starlette(routes=static_routes(GRAPHIQL, SIDEBAR))) as client:
         for address in named:
-            answer = await client.get(address)
+            answer = await client.get(urljoin("http://127.0.0.1/", address))
             assert answer.status_code == 200
             assert "immutable" in answer.headers["cache-control"]
+
+
+@pytest.mark.parametrize("path", ["/", "/graphql", "/graphql/"])
+async def test_every_address_of_a_page_is_relative_and_leads_to_the_server_from_where_the_page_is(served, path):
+    async with httpx2.AsyncClient(headers={"accept": "text/html"}) as client:
+        html = (await client.get(served.url + path)).text
+        named = re.findall(r'(?:src|href)="([^"]+)"', html)
+        config = json.loads(re.search(r'id="config">(.*?)</script>', html)[1])
+        addresses = [config[name] for name in ("endpoint", "subscriptionEndpoint", "sidebar") if name in config]
+        assert len(named) == 3
+        assert [address for address in [*named, *addresses] if not address.startswith(("./", "../"))] == []
+        for address in named:
+            assert (await client.get(urljoin(served.url + path, address))).status_code == 200
+        assert {urljoin(served.url + path, config["endpoint"])} == {f"{served.url}/graphql"}
 
 
 async def test_the_sidebar_lets_no_other_origin_in_and_its_styles_are_its_own(served):
@@ -48,8 +64,10 @@ async def test_a_page_gets_a_token_only_under_a_name_of_this_machine(served):
     async with httpx2.AsyncClient() as client:
         here = (await client.get(served.url)).text
         elsewhere = (await client.get(served.url, headers={"host": "somebody.example"})).text
+        by_proxy = (await client.get(served.url, headers={"x-forwarded-host": "chat.example.com"})).text
     assert served.token.split(".")[0] in here
     assert '"token": null' in elsewhere
+    assert '"token": null' in by_proxy
 
 
 @pytest.mark.parametrize("environment", [{}, PRODUCTION], ids=["development", "production"])

@@ -62,7 +62,9 @@ def _reference(request: dict[str, Any], extensions: Mapping[str, Any]) -> Refere
         return None
     known = isinstance(persisted, dict) and persisted.get("version") == 1
     digest = persisted.get("sha256Hash") if known else None
-    return Reference(digest if isinstance(digest, str) and 0 < len(digest) <= MAX_ID_CHARS else None, automatic=True)
+    if not isinstance(digest, str) or not 0 < len(digest) <= MAX_ID_CHARS:
+        return Reference(None, automatic=True)
+    return Reference(digest.removeprefix(SHA256), automatic=True)
 
 
 def _map(request: dict[str, Any], key: str) -> Mapping[str, Any]:

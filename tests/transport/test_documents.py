@@ -133,6 +133,7 @@ async def test_a_trusted_document_is_found_by_every_name_it_has(preferring: Serv
             {"documentId": f"sha256:{digest}"},
             {"documentId": digest, "query": ""},
             by_hash(TRUSTED_TEXT),
+            by_hash(TRUSTED_TEXT, digest=f"sha256:{digest}"),
             by_hash(TRUSTED_TEXT, with_text=True),
             {"query": TRUSTED_TEXT},
             {"documentId": digest, "operationName": "Trusted"},

@@ -1,7 +1,9 @@
 """Document limits: one pass counts what expanding every fragment would count."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from graphql import (
@@ -11,6 +13,7 @@ from graphql import (
     FragmentSpreadNode,
     OperationDefinitionNode,
     build_schema,
+    execute_sync,
     get_introspection_query,
     parse,
 )
@@ -18,6 +21,7 @@ from graphql_compiled.engine import Engine, Rejected
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from app.settings import Settings
 from app.transport.limits import DEFAULT_PAGE_SIZE, MAX_COUNT, MAX_PAGE_SIZE, DocumentLimits, Measure, measure
 from tests.transport.sample_schema import SDL, Resolvers, build_sample_schema
 from tests.transport.sample_server import LIMITS
@@ -226,6 +230,54 @@ def naive(document: DocumentNode, size: int) -> Measure:
         sum(f[3] for f in found),
         min(sum(f[1] for f in real), MAX_COUNT),
     )
+
+
+def full(size: int) -> Callable[..., Any]:
+    """A resolver of the sample schema with full pages, of `size` elements where a document does not say how many."""
+
+    def resolve(source: Any, info: Any, **arguments: int) -> Any:
+        match info.field_name:
+            case "things":
+                return {"nodes": [{}] * arguments.get("first", arguments.get("last", size))}
+            case "nodes":
+                return source["nodes"] if source else [{}] * size
+            case "id" | "name":
+                return "x"
+        return {}
+
+    return resolve
+
+
+def fields_of(value: Any) -> int:
+    if isinstance(value, dict):
+        return len(value) + sum(map(fields_of, value.values()))
+    return sum(map(fields_of, value)) if isinstance(value, list) else 0
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(documents(), st.integers(1, 6))
+def test_no_response_has_more_fields_than_the_cost_says(text: str, size: int):
+    document = parse(text)
+    [(_, found)] = measure(SCHEMA, document, lambda _: size)
+    result = execute_sync(SCHEMA, document, field_resolver=full(size), variable_values={"n": size})
+    assert result.errors is None
+    assert fields_of(result.data) <= found.cost
+
+
+def test_the_cost_is_the_number_of_fields_where_nothing_is_beside_the_elements():
+    text = "{thing{id name} nodes(ids: [1, 2, 3]) {id self {name}}}"
+    result = execute_sync(SCHEMA, parse(text), field_resolver=full(3))
+    assert result.errors is None
+    assert fields_of(result.data) == total(text).cost == 3 + 1 + 3 * 3
+
+
+def test_the_setting_the_message_and_the_readme_count_the_same_thing():
+    described = Settings.model_fields["max_cost"].description
+    assert described is not None
+    assert "Fields of the largest possible response" in described
+    assert messages("{things(first:20){nodes{id}}}", cost=40) == [
+        "The document asks for up to 41 fields; 40 are allowed."
+    ]
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])

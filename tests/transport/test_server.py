@@ -79,7 +79,9 @@ async def test_a_head_at_the_limit_is_served_and_bodies_do_not_count(server: Ser
 
 def health_check() -> list[str]:
     """The command of the image, for this machine's Python."""
-    [command] = re.findall(r"HEALTHCHECK .*?CMD \[(.*?)\]$", (ROOT / "Dockerfile").read_text(), re.DOTALL | re.MULTILINE)
+    [command] = re.findall(
+        r"HEALTHCHECK .*?CMD \[(.*?)\]$", (ROOT / "Dockerfile").read_text(), re.DOTALL | re.MULTILINE
+    )
     [program, *arguments] = [word.rstrip(",") for word in shlex.split(command)]
     assert program == "python"
     return [sys.executable, *arguments]

@@ -68,7 +68,7 @@ export function Navigation({ api, list, subject, archived, onArchived, open, onC
       )}
       <footer>
         <span title="The owner of all this: the token's sub">{subject}</span>
-        <a href="/graphql">GraphiQL</a>
+        <a href="graphql">GraphiQL</a>
       </footer>
     </nav>
   );
