@@ -29,34 +29,32 @@ TOO_LARGE_RESPONSE = (
 class BoundedProtocol(HttpToolsProtocol):
     """HTTP/1.1 that refuses a head of more than MAX_HEAD_BYTES with 431, before its end if it comes in pieces."""
 
-    _in_head = _too_large = False
+    _too_large = False
     _chunk_bytes = 0  # of the newest chunk
-    _head_bytes = 0  # of the chunks after the one in which the head began
+    _later_bytes = -1  # of the head, in chunks after the one in which it began; -1 if there are none
 
     def data_received(self, data: bytes) -> None:
         if self._too_large:
             return
-        self._chunk_bytes = len(data)
-        if self._in_head:
-            self._head_bytes += len(data)
+        self._chunk_bytes, before = len(data), self.scope
         super().data_received(data)
-        if self._in_head and self._head_bytes > MAX_HEAD_BYTES:
+        if self.scope is None or "method" in self.scope:  # which uvicorn sets at the end of the head
+            self._later_bytes = -1
+            return
+        self._later_bytes = self._later_bytes + len(data) if self.scope is before else 0
+        if self._later_bytes > MAX_HEAD_BYTES:
             self._too_large = True
             self.send_400_response("")
 
-    def on_message_begin(self) -> None:
-        self._in_head, self._head_bytes = True, 0
-        super().on_message_begin()
-
     def on_headers_complete(self) -> None:
-        self._in_head = False
-        # Nearly all heads come whole in one small chunk, and need not be counted.
-        if self._head_bytes + self._chunk_bytes > MAX_HEAD_BYTES:
-            size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-            if size > MAX_HEAD_BYTES:
-                self._too_large = True
-                raise OverflowError  # the parser stops, and uvicorn refuses the request
+        # Nearly all heads come whole in one small chunk, and need not be measured.
+        if (self._later_bytes >= 0 or self._chunk_bytes > MAX_HEAD_BYTES) and self._head_bytes() > MAX_HEAD_BYTES:
+            self._too_large = True
+            raise OverflowError  # the parser stops, and uvicorn refuses the request
         super().on_headers_complete()
+
+    def _head_bytes(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
     def send_400_response(self, msg: str) -> None:
         """Refuses what cannot be parsed, and ends the connection."""
@@ -105,10 +103,12 @@ def serve(app: Starlette, settings: Settings, ready: Ready | None = None) -> Non
 def _dual_stack(settings: Settings) -> list[socket.socket]:
     """A socket for IPv6 and IPv4: asyncio, which uvicorn leaves it to, restricts one on `::` to IPv6."""
     try:
-        return [socket.create_server((settings.host, settings.port), family=socket.AF_INET6, dualstack_ipv6=True)]
+        both = socket.create_server((settings.host, settings.port), family=socket.AF_INET6, dualstack_ipv6=True)
     except (OSError, ValueError) as error:  # ValueError: this system has no such sockets
         log.error("HOST=::, PORT=%d: %s; HOST=0.0.0.0 listens on IPv4 alone", settings.port, error)
         sys.exit(START_FAILED)
+    log.info("Listening on [::]:%d, for IPv4 too", both.getsockname()[1])
+    return [both]
 
 
 def config_for(app: Starlette, settings: Settings) -> uvicorn.Config:

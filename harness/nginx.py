@@ -33,6 +33,9 @@ http {{
 access_log off;
 client_body_temp_path {directory};
 proxy_temp_path {directory};
+fastcgi_temp_path {directory};
+uwsgi_temp_path {directory};
+scgi_temp_path {directory};
 gzip on;
 gzip_types *;
 gzip_min_length 1;

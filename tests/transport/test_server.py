@@ -65,6 +65,14 @@ async def test_a_head_that_never_ends_is_cut_off(server: Server):
     assert response.startswith(b"HTTP/1.1 431 ") or response == b""  # the reset may overtake the response
 
 
+async def test_pipelined_requests_are_many_small_heads(server: Server):
+    one = head(server).replace(b"GET /graphql ", b"GET /graphql?query={ping} ").replace(b"connection: close\r\n", b"")
+    many = one * (3 * MAX_HEAD_BYTES // len(one)) + head(server, "/graphql?query={ping}")
+    for cut in (len(many) - 7, MAX_HEAD_BYTES + 5, 7):
+        response = await answered(server, many[:cut], many[cut:])
+        assert response.count(b"HTTP/1.1 200 OK") == many.count(b"GET /")
+
+
 async def test_a_head_at_the_limit_is_served_and_bodies_do_not_count(server: Server):
     rest = {"authorization": f"Bearer {server.token}", "x": "y" * (MAX_HEAD_BYTES - 1_500)}
     for _ in range(3):  # on one connection
