@@ -93,7 +93,7 @@ PROSE = {
     r"\blook(s|ed|ing)? (anew|around|closely)\b": "reads again, checks under the lock",
     r"\bthe way to one client\b": "the outgoing side of one connection",
 }
-OWN = {"scripts/vocabulary.py", "tests/test_vocabulary.py"}
+OWN = {"scripts/vocabulary.py", "tests/project/test_vocabulary.py"}
 GENERATED = ("app/web/", "requirements/", "bench/results/")
 CODE_IN_MARKDOWN = re.compile(r"^( *)(```|~~~).*?^\1\2|`[^`\n]*`|\]\([^)]*\)|<!--.*?-->", re.M | re.S)
 CODE_IN_TEXT = re.compile(r"``?[^`]*``?")

@@ -4,7 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-SCRIPT = Path(__file__).parents[1] / "scripts/vocabulary.py"
+SCRIPT = Path(__file__).parents[2] / "scripts/vocabulary.py"
 RETIRED = {
     "settle.py": (
         '''
