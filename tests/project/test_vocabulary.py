@@ -39,6 +39,7 @@ class Ear:
     ),
 }
 ALLOWED = {
+    "tests/local_names.py": "place = wanted = None\n",
     "clean.py": '''
 import ast
 
@@ -58,6 +59,7 @@ class Listener:
 def checked(folder, files):
     """The exit status and the lines of the check over these files, paths relative to `folder`."""
     for name, text in files.items():
+        (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(text)
     command = [sys.executable, SCRIPT, *sorted(files)]
     run = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
@@ -71,4 +73,4 @@ def test_retired_words_are_found_at_their_lines_with_a_replacement(tmp_path):
 
 
 def test_plain_english_and_names_of_others_pass(tmp_path):
-    assert checked(tmp_path, ALLOWED) == (0, ["3 files, 0 retired words"])
+    assert checked(tmp_path, ALLOWED) == (0, ["4 files, 0 retired words"])
