@@ -45,7 +45,7 @@ NAMES = {
     r"^(module|class) world$": "sample_data.py",
     r"^(module|class|def) walk$": "schema_walk.py",
     r"^module dropin$": "graphql_core_executor.py",
-    r"^module eager$": "run_until_blocked.py",
+    r"^module eager$": "run_until_blocked",
     r"^module given$": "validation.py",
     r"^module infos$": "resolve_info.py",
     r"^module leaves$": "scalars.py",
