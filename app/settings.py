@@ -187,11 +187,7 @@ class Settings(BaseSettings):
         512, "Prepared statements per connection; 0 behind PgBouncer before 1.21.", low=0, high=10_000
     )
     slow_statement_seconds: float = setting(
-        1.0,
-        "A database statement that takes this long is logged and counted, by its name.",
-        "a number above 0, up to 3600",
-        gt=0,
-        le=3600,
+        1.0, "A database statement that takes this long is logged and counted.", "a number above 0", gt=0, le=3600
     )
     redis_url: Annotated[str, AfterValidator(redis_address)] | None = setting(
         None, "Carries wake-ups between replicas; without it PostgreSQL does.", "a URL", repr=False
