@@ -16,10 +16,10 @@ REVISIONS = re.compile(r'^(revision|down_revision)\b[^=]*= *(?:["\'](\w+)|None)'
 
 
 @cache
-def expected_revision() -> str | None:
+def expected_revision(scripts: Path = SCRIPTS) -> str | None:
     """The newest revision among the migration scripts; None without any. Alembic agrees, but costs a start 60 ms."""
-    scripts = [dict(REVISIONS.findall(path.read_text())) for path in (SCRIPTS / "versions").glob("*.py")]
-    [newest] = {script["revision"] for script in scripts} - {script["down_revision"] for script in scripts} or [None]
+    found = [dict(REVISIONS.findall(path.read_text())) for path in (scripts / "versions").glob("*.py")]
+    [newest] = {script["revision"] for script in found} - {script["down_revision"] for script in found} or [None]
     return newest
 
 
