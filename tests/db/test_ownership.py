@@ -1,11 +1,12 @@
 """What the ownership check permits and what it refuses, shape by shape."""
 
 import pytest
-from sqlalchemy import delete, func, select
+from sqlalchemy import Select, delete, func, select
 
 from app.db.access import elements, ownership
 from app.db.access.elements import NotOwned
 from app.db.access.statement import DIALECT
+from tests.db import variants
 from tests.db.statement_shapes import BAD, GOOD, M, S, m
 
 REFUSED = [(shape, why) for why, shapes in BAD.items() for shape in shapes]
@@ -42,3 +43,13 @@ def test_a_write_is_recognised():
     assert not elements.writes(GOOD["lock"])
     assert elements.writes(GOOD["insert"])
     assert elements.writes(GOOD["append with a key"])
+
+
+def test_the_from_elements_of_a_select_are_those_that_sqlalchemy_renders():
+    """The check calls a part of SQLAlchemy that is not public; an upgrade that changes it fails here."""
+    built = [*GOOD.values(), *(query.element for query in variants.registered().values())]
+    selects = [node for element in built for node in elements.check(element) if isinstance(node, Select)]
+    assert len(selects) > 100
+    for node in selects:
+        for ours, theirs in zip(elements.froms(node), node.get_final_froms(), strict=True):
+            assert ours.compare(theirs)

@@ -7,13 +7,15 @@ import asyncpg
 import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.db.operations import migrate
+from app.db.operations import migrate, readiness
 from harness.postgres import dsn
 
 SCRIPT = """
 from alembic import op
 import sqlalchemy as sa
-revision, down_revision, branch_labels, depends_on = {revision!r}, {follows!r}, None, None
+revision = {revision!r}
+down_revision = {follows!r}
+branch_labels = depends_on = None
 def upgrade(): op.create_table({revision!r}, sa.Column("n", sa.Integer))
 def downgrade(): op.drop_table({revision!r})
 """
@@ -51,13 +53,13 @@ async def tables(url):
 async def current(url):
     engine = create_async_engine(url)
     async with engine.connect() as connection:
-        found = await migrate.current(connection)
+        found = await readiness.current_revision(connection)
     await engine.dispose()
     return found
 
 
 async def test_a_database_is_upgraded_downgraded_and_upgraded_again(scripts, empty):
-    assert (migrate.head(scripts), await current(empty)) == ("two", None)
+    assert (readiness.expected_revision(scripts), await current(empty)) == ("two", None)
     await asyncio.to_thread(migrate.upgrade, empty, "one", scripts=scripts)
     assert (await tables(empty), await current(empty)) == (["one"], "one")
     await asyncio.to_thread(migrate.upgrade, empty, scripts=scripts)

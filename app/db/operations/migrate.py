@@ -6,7 +6,6 @@ starts, or in a thread.
 
 import asyncio
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +15,10 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import NullPool
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.exc import DBAPIError
 
-from app.db.access.database import Database
-from app.errors import TimedOut
-
-SCRIPTS = Path(__file__).parents[3] / "migrations"
+from app.db.access.async_engine import create_async_engine
+from app.db.operations.readiness import SCRIPTS
 
 
 class MigrationError(Exception):
@@ -37,27 +33,6 @@ def upgrade(url: str, to: str = "head", *, scripts: Path = SCRIPTS) -> None:
 def downgrade(url: str, to: str, *, scripts: Path = SCRIPTS) -> None:
     """Downgrades the database to revision `to`; `base` is before the first."""
     alembic(url, command.downgrade, to, scripts=scripts)
-
-
-@cache
-def head(scripts: Path = SCRIPTS) -> str | None:
-    """The newest revision, which this program needs; None if there is no migration."""
-    return ScriptDirectory.from_config(_config(scripts)).get_current_head()
-
-
-async def current(connection: AsyncConnection) -> str | None:
-    """The revision of the database; None if it was never migrated."""
-    return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
-
-
-async def unready(db: Database) -> str | None:
-    """Why the database cannot serve this program; None if it can."""
-    try:
-        async with db.pool.connection() as connection:
-            found = await current(connection)
-    except (OSError, SQLAlchemyError, TimedOut) as error:
-        return f"database: it cannot be reached ({type(error).__name__})"
-    return None if found == head() else f"migrations: the database is at {found}, this program needs {head()}"
 
 
 def to_revision(url: str, to: str, *, scripts: Path = SCRIPTS) -> str | None:
