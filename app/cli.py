@@ -8,9 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, NoReturn
 
+import graphql_compiled
 import typer
-from graphql_compiled import compiled
-from graphql_compiled.plan import Uncompilable
 
 from app import auth, sweeper, telemetry
 from app.db import tables
@@ -96,7 +95,7 @@ def explain(
 ) -> None:
     """Print the Python that an operation is compiled to."""
     with _failing_in_words():
-        typer.echo(compiled.explain(graphql._schema, file.read(), operation).rstrip())
+        typer.echo(graphql_compiled.explain(graphql._schema, file.read(), operation).rstrip())
 
 
 @cli.command()
@@ -181,7 +180,7 @@ def main() -> None:
 def _failing_in_words() -> Iterator[None]:
     try:
         yield
-    except (SettingsError, EmbeddedError, migrate.MigrationError, Uncompilable) as error:
+    except (SettingsError, EmbeddedError, migrate.MigrationError, graphql_compiled.Uncompilable) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(1) from None
 

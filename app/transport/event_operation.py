@@ -4,7 +4,7 @@ from time import perf_counter
 from typing import Any
 
 from graphql import ExecutionResult
-from graphql_compiled.engine import Prepared, Rejected, Subscription
+from graphql_compiled.engine import PreparedOperation, RequestError, ResponseStream
 
 from app.auth import Viewer
 from app.telemetry import Request
@@ -19,24 +19,24 @@ class Run:
 
     def __init__(self, operations: Operations, request: Request, by: str) -> None:
         self._operations, self._by = operations, by
-        self._prepared: Prepared | None = None
+        self._prepared: PreparedOperation | None = None
         self._started = perf_counter()
         self._outcome = "OTHER"  # ended before there was an answer
         self.request = request
 
-    def prepare(self, parameters: Parameters, viewer: Viewer, **more: str | None) -> tuple[Prepared, Any]:
-        """The operation, and what it may touch (`more`: of its context). Raises Rejected, OutOfScope."""
+    def prepare(self, parameters: Parameters, viewer: Viewer, **more: str | None) -> tuple[PreparedOperation, Any]:
+        """The operation, and what it may touch (`more`: of its context). Raises RequestError, OutOfScope."""
         self._prepared = prepared = self._operations.prepare(parameters, viewer)
         return prepared, self._operations.context(viewer, self.request, **more)
 
-    async def execute(self, prepared: Prepared, parameters: Parameters, context: Any) -> bytes:
-        """The response to a query or a mutation. Raises Rejected, TimedOut."""
+    async def execute(self, prepared: PreparedOperation, parameters: Parameters, context: Any) -> bytes:
+        """The response to a query or a mutation. Raises RequestError, TimedOut."""
         running = self._operations.execute(prepared, parameters, context, self.request.id)
         body, self._outcome = await self._operations.deadline.run(running)
         return body
 
-    async def subscribe(self, prepared: Prepared, parameters: Parameters, context: Any) -> Subscription:
-        """The subscription, once it can begin; then there is no time limit. Raises Rejected, TimedOut, Failed."""
+    async def subscribe(self, prepared: PreparedOperation, parameters: Parameters, context: Any) -> ResponseStream:
+        """The subscription, once it can begin; then there is no time limit. Raises RequestError, TimedOut, Failed."""
         engine = self._operations.engine
         found = await self._operations.deadline.run(engine.subscribe(prepared, parameters.variables, context))
         if isinstance(found, ExecutionResult):
@@ -47,7 +47,7 @@ class Run:
     def errors(self, failure: Exception) -> list[dict[str, Any]]:
         """What the client is told of a failure, and what is counted."""
         match failure:
-            case Rejected(errors=errors):
+            case RequestError(errors=errors):
                 shown = [format_rejection(error) for error in errors]
             case Failed(errors=errors):
                 shown = [format_error(error, self.request.id) for error in errors]

@@ -9,7 +9,7 @@ import json
 from collections.abc import Awaitable, Coroutine, Hashable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from graphql_compiled.engine import Prepared, Subscription
+from graphql_compiled.engine import PreparedOperation, ResponseStream
 
 from app.auth import Viewer
 from app.live.events import Event
@@ -41,7 +41,7 @@ class Outlet(Protocol):
 class Group:
     """Subscribers that see the same, by their `key`; `subscription` and `context` are those of the first of them."""
 
-    def __init__(self, key: Hashable, subscription: Subscription, context: Any, request_id: str, show: Show) -> None:
+    def __init__(self, key: Hashable, subscription: ResponseStream, context: Any, request_id: str, show: Show) -> None:
         self.key, self._show = key, show
         self._subscription, self._context, self._request_id = subscription, context, request_id
         self.members: dict[Subscriber, None] = {}
@@ -51,7 +51,7 @@ class Group:
 
     async def told(self, event: Event) -> Told:
         """The event as each member is sent it."""
-        result = await self._subscription.respond(self._show(event))
+        result = await self._subscription.execute_event(self._show(event))
         return Told(event.cursor, answer(result, self._context, self._request_id).body.decode())
 
     async def _tell(self, members: list["Subscriber"], batch: Batch[Any]) -> None:
@@ -150,8 +150,8 @@ async def _end() -> bool:
     return False
 
 
-def likeness(prepared: Prepared, parameters: Parameters, viewer: Viewer) -> Hashable:
+def likeness(prepared: PreparedOperation, parameters: Parameters, viewer: Viewer) -> Hashable:
     """Equal for those who are shown the same of an event: one operation, equal variables in it, equal rights."""
-    below = prepared.variables_below
+    below = prepared.nested_variables
     values = {name: value for name, value in parameters.variables.items() if name in below}
     return prepared, json.dumps(values, sort_keys=True), (viewer.subject, viewer.scopes, viewer.roles)

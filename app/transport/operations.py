@@ -6,7 +6,7 @@ from time import perf_counter
 from typing import Any, NamedTuple, Protocol
 
 from graphql import ExecutionResult
-from graphql_compiled.engine import Engine, Prepared
+from graphql_compiled.engine import Engine, PreparedOperation
 
 from app.auth import READ, WRITE, Authenticator, Viewer, require
 from app.errors import BadInput
@@ -94,8 +94,8 @@ class Operations:
         """Whoever holds the token; `Unauthenticated` if nobody does."""
         return self._authenticator.cached(token) or await self._authenticator.viewer(token)
 
-    def prepare(self, parameters: Parameters, viewer: Viewer) -> Prepared:
-        """The operation, if the viewer may run it; `Rejected` or `OutOfScope` otherwise."""
+    def prepare(self, parameters: Parameters, viewer: Viewer) -> PreparedOperation:
+        """The operation, if the viewer may run it; `RequestError` or `OutOfScope` otherwise."""
         prepared = self.engine.prepare(parameters.query, parameters.operation_name)
         require(viewer, SCOPES[prepared.kind])
         return prepared
@@ -116,12 +116,14 @@ class Operations:
             resume_after=resume_after,
         )
 
-    async def execute(self, prepared: Prepared, parameters: Parameters, context: Any, request_id: str) -> Answer:
-        """Run a query or a mutation; `Rejected` if its variables do not fit."""
+    async def execute(
+        self, prepared: PreparedOperation, parameters: Parameters, context: Any, request_id: str
+    ) -> Answer:
+        """Run a query or a mutation; `RequestError` if its variables do not fit."""
         result = await self.engine.execute(prepared, parameters.variables, context)
         return answer(result, context, request_id)
 
-    def done(self, prepared: Prepared | None, outcome: str, started: float, by: str) -> None:
+    def done(self, prepared: PreparedOperation | None, outcome: str, started: float, by: str) -> None:
         """Count an operation that began at `started` (of `perf_counter`), and write its line in the log."""
         seconds = perf_counter() - started
         kind = prepared.kind if prepared else "unknown"

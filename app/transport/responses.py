@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from graphql_compiled.engine import Rejected
+from graphql_compiled.engine import RequestError
 from starlette.types import Send
 
 from app.auth import challenge
@@ -43,7 +43,7 @@ class Reply(NamedTuple):
 def refusal(failure: Exception, media: str, request: Request) -> Reply:
     """The reply to a request of which nothing was executed."""
     match failure:
-        case Rejected(errors=errors):
+        case RequestError(errors=errors):
             return _without_data([format_rejection(error) for error in errors], media)
         case Declined():
             return _named(failure, media)._replace(status=failure.status, headers=failure.headers)

@@ -12,7 +12,7 @@ from collections.abc import Awaitable
 from time import monotonic, time
 from typing import Any
 
-from graphql_compiled.engine import Rejected
+from graphql_compiled.engine import RequestError
 from starlette.types import Receive, Scope, Send
 
 from app.auth import Viewer, bearer
@@ -105,7 +105,7 @@ class EventStreamEndpoint:
     def _writes(self, viewer: Viewer, parameters: Parameters) -> bool:
         try:
             return self.operations.prepare(parameters, viewer).kind == "mutation"
-        except (Rejected, Refused):  # told in the stream
+        except (RequestError, Refused):  # told in the stream
             return False
 
     async def _serve(self, stream: "_EventStream", parameters: Parameters, more: dict[str, str | None]) -> None:

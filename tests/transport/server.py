@@ -140,6 +140,7 @@ async def serving(
         max_tokens=2000,
         cache_size=64,
         introspection=introspection,
+        event_context=Context.fresh,
     )
 
     def make_context(viewer: Any, **made_with: Any) -> Context:

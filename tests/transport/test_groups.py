@@ -46,7 +46,7 @@ class Subscription:
     def __init__(self):
         self.may_fail = asyncio.Event()
 
-    async def respond(self, event):
+    async def execute_event(self, event):
         await self.may_fail.wait()
         raise ValueError(event)
 
@@ -54,7 +54,7 @@ class Subscription:
 class Answered:
     """Whose events can be."""
 
-    async def respond(self, event):
+    async def execute_event(self, event):
         return ExecutionResult({"event": event})
 
 

@@ -1,6 +1,6 @@
 """W1 in process: graphql-core's executor and compiled code over the same schema, rows and loaders in memory.
 
-Run: python -m bench.execution [--uvloop] [--aiodataloader]
+Run: python -m engine.benchmarks.execution [--uvloop] [--aiodataloader]
 Alternating rounds; microseconds of CPU per operation, best and median.
 """
 
@@ -21,7 +21,8 @@ import graphql.execution as graphql_core
 import strawberry
 from aiodataloader import DataLoader
 from graphql import parse
-from graphql_compiled.compiled import Compiled, compile_operation
+from graphql_compiled import CompiledOperation, compile_operation
+from graphql_compiled.strawberry import Schema
 from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import Info
@@ -215,7 +216,7 @@ class Context:
         self.agents = loader(lambda key: AgentRow(id=f"agent-{key}", name=f"Agent {key}"))
 
 
-schema = strawberry.Schema(Query, config=StrawberryConfig(scalar_map={Moment: moment}))._schema
+schema = Schema(Query, config=StrawberryConfig(scalar_map={Moment: moment}))._schema
 document = parse(DOCUMENT)
 VARIABLES = {"id": "session-1"}
 
@@ -227,7 +228,7 @@ async def by_graphql_core() -> Any:
     return await result
 
 
-def by_compiled_code(compiled: Compiled) -> Callable[[], Awaitable[Any]]:
+def by_compiled_code(compiled: CompiledOperation) -> Callable[[], Awaitable[Any]]:
     async def run() -> Any:
         return await compiled.execute(context_value=Context(), variable_values=VARIABLES)  # type: ignore[misc]
 
