@@ -33,6 +33,7 @@ class Environment(NamedTuple):
             [self.programs / program, *arguments],
             cwd=self.work,
             env=outside() | variables,
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             check=False,
@@ -84,8 +85,9 @@ def installed(*requirements: str) -> Iterator[Environment]:
             _run(uv(), "venv", "--quiet", "--no-python-downloads", "--python", sys.executable, "venv", cwd=directory)
             target = ["--quiet", "--python", "venv/bin/python", "--constraint", "constraints.txt"]
             _run(uv(), "pip", "install", *target, *requirements, cwd=directory)
-        except subprocess.CalledProcessError as error:
-            unavailable(f"{' '.join(requirements)} cannot be installed: {error.stderr[-500:]}")
+        except (subprocess.CalledProcessError, FileNotFoundError) as error:
+            reason = getattr(error, "stderr", "")[-500:] or error
+            unavailable(f"{' '.join(requirements)} cannot be installed: {reason}")
         yield environment
 
 

@@ -69,7 +69,7 @@ class OperationCache:
     ) -> CompiledOperation | None:
         """As `TieredOperation.next_run`, for the operation of a document that `definition` defines."""
         operations = self._operations(document)
-        key = (id(schema), id(definition), field_resolver, type_resolver)
+        key = (schema, id(definition), field_resolver, type_resolver)
         operation = operations.get(key)
         if operation is None:
             operation = operations[key] = TieredOperation(self._threshold)
