@@ -91,6 +91,19 @@ def test_compiled_code_returns_what_graphql_core_returns(loop: VirtualTimeLoop) 
     assert runs["compiled"] >= 0.95 * sum(runs.values())
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        # a field that is still pending when its list, an asynchronous one, becomes null
+        "{ thing(n: 12) { asyncItems { wrong { boom } required { n } } } }",
+    ],
+)
+def test_documents_that_once_failed(loop: VirtualTimeLoop, query: str) -> None:
+    counts: Counter[str] = Counter()
+    assert_equal(ADVERSARIAL, loop, counts)(Request(query, {}))
+    assert counts["compared"] == 1
+
+
 @pytest.mark.parametrize("defect", ["nulls", "alias"])
 def test_the_comparison_detects_a_broken_executor(loop: VirtualTimeLoop, defect: str) -> None:
     with broken(defect), pytest.raises(AssertionError, match=r"query|mutation"):

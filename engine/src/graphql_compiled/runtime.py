@@ -283,16 +283,15 @@ async def _fill_list(
     try:
         while (item := await anext(iterator, Undefined)) is not Undefined:
             item_path: ListPath = (path, node.keys, len(target))
-            count = len(state.pending)
+            count, value = len(state.pending), None
             try:
                 pending = [item, target, len(target), item_node, complete, item_path]
                 value, _ = state.complete_slow_path(pending, ())
             except Exception as error:
                 state.handle_field_error(item_node, item_path, error)
-                value = None
             finally:
+                target.append(value)  # also if a null removes the list: pending values below still have a position
                 collected += state.take_pending_since(count)
-            target.append(value)
     except Exception:
         state.pending += collected
         if (close := getattr(iterator, "aclose", None)) is not None:
