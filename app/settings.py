@@ -302,11 +302,11 @@ class Settings(BaseSettings):
 
     @property
     def database_options(self) -> dict[str, Any]:
-        """The pool and the time limits of a process that serves requests, as `Database` takes them."""
+        """Parameters of the `Database` of a process that serves requests."""
         return {
             "pool_size": self.pool_size,
             "statement_cache": self.statement_cache,
-            # The request's deadline comes first: it answers TIMEOUT, where a cancelled statement would answer INTERNAL.
+            # Later than the request deadline, which answers TIMEOUT; a cancelled statement would answer INTERNAL.
             "statement_timeout": 1.5 * self.request_timeout_seconds,
             "acquire_timeout": ACQUIRE_TIMEOUT_SECONDS,
             "slow_statement": self.slow_statement_seconds,

@@ -134,7 +134,13 @@ async def eventually(condition: Callable[[], bool]) -> None:
 def operations_of(resolvers: Resolvers, observed: list[Any], timeout: float) -> Operations:
     """The operations of the sample schema; contexts and outcomes are kept for the test."""
     inspect = DocumentLimits(LIMITS)
-    engine = Engine(build_sample_schema(resolvers), inspect=inspect, max_tokens=2000, cache_size=64)
+    engine = Engine(
+        build_sample_schema(resolvers),
+        inspect=inspect,
+        max_tokens=2000,
+        cache_size=64,
+        event_context=Context.fresh,
+    )
 
     def make_context(viewer: Any, **made_with: Any) -> Context:
         resolvers.contexts.append(Context(viewer, **made_with))
