@@ -43,7 +43,7 @@ NAMES = {
     r"^(module|class|def) house$": "structure, check_structure",
     r"^(module|class|def) persons?$|^module people$": "User, users.py",
     r"^(module|class) world$": "sample_data.py",
-    r"^(module|class|def) walk$": "schema_walk.py",
+    r"^module walk$": "schema_walk.py",
     r"^module dropin$": "graphql_core_executor.py",
     r"^module eager$": "run_until_blocked",
     r"^module given$": "validation.py",
@@ -60,7 +60,7 @@ NAMES_OUTSIDE_TESTS = {  # a test may use these as the common English that they 
     r"^\w+ alone$": "for_one",
     r"^\w+ asked$": "request",
     r"^\w+ once$": "IdempotencyKey, idempotency_key",
-    r"^\w+ plain$": "to_python",
+    r"^def plain$": "to_python",
     r"^\w+ there$": "existing",
     r"^\w+ wanted$": "statement, expected",
     r"^(module|class|def|argument) light$": "partial",
@@ -69,7 +69,7 @@ NAMES_OUTSIDE_TESTS = {  # a test may use these as the common English that they 
 }
 PROGRAM = (
     r"\b(?:answer|bus|caller|channel|client|code|connection|cursor|database|document|engine|error|event|field|function|"
-    r"group|it|key|listener|loader|log|method|model|module|mutation|operation|page|PostgreSQL|process|producer|program|"
+    r"group|it|key|listener|loader|log|method|model|module|mutation|operation|PostgreSQL|process|producer|program|"
     r"query|reader|Redis|replica|resolver|response|row|schema|server|session|setting|socket|statement|stream|"
     r"subscriber|subscription|sweeper|table|test|token|transaction|type|wake-up|writer)s?"
     r"(?: also| always| itself| never| only| still| then)? "
