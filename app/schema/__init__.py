@@ -1,4 +1,4 @@
-"""The public face. A new noun adds its mutations here, and its types where others reach them."""
+"""The GraphQL schema. A new noun adds its query and mutation classes here."""
 
 import strawberry
 from strawberry.tools import merge_types
@@ -29,10 +29,15 @@ MUTATIONS = (
     TaskMutation,
     ApprovalMutation,
 )
-Query = strawberry.type(merge_types("Query", QUERIES), description="What can be read.")
+Query = strawberry.type(
+    merge_types("Query", QUERIES), description="Reading. All fields return objects of the viewer only."
+)
 Mutation = strawberry.type(
     merge_types("Mutation", MUTATIONS),
-    description="What can be written. A business failure is data: `errors`.",
+    description="Writing. Each field is one transaction, and the fields of an operation run one after another. A "
+    "business failure is returned in the `errors` of the payload, and then the field changed nothing. Every field may "
+    "also return IDEMPOTENCY_KEY_REUSED and IDEMPOTENCY_IN_PROGRESS if it has an idempotency key. Without a key, a "
+    "retry runs the field again.",
 )
 schema = strawberry.Schema(
     Query, Mutation, Subscription, types=[*ERRORS, *BLOCKS], directives=[idempotent], config=CONFIG

@@ -1,4 +1,4 @@
-"""Approvals: decisions that are waited for."""
+"""Approvals: decisions that a task or a tool call waits for."""
 
 from asyncio import Future
 from enum import StrEnum
@@ -12,7 +12,18 @@ from app.db.reading.rows import ApprovalRow, MessageRow, SessionRow, TaskRow
 from app.live.cursors import Position
 from app.resolvers import approval
 from app.schema import ids
-from app.schema.base import Info, Node, UserError, cursor, enum, errors, provided_fields, rows_of, to_python
+from app.schema.base import (
+    NODE_ID,
+    Info,
+    Node,
+    UserError,
+    cursor,
+    enum,
+    errors,
+    provided_fields,
+    rows_of,
+    to_python,
+)
 from app.schema.connection import After, Before, Connection, First, Last
 from app.schema.mutation import mutation
 from app.schema.scalars import DateTime
@@ -24,11 +35,11 @@ field, argument = strawberry.field, strawberry.argument
 
 
 @enum(
-    "How an approval was decided.",
-    PENDING="Not yet.",
-    APPROVED="It may be done.",
-    REJECTED="It may not.",
-    CANCELLED="Nobody waits for it any more.",
+    "The state of an approval. PENDING is the first state; each other state is final.",
+    PENDING="The approval waits for a decision.",
+    APPROVED="The work may be done.",
+    REJECTED="The work must not be done.",
+    CANCELLED="The decision is no longer needed.",
 )
 class ApprovalStatus(StrEnum):
     PENDING = "PENDING"
@@ -37,17 +48,25 @@ class ApprovalStatus(StrEnum):
     CANCELLED = "CANCELLED"
 
 
-@enum("A decision; there is one per approval.", APPROVE="Do it.", REJECT="Do not.", CANCEL="Wait no more.")
+@enum(
+    "A decision on an approval. An approval takes one decision only.",
+    APPROVE="The work may be done: the approval becomes APPROVED.",
+    REJECT="The work must not be done: the approval becomes REJECTED.",
+    CANCEL="The decision is no longer needed: the approval becomes CANCELLED.",
+)
 class Decision(StrEnum):
     APPROVE = "APPROVE"
     REJECT = "REJECT"
     CANCEL = "CANCEL"
 
 
-@strawberry.input(description="Which approvals are wanted; what is not set does not restrict.")
+@strawberry.input(
+    description="Conditions on a list of approvals. An approval must meet all conditions; null or omitted: no "
+    "condition."
+)
 class ApprovalFilter:
-    status: list[ApprovalStatus] | None = field(default=None, description="In one of these statuses.")
-    approver_role: str | None = field(default=None, description="To be decided in this role.")
+    status: list[ApprovalStatus] | None = field(default=None, description="The approval has one of these statuses.")
+    approver_role: str | None = field(default=None, description="The approval needs exactly this role.")
 
     @staticmethod
     def parameters(filter: "ApprovalFilter | None") -> dict[str, Any]:
@@ -56,60 +75,86 @@ class ApprovalFilter:
         return vars(wanted) | {"status": None if wanted.status is None else tuple(to_python(wanted.status))}
 
 
-@strawberry.type(description="A decision that a task, a tool call in a message, or both wait for. It is taken once.")
+@strawberry.type(description="A decision for which a task, a tool call in a message, or both wait. It is decided once.")
 class Approval(Node):
-    tool_use_id: str | None = field(description="The tool call that waits, as its producer named it.")
-    approver_role: str | None = field(description="The role that a token must name to decide it; null: any token.")
-    status: ApprovalStatus = field(description="How it was decided.")
-    notes: str | None = field(description="The request's, then the decision's where it brought some.")
-    decided_by: str | None = field(description="The subject of the token that decided.")
-    decided_at: DateTime | None = field(description="When it was decided.")
-    created_at: DateTime = field(description="When it was requested.")
+    tool_use_id: str | None = field(
+        description="The id of the waiting tool call, as its producer wrote it in the message; null without a tool "
+        "call."
+    )
+    approver_role: str | None = field(
+        description="The role that a token of the owner must name to decide; null: every token of the owner may decide."
+    )
+    status: ApprovalStatus = field(description="The state of the approval.")
+    notes: str | None = field(
+        description="The notes of the decision; without these, the notes of the request; null if there are none."
+    )
+    decided_by: str | None = field(description="The subject of the token that decided; null while PENDING.")
+    decided_at: DateTime | None = field(description="The time of the decision; null while PENDING.")
+    created_at: DateTime = field(description="The time of the request.")
 
     is_type_of = rows_of(ApprovalRow)
 
-    @field(description="Opaque, never reused; `node(id:)` finds the thing again.")
+    @field(description=NODE_ID)
     def id(self: ApprovalRow) -> strawberry.ID:
         return ids.approval(self.id)
 
-    @field(graphql_type=Task | None, description="The task that waits; null also when it is gone with its session.")
+    @field(
+        graphql_type=Task | None,
+        description="The waiting task; null without a task, or after the task was erased with its session.",
+    )
     def task(self: ApprovalRow, info: Info) -> "Future[TaskRow | None] | None":
         return info.context.loaders.tasks.load(self.task_id) if self.task_id else None
 
-    @field(graphql_type=Session | None, description="The session it lies in.")
+    @field(graphql_type=Session | None, description="The session of the approval; null if it is in no session.")
     def session(self: ApprovalRow, info: Info) -> "Future[SessionRow | None] | None":
         return info.context.loaders.sessions.load(self.session_id) if self.session_id else None
 
-    @field(graphql_type=Message | None, description="The message whose tool call waits; null also when it is deleted.")
+    @field(
+        graphql_type=Message | None,
+        description="The message with the waiting tool call; null without a tool call, or after its deletion.",
+    )
     def message(self: ApprovalRow, info: Info) -> "Future[MessageRow | None] | None":
         if self.session_id is None or self.message_sequence is None:
             return None
         return info.context.loaders.messages.load((self.session_id, self.message_sequence))
 
 
-@strawberry.input(description="What waits: a task, a tool call (`messageId` and `toolUseId`), or both.")
+@strawberry.input(
+    description="The values of a new approval. It is for a task (`taskId`), for a tool call (`messageId` and "
+    "`toolUseId` together), or for both."
+)
 class RequestApprovalInput:
-    task_id: Maybe[strawberry.ID | None] = field(description="The task that waits.")
+    task_id: Maybe[strawberry.ID | None] = field(description="The id of the waiting task.")
     session_id: Maybe[strawberry.ID | None] = field(
-        description="The session it lies in; when not set the message's, else the task's. "
-        "The task must be its own, the one it works on, or of no session."
+        description="The id of the session of the approval. Null or omitted: the session of the message, or else the "
+        "session of the task. A task must have been created in this session, be the task of this session, or be in no "
+        "session."
     )
-    message_id: Maybe[strawberry.ID | None] = field(description="The message with the tool call.")
-    tool_use_id: Maybe[str | None] = field(description="The tool call, as its producer named it.")
-    approver_role: Maybe[str | None] = field(description="Who may decide; anybody of the owner's when not set.")
-    notes: Maybe[str | None] = field(description="For whoever decides, at most 10,000 characters.")
+    message_id: Maybe[strawberry.ID | None] = field(description="The id of the message with the tool call.")
+    tool_use_id: Maybe[str | None] = field(
+        description="The id of the tool call, as its producer wrote it in the message, 1 to 255 characters. The "
+        "message must contain this tool call, or be STREAMING."
+    )
+    approver_role: Maybe[str | None] = field(
+        description="The role that a token must name to decide, 1 to 255 characters. Null or omitted: every token of "
+        "the owner may decide."
+    )
+    notes: Maybe[str | None] = field(description="Notes for the approver, at most 10,000 characters.")
 
 
-@strawberry.input(description="A decision.")
+@strawberry.input(description="The decision on an approval.")
 class DecideApprovalInput:
-    id: strawberry.ID = field(description="Which approval.")
-    decision: Decision = field(description="What is decided.")
-    notes: Maybe[str | None] = field(description="In place of the request's; null and not set leave those.")
+    id: strawberry.ID = field(description="The id of the approval to decide.")
+    decision: Decision = field(description="The decision.")
+    notes: Maybe[str | None] = field(
+        description="Notes that replace those of the request, at most 10,000 characters. Null or omitted: the notes of "
+        "the request stay."
+    )
 
 
-@strawberry.type(description="The approval as it is now.")
+@strawberry.type(description="The result of a mutation of an approval.")
 class ApprovalPayload:
-    approval: Approval | None = field(default=None, description="Null when it was refused.")
+    approval: Approval | None = field(default=None, description="The approval after the mutation; null after an error.")
     cursor: str | None = cursor()
     errors: list[UserError] = errors()
 
@@ -121,7 +166,10 @@ class ApprovalPayload:
 
 @strawberry.type
 class ApprovalMutation:
-    @mutation("Asks for a decision.")
+    @mutation(
+        "Creates an approval with status PENDING. Errors: VALIDATION, NOT_FOUND.",
+        input="The values of the new approval.",
+    )
     async def request_approval(self, info: Info, input: RequestApprovalInput) -> ApprovalPayload:
         fields = provided_fields(input)
         task_id = ids.maybe(ids.task_of, fields.pop("task_id", None), "task", "taskId")
@@ -129,7 +177,11 @@ class ApprovalMutation:
         place = ids.maybe(ids.message_of, fields.pop("message_id", None), "message", "messageId")
         return ApprovalPayload.of(await approval.request(info.context, task_id, session_id, place, fields))
 
-    @mutation("Decides, once: whoever comes second gets CONFLICT. FORBIDDEN without the approver's role.")
+    @mutation(
+        "Decides an approval that is PENDING. Of several decisions the first one wins. Errors: VALIDATION, NOT_FOUND; "
+        "FORBIDDEN if the token does not name the approver's role; CONFLICT if the approval is decided already.",
+        input="The approval and the decision.",
+    )
     async def decide_approval(self, info: Info, input: DecideApprovalInput) -> ApprovalPayload:
         approval_id = ids.named(ids.approval_of, input.id, "approval")
         notes = input.notes.value if input.notes else None
@@ -140,7 +192,7 @@ class ApprovalMutation:
 class ApprovalQuery:
     @field(
         graphql_type=Connection[Approval],
-        description="Your approvals, in and out of sessions, as they were requested.",
+        description="All approvals of the viewer, in sessions and outside, the oldest request first.",
     )
     async def approvals(
         self,
@@ -149,7 +201,9 @@ class ApprovalQuery:
         after: After = None,
         last: Last = None,
         before: Before = None,
-        filter: Annotated[ApprovalFilter | None, argument(description="Which approvals are wanted.")] = None,
+        filter: Annotated[
+            ApprovalFilter | None, argument(description="Conditions on the approvals. Null or omitted: all approvals.")
+        ] = None,
     ) -> Slice[ApprovalRow]:
         window = Window.of(first, after, last, before)
         return await approval.page(info.context, window, ApprovalFilter.parameters(filter))

@@ -1,4 +1,4 @@
-"""What every type shares: nodes, described enums, inputs that tell omitted from null, failures as data."""
+"""What all types share: nodes, enums with descriptions, inputs that distinguish omitted from null, failures as data."""
 
 from collections.abc import Callable
 from enum import Enum, StrEnum
@@ -26,15 +26,33 @@ Info = strawberry.Info[Context, None]
 E = TypeVar("E", bound=type[StrEnum])
 
 
-@strawberry.interface(description="Whatever has an id of its own.")
+# Descriptions that several types share.
+NODE_ID = "The id of the object: opaque, globally unique, never reused. `node(id:)` returns the object for this id."
+METADATA = "Any JSON value that the client stores with the object; `{}` if none. The server does not interpret it."
+NEW_METADATA = "Any JSON value to store with the object. Null or omitted: `{}`."
+CHANGED_METADATA = "The JSON value that replaces the stored one as a whole. Omitted: no change. Null is refused."
+CLIENT_CREATED_AT = (
+    "The time of creation that the client sent; null if it sent none. The server does not use it for any order."
+)
+EXPECTED_REVISION = (
+    "The value of `revision` that the client has read. If the object has another revision by now, the mutation returns "
+    "CONFLICT with `currentRevision` and changes nothing. Null or omitted: no check."
+)
+EXPECTED_SEQUENCE = (
+    "The `sequence` of the newest message that the client has read; 0 for a session without messages. If another "
+    "message is the newest, the mutation returns CONFLICT and stores nothing. Null or omitted: no check."
+)
+
+
+@strawberry.interface(description="An object with a globally unique id.")
 class Node:
-    @strawberry.field(description="Opaque, never reused; `node(id:)` finds the thing again.")
+    @strawberry.field(description=NODE_ID)
     def id(self) -> strawberry.ID:
         raise NotImplementedError
 
 
 def rows_of(*classes: type) -> Callable[[Any, Any], bool]:
-    """An `is_type_of` for what is shown from rows; compiled operations do not ask it about rows of just these."""
+    """An `is_type_of` for a type whose sources are rows; compiled operations skip it for exactly these classes."""
 
     def is_type_of(row: Any, _info: Any) -> bool:
         return isinstance(row, classes)
@@ -44,7 +62,7 @@ def rows_of(*classes: type) -> Callable[[Any, Any], bool]:
 
 
 def enum(description: str, **values: str) -> Callable[[E], E]:
-    """Makes a StrEnum public, with a description of it and of each value."""
+    """Adds a StrEnum to the schema, with a description of the enum and of each value."""
 
     def describe(cls: E) -> E:
         strawberry.enum(cls, description=description)
@@ -72,17 +90,17 @@ def to_python(value: Any) -> Any:
 
 
 @enum(
-    "What kind of business failure it is.",
-    VALIDATION="An argument cannot be accepted as it is.",
-    NOT_FOUND="Absent, erased, or somebody else's.",
-    FORBIDDEN="The thing is the caller's, the act is not.",
-    CONFLICT="The thing is not in the state that the caller expected.",
-    ILLEGAL_TRANSITION="The thing's status does not lead to the wanted one.",
-    LIMIT="One more is not allowed.",
-    OFFSET_MISMATCH="The text does not continue where the stream ends.",
-    FENCED="Another producer has taken the stream over.",
-    IDEMPOTENCY_KEY_REUSED="The key was used for something else.",
-    IDEMPOTENCY_IN_PROGRESS="The first call with this key has not ended yet.",
+    "The kind of a business failure, for programs.",
+    VALIDATION="A value of the input is not acceptable. The same input fails again.",
+    NOT_FOUND="The object does not exist, was erased, or belongs to another owner. These cases look the same.",
+    FORBIDDEN="The object belongs to the caller, but the token lacks the role that the operation needs.",
+    CONFLICT="The object is not in the state that the caller expected. Read it again, then decide.",
+    ILLEGAL_TRANSITION="The status of the object does not allow this change.",
+    LIMIT="The operation would exceed a limit.",
+    OFFSET_MISMATCH="The text does not continue at the end of the streaming message.",
+    FENCED="Another producer has taken over the streaming message. This producer must stop.",
+    IDEMPOTENCY_KEY_REUSED="The idempotency key was used for another field or other arguments.",
+    IDEMPOTENCY_IN_PROGRESS="The first call with this idempotency key is still running. Retry later with the same key.",
 )
 class ErrorCode(StrEnum):
     VALIDATION = "VALIDATION"
@@ -97,61 +115,73 @@ class ErrorCode(StrEnum):
     IDEMPOTENCY_IN_PROGRESS = "IDEMPOTENCY_IN_PROGRESS"
 
 
-@strawberry.interface(description="A business failure: nothing of the mutation has happened.")
+@strawberry.interface(description="A business failure. The mutation that returned it changed nothing.")
 class UserError:
-    code: ErrorCode = strawberry.field(description="For programs.")
-    message: str = strawberry.field(description="For people.")
-    field: list[str] | None = strawberry.field(description="The path below `input` of what caused it.")
+    code: ErrorCode = strawberry.field(description="The kind of the failure, for programs.")
+    message: str = strawberry.field(description="A sentence in English for a person; its words may change.")
+    field: list[str] | None = strawberry.field(
+        description="The path below `input` of the value that caused the failure, such as `messages`, `4`, `key`; "
+        "null if no single value caused it."
+    )
 
 
-@strawberry.type(description="An argument cannot be accepted as it is.")
+@strawberry.type(description="A value of the input is not acceptable: code VALIDATION.")
 class ValidationError(UserError):
     pass
 
 
-@strawberry.type(description="Absent, erased, or somebody else's: a caller cannot tell which.")
+@strawberry.type(
+    description="The object does not exist, was erased, or belongs to another owner: code NOT_FOUND. "
+    "A caller cannot distinguish these cases."
+)
 class NotFoundError(UserError):
     pass
 
 
-@strawberry.type(description="The thing is the caller's, the act is not.")
+@strawberry.type(description="The token lacks the role that the operation needs: code FORBIDDEN.")
 class ForbiddenError(UserError):
     pass
 
 
-@strawberry.type(description="The thing is not in the state that the caller expected.")
+@strawberry.type(description="The object is not in the state that the caller expected: code CONFLICT.")
 class ConflictError(UserError):
-    current_revision: int | None = strawberry.field(description="The revision it is at now.")
+    current_revision: int | None = strawberry.field(
+        description="The revision that the object has now; null if the conflict is not about a revision."
+    )
 
 
-@strawberry.type(description="The thing's status does not lead to the wanted one.")
+@strawberry.type(description="The status of the object does not allow this change: code ILLEGAL_TRANSITION.")
 class IllegalTransitionError(UserError):
-    from_status: str = strawberry.field(description="The status it has.")
-    to_status: str = strawberry.field(description="The status that was asked for.")
+    from_status: str = strawberry.field(description="The status that the object has.")
+    to_status: str = strawberry.field(description="The status that the change leads to.")
 
 
-@strawberry.type(description="One more is not allowed.")
+@strawberry.type(description="The operation would exceed a limit: code LIMIT.")
 class LimitError(UserError):
-    limit: int = strawberry.field(description="How many are.")
+    limit: int = strawberry.field(description="The largest allowed number.")
 
 
-@strawberry.type(description="The text does not continue where the stream ends.")
+@strawberry.type(description="The text does not continue at the end of the streaming message: code OFFSET_MISMATCH.")
 class OffsetError(UserError):
-    expected_offset: int = strawberry.field(description="Where it ends: the length of the text so far, in code points.")
+    expected_offset: int = strawberry.field(
+        description="The length of the stored text in Unicode code points: the offset at which the next text starts."
+    )
 
 
-@strawberry.type(description="Another producer has taken the stream over.")
+@strawberry.type(description="Another producer has taken over the streaming message: code FENCED.")
 class FencedError(UserError):
     pass
 
 
-@strawberry.type(description="An idempotency key that cannot be honoured.")
+@strawberry.type(
+    description="The idempotency key cannot be used: code IDEMPOTENCY_KEY_REUSED or IDEMPOTENCY_IN_PROGRESS."
+)
 class IdempotencyError(UserError):
     pass
 
 
 def error_of(problem: Problem) -> UserError:
-    """A failure as the type that its class has in the schema."""
+    """The schema type of a failure, by its class."""
     shared: dict[str, Any] = {
         "code": ErrorCode(problem.code),
         "message": problem.message,
@@ -193,10 +223,16 @@ ERRORS: list[type] = [
 
 
 def errors() -> Any:
-    """The field that every payload ends with."""
-    return strawberry.field(default_factory=list, description="Why nothing happened; empty on success.")
+    """The last field of every payload."""
+    return strawberry.field(
+        default_factory=list, description="The reasons why the mutation changed nothing; empty after success."
+    )
 
 
 def cursor() -> Any:
     """The field of every payload of a write in a session."""
-    return strawberry.field(default=None, description="The position of this write in the session's events.")
+    return strawberry.field(
+        default=None,
+        description="The position of this write in the events of its session: `sessionEvents(after:)` continues "
+        "behind it. Null after an error or a dry run, and for an object in no session.",
+    )

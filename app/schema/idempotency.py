@@ -30,12 +30,20 @@ NAMED_ERRORS: dict[str, Any] = {error.__name__: error for error in ERRORS}
 
 @strawberry.directive(
     locations=[DirectiveLocation.FIELD],
-    description="At most once: the same key by the same owner runs the field once; "
-    "later calls get the first result back.",
+    description="Runs a mutation field at most once per key. The key belongs to the owner and to this field with these "
+    "arguments. A later call with the same key, field and arguments returns the first result with the present state "
+    "of its objects, and `extensions.idempotency.replayed` is true. A later call with another field or other "
+    "arguments returns IDEMPOTENCY_KEY_REUSED. While the first call runs, another call waits up to 5 seconds, then "
+    "returns IDEMPOTENCY_IN_PROGRESS. Success, FORBIDDEN, ILLEGAL_TRANSITION and LIMIT are stored; after any other "
+    "error the key is free again. The server keeps a key for 24 hours by default. The HTTP header `Idempotency-Key` "
+    "has the same effect for an operation with one mutation field.",
 )
 def idempotent(
     value: DirectiveValue[object],
-    key: Annotated[str, strawberry.argument(description="1 to 255 printable characters, new for each act.")],
+    key: Annotated[
+        str,
+        strawberry.argument(description="1 to 255 printable characters, for example a new UUID for each user action."),
+    ],
 ) -> object:
     """Read by the mutation itself; the value passes."""
     return value

@@ -1,4 +1,4 @@
-"""Messages: what was said in a session."""
+"""Messages of a session."""
 
 from asyncio import Future, shield
 from collections.abc import Awaitable
@@ -12,11 +12,29 @@ from app.context import Context
 from app.db import approval as approvals
 from app.db.reading.page import Slice, Window
 from app.db.reading.rows import ApprovalRow, DocumentRow, MessageRow, SessionAgentRow, SessionRow, StreamingRow
+from app.limits import MAX_BATCH
 from app.live.cursors import Position
 from app.resolvers import message
 from app.schema import ids
 from app.schema.approval import Approval
-from app.schema.base import Info, Node, UserError, cursor, enum, errors, provided_fields, rows_of, to_python
+from app.schema.base import (
+    CHANGED_METADATA,
+    CLIENT_CREATED_AT,
+    EXPECTED_REVISION,
+    EXPECTED_SEQUENCE,
+    METADATA,
+    NEW_METADATA,
+    NODE_ID,
+    Info,
+    Node,
+    UserError,
+    cursor,
+    enum,
+    errors,
+    provided_fields,
+    rows_of,
+    to_python,
+)
 from app.schema.connection import After, Before, Connection, First, Last
 from app.schema.content import ContentBlock, TokenUsage, TokenUsageInput, blocks, usage
 from app.schema.mutation import mutation
@@ -28,11 +46,11 @@ field = strawberry.field
 
 
 @enum(
-    "Who speaks.",
+    "The kind of author of a message.",
     USER="The person.",
-    ASSISTANT="An agent.",
-    SYSTEM="The instructions.",
-    TOOL="A tool's answer.",
+    ASSISTANT="An agent or a model.",
+    SYSTEM="The instructions for the agent.",
+    TOOL="A tool: the message is its result.",
 )
 class MessageRole(StrEnum):
     USER = "USER"
@@ -42,11 +60,11 @@ class MessageRole(StrEnum):
 
 
 @enum(
-    "Whether a message is whole.",
-    STREAMING="It is being written.",
-    COMPLETE="It is whole.",
-    CANCELLED="Its writing was stopped; what was written stays.",
-    FAILED="Its writing failed; what was written stays.",
+    "The state of a message. An appended message is COMPLETE; a started one is STREAMING until it ends.",
+    STREAMING="A producer is writing the message.",
+    COMPLETE="The message is complete.",
+    CANCELLED="The message was cancelled before its end. The text up to then stays.",
+    FAILED="The producer failed, or sent nothing for STREAM_TIMEOUT_SECONDS. The text up to then stays.",
 )
 class MessageStatus(StrEnum):
     STREAMING = "STREAMING"
@@ -55,11 +73,15 @@ class MessageStatus(StrEnum):
     FAILED = "FAILED"
 
 
-@strawberry.input(description="Which messages are wanted; what is not set does not restrict.")
+@strawberry.input(
+    description="Conditions on a list of messages. A message must meet all conditions; null or omitted: no condition."
+)
 class MessageFilter:
-    role: list[MessageRole] | None = field(default=None, description="Of one of these speakers.")
-    agent_key: str | None = field(default=None, description="Of this agent.")
-    status: list[MessageStatus] | None = field(default=None, description="In one of these statuses.")
+    role: list[MessageRole] | None = field(default=None, description="The message has one of these roles.")
+    agent_key: str | None = field(
+        default=None, description="The message is from the SessionAgent with this key and kind AGENT."
+    )
+    status: list[MessageStatus] | None = field(default=None, description="The message has one of these statuses.")
 
     @staticmethod
     def parameters(filter: "MessageFilter | None") -> dict[str, Any]:
@@ -74,44 +96,45 @@ class MessageFilter:
         }
 
 
-@strawberry.type(description="One message of a conversation.")
+@strawberry.type(description="One message of a session.")
 class Message(Node):
     key: str | None = field(
-        description="The client's own name for the message, unique per session and agent; "
-        "a live client knows its own echo by it."
+        description="The key that the client gave the message, unique per session and agent; null if none. A client "
+        "can recognise its own message in live events by the key."
     )
     sequence: int = field(
-        description="1, 2, 3, …: given without a gap, the order of the conversation; "
-        "a deleted message keeps its number."
+        description="The position of the message in the session: 1, 2, 3 and so on, without gaps. Messages are ordered "
+        "by it. The number of a deleted message is not used again."
     )
-    role: MessageRole = field(description="Who speaks.")
-    status: MessageStatus = field(description="Whether it is whole.")
-    metadata: Json = field(description="Whatever the client keeps with it.")
+    role: MessageRole = field(description="The kind of author.")
+    status: MessageStatus = field(description="The state of the message.")
+    metadata: Json = field(description=METADATA)
     revision: int = field(
-        description="The number of its newest change in the session: what `expectedRevision` compares."
+        description="The change number of the session at the newest change of this message. `expectedRevision` is "
+        "compared with it."
     )
-    redacted_at: DateTime | None = field(description="When its words were last taken away for good.")
-    client_created_at: DateTime | None = field(description="When the client says it was written.")
-    created_at: DateTime = field(description="When it was stored.")
-    updated_at: DateTime = field(description="When it was last changed.")
+    redacted_at: DateTime | None = field(description="The time of the newest redaction; null if never redacted.")
+    client_created_at: DateTime | None = field(description=CLIENT_CREATED_AT)
+    created_at: DateTime = field(description="The time at which the server stored the message.")
+    updated_at: DateTime = field(description="The time of the newest change of the message.")
 
     is_type_of = rows_of(MessageRow)
 
-    @field(description="Opaque, never reused; `node(id:)` finds the thing again.")
+    @field(description=NODE_ID)
     def id(self: MessageRow) -> strawberry.ID:
         return ids.message(self.session_id, self.sequence)
 
-    @field(graphql_type=Session, description="The session it was said in.")
+    @field(graphql_type=Session, description="The session of the message.")
     def session(self: MessageRow, info: Info) -> "Future[SessionRow | None]":
         return info.context.loaders.sessions.load(self.session_id)
 
-    @field(graphql_type=SessionAgent | None, description="The agent that said it.")
+    @field(graphql_type=SessionAgent | None, description="The agent that wrote the message; null if none was named.")
     def agent(self: MessageRow, info: Info) -> "Future[SessionAgentRow | None] | None":
         if self.agent_key is None:
             return None
         return info.context.loaders.session_agents.load((self.session_id, "AGENT", self.agent_key))
 
-    @field(graphql_type=Connection[Approval], description="What its tool calls wait or waited for, as requested.")
+    @field(graphql_type=Connection[Approval], description="The approvals of its tool calls, the oldest first.")
     def approvals(
         self: MessageRow, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
     ) -> "Future[Slice[ApprovalRow]]":
@@ -120,13 +143,17 @@ class Message(Node):
 
     @field(
         graphql_type=str,
-        description="What a person reads: of a `raw`, the texts in it; of a `raw` that is no JSON object, list or "
-        "string, its beginning; while it is STREAMING, the text so far.",
+        description="The text for people, at most 1,000,000 characters. For a message with `raw`: the text blocks of "
+        "the document, one per line; or the beginning of `raw`, if `raw` is not a JSON object, array or string. While "
+        "the message is STREAMING: the text so far.",
     )
     def text(self: MessageRow, info: Info) -> "str | Awaitable[str]":
         return self.text if self.status != "STREAMING" else _so_far(self, info.context)
 
-    @field(description="The same message as typed blocks.")
+    @field(
+        description="The content of the message as typed blocks, in the order of the document. While the message is "
+        "STREAMING: one text block."
+    )
     async def content(self: MessageRow, info: Info) -> list[ContentBlock]:
         if self.status == "STREAMING":
             return blocks(await _so_far(self, info.context), None)
@@ -134,14 +161,16 @@ class Message(Node):
         return blocks(self.text, found.content if found else None)
 
     @field(
-        description="The document exactly as the producer sent it, character for character; null when only text was "
-        "sent."
+        description="The document of the producer, character for character as it was sent; null if only text was sent."
     )
     async def raw(self: MessageRow, info: Info) -> str | None:
         found = await _document(self, info.context) if self.documented else None
         return found.raw if found else None
 
-    @field(description="The tokens it took, as its sender says, or its `raw`.")
+    @field(
+        description="The token usage that the client sent; otherwise the usage that the document in `raw` contains; "
+        "null if neither is there."
+    )
     def usage(self: MessageRow) -> TokenUsage | None:
         return usage(self.input_tokens, self.output_tokens, self.total_tokens)
 
@@ -159,66 +188,87 @@ async def _so_far(row: MessageRow, ctx: Context) -> str:
     return found.text if found else ""
 
 
-@strawberry.input(description="A message to append: exactly one of `text` and `raw`.")
+TEXT = "The text for people, at most 1,000,000 characters, without U+0000."
+RAW = (
+    "The document of the producer, by default at most 1 MiB (MAX_RAW_BYTES). The server stores it character for "
+    "character and derives `text`, `content` and `usage` from it. Documents of Strands, Bedrock Converse, OpenAI and "
+    "Anthropic are recognised; any other text is accepted too. U+0000 and single surrogates must be written as JSON "
+    "escapes."
+)
+
+
+@strawberry.input(description="The values of a new message. Exactly one of `text` and `raw` is needed.")
 class MessageInput:
     key: Maybe[str | None] = field(
-        description="The client's own name for it; sent again with the same content "
-        "it answers the message stored first."
+        description="A key that the client chooses, unique per session and agent, 1 to 255 characters. If the session "
+        "has a message with this key and the same content, that message is returned and nothing is stored, so a retry "
+        "is safe; with other content: CONFLICT. Null or omitted: no key."
     )
-    role: MessageRole = field(description="Who speaks.")
-    text: Maybe[str | None] = field(description="What a person reads, at most 1,000,000 characters.")
-    raw: Maybe[str | None] = field(
-        description="The producer's document, kept character for character; `text` and `content` are made of it. "
-        "U+0000 and half surrogate pairs only as JSON escapes."
+    role: MessageRole = field(description="The kind of author.")
+    text: Maybe[str | None] = field(description=TEXT)
+    raw: Maybe[str | None] = field(description=RAW)
+    agent_key: Maybe[str | None] = field(
+        description="The key of the SessionAgent (kind AGENT) that wrote the message, 1 to 255 characters. A key that "
+        "the session does not have creates a SessionAgent. Null or omitted: no agent."
     )
-    agent_key: Maybe[str | None] = field(description="The agent that speaks; a new one joins the session.")
-    metadata: Maybe[Json | None] = field(description="Whatever the client keeps with it; {} when not set.")
-    usage: Maybe[TokenUsageInput | None] = field(description="The tokens it took; not set, what `raw` says of them.")
-    client_created_at: Maybe[DateTime | None] = field(description="When the client says it was written.")
+    metadata: Maybe[Json | None] = field(description=NEW_METADATA)
+    usage: Maybe[TokenUsageInput | None] = field(
+        description="The token usage. Null or omitted: the usage that `raw` contains, if any."
+    )
+    client_created_at: Maybe[DateTime | None] = field(
+        description="The time of creation on the client's clock. The server stores it and does not use it for any "
+        "order."
+    )
 
 
-@strawberry.input(description="A message, and where it goes.")
+@strawberry.input(description="A message to append to a session.")
 class AppendMessageInput:
-    session_id: strawberry.ID = field(description="In which session.")
+    session_id: strawberry.ID = field(description="The id of the session.")
     message: MessageInput = field(description="The message.")
-    expected_sequence: Maybe[int | None] = field(
-        description="Refuse with CONFLICT if the newest message is not this one; 0 for an empty session."
-    )
+    expected_sequence: Maybe[int | None] = field(description=EXPECTED_SEQUENCE)
 
 
-@strawberry.input(description="Messages, and where they go.")
+@strawberry.input(description="Messages to append to a session.")
 class AppendMessagesInput:
-    session_id: strawberry.ID = field(description="In which session.")
-    messages: list[MessageInput] = field(description="1 to 100 messages, in their order.")
-    expected_sequence: Maybe[int | None] = field(
-        description="Refuse with CONFLICT if the newest message is not this one; 0 for an empty session."
+    session_id: strawberry.ID = field(description="The id of the session.")
+    messages: list[MessageInput] = field(
+        description=f"1 to {MAX_BATCH} messages, in the order in which they are appended."
     )
+    expected_sequence: Maybe[int | None] = field(description=EXPECTED_SEQUENCE)
 
 
-@strawberry.input(description="What changes; what is not set stays as it is.")
+@strawberry.input(description="The changes of a message. An omitted field keeps its value.")
 class UpdateMessageInput:
-    id: strawberry.ID = field(description="Which message.")
-    expected_revision: Maybe[int | None] = field(description="Refuse with CONFLICT if it is not at this revision.")
-    text: Maybe[str | None] = field(description="In place of the old text or document.")
-    raw: Maybe[str | None] = field(description="In place of the old text or document; not together with `text`.")
-    metadata: Maybe[Json | None] = field(description="In place of the old one.")
+    id: strawberry.ID = field(description="The id of the message to change.")
+    expected_revision: Maybe[int | None] = field(description=EXPECTED_REVISION)
+    text: Maybe[str | None] = field(
+        description="The text that replaces the stored text or document, at most 1,000,000 characters. Null is refused."
+    )
+    raw: Maybe[str | None] = field(
+        description="The document that replaces the stored text or document; not together with `text`. Null is refused."
+    )
+    metadata: Maybe[Json | None] = field(description=CHANGED_METADATA)
 
 
-@strawberry.input(description="What the readers see from now on: exactly one of `text` and `raw`.")
+@strawberry.input(
+    description="The content that replaces a redacted message. Exactly one of `text` and `raw` is needed."
+)
 class RedactMessageInput:
-    id: strawberry.ID = field(description="Which message.")
-    text: Maybe[str | None] = field(description="In place of the old text or document.")
-    raw: Maybe[str | None] = field(description="In place of the old text or document.")
+    id: strawberry.ID = field(description="The id of the message to redact.")
+    text: Maybe[str | None] = field(
+        description="The text that readers get from now on, at most 1,000,000 characters; it may be empty."
+    )
+    raw: Maybe[str | None] = field(description="The document that readers get from now on.")
 
 
-@strawberry.input(description="One message.")
+@strawberry.input(description="The message to which a mutation applies.")
 class MessageIdInput:
-    id: strawberry.ID = field(description="Which message.")
+    id: strawberry.ID = field(description="The id of the message.")
 
 
-@strawberry.type(description="The message as it is now.")
+@strawberry.type(description="The result of a mutation of a message.")
 class MessagePayload:
-    message: Message | None = field(default=None, description="Null when it was refused.")
+    message: Message | None = field(default=None, description="The message after the mutation; null after an error.")
     cursor: str | None = cursor()
     errors: list[UserError] = errors()
 
@@ -227,16 +277,20 @@ class MessagePayload:
         return cls(message=row, cursor=at(row))
 
 
-@strawberry.type(description="The messages as they are now, in the order of the input.")
+@strawberry.type(description="The result of the append of several messages.")
 class AppendMessagesPayload:
-    messages: list[Message] = field(default_factory=list, description="Empty when they were refused.")
+    messages: list[Message] = field(
+        default_factory=list, description="The stored messages in the order of the input; empty after an error."
+    )
     cursor: str | None = cursor()
     errors: list[UserError] = errors()
 
 
-@strawberry.type(description="What was deleted.")
+@strawberry.type(description="The result of the deletion of a message.")
 class DeleteMessagePayload:
-    deleted_id: strawberry.ID | None = field(default=None, description="Null when nothing was.")
+    deleted_id: strawberry.ID | None = field(
+        default=None, description="The id of the deleted message; null after an error."
+    )
     cursor: str | None = cursor()
     errors: list[UserError] = errors()
 
@@ -260,7 +314,12 @@ def _draft(input: MessageInput) -> dict[str, Any]:
 @strawberry.type
 class MessageMutation:
     @mutation(
-        "Appends a message. It makes a PENDING session ACTIVE, and brings an archived or idle one back.",
+        "Appends a message to a session. A PENDING session becomes ACTIVE; an archived session, or one that is EXPIRED "
+        "by idleness, becomes ACTIVE and leaves the archive (at the cap on active sessions, the least recently active "
+        "other one is archived). The first USER message gives a session without a title its first 60 characters. "
+        "Errors: VALIDATION, NOT_FOUND; CONFLICT for `key` or `expectedSequence`; ILLEGAL_TRANSITION if the session "
+        "is COMPLETED, FAILED or past `expiresAt`.",
+        input="The session and the message.",
         keeps_its_key=True,
     )
     async def append_message(self, info: Info, input: AppendMessageInput) -> MessagePayload:
@@ -269,14 +328,23 @@ class MessageMutation:
             await message.append(info.context, session_id, _draft(input.message), _expected(input))
         )
 
-    @mutation("Appends up to 100 messages, all or nothing.")
+    @mutation(
+        "Appends 1 to 100 messages to a session: either all of them or none. Effects and errors are those of "
+        "`appendMessage`.",
+        input="The session and the messages.",
+    )
     async def append_messages(self, info: Info, input: AppendMessagesInput) -> AppendMessagesPayload:
         session_id = ids.named(ids.session_of, input.session_id, "session", "sessionId")
         drafts = [_draft(draft) for draft in input.messages]
         rows = await message.append_many(info.context, session_id, drafts, _expected(input))
         return AppendMessagesPayload(messages=rows, cursor=at(max(rows, key=lambda row: row.revision)))
 
-    @mutation("Changes a message. A title that the session took from it changes with it.")
+    @mutation(
+        "Changes the given values of a message. If the session has its title from the old text, the title changes too. "
+        "Errors: VALIDATION, NOT_FOUND; CONFLICT if `expectedRevision` differs; ILLEGAL_TRANSITION for new content "
+        "while the message is STREAMING.",
+        input="The message and its new values.",
+    )
     async def update_message(self, info: Info, input: UpdateMessageInput) -> MessagePayload:
         place = ids.named(ids.message_of, input.id, "message")
         expected = input.expected_revision.value if input.expected_revision else None
@@ -284,14 +352,21 @@ class MessageMutation:
         return MessagePayload.of(await message.update(info.context, place, fields, expected))
 
     @mutation(
-        "Takes a message's words away for good: text, document, blocks and metadata, what search knows of them, and "
-        "the session's title where it was taken from them. Key, agent, usage and times stay."
+        "Replaces the content of a message and erases the old content: text, document, blocks, metadata, the words in "
+        "the search index, and the title of the session if it came from the old text. Key, role, agent, usage and "
+        "times stay. This cannot be undone. Errors: VALIDATION, NOT_FOUND; ILLEGAL_TRANSITION while the message is "
+        "STREAMING.",
+        input="The message and the content that replaces it.",
     )
     async def redact_message(self, info: Info, input: RedactMessageInput) -> MessagePayload:
         place = ids.named(ids.message_of, input.id, "message")
         return MessagePayload.of(await message.redact(info.context, place, provided_fields(input, "id")))
 
-    @mutation("Deletes a message; its number is not given again.")
+    @mutation(
+        "Deletes a message and erases its content; this cannot be undone. No other message gets its `sequence`. A "
+        "STREAMING message is deleted too, and its producer gets NOT_FOUND. Errors: NOT_FOUND.",
+        input="The message to delete.",
+    )
     async def delete_message(self, info: Info, input: MessageIdInput) -> DeleteMessagePayload:
         row = await message.delete(info.context, ids.named(ids.message_of, input.id, "message"))
         return DeleteMessagePayload(deleted_id=ids.message(row.session_id, row.sequence), cursor=at(row))

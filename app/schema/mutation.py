@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Annotated, Any
 
 import strawberry
 
@@ -16,14 +16,18 @@ from app.schema.idempotency import once_of, restored, stored
 Resolve = Callable[[Any, Info, Any], Awaitable[Any]]
 
 
-def mutation(description: str, *, keeps_its_key: bool = False) -> Callable[[Resolve], Any]:
+def mutation(description: str, *, input: str, keeps_its_key: bool = False) -> Callable[[Resolve], Any]:
     """A mutation field: fresh loaders, at most once under a key, a business failure as its payload's `errors`.
+
+    `input` describes the field's argument.
 
     One that `keeps_its_key` finds it in `ctx.once`, and keeps it with its answer by itself.
     """
 
     def decorate(resolve: Resolve) -> Any:
         payload: Any = resolve.__annotations__["return"]
+        argument = strawberry.argument(description=input)
+        resolve.__annotations__["input"] = Annotated[resolve.__annotations__["input"], argument]
 
         @functools.wraps(resolve)
         async def guarded(self: Any, info: Info, input: Any) -> Any:

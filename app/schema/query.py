@@ -1,4 +1,4 @@
-"""What can be read."""
+"""The root fields for reading objects by id or key, sessions, agents and the viewer."""
 
 from asyncio import Future
 from typing import Annotated, Any
@@ -8,6 +8,7 @@ import strawberry
 from app.db.reading.page import Slice, Window
 from app.db.reading.rows import AgentRow, SessionRow
 from app.errors import BadInput
+from app.limits import MAX_BATCH
 from app.resolvers import agent, session
 from app.schema import ids
 from app.schema.agent import Agent, AgentFilter, AgentOrder, AgentOrderField, OrderDirection
@@ -19,46 +20,53 @@ from app.schema.viewer import Viewer
 field, argument = strawberry.field, strawberry.argument
 LATEST = SessionOrder(field=SessionOrderField.LAST_ACTIVITY, direction=OrderDirection.DESC)
 BY_NAME = AgentOrder(field=AgentOrderField.NAME, direction=OrderDirection.ASC)
-MOST_NODES = 100
 
 
 @strawberry.type
 class RootQuery:
-    @field(graphql_type=Node | None, description="Whatever has this id.")
-    def node(self, info: Info, id: Annotated[strawberry.ID, argument(description="Its id.")]) -> Any:
+    @field(graphql_type=Node | None, description="The object with this id; null if the viewer has none.")
+    def node(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID, argument(description="The id of any object, as its `id` field returned it.")],
+    ) -> Any:
         return ids.load(info.context.loaders, id)
 
     @field(
         graphql_type=list[Node | None],
-        description="Whatever has these ids, in their order; null where nothing has.",
+        description="The objects with these ids, in the order of the ids; null for an id without an object.",
     )
     def nodes(
-        self, info: Info, ids: Annotated[list[strawberry.ID], argument(description="At most 100 ids.")]
+        self,
+        info: Info,
+        ids: Annotated[list[strawberry.ID], argument(description=f"At most {MAX_BATCH} ids; more are refused.")],
     ) -> list[Any]:
-        if len(ids) > MOST_NODES:
-            raise BadInput(f"ids takes at most {MOST_NODES}; it has {len(ids)}.")
+        if len(ids) > MAX_BATCH:
+            raise BadInput(f"ids takes at most {MAX_BATCH}; it has {len(ids)}.")
         return [load(info.context.loaders, one) for one in ids]
 
-    @field(graphql_type=Viewer, description="Who the token says you are.")
+    @field(graphql_type=Viewer, description="The subject of the token, and figures about its objects.")
     def viewer(self, info: Info) -> Any:
         return info.context.viewer
 
     @field(
         graphql_type=Session | None,
-        description="By server id or by the client's own key: exactly one of them.",
+        description="The session with this id or this key; null if there is none. It needs exactly one of `id` and "
+        "`key`.",
     )
     def session(
         self,
         info: Info,
-        id: Annotated[strawberry.ID | None, argument(description="The session's id.")] = None,
-        key: Annotated[str | None, argument(description="The client's own name for it.")] = None,
+        id: Annotated[strawberry.ID | None, argument(description="The id of the session.")] = None,
+        key: Annotated[str | None, argument(description="The key that the client gave the session.")] = None,
     ) -> "Future[SessionRow | None] | None":
         loaders = info.context.loaders
         return _one(ids.session_of, loaders.sessions, loaders.sessions_by_key, id, key)
 
     @field(
         graphql_type=Connection[Session],
-        description="Your sessions; without a filter neither archived nor deleted ones.",
+        description="The sessions of the viewer. Archived and deleted sessions are included only if the filter asks "
+        "for them.",
     )
     async def sessions(
         self,
@@ -67,8 +75,16 @@ class RootQuery:
         after: After = None,
         last: Last = None,
         before: Before = None,
-        filter: Annotated[SessionFilter | None, argument(description="Which sessions are wanted.")] = None,
-        order_by: Annotated[SessionOrder, argument(description="In which order.")] = LATEST,
+        filter: Annotated[
+            SessionFilter | None,
+            argument(
+                description="Conditions on the sessions. Null or omitted: sessions that are neither archived nor "
+                "deleted."
+            ),
+        ] = None,
+        order_by: Annotated[
+            SessionOrder, argument(description="The order of the sessions. Default: the most recently active first.")
+        ] = LATEST,
     ) -> Slice[SessionRow]:
         wanted = filter or SessionFilter()
         filters = {
@@ -83,17 +99,20 @@ class RootQuery:
         window = Window.of(first, after, last, before)
         return await session.page(info.context, window, order_by.field.value, order_by.direction.value, filters)
 
-    @field(graphql_type=Agent | None, description="By server id or by the client's own key: exactly one of them.")
+    @field(
+        graphql_type=Agent | None,
+        description="The agent with this id or this key; null if there is none. Send exactly one of `id` and `key`.",
+    )
     def agent(
         self,
         info: Info,
-        id: Annotated[strawberry.ID | None, argument(description="The agent's id.")] = None,
-        key: Annotated[str | None, argument(description="The client's own name for it.")] = None,
+        id: Annotated[strawberry.ID | None, argument(description="The id of the agent.")] = None,
+        key: Annotated[str | None, argument(description="The key that the client gave the agent.")] = None,
     ) -> "Future[AgentRow | None] | None":
         loaders = info.context.loaders
         return _one(ids.agent_of, loaders.agents, loaders.agents_by_key, id, key)
 
-    @field(graphql_type=Connection[Agent], description="Your catalogue.")
+    @field(graphql_type=Connection[Agent], description="The agents in the catalogue of the viewer.")
     async def agents(
         self,
         info: Info,
@@ -101,8 +120,10 @@ class RootQuery:
         after: After = None,
         last: Last = None,
         before: Before = None,
-        filter: Annotated[AgentFilter | None, argument(description="Which agents are wanted.")] = None,
-        order_by: Annotated[AgentOrder, argument(description="In which order.")] = BY_NAME,
+        filter: Annotated[
+            AgentFilter | None, argument(description="Conditions on the agents. Null or omitted: all agents.")
+        ] = None,
+        order_by: Annotated[AgentOrder, argument(description="The order of the agents. Default: by name.")] = BY_NAME,
     ) -> Slice[AgentRow]:
         wanted = filter or AgentFilter()
         filters = {name: to_python(value) for name, value in vars(wanted).items()}

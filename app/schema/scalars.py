@@ -1,4 +1,4 @@
-"""The scalars: exact where the built-in ones drop or bend what was sent."""
+"""The scalars DateTime, Decimal and JSON: exact where the built-in ones change the value that was sent."""
 
 import math
 import re
@@ -116,23 +116,25 @@ def show_json(value: str) -> orjson.Fragment:
 SCALARS: dict[object, Any] = {
     Json: strawberry.scalar(
         name="JSON",
-        description="Any JSON value, NUL characters included, returned with its keys in the order they were sent. "
-        "Integers beyond 64 bits, non-finite numbers and lone surrogates are refused: what must come back character "
-        "for character travels as a raw String.",
+        description="Any JSON value. It is returned with its keys in the order in which they were sent; NUL characters "
+        "are allowed. Integers beyond 64 bits, numbers that are not finite, and single surrogates are refused. A "
+        "document that must come back character for character is sent as a String in a `raw` field.",
         serialize=show_json,
         parse_value=parse_json,
         parse_literal=parse_json_literal,
     ),
     DateTime: strawberry.scalar(
         name="DateTime",
-        description="RFC 3339 in UTC with microseconds.",
+        description="A time in RFC 3339 format. Output: UTC with microseconds, such as `2026-01-31T12:00:00.000000Z`. "
+        "Input: any offset, at most microseconds.",
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
         serialize=show_moment,
         parse_value=parse_moment,
     ),
     Decimal: strawberry.scalar(
         name="Decimal",
-        description="A finite decimal number as a string, with the digits that were sent.",
+        description="A finite decimal number of at most 30 digits. Output: a string with the digits that were sent. "
+        "Input: a string or a number.",
         serialize=str,
         parse_value=parse_number,
     ),

@@ -1,4 +1,4 @@
-"""An agent's part in a session: the state that its framework keeps."""
+"""SessionAgents: the part of an agent in one session, with the states that its framework stores."""
 
 from asyncio import Future
 from enum import StrEnum
@@ -10,11 +10,24 @@ from strawberry import Maybe
 from app.db import message as messages
 from app.db.reading.page import Slice, Window
 from app.db.reading.rows import AgentRow, MessageRow, SessionAgentRow, SessionRow
+from app.limits import DEFAULT_PAGE_SIZE
 from app.live.cursors import Position
 from app.resolvers import session_agent
 from app.schema import ids
 from app.schema.agent import Agent
-from app.schema.base import Info, Node, UserError, cursor, enum, errors, provided_fields, rows_of
+from app.schema.base import (
+    CLIENT_CREATED_AT,
+    EXPECTED_REVISION,
+    NODE_ID,
+    Info,
+    Node,
+    UserError,
+    cursor,
+    enum,
+    errors,
+    provided_fields,
+    rows_of,
+)
 from app.schema.connection import After, Before, Connection, First, Last
 from app.schema.mutation import mutation
 from app.schema.scalars import DateTime, Json
@@ -25,8 +38,8 @@ field = strawberry.field
 
 
 @enum(
-    "What takes part in a session.",
-    AGENT="One agent.",
+    "The kind of a SessionAgent.",
+    AGENT="A single agent.",
     MULTI_AGENT="An orchestrator of several agents.",
 )
 class SessionAgentKind(StrEnum):
@@ -35,10 +48,10 @@ class SessionAgentKind(StrEnum):
 
 
 @enum(
-    "Whether the thing must, may or must not exist.",
-    CREATE="It must not: CONFLICT.",
-    UPDATE="It must: NOT_FOUND.",
-    UPSERT="It may.",
+    "What a put does if the object exists, and if it does not.",
+    CREATE="Create the object. If it exists: CONFLICT.",
+    UPDATE="Change the object. If it does not exist: NOT_FOUND.",
+    UPSERT="Change the object, or create it if it does not exist.",
 )
 class PutMode(StrEnum):
     CREATE = "CREATE"
@@ -46,41 +59,48 @@ class PutMode(StrEnum):
     UPSERT = "UPSERT"
 
 
-@strawberry.type(description="One agent's part in one session: the state its framework keeps.")
+@strawberry.type(description="The part of one agent in one session, with the states that its framework stores.")
 class SessionAgent(Node):
-    key: str = field(description="The framework's name for it, unique per session and kind.")
-    kind: SessionAgentKind = field(description="One agent, or an orchestrator of several.")
-    state: Json = field(description="What the agent itself keeps.")
-    conversation_manager_state: Json = field(description="What its framework keeps about the conversation.")
-    internal_state: Json = field(description="What its framework keeps for itself.")
+    key: str = field(description="The name of the agent in its framework, unique per session and kind.")
+    kind: SessionAgentKind = field(description="A single agent, or an orchestrator of several.")
+    state: Json = field(description="The state of the agent itself; `{}` if none was stored.")
+    conversation_manager_state: Json = field(
+        description="The state of the framework's conversation manager; `{}` if none was stored."
+    )
+    internal_state: Json = field(description="The internal state of the framework; `{}` if none was stored.")
     raw: str | None = field(
-        description="The whole document as its framework sent it, character for character; "
-        "null when only the states were sent."
+        description="The whole document of the framework, character for character as it was sent; null if only states "
+        "were sent."
     )
     revision: int = field(
-        description="The number of its newest change in the session: what `expectedRevision` compares."
+        description="The change number of the session at the newest change of this SessionAgent. `expectedRevision` is "
+        "compared with it."
     )
-    client_created_at: DateTime | None = field(description="When the client says it was created.")
-    created_at: DateTime = field(description="When it was first put.")
-    updated_at: DateTime = field(description="When it was last put.")
+    client_created_at: DateTime | None = field(description=CLIENT_CREATED_AT)
+    created_at: DateTime = field(description="The time at which the server created the SessionAgent.")
+    updated_at: DateTime = field(description="The time of the newest change of the SessionAgent.")
 
     is_type_of = rows_of(SessionAgentRow)
 
-    @field(description="Opaque, never reused; `node(id:)` finds the thing again.")
+    @field(description=NODE_ID)
     def id(self: SessionAgentRow) -> strawberry.ID:
         return ids.part(self.session_id, self.kind, self.key)
 
-    @field(graphql_type=Agent | None, description="Its entry in the catalogue.")
+    @field(
+        graphql_type=Agent | None,
+        description="The agent in the catalogue; null if none is linked, or after its deletion.",
+    )
     def agent(self: SessionAgentRow, info: Info) -> "Future[AgentRow | None] | None":
         return info.context.loaders.agents.load(self.agent_id) if self.agent_id else None
 
-    @field(graphql_type=Session, description="The session it takes part in.")
+    @field(graphql_type=Session, description="The session in which the agent takes part.")
     def session(self: SessionAgentRow, info: Info) -> "Future[SessionRow | None]":
         return info.context.loaders.sessions.load(self.session_id)
 
     @field(
         graphql_type=Connection[Message],
-        description="Its messages in the session, in their order; without `first` and `last` the newest 50.",
+        description="The messages of this agent in the session, in the order of their `sequence`, without deleted "
+        f"ones. Without `first` and `last`: the newest {DEFAULT_PAGE_SIZE}.",
     )
     def messages(
         self: SessionAgentRow,
@@ -94,35 +114,60 @@ class SessionAgent(Node):
         return info.context.loaders.page(messages.OF_AGENTS, (self.session_id, self.key), window)
 
 
-@strawberry.input(description="An agent's part in a session; what is not set stays as it is, or starts empty.")
+STATE = "Any JSON value. Omitted: the value in `raw`, else the stored value, else `{}`. Null is refused."
+
+
+@strawberry.input(description="The values of a SessionAgent. An omitted field keeps its value, or starts empty.")
 class PutSessionAgentInput:
-    session_id: strawberry.ID = field(description="In which session.")
-    key: str = field(description="The framework's name for it, unique per session and kind, 1 to 255 characters.")
-    mode: PutMode = field(default=PutMode.UPSERT, description="Whether it must, may or must not exist.")
-    kind: SessionAgentKind = field(default=SessionAgentKind.AGENT, description="One agent, or an orchestrator.")
-    agent_id: Maybe[strawberry.ID | None] = field(description="Its entry in the catalogue; null unties it.")
-    state: Maybe[Json | None] = field(description="What the agent itself keeps.")
+    session_id: strawberry.ID = field(description="The id of the session.")
+    key: str = field(
+        description="The name of the agent in its framework, unique per session and kind, 1 to 255 characters."
+    )
+    mode: PutMode = field(
+        default=PutMode.UPSERT, description="Whether the SessionAgent is created, changed, or either of the two."
+    )
+    kind: SessionAgentKind = field(
+        default=SessionAgentKind.AGENT, description="A single agent, or an orchestrator of several."
+    )
+    agent_id: Maybe[strawberry.ID | None] = field(
+        description="The id of the agent in the catalogue. Null removes the link. Omitted: no change."
+    )
+    state: Maybe[Json | None] = field(description=f"The state of the agent itself. {STATE}")
     conversation_manager_state: Maybe[Json | None] = field(
-        description="What its framework keeps about the conversation."
+        description=f"The state of the framework's conversation manager. {STATE}"
     )
-    internal_state: Maybe[Json | None] = field(description="What its framework keeps for itself.")
+    internal_state: Maybe[Json | None] = field(description=f"The internal state of the framework. {STATE}")
     raw: Maybe[str | None] = field(
-        description="The whole document; the three states are read from it where they are not set themselves."
+        description="The whole document of the framework, by default at most 1 MiB (MAX_RAW_BYTES), stored character "
+        "for character. The server reads the three states from it unless the input has them. U+0000 and single "
+        "surrogates must be written as JSON escapes. Null removes the stored document."
     )
-    client_created_at: Maybe[DateTime | None] = field(description="When the client says it was created.")
-    expected_revision: Maybe[int | None] = field(description="Refuse with CONFLICT if it is not at this revision.")
+    client_created_at: Maybe[DateTime | None] = field(
+        description="The time of creation on the client's clock. The server stores it and does not use it for any "
+        "order."
+    )
+    expected_revision: Maybe[int | None] = field(
+        description=f"{EXPECTED_REVISION} With a revision, the SessionAgent must exist: else NOT_FOUND."
+    )
 
 
-@strawberry.type(description="The agent's part as it is now.")
+@strawberry.type(description="The result of a put of a SessionAgent.")
 class SessionAgentPayload:
-    session_agent: SessionAgent | None = field(default=None, description="Null when it was refused.")
+    session_agent: SessionAgent | None = field(
+        default=None, description="The SessionAgent after the mutation; null after an error."
+    )
     cursor: str | None = cursor()
     errors: list[UserError] = errors()
 
 
 @strawberry.type
 class SessionAgentMutation:
-    @mutation("Keeps an agent's part in a session: creates it, updates it, or either.")
+    @mutation(
+        "Creates or changes the SessionAgent with a key in a session. A retry with the same values stores the same "
+        "values again. Errors: VALIDATION; NOT_FOUND for the session, the agent, or in mode UPDATE; CONFLICT in mode "
+        "CREATE, or if `expectedRevision` differs.",
+        input="The session, the key and the values of the SessionAgent.",
+    )
     async def put_session_agent(self, info: Info, input: PutSessionAgentInput) -> SessionAgentPayload:
         row = await session_agent.put(
             info.context,
