@@ -75,7 +75,6 @@ async def _record_change(tx: Tx, row: AgentRow, fields: Mapping[str, Any]) -> No
         await db.audit.record(tx, "agent.updated", row, fields=validation.publics(fields))
 
 
-async def page(ctx: Context, window: Window, field: str, direction: str, filters: Mapping[str, Any]) -> Slice[AgentRow]:
-    """One page of the viewer's catalogue."""
-    order = db.agent.ORDERS[field, direction]
-    return await db.agent.page(ctx.db, ctx.viewer, window, order, filters)
+async def page(ctx: Context, window: Window, order: tuple[str, str], filters: Mapping[str, Any]) -> Slice[AgentRow]:
+    """One page of the viewer's catalogue, in an order of (field, direction)."""
+    return await db.agent.page(ctx.db, ctx.viewer, window, db.agent.ORDERS[order], filters)

@@ -166,13 +166,10 @@ async def mark_read(ctx: Context, session_id: str, up_to: int) -> SessionRow:
     return await _set(ctx, session_id, db.session.MARK_READ, up_to=up_to)
 
 
-async def page(
-    ctx: Context, window: Window, field: str, direction: str, filters: Mapping[str, Any]
-) -> Slice[SessionRow]:
-    """One page of the viewer's sessions."""
-    order = db.session.ORDERS[field, direction]
+async def page(ctx: Context, window: Window, order: tuple[str, str], filters: Mapping[str, Any]) -> Slice[SessionRow]:
+    """One page of the viewer's sessions, in an order of (field, direction)."""
     partial = SessionRow in ctx.loaders.partial.rows
-    return await db.session.page(ctx.db, ctx.viewer, window, order, filters, partial=partial)
+    return await db.session.page(ctx.db, ctx.viewer, window, db.session.ORDERS[order], filters, partial=partial)
 
 
 async def standing(tx: Tx, session_id: str) -> SessionRow:

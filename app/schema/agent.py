@@ -2,11 +2,12 @@
 
 from asyncio import Future
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import strawberry
 from strawberry import Maybe
 
+from app.context import Context
 from app.db import session as sessions
 from app.db.reading.page import Slice, Window
 from app.db.reading.rows import AgentRow, ListedAgent, SessionRow
@@ -26,8 +27,9 @@ from app.schema.base import (
     errors,
     provided_fields,
     rows_of,
+    to_python,
 )
-from app.schema.connection import After, Before, Connection, First, Last
+from app.schema.connection import Connection, connection
 from app.schema.mutation import mutation
 from app.schema.scalars import DateTime, Decimal, Json
 
@@ -92,6 +94,11 @@ class AgentFilter:
         description="The name or the description of the agent contains this text. Upper and lower case are equal.",
     )
 
+    @staticmethod
+    def parameters(filter: "AgentFilter | None") -> dict[str, Any]:
+        """The filter as parameters of the statements."""
+        return {name: to_python(value) for name, value in vars(filter or AgentFilter()).items()}
+
 
 @strawberry.type(
     description="Figures about the work of one agent, counted when they are read. "
@@ -144,21 +151,13 @@ class Agent(Node):
     def metrics(self: AgentRow, info: Info) -> "Future[AgentMetricsRow | None]":
         return info.context.loaders.agent_metrics.load(self.id)
 
-    @field(
-        graphql_type=Connection[Session],
-        description="The sessions in which the agent takes part, the most recently active first. "
+    @connection(
+        Connection[Session],
+        "The sessions in which the agent takes part, the most recently active first. "
         "Archived sessions are included, deleted ones are not.",
     )
-    def sessions(
-        self: AgentRow,
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> "Future[Slice[SessionRow]]":
-        window = Window.of(first, after, last, before)
-        return info.context.loaders.page(sessions.OF_AGENTS, self.id, window)
+    def sessions(self: AgentRow, ctx: Context, window: Window) -> "Future[Slice[SessionRow]]":
+        return ctx.loaders.page(sessions.OF_AGENTS, self.id, window)
 
 
 @strawberry.input(description="The values of a new agent.")

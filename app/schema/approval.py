@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import Maybe
 
+from app.context import Context
 from app.db.reading.page import Slice, Window
 from app.db.reading.rows import ApprovalRow, MessageRow, SessionRow, TaskRow
 from app.live.cursors import Position
@@ -22,9 +23,9 @@ from app.schema.base import (
     errors,
     provided_fields,
     rows_of,
-    to_python,
+    values_of,
 )
-from app.schema.connection import After, Before, Connection, First, Last
+from app.schema.connection import Connection, connection
 from app.schema.mutation import mutation
 from app.schema.scalars import DateTime
 
@@ -70,9 +71,14 @@ class ApprovalFilter:
 
     @staticmethod
     def parameters(filter: "ApprovalFilter | None") -> dict[str, Any]:
-        """As the statements take it; hashable, because pages of equal filters are read together."""
-        wanted = filter or ApprovalFilter()
-        return vars(wanted) | {"status": None if wanted.status is None else tuple(to_python(wanted.status))}
+        """The filter as parameters of the statements: hashable, because pages with equal filters are read together."""
+        conditions = vars(filter or ApprovalFilter())
+        return conditions | {"status": values_of(conditions["status"])}
+
+
+ApprovalConditions = Annotated[
+    ApprovalFilter | None, argument(description="Conditions on the approvals. Null or omitted: all approvals.")
+]
 
 
 @strawberry.type(description="A decision for which a task, a tool call in a message, or both wait. It is decided once.")
@@ -190,20 +196,6 @@ class ApprovalMutation:
 
 @strawberry.type
 class ApprovalQuery:
-    @field(
-        graphql_type=Connection[Approval],
-        description="All approvals of the viewer, in sessions and outside, the oldest request first.",
-    )
-    async def approvals(
-        self,
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-        filter: Annotated[
-            ApprovalFilter | None, argument(description="Conditions on the approvals. Null or omitted: all approvals.")
-        ] = None,
-    ) -> Slice[ApprovalRow]:
-        window = Window.of(first, after, last, before)
-        return await approval.page(info.context, window, ApprovalFilter.parameters(filter))
+    @connection(Connection[Approval], "All approvals of the viewer, in sessions and outside, the oldest request first.")
+    async def approvals(self, ctx: Context, window: Window, filter: ApprovalConditions = None) -> Slice[ApprovalRow]:
+        return await approval.page(ctx, window, ApprovalFilter.parameters(filter))

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import strawberry
 
+from app.context import Context
 from app.db.reading.page import Slice, Window
 from app.db.reading.rows import AuditRow
 from app.resolvers import audit
@@ -15,7 +16,7 @@ from app.schema.base import (
     Node,
     rows_of,
 )
-from app.schema.connection import After, Before, Connection, First, Last
+from app.schema.connection import Connection, connection
 from app.schema.scalars import DateTime, Json
 
 field, argument = strawberry.field, strawberry.argument
@@ -39,10 +40,16 @@ class AuditEventFilter:
 
     @staticmethod
     def parameters(filter: "AuditEventFilter | None") -> dict[str, Any]:
-        """As the statements take it."""
-        wanted = filter or AuditEventFilter()
-        kind, subject, sequence = ids.subject_of(wanted.subject_id) if wanted.subject_id is not None else (None,) * 3
-        return vars(wanted) | {"subject_kind": kind, "subject_id": subject, "subject_sequence": sequence}
+        """The filter as parameters of the statements."""
+        conditions = vars(filter or AuditEventFilter())
+        subject_id = conditions["subject_id"]
+        kind, subject, sequence = (None, None, None) if subject_id is None else ids.subject_of(subject_id)
+        return conditions | {"subject_kind": kind, "subject_id": subject, "subject_sequence": sequence}
+
+
+AuditConditions = Annotated[
+    AuditEventFilter | None, argument(description="Conditions on the events. Null or omitted: all events.")
+]
 
 
 @strawberry.type(
@@ -90,20 +97,9 @@ class AuditEvent(Node):
 
 @strawberry.type
 class AuditQuery:
-    @field(
-        graphql_type=Connection[AuditEvent],
-        description="The audit events of the viewer, the oldest first; `last` without `before` returns the newest.",
+    @connection(
+        Connection[AuditEvent],
+        "The audit events of the viewer, the oldest first; `last` without `before` returns the newest.",
     )
-    async def audit_events(
-        self,
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-        filter: Annotated[
-            AuditEventFilter | None, argument(description="Conditions on the events. Null or omitted: all events.")
-        ] = None,
-    ) -> Slice[AuditRow]:
-        window = Window.of(first, after, last, before)
-        return await audit.page(info.context, window, AuditEventFilter.parameters(filter))
+    async def audit_events(self, ctx: Context, window: Window, filter: AuditConditions = None) -> Slice[AuditRow]:
+        return await audit.page(ctx, window, AuditEventFilter.parameters(filter))

@@ -1,6 +1,6 @@
 """What all types share: nodes, enums with descriptions, inputs that distinguish omitted from null, failures as data."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum, StrEnum
 from typing import Any, TypeVar
 
@@ -80,6 +80,11 @@ def provided_fields(input: Any, *omit: str) -> dict[str, Any]:
     return {
         name: to_python(value.value if isinstance(value, strawberry.Some) else value) for name, value in fields.items()
     }
+
+
+def values_of(members: Sequence[Enum] | None) -> tuple[Any, ...] | None:
+    """The values of enum members; None for None."""
+    return None if members is None else tuple(member.value for member in members)
 
 
 def to_python(value: Any) -> Any:

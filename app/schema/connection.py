@@ -1,11 +1,14 @@
 """Connections: the schema types of a page of rows. A row is its own edge, because it carries its cursor."""
 
+from collections.abc import Callable
 from typing import Annotated, Any, Generic, TypeVar, cast
 
 import strawberry
+from strawberry.types.fields.resolver import Parameter, Signature
 
-from app.db.reading.page import Slice
+from app.db.reading.page import Slice, Window
 from app.limits import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
+from app.schema.base import Info
 
 T = TypeVar("T")
 SIZES = f"1 to {MAX_PAGE_SIZE}. Not together with"
@@ -87,3 +90,48 @@ class Connection(Generic[T]):
     )
     async def total_count(self: Slice[Any]) -> int:
         return await self.total()
+
+
+ReadPage = Callable[..., Any]
+"""`(source, context, window, **arguments)`: returns a slice of rows, or an awaitable of one."""
+
+
+def _parameter(name: str, annotation: Any, default: Any = Parameter.empty) -> Parameter:
+    return Parameter(name, Parameter.POSITIONAL_OR_KEYWORD, annotation=annotation, default=default)
+
+
+SOURCE = (_parameter("self", Parameter.empty), _parameter("info", Info))
+WINDOW = tuple(
+    _parameter(name, annotation, None)
+    for name, annotation in (("first", First), ("after", After), ("last", Last), ("before", Before))
+)
+
+
+def connection(type_: Any, description: str, *, newest: bool = False) -> Callable[[ReadPage], Any]:
+    """A field that returns one page of a connection: it declares `first`, `after`, `last` and `before`.
+
+    The decorated function gets the source, the context, and the window that these four select. Its further parameters
+    become further arguments of the field. `newest`: a page without `first` and `last` is counted from the end.
+    """
+
+    def declare(read: ReadPage) -> Any:
+        # Of `info` only the context is read, so compiled operations need not build one.
+        def resolve(
+            self: Any,
+            info: Info,
+            first: int | None = None,
+            after: str | None = None,
+            last: int | None = None,
+            before: str | None = None,
+            **arguments: Any,
+        ) -> Any:
+            return read(self, info.context, Window.of(first, after, last, before, newest=newest), **arguments)
+
+        own = list(Signature.from_callable(read).parameters.values())[3:]
+        required = [parameter for parameter in own if parameter.default is Parameter.empty]
+        parameters = [*SOURCE, *required, *WINDOW, *own[len(required) :]]
+        resolve.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+        resolve.__name__, resolve.__module__ = read.__name__, read.__module__
+        return strawberry.field(resolve, graphql_type=type_, description=description)
+
+    return declare

@@ -33,9 +33,9 @@ from app.schema.base import (
     errors,
     provided_fields,
     rows_of,
-    to_python,
+    values_of,
 )
-from app.schema.connection import After, Before, Connection, First, Last
+from app.schema.connection import Connection, connection
 from app.schema.content import ContentBlock, TokenUsage, TokenUsageInput, blocks, usage
 from app.schema.mutation import mutation
 from app.schema.scalars import DateTime, Json
@@ -85,15 +85,10 @@ class MessageFilter:
 
     @staticmethod
     def parameters(filter: "MessageFilter | None") -> dict[str, Any]:
-        """As the statements take it; hashable, because pages of equal filters are read together."""
+        """The filter as parameters of the statements: hashable, because pages with equal filters are read together."""
         if filter is None:
             return {"role": None, "agent_key": None, "status": None}
-        role, status = to_python(filter.role), to_python(filter.status)
-        return {
-            "role": None if role is None else tuple(role),
-            "agent_key": filter.agent_key,
-            "status": None if status is None else tuple(status),
-        }
+        return {"role": values_of(filter.role), "agent_key": filter.agent_key, "status": values_of(filter.status)}
 
 
 @strawberry.type(description="One message of a session.")
@@ -134,12 +129,9 @@ class Message(Node):
             return None
         return info.context.loaders.session_agents.load((self.session_id, "AGENT", self.agent_key))
 
-    @field(graphql_type=Connection[Approval], description="The approvals of its tool calls, the oldest first.")
-    def approvals(
-        self: MessageRow, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
-    ) -> "Future[Slice[ApprovalRow]]":
-        window = Window.of(first, after, last, before)
-        return info.context.loaders.page(approvals.OF_MESSAGES, (self.session_id, self.sequence), window)
+    @connection(Connection[Approval], "The approvals of its tool calls, the oldest first.")
+    def approvals(self: MessageRow, ctx: Context, window: Window) -> "Future[Slice[ApprovalRow]]":
+        return ctx.loaders.page(approvals.OF_MESSAGES, (self.session_id, self.sequence), window)
 
     @field(
         graphql_type=str,

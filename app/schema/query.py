@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import strawberry
 
+from app.context import Context
 from app.db.reading.page import Slice, Window
 from app.db.reading.rows import AgentRow, SessionRow
 from app.errors import BadInput
@@ -12,8 +13,8 @@ from app.limits import MAX_BATCH
 from app.resolvers import agent, session
 from app.schema import ids
 from app.schema.agent import Agent, AgentFilter, AgentOrder, AgentOrderField, OrderDirection
-from app.schema.base import Info, Node, to_python
-from app.schema.connection import After, Before, Connection, First, Last
+from app.schema.base import Info, Node
+from app.schema.connection import Connection, connection
 from app.schema.session import Session, SessionFilter, SessionOrder, SessionOrderField
 from app.schema.viewer import Viewer
 
@@ -63,18 +64,14 @@ class RootQuery:
         loaders = info.context.loaders
         return _one(ids.session_of, loaders.sessions, loaders.sessions_by_key, id, key)
 
-    @field(
-        graphql_type=Connection[Session],
-        description="The sessions of the viewer. Archived and deleted sessions are included only if the filter asks "
-        "for them.",
+    @connection(
+        Connection[Session],
+        "The sessions of the viewer. Archived and deleted sessions are included only if the filter asks for them.",
     )
     async def sessions(
         self,
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
+        ctx: Context,
+        window: Window,
         filter: Annotated[
             SessionFilter | None,
             argument(
@@ -86,18 +83,8 @@ class RootQuery:
             SessionOrder, argument(description="The order of the sessions. Default: the most recently active first.")
         ] = LATEST,
     ) -> Slice[SessionRow]:
-        wanted = filter or SessionFilter()
-        filters = {
-            "status": to_python(wanted.status),
-            "agent_type": wanted.agent_type,
-            "role": wanted.role,
-            "task_id": None if wanted.task_id is None else ids.task_of(wanted.task_id) or ids.NOTHING,
-            "query": wanted.query,
-            "archived": bool(wanted.archived),
-            "deleted": bool(wanted.deleted),
-        }
-        window = Window.of(first, after, last, before)
-        return await session.page(info.context, window, order_by.field.value, order_by.direction.value, filters)
+        order = order_by.field.value, order_by.direction.value
+        return await session.page(ctx, window, order, SessionFilter.parameters(filter))
 
     @field(
         graphql_type=Agent | None,
@@ -112,23 +99,18 @@ class RootQuery:
         loaders = info.context.loaders
         return _one(ids.agent_of, loaders.agents, loaders.agents_by_key, id, key)
 
-    @field(graphql_type=Connection[Agent], description="The agents in the catalogue of the viewer.")
+    @connection(Connection[Agent], "The agents in the catalogue of the viewer.")
     async def agents(
         self,
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
+        ctx: Context,
+        window: Window,
         filter: Annotated[
             AgentFilter | None, argument(description="Conditions on the agents. Null or omitted: all agents.")
         ] = None,
         order_by: Annotated[AgentOrder, argument(description="The order of the agents. Default: by name.")] = BY_NAME,
     ) -> Slice[AgentRow]:
-        wanted = filter or AgentFilter()
-        filters = {name: to_python(value) for name, value in vars(wanted).items()}
-        window = Window.of(first, after, last, before)
-        return await agent.page(info.context, window, order_by.field.value, order_by.direction.value, filters)
+        order = order_by.field.value, order_by.direction.value
+        return await agent.page(ctx, window, order, AgentFilter.parameters(filter))
 
 
 load = ids.load

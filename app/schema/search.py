@@ -4,18 +4,18 @@ from typing import Annotated, Any, cast
 
 import strawberry
 
+from app.context import Context
 from app.db.reading.page import Slice, Window
 from app.db.reading.rows import FoundRow
 from app.limits import MAX_QUERY_LENGTH, MAX_SNIPPET_LENGTH
 from app.resolvers import search
 from app.schema import ids
-from app.schema.base import Info, to_python
-from app.schema.connection import After, Before, Connection, Edge, First, Last
+from app.schema.base import to_python
+from app.schema.connection import Connection, Edge, connection
 from app.schema.message import Message, MessageRole
 from app.schema.scalars import DateTime
 
 field, argument = strawberry.field, strawberry.argument
-NOWHERE = "00000000-0000-0000-0000-000000000000"
 
 
 @strawberry.input(
@@ -29,10 +29,13 @@ class MessageSearchFilter:
     since: DateTime | None = field(default=None, description="The message was stored at this time or later.")
     until: DateTime | None = field(default=None, description="The message was stored before this time.")
 
-    def parameters(self) -> dict[str, Any]:
-        """As the statements take it; an id that names no session finds nothing."""
-        session = None if self.session_id is None else ids.session_of(self.session_id) or NOWHERE
-        return {**vars(self), "session_id": session, "role": to_python(self.role)}
+    @staticmethod
+    def parameters(filter: "MessageSearchFilter | None") -> dict[str, Any]:
+        """The filter as parameters of the statements. An id that names no session matches no message."""
+        conditions = vars(filter or MessageSearchFilter())
+        session_id = conditions["session_id"]
+        session = None if session_id is None else ids.session_of(session_id) or ids.NOTHING
+        return conditions | {"session_id": session, "role": to_python(conditions["role"])}
 
 
 @strawberry.type(description="A part of a snippet: plain text without markup.")
@@ -62,17 +65,18 @@ class MessageSearchConnection(Connection[Message]):
 
 @strawberry.type
 class SearchQuery:
-    @field(
-        graphql_type=MessageSearchConnection,
-        description="Full-text search over the messages of the viewer, the best match first. A message matches if it "
-        "contains every word of the query; of the last word, its beginning is enough. The query has no operators or "
-        "other syntax. The search covers the first 16,384 characters of a message (SEARCH_TEXT_LIMIT). If more than "
-        "2,000 messages match, only the newest 2,000 are ranked and counted. Deleted messages, and messages of "
-        "deleted sessions, are not found. Chinese, Japanese and Korean text is not split into words.",
+    @connection(
+        MessageSearchConnection,
+        "Full-text search over the messages of the viewer, the best match first. A message matches if it contains "
+        "every word of the query; of the last word, its beginning is enough. The query has no operators or other "
+        "syntax. The search covers the first 16,384 characters of a message (SEARCH_TEXT_LIMIT). If more than 2,000 "
+        "messages match, only the newest 2,000 are ranked and counted. Deleted messages, and messages of deleted "
+        "sessions, are not found. Chinese, Japanese and Korean text is not split into words.",
     )
     async def search_messages(
         self,
-        info: Info,
+        ctx: Context,
+        window: Window,
         query: Annotated[
             str,
             argument(
@@ -80,14 +84,9 @@ class SearchQuery:
                 "is refused."
             ),
         ],
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
         filter: Annotated[
             MessageSearchFilter | None,
             argument(description="Conditions on the messages. Null or omitted: all messages."),
         ] = None,
     ) -> Slice[FoundRow]:
-        window = Window.of(first, after, last, before)
-        return await search.page(info.context, window, query, (filter or MessageSearchFilter()).parameters())
+        return await search.page(ctx, window, query, MessageSearchFilter.parameters(filter))

@@ -2,11 +2,12 @@
 
 from asyncio import Future
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import strawberry
 from strawberry import Maybe
 
+from app.context import Context
 from app.db import approval as approvals
 from app.db import message as messages
 from app.db import session_agent as session_agents
@@ -19,7 +20,7 @@ from app.live.cursors import Position
 from app.resolvers import session
 from app.schema import ids
 from app.schema.agent import OrderDirection
-from app.schema.approval import Approval, ApprovalFilter, ApprovalStatus
+from app.schema.approval import Approval, ApprovalConditions, ApprovalFilter, ApprovalStatus
 from app.schema.base import (
     CHANGED_METADATA,
     CLIENT_CREATED_AT,
@@ -35,13 +36,14 @@ from app.schema.base import (
     errors,
     provided_fields,
     rows_of,
+    to_python,
 )
-from app.schema.connection import After, Before, Connection, First, Last
+from app.schema.connection import Connection, connection
 from app.schema.message import Message, MessageFilter
 from app.schema.mutation import mutation
 from app.schema.scalars import DateTime, Json
 from app.schema.session_agent import SessionAgent, SessionAgentKind
-from app.schema.task import Task, TaskFilter
+from app.schema.task import Task, TaskConditions, TaskFilter
 
 field, argument = strawberry.field, strawberry.argument
 PENDING = tuple(ApprovalFilter.parameters(ApprovalFilter(status=[ApprovalStatus.PENDING])).items())
@@ -96,6 +98,18 @@ class SessionFilter:
     deleted: bool | None = field(
         default=None, description="`true`: only SOFT-deleted sessions. `false`, null or omitted: no deleted sessions."
     )
+
+    @staticmethod
+    def parameters(filter: "SessionFilter | None") -> dict[str, Any]:
+        """The filter as parameters of the statements. An id that names no task matches no session."""
+        conditions = vars(filter or SessionFilter())
+        task_id = conditions["task_id"]
+        return conditions | {
+            "status": to_python(conditions["status"]),
+            "task_id": None if task_id is None else ids.task_of(task_id) or ids.NOTHING,
+            "archived": bool(conditions["archived"]),
+            "deleted": bool(conditions["deleted"]),
+        }
 
 
 @strawberry.type(description="A conversation with its messages and the agents that take part.")
@@ -198,25 +212,21 @@ class Session(Node):
         place = ids.message_of(id) if id is not None else (self.id, sequence or 0)
         return loaders.messages.load(place) if place and place[0] == self.id else None
 
-    @field(
-        graphql_type=Connection[Message],
-        description="The messages in the order of their `sequence`, without deleted ones. Without `first` and `last`: "
+    @connection(
+        Connection[Message],
+        "The messages in the order of their `sequence`, without deleted ones. Without `first` and `last`: "
         f"the newest {DEFAULT_PAGE_SIZE}.",
+        newest=True,
     )
     def messages(
         self: SessionRow,
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
+        ctx: Context,
+        window: Window,
         filter: Annotated[
             MessageFilter | None, argument(description="Conditions on the messages. Null or omitted: all messages.")
         ] = None,
     ) -> "Future[Slice[MessageRow]]":
-        window = Window.of(first, after, last, before, newest=True)
-        wanted = MessageFilter.parameters(filter)
-        return info.context.loaders.page(messages.OF_SESSIONS, self.id, window, **wanted)
+        return ctx.loaders.page(messages.OF_SESSIONS, self.id, window, **MessageFilter.parameters(filter))
 
     @field(
         graphql_type=SessionAgent | None, description="One agent of the session; null if the session has no such agent."
@@ -231,50 +241,21 @@ class Session(Node):
     ) -> "Future[SessionAgentRow | None]":
         return info.context.loaders.session_agents.load((self.id, kind.value, key))
 
-    @field(
-        graphql_type=Connection[SessionAgent],
-        description="The agents of the session, in the order in which they joined.",
-    )
-    def agents(
-        self: SessionRow,
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> "Future[Slice[SessionAgentRow]]":
-        window = Window.of(first, after, last, before)
-        return info.context.loaders.page(session_agents.OF_SESSIONS, self.id, window)
+    @connection(Connection[SessionAgent], "The agents of the session, in the order in which they joined.")
+    def agents(self: SessionRow, ctx: Context, window: Window) -> "Future[Slice[SessionAgentRow]]":
+        return ctx.loaders.page(session_agents.OF_SESSIONS, self.id, window)
 
-    @field(graphql_type=Connection[Task], description="The tasks that were created in the session, the oldest first.")
+    @connection(Connection[Task], "The tasks that were created in the session, the oldest first.")
     def tasks(
-        self: SessionRow,
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-        filter: Annotated[
-            TaskFilter | None, argument(description="Conditions on the tasks. Null or omitted: all tasks.")
-        ] = None,
+        self: SessionRow, ctx: Context, window: Window, filter: TaskConditions = None
     ) -> "Future[Slice[TaskRow]]":
-        window = Window.of(first, after, last, before)
-        return info.context.loaders.page(tasks.OF_SESSIONS, self.id, window, **TaskFilter.parameters(filter))
+        return ctx.loaders.page(tasks.OF_SESSIONS, self.id, window, **TaskFilter.parameters(filter))
 
-    @field(graphql_type=Connection[Approval], description="The approvals of the session, the oldest first.")
+    @connection(Connection[Approval], "The approvals of the session, the oldest first.")
     def approvals(
-        self: SessionRow,
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-        filter: Annotated[
-            ApprovalFilter | None, argument(description="Conditions on the approvals. Null or omitted: all approvals.")
-        ] = None,
+        self: SessionRow, ctx: Context, window: Window, filter: ApprovalConditions = None
     ) -> "Future[Slice[ApprovalRow]]":
-        window = Window.of(first, after, last, before)
-        return info.context.loaders.page(approvals.OF_SESSIONS, self.id, window, **ApprovalFilter.parameters(filter))
+        return ctx.loaders.page(approvals.OF_SESSIONS, self.id, window, **ApprovalFilter.parameters(filter))
 
 
 @strawberry.input(description="The values of a new session.")

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import Maybe
 
+from app.context import Context
 from app.db import message as messages
 from app.db.reading.page import Slice, Window
 from app.db.reading.rows import AgentRow, MessageRow, SessionAgentRow, SessionRow
@@ -28,7 +29,7 @@ from app.schema.base import (
     provided_fields,
     rows_of,
 )
-from app.schema.connection import After, Before, Connection, First, Last
+from app.schema.connection import Connection, connection
 from app.schema.mutation import mutation
 from app.schema.scalars import DateTime, Json
 
@@ -97,21 +98,14 @@ class SessionAgent(Node):
     def session(self: SessionAgentRow, info: Info) -> "Future[SessionRow | None]":
         return info.context.loaders.sessions.load(self.session_id)
 
-    @field(
-        graphql_type=Connection[Message],
-        description="The messages of this agent in the session, in the order of their `sequence`, without deleted "
+    @connection(
+        Connection[Message],
+        "The messages of this agent in the session, in the order of their `sequence`, without deleted "
         f"ones. Without `first` and `last`: the newest {DEFAULT_PAGE_SIZE}.",
+        newest=True,
     )
-    def messages(
-        self: SessionAgentRow,
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> "Future[Slice[MessageRow]]":
-        window = Window.of(first, after, last, before, newest=True)
-        return info.context.loaders.page(messages.OF_AGENTS, (self.session_id, self.key), window)
+    def messages(self: SessionAgentRow, ctx: Context, window: Window) -> "Future[Slice[MessageRow]]":
+        return ctx.loaders.page(messages.OF_AGENTS, (self.session_id, self.key), window)
 
 
 STATE = "Any JSON value. Omitted: the value in `raw`, else the stored value, else `{}`. Null is refused."

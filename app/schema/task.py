@@ -7,6 +7,7 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import Maybe
 
+from app.context import Context
 from app.db import approval as approvals
 from app.db.reading.page import Slice, Window
 from app.db.reading.rows import ApprovalRow, SessionRow, TaskRow
@@ -25,9 +26,9 @@ from app.schema.base import (
     errors,
     provided_fields,
     rows_of,
-    to_python,
+    values_of,
 )
-from app.schema.connection import After, Before, Connection, First, Last
+from app.schema.connection import Connection, connection
 from app.schema.mutation import mutation
 from app.schema.scalars import DateTime, Json
 
@@ -64,9 +65,14 @@ class TaskFilter:
 
     @staticmethod
     def parameters(filter: "TaskFilter | None") -> dict[str, Any]:
-        """As the statements take it; hashable, because pages of equal filters are read together."""
-        wanted = filter or TaskFilter()
-        return vars(wanted) | {"status": None if wanted.status is None else tuple(to_python(wanted.status))}
+        """The filter as parameters of the statements: hashable, because pages with equal filters are read together."""
+        conditions = vars(filter or TaskFilter())
+        return conditions | {"status": values_of(conditions["status"])}
+
+
+TaskConditions = Annotated[
+    TaskFilter | None, argument(description="Conditions on the tasks. Null or omitted: all tasks.")
+]
 
 
 @strawberry.type(description="A piece of work that one role hands to another, in a session or outside of sessions.")
@@ -94,11 +100,9 @@ class Task(Node):
     def session(self: TaskRow, info: Info) -> "Future[SessionRow | None] | None":
         return info.context.loaders.sessions.load(self.session_id) if self.session_id else None
 
-    @field(graphql_type=Connection[Approval], description="The approvals for the task, the oldest first.")
-    def approvals(
-        self: TaskRow, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
-    ) -> "Future[Slice[ApprovalRow]]":
-        return info.context.loaders.page(approvals.OF_TASKS, self.id, Window.of(first, after, last, before))
+    @connection(Connection[Approval], "The approvals for the task, the oldest first.")
+    def approvals(self: TaskRow, ctx: Context, window: Window) -> "Future[Slice[ApprovalRow]]":
+        return ctx.loaders.page(approvals.OF_TASKS, self.id, window)
 
 
 @strawberry.input(description="The values of a new task. Its first status is PENDING.")
@@ -174,19 +178,6 @@ class TaskQuery:
         task_id = ids.task_of(id)
         return info.context.loaders.tasks.load(task_id) if task_id else None
 
-    @field(
-        graphql_type=Connection[Task], description="All tasks of the viewer, in sessions and outside, the oldest first."
-    )
-    async def tasks(
-        self,
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-        filter: Annotated[
-            TaskFilter | None, argument(description="Conditions on the tasks. Null or omitted: all tasks.")
-        ] = None,
-    ) -> Slice[TaskRow]:
-        window = Window.of(first, after, last, before)
-        return await task.page(info.context, window, TaskFilter.parameters(filter))
+    @connection(Connection[Task], "All tasks of the viewer, in sessions and outside, the oldest first.")
+    async def tasks(self, ctx: Context, window: Window, filter: TaskConditions = None) -> Slice[TaskRow]:
+        return await task.page(ctx, window, TaskFilter.parameters(filter))

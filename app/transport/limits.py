@@ -29,9 +29,8 @@ from graphql import (
 from graphql_compiled.engine import Check, Rejected
 
 from app.errors import TooComplex
+from app.limits import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 
-PAGE = 50
-LARGEST_PAGE = 100
 UNBOUNDED = 10**9
 """Where counting stops: a bomb of fragments has more digits than anybody wants to read."""
 INTROSPECTION = {"__schema": 1_000, "__type": 50}
@@ -88,7 +87,7 @@ class DocumentLimits:
     def __call__(self, schema: GraphQLSchema, document: DocumentNode) -> Mapping[str | None, Check]:
         """A check per operation whose cost depends on its variables; `Rejected` if one is over a limit."""
         try:
-            excess = self._excess(schema, document, lambda _: LARGEST_PAGE)
+            excess = self._excess(schema, document, lambda _: MAX_PAGE_SIZE)
             if not excess:
                 return {}
             if errors := [e for found in self._excess(schema, document, lambda _: 1).values() for e in found]:
@@ -197,12 +196,12 @@ class _Ruler:
         given = {argument.name.value: argument.value for argument in node.arguments or ()}
         if "first" in arguments:
             sizes = [self._page(given[name]) for name in ("first", "last") if name in given]
-            return max(sizes, default=PAGE)
+            return max(sizes, default=DEFAULT_PAGE_SIZE)
         return self._page(given["ids"]) if "ids" in arguments and "ids" in given else 1
 
     def _page(self, value: ValueNode) -> int:
         """At least 1 and at most the largest page: a size out of range is a resolver's to refuse."""
-        return max(1, min(LARGEST_PAGE, _literal(value, self._size)))
+        return max(1, min(MAX_PAGE_SIZE, _literal(value, self._size)))
 
 
 def _literal(value: ValueNode, size: Size) -> int:
@@ -210,7 +209,7 @@ def _literal(value: ValueNode, size: Size) -> int:
         return size(value.name.value)
     if isinstance(value, IntValueNode):
         return int(value.value[:9])
-    return len(value.values) if isinstance(value, ListValueNode) else PAGE
+    return len(value.values) if isinstance(value, ListValueNode) else DEFAULT_PAGE_SIZE
 
 
 def _sizes(operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> Size:
@@ -219,10 +218,10 @@ def _sizes(operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> 
     def size(name: str) -> int:
         value = variables.get(name)
         if name not in variables and (default := defaults.get(name)) is not None:
-            return _literal(default, lambda _: PAGE)
+            return _literal(default, lambda _: DEFAULT_PAGE_SIZE)
         if isinstance(value, list):
             return len(value)
-        return value if isinstance(value, int) else PAGE
+        return value if isinstance(value, int) else DEFAULT_PAGE_SIZE
 
     return size
 

@@ -38,9 +38,9 @@ from app.db.access.database import Database, Row, Statement, Viewer, statement
 from app.db.reading.rows import Entity
 from app.db.tables.columns import Moment, Ordered, Uuid
 from app.errors import BadInput
+from app.limits import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 
 R = TypeVar("R", bound=Entity)
-DEFAULT, MOST = 50, 100
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LIMIT = bindparam("limit", type_=Integer)
 
@@ -68,10 +68,10 @@ class Window:
         if first is not None and last is not None:
             raise BadInput("Ask for first or for last, not for both.")
         for name, size in (("first", first), ("last", last)):
-            if size is not None and not 1 <= size <= MOST:
-                raise BadInput(f"{name} must be between 1 and {MOST}; it is {size}.")
+            if size is not None and not 1 <= size <= MAX_PAGE_SIZE:
+                raise BadInput(f"{name} must be between 1 and {MAX_PAGE_SIZE}; it is {size}.")
         backward = last is not None or (newest and first is None)
-        return cls(first or last or DEFAULT, backward, after, before)
+        return cls(first or last or DEFAULT_PAGE_SIZE, backward, after, before)
 
 
 @dataclass(slots=True)
