@@ -8,13 +8,15 @@ from app.context import Context, Once
 from app.db.access import failures
 from app.db.access.database import Tx
 from app.db.reading.rows import MessageRow, SessionRow
-from app.documents import content, parsing
-from app.documents.content import TEXT_LENGTH
+from app.documents.raw import check_raw
+from app.documents.reader import read
+from app.documents.usage import COLUMNS as USAGE
+from app.documents.usage import usage_columns
 from app.errors import Conflict, IllegalTransition, Invalid, NotFound, Problem
+from app.limits import MAX_BATCH, MAX_TEXT_LENGTH, MAX_TOKENS
 from app.resolvers import idempotency, validation
 from app.resolvers.session import cap, effective_status, make_room
 
-MOST = 100
 CHECKS = {
     "key": lambda value, field: validation.optional(value, field),
     "role": lambda value, _field: value,
@@ -23,8 +25,8 @@ CHECKS = {
     "client_created_at": lambda value, _field: value,
 }
 NEW: dict[str, Any] = {"key": None, "agent_key": None, "metadata": "{}", "client_created_at": None}
-NO_USAGE: dict[str, Any] = dict.fromkeys(content.USAGE)
-SAME = ("role", "text", "raw", "metadata", *content.USAGE)
+NO_USAGE: dict[str, Any] = dict.fromkeys(USAGE)
+SAME = ("role", "text", "raw", "metadata", *USAGE)
 # Refusals that a closer look under the lock can resolve: a known key, an unknown agent.
 CURABLE = ("messages_key", "messages_agent_fkey")
 
@@ -72,8 +74,8 @@ async def append_many(
     ctx: Context, session_id: str, drafts: Sequence[Mapping[str, Any]], expected: int | None
 ) -> list[MessageRow]:
     """All messages, stored, in the order given; or none."""
-    if not 1 <= len(drafts) <= MOST:
-        raise Invalid(f"messages takes 1 to {MOST} at once; it has {len(drafts)}.", field="messages")
+    if not 1 <= len(drafts) <= MAX_BATCH:
+        raise Invalid(f"messages takes 1 to {MAX_BATCH} at once; it has {len(drafts)}.", field="messages")
     checked = []
     for place, fields in enumerate(drafts):
         try:
@@ -93,7 +95,7 @@ async def update(ctx: Context, place: tuple[str, int], fields: Mapping[str, Any]
 
 async def redact(ctx: Context, place: tuple[str, int], fields: Mapping[str, Any]) -> MessageRow:
     """The message with these words in place of its own, which are gone, and so is its metadata. Raises NotFound."""
-    said = {name: value for name, value in content_columns(ctx, fields).items() if name not in content.USAGE}
+    said = {name: value for name, value in content_columns(ctx, fields).items() if name not in USAGE}
     return await _rewrite(ctx, place, {**said, "metadata": "{}"}, None, redacted=True)
 
 
@@ -280,18 +282,18 @@ def content_columns(ctx: Context, fields: Mapping[str, Any]) -> dict[str, Any]:
     if (text is None) == (document is None):
         raise Invalid("A message needs exactly one of text and raw.", field="text")
     if document is None:
-        checked = validation.text(text, "text", longest=TEXT_LENGTH)
+        checked = validation.text(text, "text", longest=MAX_TEXT_LENGTH)
         return {"text": checked, "raw": None, "content": None}
-    kept = parsing.document(document, "raw", ctx.settings.max_raw_bytes)
-    shown = content.shown(document)
-    return {"text": shown.text, "raw": kept, "content": shown.content, **(shown.usage or {})}
+    raw = check_raw(document, "raw", ctx.settings.max_raw_bytes)
+    content = read(document)
+    return {"text": content.text, "raw": raw, "content": content.stored_blocks, **(content.usage or {})}
 
 
 def usage(counts: Mapping[str, Any] | None) -> dict[str, int]:
     """The columns of the tokens that a message took, as its sender counts them."""
     if counts is None:
         return {}
-    found = content.counted(**counts)
+    found = usage_columns(**counts)
     if found is None:
-        raise Invalid(f"usage counts tokens, 0 to {content.MOST_TOKENS} of each kind and together.", field="usage")
+        raise Invalid(f"usage counts tokens, 0 to {MAX_TOKENS} of each kind and together.", field="usage")
     return found

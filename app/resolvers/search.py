@@ -8,11 +8,10 @@ from app import db
 from app.context import Context
 from app.db.reading.page import Slice, Window
 from app.db.reading.rows import FoundRow
-from app.documents.parsing import cleaned
+from app.documents.parsing import clean
 from app.errors import BadInput
+from app.limits import MAX_QUERY_LENGTH, MAX_SNIPPET_LENGTH
 
-LONGEST_QUERY = 1_000
-LONGEST_SNIPPET = 400
 DOUBLED = str.maketrans({"\\": "\\\\", "'": "''"})
 
 
@@ -32,9 +31,9 @@ async def page(ctx: Context, window: Window, query: str, filters: Mapping[str, A
 
 def tsquery(query: str) -> str:
     """All words, quoted, so that none is an operator (PostgreSQL, 8.11.2); the last one is still being typed."""
-    if len(query) > LONGEST_QUERY:
-        raise BadInput(f"query takes at most {LONGEST_QUERY} characters; it has {len(query)}.")
-    words = cleaned(query).split()
+    if len(query) > MAX_QUERY_LENGTH:
+        raise BadInput(f"query takes at most {MAX_QUERY_LENGTH} characters; it has {len(query)}.")
+    words = clean(query).split()
     if not words:
         raise BadInput("query needs a word to look for; it is empty.")
     quoted = " & ".join(f"'{word.translate(DOUBLED)}'" for word in words)
@@ -43,7 +42,7 @@ def tsquery(query: str) -> str:
 
 def snippet(headline: str, mark: str) -> list[Part]:
     """The pieces of a headline, of which every other one lies between two marks; 400 characters at most."""
-    parts, left = [], LONGEST_SNIPPET
+    parts, left = [], MAX_SNIPPET_LENGTH
     for place, text in enumerate(headline.split(mark)):
         if text[:left]:
             parts.append(Part(text[:left], place % 2 == 1))

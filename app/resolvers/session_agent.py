@@ -8,7 +8,8 @@ from app.context import Context
 from app.db.access.database import Tx
 from app.db.access.failures import translated
 from app.db.reading.rows import SessionAgentRow
-from app.documents import parsing
+from app.documents.agent_states import read_states
+from app.documents.raw import check_raw
 from app.errors import Conflict, NotFound
 from app.resolvers import validation
 
@@ -34,8 +35,8 @@ async def put(
 ) -> SessionAgentRow:
     """The part as it is now. Raises NotFound (session, or UPDATE of none) and Conflict (CREATE, or revision)."""
     key = validation.text(key, "key", shortest=1)
-    document = parsing.document(fields.get("raw"), "raw", ctx.settings.max_raw_bytes)
-    values = parsing.states(document) | validation.only(fields, CHECKS)
+    document = check_raw(fields.get("raw"), "raw", ctx.settings.max_raw_bytes)
+    values = read_states(document) | validation.only(fields, CHECKS)
     with translated({"session_agents_owner_id_agent_id_fkey": NotFound("There is no such agent.", field="agentId")}):
         async with ctx.writing(session_id) as tx:
             session = await tx.one(db.session.LOCK, session_id=session_id)

@@ -9,8 +9,8 @@ from app.context import Context
 from app.db.access.database import Tx
 from app.db.reading.rows import MessageRow, SessionRow
 from app.db.streaming_message import EndedRow, StandingRow
-from app.documents.content import TEXT_LENGTH
 from app.errors import Conflict, Fenced, IllegalTransition, Invalid, Limit, NotFound, WrongOffset
+from app.limits import MAX_TEXT_LENGTH
 from app.resolvers import message, validation
 
 NEW: dict[str, Any] = {"key": None, "agent_key": None, "metadata": None}
@@ -40,11 +40,11 @@ async def extend(ctx: Context, place: tuple[str, int], fence: str, offset: int, 
     """The message with this text from this offset on; what is there already is not written twice. An empty text only
     says that the producer is still there. Raises Fenced, WrongOffset, IllegalTransition, Limit, NotFound, Invalid.
     """
-    text = validation.text(text, "text", longest=TEXT_LENGTH)
+    text = validation.text(text, "text", longest=MAX_TEXT_LENGTH)
     if offset < 0:
         raise Invalid(f"offset cannot be below zero; it is {offset}.", field="offset")
     at = {"session_id": place[0], "sequence": place[1], "text": text}
-    row = await ctx.one(db.streaming_message.EXTEND, **at, fence=fence, expected_length=offset, longest=TEXT_LENGTH)
+    row = await ctx.one(db.streaming_message.EXTEND, **at, fence=fence, expected_length=offset, longest=MAX_TEXT_LENGTH)
     if row is None:
         standing = await ctx.one(db.streaming_message.STANDING, **at, offset=offset)
         return _already(standing, fence, offset, text)
@@ -135,8 +135,8 @@ def _already(row: StandingRow | None, fence: str, offset: int, text: str) -> Mes
     end = offset + len(text)
     if end <= row.length and (row.same or not text):
         return row
-    if offset == row.length and end > TEXT_LENGTH:
-        raise Limit(f"A text has at most {TEXT_LENGTH} characters.", limit=TEXT_LENGTH, field="text")
+    if offset == row.length and end > MAX_TEXT_LENGTH:
+        raise Limit(f"A text has at most {MAX_TEXT_LENGTH} characters.", limit=MAX_TEXT_LENGTH, field="text")
     raise WrongOffset(HERE.format(row.length), expected=row.length, field="offset")
 
 

@@ -6,7 +6,7 @@ import orjson
 import strawberry
 from strawberry import Maybe
 
-from app.documents import content
+from app.documents.blocks import text_blocks
 from app.schema.scalars import Json
 
 field = strawberry.field
@@ -83,8 +83,8 @@ BLOCKS = [TextBlock, ReasoningBlock, ToolUseBlock, ToolResultBlock, MediaBlock, 
 
 
 def blocks(text: str, stored: str | None) -> list[ContentBlock]:
-    """The blocks of a message, from what is stored of them; without that they are its text."""
-    parts = content.of_text(text) if stored is None else orjson.loads(stored)
+    """The blocks of a message. `stored` is their JSON; None if the message is only its text."""
+    parts = text_blocks(text) if stored is None else orjson.loads(stored)
     return [_block(position, **part) for position, part in enumerate(parts)]
 
 
@@ -104,7 +104,7 @@ def _block(position: int, kind: str, **part: Any) -> ContentBlock:
 
 
 def usage(input_tokens: int | None, output_tokens: int | None, total_tokens: int | None) -> TokenUsage | None:
-    """The columns of a message's usage, which are set together or not at all."""
+    """The usage of a message; None if its columns are NULL, which all three are or none."""
     if input_tokens is None or output_tokens is None or total_tokens is None:
         return None
     return TokenUsage(input_tokens=input_tokens, output_tokens=output_tokens, total_tokens=total_tokens)
