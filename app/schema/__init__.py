@@ -16,14 +16,14 @@ from app.schema.scalars import CONFIG
 from app.schema.search import SearchQuery
 from app.schema.session import SessionMutation
 from app.schema.session_agent import SessionAgentMutation
-from app.schema.streaming_message import StreamMutation
+from app.schema.streaming_message import StreamingMessageMutation
 from app.schema.task import TaskMutation, TaskQuery
 
 QUERIES = (RootQuery, TaskQuery, ApprovalQuery, AuditQuery, SearchQuery)
 MUTATIONS = (
     SessionMutation,
     MessageMutation,
-    StreamMutation,
+    StreamingMessageMutation,
     SessionAgentMutation,
     AgentMutation,
     TaskMutation,

@@ -28,10 +28,12 @@ from app.schema.base import (
     provided_fields,
     rows_of,
     to_python,
+    value_of,
 )
 from app.schema.connection import Connection, connection
 from app.schema.mutation import mutation
 from app.schema.scalars import DateTime, Decimal, Json
+from app.unit_of_work import UnitOfWork
 
 Session = Annotated["Session", strawberry.lazy("app.schema.session")]
 field = strawberry.field
@@ -227,32 +229,31 @@ class AgentMutation:
         "Adds an agent to the catalogue. Errors: VALIDATION; CONFLICT if the key is in use.",
         input="The values of the new agent.",
     )
-    async def create_agent(self, info: Info, input: CreateAgentInput) -> AgentPayload:
-        return AgentPayload(agent=await agent.create(info.context, provided_fields(input)))
+    async def create_agent(self, work: UnitOfWork, input: CreateAgentInput) -> AgentPayload:
+        return AgentPayload(agent=await agent.create(work, provided_fields(input)))
 
     @mutation(
         "Changes the given values of an agent. Errors: VALIDATION, NOT_FOUND; CONFLICT if `expectedRevision` differs.",
         input="The agent and its new values.",
     )
-    async def update_agent(self, info: Info, input: UpdateAgentInput) -> AgentPayload:
-        agent_id = ids.named(ids.agent_of, input.id, "agent")
-        expected = input.expected_revision.value if input.expected_revision else None
+    async def update_agent(self, work: UnitOfWork, input: UpdateAgentInput) -> AgentPayload:
         fields = provided_fields(input, "id", "expected_revision")
-        return AgentPayload(agent=await agent.update(info.context, agent_id, fields, expected))
+        row = await agent.update(work, ids.require_agent(input.id), fields, value_of(input.expected_revision))
+        return AgentPayload(agent=row)
 
     @mutation(
         "Sets the status of an agent. Every status may follow every other. Errors: NOT_FOUND.",
         input="The agent and its new status.",
     )
-    async def set_agent_status(self, info: Info, input: SetAgentStatusInput) -> AgentPayload:
-        agent_id = ids.named(ids.agent_of, input.id, "agent")
-        return AgentPayload(agent=await agent.update(info.context, agent_id, {"status": input.status.value}, None))
+    async def set_agent_status(self, work: UnitOfWork, input: SetAgentStatusInput) -> AgentPayload:
+        status = {"status": input.status.value}
+        return AgentPayload(agent=await agent.update(work, ids.require_agent(input.id), status, None))
 
     @mutation(
         "Deletes an agent from the catalogue; this cannot be undone. Its SessionAgents and their messages remain; "
         "`SessionAgent.agent` becomes null. Errors: NOT_FOUND.",
         input="The agent to delete.",
     )
-    async def delete_agent(self, info: Info, input: AgentIdInput) -> DeleteAgentPayload:
-        row = await agent.delete(info.context, ids.named(ids.agent_of, input.id, "agent"))
+    async def delete_agent(self, work: UnitOfWork, input: AgentIdInput) -> DeleteAgentPayload:
+        row = await agent.delete(work, ids.require_agent(input.id))
         return DeleteAgentPayload(deleted_id=ids.agent(row.id))

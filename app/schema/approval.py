@@ -9,7 +9,7 @@ from strawberry import Maybe
 
 from app.context import Context
 from app.db.reading.page import Slice, Window
-from app.db.reading.rows import ApprovalRow, MessageRow, SessionRow, TaskRow
+from app.db.reading.rows import ApprovalRow, MessageKey, MessageRow, SessionRow, TaskRow
 from app.live.cursors import Position
 from app.resolvers import approval
 from app.schema import ids
@@ -23,11 +23,13 @@ from app.schema.base import (
     errors,
     provided_fields,
     rows_of,
+    value_of,
     values_of,
 )
 from app.schema.connection import Connection, connection
 from app.schema.mutation import mutation
 from app.schema.scalars import DateTime
+from app.unit_of_work import UnitOfWork
 
 Message = Annotated["Message", strawberry.lazy("app.schema.message")]
 Session = Annotated["Session", strawberry.lazy("app.schema.session")]
@@ -122,7 +124,7 @@ class Approval(Node):
     def message(self: ApprovalRow, info: Info) -> "Future[MessageRow | None] | None":
         if self.session_id is None or self.message_sequence is None:
             return None
-        return info.context.loaders.messages.load((self.session_id, self.message_sequence))
+        return info.context.loaders.messages.load(MessageKey(self.session_id, self.message_sequence))
 
 
 @strawberry.input(
@@ -166,8 +168,8 @@ class ApprovalPayload:
 
     @classmethod
     def of(cls, row: ApprovalRow) -> "ApprovalPayload":
-        at = str(Position.at(row.session_id, row.revision)) if row.session_id else None
-        return cls(approval=row, cursor=at)
+        position = Position.at(row.session_id, row.revision) if row.session_id else None
+        return cls(approval=row, cursor=str(position) if position else None)
 
 
 @strawberry.type
@@ -176,22 +178,22 @@ class ApprovalMutation:
         "Creates an approval with status PENDING. Errors: VALIDATION, NOT_FOUND.",
         input="The values of the new approval.",
     )
-    async def request_approval(self, info: Info, input: RequestApprovalInput) -> ApprovalPayload:
+    async def request_approval(self, work: UnitOfWork, input: RequestApprovalInput) -> ApprovalPayload:
         fields = provided_fields(input)
-        task_id = ids.maybe(ids.task_of, fields.pop("task_id", None), "task", "taskId")
-        session_id = ids.maybe(ids.session_of, fields.pop("session_id", None), "session", "sessionId")
-        place = ids.maybe(ids.message_of, fields.pop("message_id", None), "message", "messageId")
-        return ApprovalPayload.of(await approval.request(info.context, task_id, session_id, place, fields))
+        task_id = ids.optional(ids.require_task, fields.pop("task_id", None), "taskId")
+        session_id = ids.optional(ids.require_session, fields.pop("session_id", None), "sessionId")
+        message = ids.optional(ids.require_message, fields.pop("message_id", None), "messageId")
+        return ApprovalPayload.of(await approval.request(work, task_id, session_id, message, fields))
 
     @mutation(
         "Decides an approval that is PENDING. Of several decisions the first one wins. Errors: VALIDATION, NOT_FOUND; "
         "FORBIDDEN if the token does not name the approver's role; CONFLICT if the approval is decided already.",
         input="The approval and the decision.",
     )
-    async def decide_approval(self, info: Info, input: DecideApprovalInput) -> ApprovalPayload:
-        approval_id = ids.named(ids.approval_of, input.id, "approval")
-        notes = input.notes.value if input.notes else None
-        return ApprovalPayload.of(await approval.decide(info.context, approval_id, input.decision.value, notes))
+    async def decide_approval(self, work: UnitOfWork, input: DecideApprovalInput) -> ApprovalPayload:
+        approval_id = ids.require_approval(input.id)
+        row = await approval.decide(work, approval_id, input.decision.value, value_of(input.notes))
+        return ApprovalPayload.of(row)
 
 
 @strawberry.type

@@ -43,7 +43,7 @@ class AuditEventFilter:
         """The filter as parameters of the statements."""
         conditions = vars(filter or AuditEventFilter())
         subject_id = conditions["subject_id"]
-        kind, subject, sequence = (None, None, None) if subject_id is None else ids.subject_of(subject_id)
+        kind, subject, sequence = (None, None, None) if subject_id is None else ids.parse_subject(subject_id)
         return conditions | {"subject_kind": kind, "subject_id": subject, "subject_sequence": sequence}
 
 

@@ -75,11 +75,14 @@ def enum(description: str, **values: str) -> Callable[[E], E]:
 
 
 def provided_fields(input: Any, *omit: str) -> dict[str, Any]:
-    """The input's fields that were sent, null included; enum members as their values."""
+    """The fields that the client sent, null included; enum members as their values."""
     fields = {name: value for name, value in vars(input).items() if value is not None and name not in omit}
-    return {
-        name: to_python(value.value if isinstance(value, strawberry.Some) else value) for name, value in fields.items()
-    }
+    return {name: to_python(value_of(value)) for name, value in fields.items()}
+
+
+def value_of(field: Any) -> Any:
+    """The value of an optional input field; None if the client sent null or omitted the field."""
+    return field.value if isinstance(field, strawberry.Some) else field
 
 
 def values_of(members: Sequence[Enum] | None) -> tuple[Any, ...] | None:
@@ -88,7 +91,7 @@ def values_of(members: Sequence[Enum] | None) -> tuple[Any, ...] | None:
 
 
 def to_python(value: Any) -> Any:
-    """Enum members as their values, in lists too."""
+    """An input value with enum members as their values, in lists too."""
     if isinstance(value, Enum):
         return value.value
     return [to_python(item) for item in value] if isinstance(value, list) else value

@@ -6,7 +6,7 @@ from typing import Annotated, Any, cast
 
 import strawberry
 
-from app.live.events import Event as Fact
+from app.live.events import Event as LiveEvent
 from app.live.events import Kind
 from app.schema import ids
 from app.schema.approval import Approval
@@ -150,31 +150,31 @@ Follow = Annotated[
 ]
 
 
-SHOWN: dict[Kind, Callable[[str, Any], Event]] = {
-    Kind.MESSAGE_ADDED: lambda at, row: MessageAdded(cursor=at, message=row),
-    Kind.MESSAGE_DELTA: lambda at, delta: MessageDelta(
-        cursor=at,
+EVENT_TYPES: dict[Kind, Callable[[str, Any], Event]] = {
+    Kind.MESSAGE_ADDED: lambda cursor, row: MessageAdded(cursor=cursor, message=row),
+    Kind.MESSAGE_DELTA: lambda cursor, delta: MessageDelta(
+        cursor=cursor,
         message_id=ids.message(delta.session_id, delta.sequence),
         offset=delta.offset,
         text=delta.text,
     ),
-    Kind.MESSAGE_CHANGED: lambda at, row: MessageChanged(cursor=at, message=row),
-    Kind.MESSAGE_REMOVED: lambda at, row: MessageRemoved(
-        cursor=at, message_id=ids.message(row.session_id, row.sequence)
+    Kind.MESSAGE_CHANGED: lambda cursor, row: MessageChanged(cursor=cursor, message=row),
+    Kind.MESSAGE_REMOVED: lambda cursor, row: MessageRemoved(
+        cursor=cursor, message_id=ids.message(row.session_id, row.sequence)
     ),
-    Kind.SESSION_CHANGED: lambda at, row: SessionChanged(cursor=at, session=row),
-    Kind.SESSION_REMOVED: lambda at, row: SessionRemoved(cursor=at, session_id=ids.session(row.id)),
-    Kind.SESSION_AGENT_CHANGED: lambda at, row: SessionAgentChanged(cursor=at, session_agent=row),
-    Kind.TASK_CHANGED: lambda at, row: TaskChanged(cursor=at, task=row),
-    Kind.APPROVAL_CHANGED: lambda at, row: ApprovalChanged(cursor=at, approval=row),
-    Kind.STREAM_RESET: lambda at, reason: StreamReset(cursor=at, reason=ResetReason(reason.value)),
-    Kind.CAUGHT_UP: lambda at, _: CaughtUp(cursor=at),
+    Kind.SESSION_CHANGED: lambda cursor, row: SessionChanged(cursor=cursor, session=row),
+    Kind.SESSION_REMOVED: lambda cursor, row: SessionRemoved(cursor=cursor, session_id=ids.session(row.id)),
+    Kind.SESSION_AGENT_CHANGED: lambda cursor, row: SessionAgentChanged(cursor=cursor, session_agent=row),
+    Kind.TASK_CHANGED: lambda cursor, row: TaskChanged(cursor=cursor, task=row),
+    Kind.APPROVAL_CHANGED: lambda cursor, row: ApprovalChanged(cursor=cursor, approval=row),
+    Kind.STREAM_RESET: lambda cursor, reason: StreamReset(cursor=cursor, reason=ResetReason(reason.value)),
+    Kind.CAUGHT_UP: lambda cursor, _: CaughtUp(cursor=cursor),
 }
 
 
-def shown(fact: Fact) -> Event:
-    """An event of the feed as its type in the schema."""
-    return SHOWN[fact.kind](fact.cursor, fact.thing)
+def event_of(event: LiveEvent) -> Event:
+    """The schema type of an event that a subscription delivers."""
+    return EVENT_TYPES[event.kind](event.cursor, event.thing)
 
 
 @strawberry.type(
@@ -196,8 +196,8 @@ class Subscription:
         after: After = None,
         follow: Follow = True,
     ) -> AsyncIterator[SessionEvent]:
-        session, ctx = ids.session_of(session_id) or ids.NOTHING, info.context
-        return cast(Any, ctx.hub.session_events(ctx.viewer, session, shown, ctx.resume_after or after, follow))
+        session, ctx = ids.parse_session(session_id) or ids.NO_ROW, info.context
+        return cast(Any, ctx.hub.session_events(ctx.viewer, session, event_of, ctx.resume_after or after, follow))
 
     @strawberry.subscription(
         description="The changes of all sessions, tasks and approvals of the viewer. First the replay: each object "
@@ -208,4 +208,4 @@ class Subscription:
     )
     async def viewer_events(self, info: Info, after: After = None, follow: Follow = True) -> AsyncIterator[ViewerEvent]:
         ctx = info.context
-        return cast(Any, ctx.hub.viewer_events(ctx.viewer, shown, ctx.resume_after or after, follow))
+        return cast(Any, ctx.hub.viewer_events(ctx.viewer, event_of, ctx.resume_after or after, follow))

@@ -11,10 +11,19 @@ from strawberry import Maybe
 from app.context import Context
 from app.db import approval as approvals
 from app.db.reading.page import Slice, Window
-from app.db.reading.rows import ApprovalRow, DocumentRow, MessageRow, SessionAgentRow, SessionRow, StreamingRow
+from app.db.reading.rows import (
+    ApprovalRow,
+    DocumentRow,
+    MessageKey,
+    MessageRow,
+    SessionAgentRow,
+    SessionRow,
+    StreamingRow,
+)
 from app.limits import MAX_BATCH
 from app.live.cursors import Position
-from app.resolvers import message
+from app.resolvers import append, message
+from app.resolvers.idempotency import IdempotencyKey
 from app.schema import ids
 from app.schema.approval import Approval
 from app.schema.base import (
@@ -33,6 +42,7 @@ from app.schema.base import (
     errors,
     provided_fields,
     rows_of,
+    value_of,
     values_of,
 )
 from app.schema.connection import Connection, connection
@@ -40,6 +50,7 @@ from app.schema.content import ContentBlock, TokenUsage, TokenUsageInput, blocks
 from app.schema.mutation import mutation
 from app.schema.scalars import DateTime, Json
 from app.schema.session_agent import SessionAgent
+from app.unit_of_work import UnitOfWork
 
 Session = Annotated["Session", strawberry.lazy("app.schema.session")]
 field = strawberry.field
@@ -168,16 +179,16 @@ class Message(Node):
 
 
 async def _document(row: MessageRow, ctx: Context) -> DocumentRow | None:
-    # Others may wait for the same: a null that ends this one must not end theirs.
-    return await shield(ctx.loaders.documents.load((row.session_id, row.sequence)))
+    # Several fields may wait for this future: a null that cancels one of them must not cancel the others.
+    return await shield(ctx.loaders.documents.load(MessageKey(row.session_id, row.sequence)))
 
 
 async def _so_far(row: MessageRow, ctx: Context) -> str:
-    """The text of a message that is being written, or was when its row was read."""
+    """The text so far of a message that was STREAMING when its row was read."""
     if isinstance(row, StreamingRow):
         return row.text
-    found = await shield(ctx.loaders.written.load((row.session_id, row.sequence)))
-    return found.text if found else ""
+    streaming = await shield(ctx.loaders.written.load(MessageKey(row.session_id, row.sequence)))
+    return streaming.text if streaming else ""
 
 
 TEXT = "The text for people, at most 1,000,000 characters, without U+0000."
@@ -266,7 +277,7 @@ class MessagePayload:
 
     @classmethod
     def of(cls, row: MessageRow) -> "MessagePayload":
-        return cls(message=row, cursor=at(row))
+        return cls(message=row, cursor=event_cursor(row))
 
 
 @strawberry.type(description="The result of the append of several messages.")
@@ -277,6 +288,11 @@ class AppendMessagesPayload:
     cursor: str | None = cursor()
     errors: list[UserError] = errors()
 
+    @classmethod
+    def of(cls, rows: list[MessageRow]) -> "AppendMessagesPayload":
+        """The cursor is that of the newest change: a message may have been stored earlier under its key."""
+        return cls(messages=rows, cursor=event_cursor(max(rows, key=lambda row: row.revision)))
+
 
 @strawberry.type(description="The result of the deletion of a message.")
 class DeleteMessagePayload:
@@ -286,18 +302,19 @@ class DeleteMessagePayload:
     cursor: str | None = cursor()
     errors: list[UserError] = errors()
 
+    @classmethod
+    def of(cls, row: MessageRow) -> "DeleteMessagePayload":
+        return cls(deleted_id=ids.of_row(row), cursor=event_cursor(row))
 
-def at(row: MessageRow) -> str:
-    """The position of a message's newest change."""
+
+def event_cursor(row: MessageRow) -> str:
+    """The event cursor of the newest change of a message."""
     return str(Position.at(row.session_id, row.revision))
 
 
-def _expected(input: AppendMessageInput | AppendMessagesInput) -> int | None:
-    return input.expected_sequence.value if input.expected_sequence else None
-
-
-def _draft(input: MessageInput) -> dict[str, Any]:
-    fields = provided_fields(input)
+def message_fields(input: Any, *omit: str) -> dict[str, Any]:
+    """The fields that the client sent, those of `usage` included."""
+    fields = provided_fields(input, *omit)
     if fields.get("usage") is not None:
         fields["usage"] = provided_fields(fields["usage"])
     return fields
@@ -312,24 +329,25 @@ class MessageMutation:
         "Errors: VALIDATION, NOT_FOUND; CONFLICT for `key` or `expectedSequence`; ILLEGAL_TRANSITION if the session "
         "is COMPLETED, FAILED or past `expiresAt`.",
         input="The session and the message.",
-        keeps_its_key=True,
+        stores_key=True,
     )
-    async def append_message(self, info: Info, input: AppendMessageInput) -> MessagePayload:
-        session_id = ids.named(ids.session_of, input.session_id, "session", "sessionId")
-        return MessagePayload.of(
-            await message.append(info.context, session_id, _draft(input.message), _expected(input))
-        )
+    async def append_message(
+        self, work: UnitOfWork, input: AppendMessageInput, idempotency_key: IdempotencyKey | None
+    ) -> MessagePayload:
+        session_id = ids.require_session(input.session_id, "sessionId")
+        fields, expected_sequence = message_fields(input.message), value_of(input.expected_sequence)
+        return MessagePayload.of(await append.append(work, session_id, fields, expected_sequence, idempotency_key))
 
     @mutation(
         "Appends 1 to 100 messages to a session: either all of them or none. Effects and errors are those of "
         "`appendMessage`.",
         input="The session and the messages.",
     )
-    async def append_messages(self, info: Info, input: AppendMessagesInput) -> AppendMessagesPayload:
-        session_id = ids.named(ids.session_of, input.session_id, "session", "sessionId")
-        drafts = [_draft(draft) for draft in input.messages]
-        rows = await message.append_many(info.context, session_id, drafts, _expected(input))
-        return AppendMessagesPayload(messages=rows, cursor=at(max(rows, key=lambda row: row.revision)))
+    async def append_messages(self, work: UnitOfWork, input: AppendMessagesInput) -> AppendMessagesPayload:
+        session_id = ids.require_session(input.session_id, "sessionId")
+        messages = [message_fields(message) for message in input.messages]
+        rows = await append.append_many(work, session_id, messages, value_of(input.expected_sequence))
+        return AppendMessagesPayload.of(rows)
 
     @mutation(
         "Changes the given values of a message. If the session has its title from the old text, the title changes too. "
@@ -337,11 +355,10 @@ class MessageMutation:
         "while the message is STREAMING.",
         input="The message and its new values.",
     )
-    async def update_message(self, info: Info, input: UpdateMessageInput) -> MessagePayload:
-        place = ids.named(ids.message_of, input.id, "message")
-        expected = input.expected_revision.value if input.expected_revision else None
+    async def update_message(self, work: UnitOfWork, input: UpdateMessageInput) -> MessagePayload:
         fields = provided_fields(input, "id", "expected_revision")
-        return MessagePayload.of(await message.update(info.context, place, fields, expected))
+        key = ids.require_message(input.id)
+        return MessagePayload.of(await message.update(work, key, fields, value_of(input.expected_revision)))
 
     @mutation(
         "Replaces the content of a message and erases the old content: text, document, blocks, metadata, the words in "
@@ -350,15 +367,14 @@ class MessageMutation:
         "STREAMING.",
         input="The message and the content that replaces it.",
     )
-    async def redact_message(self, info: Info, input: RedactMessageInput) -> MessagePayload:
-        place = ids.named(ids.message_of, input.id, "message")
-        return MessagePayload.of(await message.redact(info.context, place, provided_fields(input, "id")))
+    async def redact_message(self, work: UnitOfWork, input: RedactMessageInput) -> MessagePayload:
+        key = ids.require_message(input.id)
+        return MessagePayload.of(await message.redact(work, key, provided_fields(input, "id")))
 
     @mutation(
         "Deletes a message and erases its content; this cannot be undone. No other message gets its `sequence`. A "
         "STREAMING message is deleted too, and its producer gets NOT_FOUND. Errors: NOT_FOUND.",
         input="The message to delete.",
     )
-    async def delete_message(self, info: Info, input: MessageIdInput) -> DeleteMessagePayload:
-        row = await message.delete(info.context, ids.named(ids.message_of, input.id, "message"))
-        return DeleteMessagePayload(deleted_id=ids.message(row.session_id, row.sequence), cursor=at(row))
+    async def delete_message(self, work: UnitOfWork, input: MessageIdInput) -> DeleteMessagePayload:
+        return DeleteMessagePayload.of(await message.delete(work, ids.require_message(input.id)))

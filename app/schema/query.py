@@ -62,7 +62,7 @@ class RootQuery:
         key: Annotated[str | None, argument(description="The key that the client gave the session.")] = None,
     ) -> "Future[SessionRow | None] | None":
         loaders = info.context.loaders
-        return _one(ids.session_of, loaders.sessions, loaders.sessions_by_key, id, key)
+        return _one(ids.parse_session, loaders.sessions, loaders.sessions_by_key, id, key)
 
     @connection(
         Connection[Session],
@@ -97,7 +97,7 @@ class RootQuery:
         key: Annotated[str | None, argument(description="The key that the client gave the agent.")] = None,
     ) -> "Future[AgentRow | None] | None":
         loaders = info.context.loaders
-        return _one(ids.agent_of, loaders.agents, loaders.agents_by_key, id, key)
+        return _one(ids.parse_agent, loaders.agents, loaders.agents_by_key, id, key)
 
     @connection(Connection[Agent], "The agents in the catalogue of the viewer.")
     async def agents(

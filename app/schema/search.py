@@ -34,7 +34,7 @@ class MessageSearchFilter:
         """The filter as parameters of the statements. An id that names no session matches no message."""
         conditions = vars(filter or MessageSearchFilter())
         session_id = conditions["session_id"]
-        session = None if session_id is None else ids.session_of(session_id) or ids.NOTHING
+        session = None if session_id is None else ids.parse_session(session_id) or ids.NO_ROW
         return conditions | {"session_id": session, "role": to_python(conditions["role"])}
 
 

@@ -13,7 +13,7 @@ from app.db import message as messages
 from app.db import session_agent as session_agents
 from app.db import task as tasks
 from app.db.reading.page import Slice, Window
-from app.db.reading.rows import ApprovalRow, MessageRow, SessionAgentRow, SessionRow, TaskRow
+from app.db.reading.rows import ApprovalRow, MessageKey, MessageRow, SessionAgentRow, SessionRow, TaskRow
 from app.errors import BadInput
 from app.limits import DEFAULT_PAGE_SIZE
 from app.live.cursors import Position
@@ -37,6 +37,7 @@ from app.schema.base import (
     provided_fields,
     rows_of,
     to_python,
+    value_of,
 )
 from app.schema.connection import Connection, connection
 from app.schema.message import Message, MessageFilter
@@ -44,6 +45,7 @@ from app.schema.mutation import mutation
 from app.schema.scalars import DateTime, Json
 from app.schema.session_agent import SessionAgent, SessionAgentKind
 from app.schema.task import Task, TaskConditions, TaskFilter
+from app.unit_of_work import UnitOfWork
 
 field, argument = strawberry.field, strawberry.argument
 PENDING = tuple(ApprovalFilter.parameters(ApprovalFilter(status=[ApprovalStatus.PENDING])).items())
@@ -106,7 +108,7 @@ class SessionFilter:
         task_id = conditions["task_id"]
         return conditions | {
             "status": to_python(conditions["status"]),
-            "task_id": None if task_id is None else ids.task_of(task_id) or ids.NOTHING,
+            "task_id": None if task_id is None else ids.parse_task(task_id) or ids.NO_ROW,
             "archived": bool(conditions["archived"]),
             "deleted": bool(conditions["deleted"]),
         }
@@ -209,8 +211,8 @@ class Session(Node):
         loaders = info.context.loaders
         if key is not None:
             return loaders.messages_by_key.load((self.id, agent_key, key))
-        place = ids.message_of(id) if id is not None else (self.id, sequence or 0)
-        return loaders.messages.load(place) if place and place[0] == self.id else None
+        message = ids.parse_message(id) if id is not None else MessageKey(self.id, sequence or 0)
+        return loaders.messages.load(message) if message and message.session_id == self.id else None
 
     @connection(
         Connection[Message],
@@ -349,6 +351,11 @@ class MarkSessionReadInput:
     )
 
 
+def event_cursor(row: SessionRow) -> str:
+    """The event cursor of the newest change in a session."""
+    return str(Position.at(row.id, row.head))
+
+
 @strawberry.type(description="The result of a mutation of a session.")
 class SessionPayload:
     session: Session | None = field(default=None, description="The session after the mutation; null after an error.")
@@ -357,7 +364,7 @@ class SessionPayload:
 
     @classmethod
     def of(cls, row: SessionRow) -> "SessionPayload":
-        return cls(session=row, cursor=str(Position.at(row.id, row.head)))
+        return cls(session=row, cursor=event_cursor(row))
 
 
 @strawberry.type(description="The result of the creation of a session.")
@@ -371,6 +378,10 @@ class CreateSessionPayload:
     )
     errors: list[UserError] = errors()
 
+    @classmethod
+    def of(cls, row: SessionRow, evicted: list[SessionRow]) -> "CreateSessionPayload":
+        return cls(session=row, cursor=event_cursor(row), evicted=evicted)
+
 
 @strawberry.type(description="The result of the deletion of a session.")
 class DeleteSessionPayload:
@@ -383,6 +394,10 @@ class DeleteSessionPayload:
     cursor: str | None = cursor()
     errors: list[UserError] = errors()
 
+    @classmethod
+    def of(cls, row: SessionRow, message_count: int) -> "DeleteSessionPayload":
+        return cls(deleted_id=ids.session(row.id), deleted_message_count=message_count, cursor=event_cursor(row))
+
 
 @strawberry.type
 class SessionMutation:
@@ -392,33 +407,30 @@ class SessionMutation:
         "recently active ones to make room. Errors: VALIDATION; NOT_FOUND for the task; CONFLICT if the key is in use.",
         input="The values of the new session.",
     )
-    async def create_session(self, info: Info, input: CreateSessionInput) -> CreateSessionPayload:
+    async def create_session(self, work: UnitOfWork, input: CreateSessionInput) -> CreateSessionPayload:
         fields = provided_fields(input)
-        fields["task_id"] = ids.maybe(ids.task_of, fields.get("task_id"), "task", "taskId")
-        row, evicted = await session.create(info.context, fields)
-        return CreateSessionPayload(session=row, cursor=str(Position.at(row.id, row.head)), evicted=evicted)
+        fields["task_id"] = ids.optional(ids.require_task, fields.get("task_id"), "taskId")
+        return CreateSessionPayload.of(*await session.create(work, fields))
 
     @mutation(
         "Changes the given values of a session. Errors: VALIDATION, NOT_FOUND; CONFLICT if `expectedRevision` differs.",
         input="The session and its new values.",
     )
-    async def update_session(self, info: Info, input: UpdateSessionInput) -> SessionPayload:
-        session_id = ids.named(ids.session_of, input.id, "session")
-        expected = input.expected_revision.value if input.expected_revision else None
+    async def update_session(self, work: UnitOfWork, input: UpdateSessionInput) -> SessionPayload:
         fields = provided_fields(input, "id", "expected_revision")
-        return SessionPayload.of(await session.update(info.context, session_id, fields, expected))
+        session_id = ids.require_session(input.id)
+        return SessionPayload.of(await session.update(work, session_id, fields, value_of(input.expected_revision)))
 
     @mutation(
         "Sets the next status of a session: ACTIVE after PENDING, COMPLETED or FAILED after ACTIVE. Errors: "
         "VALIDATION, NOT_FOUND, ILLEGAL_TRANSITION; CONFLICT if `expectedRevision` differs.",
         input="The session and its next status.",
     )
-    async def set_session_status(self, info: Info, input: SetSessionStatusInput) -> SessionPayload:
-        session_id = ids.named(ids.session_of, input.id, "session")
-        expected = input.expected_revision.value if input.expected_revision else None
+    async def set_session_status(self, work: UnitOfWork, input: SetSessionStatusInput) -> SessionPayload:
         fields = provided_fields(input, "id", "status", "expected_revision")
+        session_id, expected_revision = ids.require_session(input.id), value_of(input.expected_revision)
         return SessionPayload.of(
-            await session.set_status(info.context, session_id, input.status.value, fields, expected)
+            await session.set_status(work, session_id, input.status.value, fields, expected_revision)
         )
 
     @mutation(
@@ -426,35 +438,33 @@ class SessionMutation:
         "call changes nothing. Errors: NOT_FOUND.",
         input="The session to archive.",
     )
-    async def archive_session(self, info: Info, input: SessionIdInput) -> SessionPayload:
-        return SessionPayload.of(await session.archive(info.context, ids.named(ids.session_of, input.id, "session")))
+    async def archive_session(self, work: UnitOfWork, input: SessionIdInput) -> SessionPayload:
+        return SessionPayload.of(await session.archive(work, ids.require_session(input.id)))
 
     @mutation(
         "Undoes the archiving and the SOFT deletion of a session. For a session that is neither, it changes nothing. "
         "Errors: NOT_FOUND; LIMIT if the session would exceed the cap on active sessions.",
         input="The session to restore.",
     )
-    async def restore_session(self, info: Info, input: SessionIdInput) -> SessionPayload:
-        return SessionPayload.of(await session.restore(info.context, ids.named(ids.session_of, input.id, "session")))
+    async def restore_session(self, work: UnitOfWork, input: SessionIdInput) -> SessionPayload:
+        return SessionPayload.of(await session.restore(work, ids.require_session(input.id)))
 
     @mutation(
         "Deletes a session: SOFT can be undone, HARD erases the session and everything in it. SOFT deletion cancels "
         "STREAMING messages; a second SOFT deletion changes nothing. Errors: NOT_FOUND.",
         input="The session and the kind of deletion.",
     )
-    async def delete_session(self, info: Info, input: DeleteSessionInput) -> DeleteSessionPayload:
-        session_id = ids.named(ids.session_of, input.id, "session")
+    async def delete_session(self, work: UnitOfWork, input: DeleteSessionInput) -> DeleteSessionPayload:
+        session_id = ids.require_session(input.id)
         if input.dry_run:
-            return DeleteSessionPayload(deleted_message_count=await session.deletable(info.context, session_id))
-        row, count = await session.delete(info.context, session_id, hard=input.mode is DeleteMode.HARD)
-        position = str(Position.at(row.id, row.head))
-        return DeleteSessionPayload(deleted_id=ids.session(row.id), deleted_message_count=count, cursor=position)
+            return DeleteSessionPayload(deleted_message_count=await session.count_messages(work, session_id))
+        return DeleteSessionPayload.of(*await session.delete(work, session_id, hard=input.mode is DeleteMode.HARD))
 
     @mutation(
         "Stores the message up to which the owner has read a session, and so changes `unreadCount`. Errors: "
         "VALIDATION, NOT_FOUND.",
         input="The session and the last message that was read.",
     )
-    async def mark_session_read(self, info: Info, input: MarkSessionReadInput) -> SessionPayload:
-        session_id = ids.named(ids.session_of, input.id, "session")
-        return SessionPayload.of(await session.mark_read(info.context, session_id, input.up_to_sequence))
+    async def mark_session_read(self, work: UnitOfWork, input: MarkSessionReadInput) -> SessionPayload:
+        session_id = ids.require_session(input.id)
+        return SessionPayload.of(await session.mark_read(work, session_id, input.up_to_sequence))

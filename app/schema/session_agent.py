@@ -28,10 +28,12 @@ from app.schema.base import (
     errors,
     provided_fields,
     rows_of,
+    value_of,
 )
 from app.schema.connection import Connection, connection
 from app.schema.mutation import mutation
 from app.schema.scalars import DateTime, Json
+from app.unit_of_work import UnitOfWork
 
 Session = Annotated["Session", strawberry.lazy("app.schema.session")]
 Message = Annotated["Message", strawberry.lazy("app.schema.message")]
@@ -85,7 +87,7 @@ class SessionAgent(Node):
 
     @field(description=NODE_ID)
     def id(self: SessionAgentRow) -> strawberry.ID:
-        return ids.part(self.session_id, self.kind, self.key)
+        return ids.session_agent(self.session_id, self.kind, self.key)
 
     @field(
         graphql_type=Agent | None,
@@ -162,23 +164,22 @@ class SessionAgentMutation:
         "CREATE, or if `expectedRevision` differs.",
         input="The session, the key and the values of the SessionAgent.",
     )
-    async def put_session_agent(self, info: Info, input: PutSessionAgentInput) -> SessionAgentPayload:
+    async def put_session_agent(self, work: UnitOfWork, input: PutSessionAgentInput) -> SessionAgentPayload:
+        fields = provided_fields(input, "session_id", "kind", "key", "mode", "agent_id", "expected_revision")
         row = await session_agent.put(
-            info.context,
-            session_id=ids.named(ids.session_of, input.session_id, "session", "sessionId"),
+            work,
+            session_id=ids.require_session(input.session_id, "sessionId"),
             kind=input.kind.value,
             key=input.key,
             mode=input.mode.value,
-            fields=provided_fields(input, "session_id", "kind", "key", "mode", "agent_id", "expected_revision")
-            | _agent(input),
-            expected=input.expected_revision.value if input.expected_revision else None,
+            fields=fields | _agent_field(input),
+            expected_revision=value_of(input.expected_revision),
         )
         return SessionAgentPayload(session_agent=row, cursor=str(Position.at(row.session_id, row.revision)))
 
 
-def _agent(input: PutSessionAgentInput) -> dict[str, Any]:
-    """The catalogue entry, where one was named or taken away."""
+def _agent_field(input: PutSessionAgentInput) -> dict[str, Any]:
+    """The link to the catalogue: empty if the client omitted it, None for null."""
     if input.agent_id is None:
         return {}
-    wanted = input.agent_id.value
-    return {"agent_id": ids.named(ids.agent_of, wanted, "agent", "agentId") if wanted is not None else None}
+    return {"agent_id": ids.optional(ids.require_agent, input.agent_id.value, "agentId")}

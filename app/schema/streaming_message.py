@@ -7,11 +7,12 @@ from strawberry import Maybe
 
 from app.resolvers import streaming_message
 from app.schema import ids
-from app.schema.base import Info, UserError, cursor, enum, errors, provided_fields
+from app.schema.base import UserError, cursor, enum, errors, provided_fields
 from app.schema.content import TokenUsageInput
-from app.schema.message import Message, MessageIdInput, MessagePayload, MessageRole, at
+from app.schema.message import Message, MessageIdInput, MessagePayload, MessageRole, event_cursor, message_fields
 from app.schema.mutation import mutation
 from app.schema.scalars import Json
+from app.unit_of_work import UnitOfWork
 
 field = strawberry.field
 
@@ -90,7 +91,7 @@ class StartMessagePayload:
 
 
 @strawberry.type
-class StreamMutation:
+class StreamingMessageMutation:
     @mutation(
         "Creates a message with status STREAMING that a producer extends in pieces, and returns a fence for this "
         "producer. With the key of a message that is STREAMING, the producer takes over this message: its text stays, "
@@ -99,10 +100,10 @@ class StreamMutation:
         "CONFLICT if the message of this key has ended or has another role.",
         input="The session and the values of the new message.",
     )
-    async def start_message(self, info: Info, input: StartMessageInput) -> StartMessagePayload:
-        session_id = ids.named(ids.session_of, input.session_id, "session", "sessionId")
-        row, fence = await streaming_message.start(info.context, session_id, provided_fields(input, "session_id"))
-        return StartMessagePayload(message=row, fence=fence, cursor=at(row))
+    async def start_message(self, work: UnitOfWork, input: StartMessageInput) -> StartMessagePayload:
+        session_id = ids.require_session(input.session_id, "sessionId")
+        row, fence = await streaming_message.start(work, session_id, provided_fields(input, "session_id"))
+        return StartMessagePayload(message=row, fence=fence, cursor=event_cursor(row))
 
     @mutation(
         "Adds a piece of text to the end of a streaming message. A piece that is stored already at its offset changes "
@@ -112,10 +113,9 @@ class StreamMutation:
         "must stop.",
         input="The message, the fence and the piece of text.",
     )
-    async def extend_message(self, info: Info, input: ExtendMessageInput) -> MessagePayload:
-        place = ids.named(ids.message_of, input.id, "message")
-        row = await streaming_message.extend(info.context, place, input.fence, input.offset, input.text)
-        return MessagePayload.of(row)
+    async def extend_message(self, work: UnitOfWork, input: ExtendMessageInput) -> MessagePayload:
+        key = ids.require_message(input.id)
+        return MessagePayload.of(await streaming_message.extend(work, key, input.fence, input.offset, input.text))
 
     @mutation(
         "Ends a streaming message as COMPLETE or FAILED. The same call again from the same producer changes nothing "
@@ -123,13 +123,9 @@ class StreamMutation:
         "ILLEGAL_TRANSITION if the message ended in another way.",
         input="The message, the fence and the end of the message.",
     )
-    async def finish_message(self, info: Info, input: FinishMessageInput) -> MessagePayload:
-        place = ids.named(ids.message_of, input.id, "message")
-        fields = provided_fields(input, "id", "fence", "status")
-        if fields.get("usage") is not None:
-            fields["usage"] = provided_fields(fields["usage"])
-        row = await streaming_message.finish(info.context, place, input.fence, input.status.value, fields)
-        return MessagePayload.of(row)
+    async def finish_message(self, work: UnitOfWork, input: FinishMessageInput) -> MessagePayload:
+        key, fields = ids.require_message(input.id), message_fields(input, "id", "fence", "status")
+        return MessagePayload.of(await streaming_message.finish(work, key, input.fence, input.status.value, fields))
 
     @mutation(
         "Ends a streaming message as CANCELLED; its text stays. Every client of the owner may do this, without the "
@@ -137,7 +133,5 @@ class StreamMutation:
         "FAILED.",
         input="The message to cancel.",
     )
-    async def cancel_message(self, info: Info, input: MessageIdInput) -> MessagePayload:
-        return MessagePayload.of(
-            await streaming_message.cancel(info.context, ids.named(ids.message_of, input.id, "message"))
-        )
+    async def cancel_message(self, work: UnitOfWork, input: MessageIdInput) -> MessagePayload:
+        return MessagePayload.of(await streaming_message.cancel(work, ids.require_message(input.id)))

@@ -26,11 +26,13 @@ from app.schema.base import (
     errors,
     provided_fields,
     rows_of,
+    value_of,
     values_of,
 )
 from app.schema.connection import Connection, connection
 from app.schema.mutation import mutation
 from app.schema.scalars import DateTime, Json
+from app.unit_of_work import UnitOfWork
 
 Session = Annotated["Session", strawberry.lazy("app.schema.session")]
 field, argument = strawberry.field, strawberry.argument
@@ -142,8 +144,8 @@ class TaskPayload:
 
     @classmethod
     def of(cls, row: TaskRow) -> "TaskPayload":
-        at = str(Position.at(row.session_id, row.revision)) if row.session_id else None
-        return cls(task=row, cursor=at)
+        position = Position.at(row.session_id, row.revision) if row.session_id else None
+        return cls(task=row, cursor=str(position) if position else None)
 
 
 @strawberry.type
@@ -153,20 +155,19 @@ class TaskMutation:
         "the session.",
         input="The values of the new task.",
     )
-    async def create_task(self, info: Info, input: CreateTaskInput) -> TaskPayload:
+    async def create_task(self, work: UnitOfWork, input: CreateTaskInput) -> TaskPayload:
         fields = provided_fields(input)
-        session_id = ids.maybe(ids.session_of, fields.pop("session_id", None), "session", "sessionId")
-        return TaskPayload.of(await task.create(info.context, session_id, fields))
+        session_id = ids.optional(ids.require_session, fields.pop("session_id", None), "sessionId")
+        return TaskPayload.of(await task.create(work, session_id, fields))
 
     @mutation(
         "Sets the next status of a task. Errors: NOT_FOUND, ILLEGAL_TRANSITION; CONFLICT if `expectedRevision` has "
         "changed.",
         input="The task and its next status.",
     )
-    async def set_task_status(self, info: Info, input: SetTaskStatusInput) -> TaskPayload:
-        task_id = ids.named(ids.task_of, input.id, "task")
-        expected = input.expected_revision.value if input.expected_revision else None
-        return TaskPayload.of(await task.set_status(info.context, task_id, input.status.value, expected))
+    async def set_task_status(self, work: UnitOfWork, input: SetTaskStatusInput) -> TaskPayload:
+        task_id, expected_revision = ids.require_task(input.id), value_of(input.expected_revision)
+        return TaskPayload.of(await task.set_status(work, task_id, input.status.value, expected_revision))
 
 
 @strawberry.type
@@ -175,7 +176,7 @@ class TaskQuery:
     def task(
         self, info: Info, id: Annotated[strawberry.ID, argument(description="The id of the task.")]
     ) -> "Future[TaskRow | None] | None":
-        task_id = ids.task_of(id)
+        task_id = ids.parse_task(id)
         return info.context.loaders.tasks.load(task_id) if task_id else None
 
     @connection(Connection[Task], "All tasks of the viewer, in sessions and outside, the oldest first.")

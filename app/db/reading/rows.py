@@ -14,6 +14,13 @@ class Entity(Row):
     parent: int
 
 
+class MessageKey(NamedTuple):
+    """The identity of a message."""
+
+    session_id: str
+    sequence: int
+
+
 class SessionRow(Entity):
     """One session; `head` counts every change in it, `revision` is its own newest one."""
 
