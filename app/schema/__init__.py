@@ -3,23 +3,26 @@
 import strawberry
 from strawberry.tools import merge_types
 
-from app.schema.agent import AgentMutation
+from app.schema.agent import AgentQuery
+from app.schema.agent_mutation import AgentMutation
 from app.schema.approval import ApprovalMutation, ApprovalQuery
 from app.schema.audit import AuditQuery
-from app.schema.base import ERRORS
 from app.schema.content import BLOCKS
 from app.schema.event import Subscription
 from app.schema.idempotency import idempotent
-from app.schema.message import MessageMutation
-from app.schema.query import RootQuery
+from app.schema.message_mutation import MessageMutation
+from app.schema.node import NodeQuery
 from app.schema.scalars import CONFIG
 from app.schema.search import SearchQuery
-from app.schema.session import SessionMutation
+from app.schema.session import SessionQuery
 from app.schema.session_agent import SessionAgentMutation
+from app.schema.session_mutation import SessionMutation
 from app.schema.streaming_message import StreamingMessageMutation
 from app.schema.task import TaskMutation, TaskQuery
+from app.schema.user_errors import ERRORS
+from app.schema.viewer import ViewerQuery
 
-QUERIES = (RootQuery, TaskQuery, ApprovalQuery, AuditQuery, SearchQuery)
+QUERIES = (NodeQuery, ViewerQuery, SessionQuery, AgentQuery, TaskQuery, ApprovalQuery, AuditQuery, SearchQuery)
 MUTATIONS = (
     SessionMutation,
     MessageMutation,

@@ -5,7 +5,6 @@ from enum import StrEnum
 from typing import Annotated, Any
 
 import strawberry
-from strawberry import Maybe
 
 from app.context import Context
 from app.db import session as sessions
@@ -14,29 +13,14 @@ from app.db.reading.rows import AgentRow, ListedAgent, SessionRow
 from app.db.stats import AgentMetricsRow
 from app.resolvers import agent
 from app.schema import ids
-from app.schema.base import (
-    CHANGED_METADATA,
-    EXPECTED_REVISION,
-    METADATA,
-    NEW_METADATA,
-    NODE_ID,
-    Info,
-    Node,
-    UserError,
-    enum,
-    errors,
-    provided_fields,
-    rows_of,
-    to_python,
-    value_of,
-)
+from app.schema.base import Info, Node, OrderDirection, enum, rows_of
 from app.schema.connection import Connection, connection
-from app.schema.mutation import mutation
+from app.schema.descriptions import METADATA, NODE_ID
+from app.schema.inputs import to_python
 from app.schema.scalars import DateTime, Decimal, Json
-from app.unit_of_work import UnitOfWork
 
 Session = Annotated["Session", strawberry.lazy("app.schema.session")]
-field = strawberry.field
+field, argument = strawberry.field, strawberry.argument
 
 
 @enum(
@@ -63,16 +47,6 @@ class AgentOrderField(StrEnum):
     NAME = "NAME"
     CREATED_AT = "CREATED_AT"
     HOURLY_RATE = "HOURLY_RATE"
-
-
-@enum(
-    "The direction of an order.",
-    ASC="Ascending: the smallest or oldest first.",
-    DESC="Descending: the largest or newest first.",
-)
-class OrderDirection(StrEnum):
-    ASC = "ASC"
-    DESC = "DESC"
 
 
 @strawberry.input(description="The order of a list of agents.")
@@ -162,98 +136,33 @@ class Agent(Node):
         return ctx.loaders.page(sessions.OF_AGENTS, self.id, window)
 
 
-@strawberry.input(description="The values of a new agent.")
-class CreateAgentInput:
-    key: Maybe[str | None] = field(
-        description="A key that the client chooses, unique per owner, 1 to 255 characters. If another agent has the "
-        "key: CONFLICT. Null or omitted: no key."
-    )
-    name: str = field(description="The name for people, 1 to 255 characters.")
-    type: str = field(description="The kind of work that the agent does, 1 to 255 characters.")
-    description: Maybe[str | None] = field(
-        description="What the agent does, for people, 1 to 10,000 characters. Null or omitted: no description."
-    )
-    status: Maybe[AgentStatus | None] = field(description="The first status. Null or omitted: AVAILABLE.")
-    skills: Maybe[list[str] | None] = field(
-        description="At most 100 skills of 1 to 255 characters each. Null or omitted: no skills."
-    )
-    hourly_rate: Maybe[Decimal | None] = field(
-        description="The price of one hour, 0 or more, in the currency of the client. Null or omitted: no rate."
-    )
-    metadata: Maybe[Json | None] = field(description=NEW_METADATA)
-
-
-@strawberry.input(description="The changes of an agent. An omitted field keeps its value.")
-class UpdateAgentInput:
-    id: strawberry.ID = field(description="The id of the agent to change.")
-    expected_revision: Maybe[int | None] = field(description=EXPECTED_REVISION)
-    name: Maybe[str | None] = field(description="The new name, 1 to 255 characters. Null is refused.")
-    description: Maybe[str | None] = field(
-        description="The new description, 1 to 10,000 characters. Null removes the description."
-    )
-    skills: Maybe[list[str] | None] = field(
-        description="The skills that replace all stored ones: at most 100 of 1 to 255 characters each. Null is refused."
-    )
-    hourly_rate: Maybe[Decimal | None] = field(description="The new rate, 0 or more. Null removes the rate.")
-    metadata: Maybe[Json | None] = field(description=CHANGED_METADATA)
-
-
-@strawberry.input(description="The new status of an agent.")
-class SetAgentStatusInput:
-    id: strawberry.ID = field(description="The id of the agent to change.")
-    status: AgentStatus = field(description="The new status. Every status may follow every other.")
-
-
-@strawberry.input(description="The agent to which a mutation applies.")
-class AgentIdInput:
-    id: strawberry.ID = field(description="The id of the agent.")
-
-
-@strawberry.type(description="The result of a mutation of an agent.")
-class AgentPayload:
-    agent: Agent | None = field(default=None, description="The agent after the mutation; null after an error.")
-    errors: list[UserError] = errors()
-
-
-@strawberry.type(description="The result of the deletion of an agent.")
-class DeleteAgentPayload:
-    deleted_id: strawberry.ID | None = field(
-        default=None, description="The id of the deleted agent; null after an error."
-    )
-    errors: list[UserError] = errors()
+BY_NAME = AgentOrder(field=AgentOrderField.NAME, direction=OrderDirection.ASC)
 
 
 @strawberry.type
-class AgentMutation:
-    @mutation(
-        "Adds an agent to the catalogue. Errors: VALIDATION; CONFLICT if the key is in use.",
-        input="The values of the new agent.",
+class AgentQuery:
+    @field(
+        graphql_type=Agent | None,
+        description="The agent with this id or this key; null if there is none. Send exactly one of `id` and `key`.",
     )
-    async def create_agent(self, work: UnitOfWork, input: CreateAgentInput) -> AgentPayload:
-        return AgentPayload(agent=await agent.create(work, provided_fields(input)))
+    def agent(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID | None, argument(description="The id of the agent.")] = None,
+        key: Annotated[str | None, argument(description="The key that the client gave the agent.")] = None,
+    ) -> "Future[AgentRow | None] | None":
+        loaders = info.context.loaders
+        return ids.load_by_id_or_key(ids.parse_agent, loaders.agents, loaders.agents_by_key, id, key)
 
-    @mutation(
-        "Changes the given values of an agent. Errors: VALIDATION, NOT_FOUND; CONFLICT if `expectedRevision` differs.",
-        input="The agent and its new values.",
-    )
-    async def update_agent(self, work: UnitOfWork, input: UpdateAgentInput) -> AgentPayload:
-        fields = provided_fields(input, "id", "expected_revision")
-        row = await agent.update(work, ids.require_agent(input.id), fields, value_of(input.expected_revision))
-        return AgentPayload(agent=row)
-
-    @mutation(
-        "Sets the status of an agent. Every status may follow every other. Errors: NOT_FOUND.",
-        input="The agent and its new status.",
-    )
-    async def set_agent_status(self, work: UnitOfWork, input: SetAgentStatusInput) -> AgentPayload:
-        status = {"status": input.status.value}
-        return AgentPayload(agent=await agent.update(work, ids.require_agent(input.id), status, None))
-
-    @mutation(
-        "Deletes an agent from the catalogue; this cannot be undone. Its SessionAgents and their messages remain; "
-        "`SessionAgent.agent` becomes null. Errors: NOT_FOUND.",
-        input="The agent to delete.",
-    )
-    async def delete_agent(self, work: UnitOfWork, input: AgentIdInput) -> DeleteAgentPayload:
-        row = await agent.delete(work, ids.require_agent(input.id))
-        return DeleteAgentPayload(deleted_id=ids.agent(row.id))
+    @connection(Connection[Agent], "The agents in the catalogue of the viewer.")
+    async def agents(
+        self,
+        ctx: Context,
+        window: Window,
+        filter: Annotated[
+            AgentFilter | None, argument(description="Conditions on the agents. Null or omitted: all agents.")
+        ] = None,
+        order_by: Annotated[AgentOrder, argument(description="The order of the agents. Default: by name.")] = BY_NAME,
+    ) -> Slice[AgentRow]:
+        order = order_by.field.value, order_by.direction.value
+        return await agent.page(ctx, window, order, AgentFilter.parameters(filter))

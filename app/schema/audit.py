@@ -10,13 +10,9 @@ from app.db.reading.page import Slice, Window
 from app.db.reading.rows import AuditRow
 from app.resolvers import audit
 from app.schema import ids
-from app.schema.base import (
-    NODE_ID,
-    Info,
-    Node,
-    rows_of,
-)
+from app.schema.base import Info, Node, rows_of
 from app.schema.connection import Connection, connection
+from app.schema.descriptions import NODE_ID
 from app.schema.scalars import DateTime, Json
 
 field, argument = strawberry.field, strawberry.argument

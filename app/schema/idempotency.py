@@ -19,7 +19,8 @@ from strawberry.directive import DirectiveLocation, DirectiveValue
 from app.errors import BadInput
 from app.limits import MAX_KEY_LENGTH
 from app.resolvers.idempotency import IdempotencyKey
-from app.schema.base import Info, to_python
+from app.schema.base import Info
+from app.schema.inputs import to_python
 
 
 @strawberry.directive(

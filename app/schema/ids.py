@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from strawberry import ID
 
 from app.db.reading.rows import AgentRow, ApprovalRow, MessageKey, MessageRow, SessionAgentRow, SessionRow, TaskRow
-from app.errors import NotFound
+from app.errors import BadInput, NotFound
 
 T = TypeVar("T")
 UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -183,3 +183,13 @@ def load(loaders: Any, text: str) -> Any:
         if key is not None:
             return getattr(loaders, loader).load(key)
     return None
+
+
+def load_by_id_or_key(parse: Any, by_id: Any, by_key: Any, id: str | None, key: str | None) -> Any:
+    """The future of the row with this id or this key; None for a text that is not an id. Raises BadInput."""
+    if (id is None) == (key is None):
+        raise BadInput("Name it by exactly one of id and key.")
+    if key is not None:
+        return by_key.load(key)
+    row_id = parse(id)
+    return by_id.load(row_id) if row_id else None

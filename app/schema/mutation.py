@@ -11,9 +11,10 @@ from app.db.access.failures import translated
 from app.errors import Problem
 from app.resolvers import idempotency
 from app.resolvers.idempotency import IdempotencyKey
-from app.schema.base import Info, error_of
+from app.schema.base import Info
 from app.schema.idempotency import key_of
 from app.schema.replay import restored, stored_fields
+from app.schema.user_errors import error_of
 from app.unit_of_work import UnitOfWork
 
 Resolve = Callable[..., Awaitable[Any]]

@@ -7,7 +7,7 @@ from app.db.access.database import Row
 from app.live.cursors import Position
 from app.resolvers.idempotency import StoredResult
 from app.schema import ids
-from app.schema.base import ERRORS, ErrorCode, UserError
+from app.schema.user_errors import ERRORS, ErrorCode, UserError
 
 ERROR_TYPES: dict[str, Any] = {error.__name__: error for error in ERRORS}
 

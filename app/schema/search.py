@@ -10,8 +10,8 @@ from app.db.reading.rows import FoundRow
 from app.limits import MAX_QUERY_LENGTH, MAX_SNIPPET_LENGTH
 from app.resolvers import search
 from app.schema import ids
-from app.schema.base import to_python
 from app.schema.connection import Connection, Edge, connection
+from app.schema.inputs import to_python
 from app.schema.message import Message, MessageRole
 from app.schema.scalars import DateTime
 

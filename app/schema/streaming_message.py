@@ -7,11 +7,15 @@ from strawberry import Maybe
 
 from app.resolvers import streaming_message
 from app.schema import ids
-from app.schema.base import UserError, cursor, enum, errors, provided_fields
+from app.schema.base import enum
 from app.schema.content import TokenUsageInput
-from app.schema.message import Message, MessageIdInput, MessagePayload, MessageRole, event_cursor, message_fields
+from app.schema.inputs import provided_fields
+from app.schema.message import Message, MessageRole
+from app.schema.message_mutation import MessageIdInput, MessagePayload, event_cursor, message_fields
 from app.schema.mutation import mutation
+from app.schema.payload import cursor, errors
 from app.schema.scalars import Json
+from app.schema.user_errors import UserError
 from app.unit_of_work import UnitOfWork
 
 field = strawberry.field

@@ -15,23 +15,14 @@ from app.live.cursors import Position
 from app.resolvers import task
 from app.schema import ids
 from app.schema.approval import Approval
-from app.schema.base import (
-    EXPECTED_REVISION,
-    NODE_ID,
-    Info,
-    Node,
-    UserError,
-    cursor,
-    enum,
-    errors,
-    provided_fields,
-    rows_of,
-    value_of,
-    values_of,
-)
+from app.schema.base import Info, Node, enum, rows_of
 from app.schema.connection import Connection, connection
+from app.schema.descriptions import EXPECTED_REVISION, NODE_ID
+from app.schema.inputs import provided_fields, value_of, values_of
 from app.schema.mutation import mutation
+from app.schema.payload import cursor, errors
 from app.schema.scalars import DateTime, Json
+from app.schema.user_errors import UserError
 from app.unit_of_work import UnitOfWork
 
 Session = Annotated["Session", strawberry.lazy("app.schema.session")]

@@ -94,3 +94,10 @@ class Viewer:
     async def event_cursor(self: Any, info: Info) -> str:
         ctx = info.context
         return str(ctx.horizon or await ctx.hub.now(ctx.viewer))
+
+
+@strawberry.type
+class ViewerQuery:
+    @field(graphql_type=Viewer, description="The subject of the token, and figures about its objects.")
+    def viewer(self, info: Info) -> Any:
+        return info.context.viewer
