@@ -29,9 +29,8 @@ from graphql import (
 from graphql_compiled.engine import RequestError, VariableCheck
 
 from app.errors import TooComplex
+from app.limits import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 
-DEFAULT_PAGE_SIZE = 50
-MAX_PAGE_SIZE = 100
 MAX_COUNT = 10**9
 """Where counting stops: fragments that spread fragments can multiply to numbers of any length."""
 INTROSPECTION_COST = {"__schema": 1_000, "__type": 50}

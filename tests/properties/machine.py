@@ -1,4 +1,4 @@
-"""A model of one owner's sessions, and a machine that does to the real API whatever it does to the model."""
+"""A model of one owner's sessions, and a state machine that applies the same steps to the model and to the API."""
 
 import json
 from contextlib import ExitStack
@@ -34,7 +34,7 @@ DRAFTS = st.fixed_dictionaries({"role": ROLES, "text": WORDS, "key": KEYS, "agen
 
 @dataclass
 class Model:
-    """What a session must look like."""
+    """The expected state of a session."""
 
     id: str
     title: str
@@ -92,7 +92,7 @@ def said(message):
 
 
 class Machine(RuleBasedStateMachine):
-    """Whatever may happen to sessions, by somebody new each time."""
+    """All steps on sessions, by a new owner in each run."""
 
     url = ""
     sessions = Bundle("sessions")
@@ -117,7 +117,7 @@ class Machine(RuleBasedStateMachine):
     def teardown(self):
         self.open.close()
 
-    # What is done
+    # Steps
 
     @initialize(target=sessions, drafts=st.lists(DRAFTS, min_size=2, max_size=4, unique_by=str))
     def begin(self, drafts):
@@ -213,7 +213,7 @@ class Machine(RuleBasedStateMachine):
         if not model.deleted:
             model.agents[key] = {"is": state}
 
-    # What holds after each step
+    # Invariants after each step
 
     @precondition(lambda self: self.touched)
     @invariant()
@@ -251,7 +251,7 @@ class Machine(RuleBasedStateMachine):
             assert sorted(node["id"] for node in found[name]["nodes"]) == sorted(wanted)
             assert found[name]["totalCount"] == len(wanted)
 
-    # How it is asked
+    # Requests
 
     def on(self, id):
         self.touched = id
@@ -301,7 +301,7 @@ def number(cursor):
 
 
 def known(state):
-    """What events tell of a session."""
+    """The state of a session as far as events contain it."""
     return {
         "session": [state[name] for name in ("title", "status", "revision", "archivedAt", "deletedAt")],
         "messages": sorted((m["sequence"], m["text"], m["role"], m["revision"]) for m in state["messages"]["nodes"]),

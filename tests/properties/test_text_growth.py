@@ -1,4 +1,4 @@
-"""Streams: whatever is sent, in whatever pieces, again or late, the text is that of what was accepted."""
+"""Streaming texts: the text consists of the accepted pieces, for any order and repetition of calls."""
 
 from dataclasses import dataclass
 from uuid import uuid4
@@ -23,7 +23,7 @@ ENDS = st.sampled_from(["COMPLETE", "FAILED", "CANCELLED", "deleted"])
 
 @dataclass
 class Model:
-    """What a stream must be."""
+    """The expected state of a streaming message."""
 
     text: str = ""
 
@@ -38,7 +38,7 @@ class Model:
 
 
 async def act(user, session, writings, model, what, *more):
-    """One act of a producer, with the answer that the model says."""
+    """One call of a producer, with the result that the model expects."""
     length, newest = len(model.text), writings[-1]
     match what:
         case "goes on":
@@ -62,7 +62,7 @@ async def act(user, session, writings, model, what, *more):
 
 
 async def end(user, writing, how):
-    """Ends it in one of the ways that there are; the status it then has."""
+    """Ends the message in this way; returns its status."""
     if how == "CANCELLED":
         return (await cancels(user, writing))[0]
     if how == "deleted":
@@ -73,7 +73,7 @@ async def end(user, writing, how):
 
 @settings(max_examples=settings().max_examples // 2)
 @given(acts=st.lists(ACTS, min_size=1, max_size=14), how=ENDS)
-async def test_a_text_is_what_was_accepted_and_everybody_has_it(server, acts, how):
+async def test_text_consists_of_the_accepted_pieces_for_every_reader(server, acts, how):
     ann = server.user(f"writer-{uuid4().hex[:12]}")
     session, model = await ann.creates_session(status="ACTIVE"), Model()
     writings = [await starts(ann, session, key="k")]

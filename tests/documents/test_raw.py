@@ -1,4 +1,4 @@
-"""What went in comes out, character for character; and what people see of it (invariant 5)."""
+"""Documents in `raw`: returned character for character, and read into text, blocks and usage (invariant 5)."""
 
 import json
 from typing import Any
@@ -62,7 +62,7 @@ MANY = settings(max_examples=30, deadline=None, suppress_health_check=[HealthChe
 @example(raw='{"a": 1, "a": 2, "\\u0000": {"\\ud800": [1e400, -0, 123456789012345678901234567890]}}')
 @example(raw="no JSON at all: ' \" \\ \ufeff")
 @MANY
-async def test_any_document_of_a_message_comes_back_as_it_was(ann, raw):
+async def test_raw_of_a_message_is_returned_unchanged(ann, raw):
     session = await ann.creates_session()
     payload = await ann.does("appendMessage", SHOWN, sessionId=session, message={"role": "USER", "raw": raw})
     assert payload["errors"] == []
@@ -73,7 +73,7 @@ async def test_any_document_of_a_message_comes_back_as_it_was(ann, raw):
 @given(raw=DOCUMENTS)
 @example(raw='{"state": {"a": 1, "a": 2, "\\u0000": {"\\ud800": [1e400, -0, 123456789012345678901234567890]}}}')
 @MANY
-async def test_any_document_of_an_agent_comes_back_as_it_was(ann, raw):
+async def test_raw_of_a_session_agent_is_returned_unchanged(ann, raw):
     session = await ann.creates_session()
     payload = await ann.does("putSessionAgent", "sessionAgent { raw state }", sessionId=session, key="a", raw=raw)
     assert payload["sessionAgent"]["raw"] == raw
@@ -82,7 +82,7 @@ async def test_any_document_of_an_agent_comes_back_as_it_was(ann, raw):
 
 @given(document=MISFITS)
 @MANY
-async def test_a_document_that_only_looks_like_a_message_is_kept_and_shown(ann, document):
+async def test_document_of_any_shape_is_stored_and_read(ann, document):
     session = await ann.creates_session()
     message = {"role": "ASSISTANT", "raw": json.dumps(document)}
     payload = await ann.does("appendMessage", SHOWN, sessionId=session, message=message)
@@ -91,7 +91,7 @@ async def test_a_document_that_only_looks_like_a_message_is_kept_and_shown(ann, 
     assert [block["position"] for block in content] == [*range(len(content))]
 
 
-async def test_a_message_of_plain_text_is_one_block(ann):
+async def test_plain_text_is_one_block(ann):
     session = await ann.creates_session()
     message = {"role": "USER", "text": "hello"}
     payload = await ann.does("appendMessage", SHOWN, sessionId=session, message=message)
@@ -99,7 +99,7 @@ async def test_a_message_of_plain_text_is_one_block(ann):
     assert payload["message"] == {"text": "hello", "raw": None, "content": [block], "usage": None, "redactedAt": None}
 
 
-async def test_what_a_document_says_is_shown_to_its_owner_alone(ann, bob):
+async def test_only_the_owner_reads_content_of_a_document(ann, bob):
     session = await ann.creates_session()
     said = [{"text": "Looking\u0000"}, {"toolUse": {"toolUseId": "t1", "name": "find", "input": {"n": 2**70}}}]
     raw = json.dumps({"message": {"role": "assistant", "content": [*said, {"odd": 1}]}, "message_id": 0})
@@ -120,7 +120,7 @@ async def test_what_a_document_says_is_shown_to_its_owner_alone(ann, bob):
     assert outcome(refused) == error("NOT_FOUND", field="sessionId")
 
 
-async def test_many_documents_are_appended_together(ann):
+async def test_batch_may_hold_documents(ann):
     session = await ann.creates_session()
     raws = [json.dumps({"role": "user", "content": f"number {n}"}) for n in range(3)]
     messages = [{"role": "USER", "raw": raw} for raw in raws] + [{"role": "USER", "text": "plain"}]
@@ -129,7 +129,7 @@ async def test_many_documents_are_appended_together(ann):
     assert payload["messages"] == [*said, {"raw": None, "text": "plain"}]
 
 
-async def test_usage_is_what_the_sender_says_or_else_the_document(ann):
+async def test_usage_comes_from_the_input_or_else_the_document(ann):
     session = await ann.creates_session()
 
     async def usage(**message: Any) -> Any:
@@ -153,7 +153,7 @@ async def test_usage_is_what_the_sender_says_or_else_the_document(ann):
 
 
 @pytest.mark.parametrize("said", [{}, {"text": "a", "raw": "{}"}, {"text": None, "raw": None}])
-async def test_a_message_is_said_by_exactly_one_of_text_and_raw(ann, said):
+async def test_message_needs_exactly_one_of_text_and_raw(ann, said):
     session = await ann.creates_session()
     payload = await ann.does("appendMessage", SHOWN, sessionId=session, message={"role": "USER", **said})
     assert outcome(payload) == error("VALIDATION", field="message.text")
@@ -161,14 +161,14 @@ async def test_a_message_is_said_by_exactly_one_of_text_and_raw(ann, said):
     assert outcome(payload) == error("VALIDATION", field="text")
 
 
-async def test_a_document_has_a_largest_size_and_no_characters_that_cannot_be_kept(ann):
+async def test_raw_that_cannot_be_stored_is_refused(ann):
     session = await ann.creates_session()
     for wrong in ('"' + "x" * 2**20 + '"', "\0"):
         payload = await ann.does("appendMessage", SHOWN, sessionId=session, message={"role": "USER", "raw": wrong})
         assert outcome(payload) == error("VALIDATION", field="message.raw")
 
 
-async def test_a_text_takes_the_place_of_a_document_and_the_other_way_round(ann):
+async def test_text_and_raw_replace_each_other(ann):
     session = await ann.creates_session()
     await ann.appends(session, "one")
     raw = json.dumps([{"text": "two"}, {"odd": 1}])

@@ -1,24 +1,26 @@
-"""What people see of the documents that are about: a table per format."""
+"""Reading of documents into text, blocks and usage: a table for each format."""
 
 import json
 
 import pytest
 
-from app.documents import content
+from app.documents.blocks import text_blocks
+from app.documents.reader import Content, read
+from app.documents.usage import COLUMNS
 
 PNG = "iVBORw0KGgo="  # the eight bytes that a PNG begins with
 CALL = {"kind": "tool_use", "tool_use_id": "c1", "name": "find", "input": {"q": "tea"}}
 
 
-def said(text):
+def text(text):
     return {"kind": "text", "text": text}
 
 
-def thought(text):
+def reasoning(text):
     return {"kind": "reasoning", "text": text}
 
 
-def answered(content, *, is_error=False):
+def result(content, *, is_error=False):
     return {"kind": "tool_result", "tool_use_id": "c1", "is_error": is_error, "content": content}
 
 
@@ -31,12 +33,12 @@ def other(name, raw):
 
 
 CONVERSE = [
-    ({"text": "hi"}, said("hi")),
-    ({"reasoningContent": {"reasoningText": {"text": "hm", "signature": "s"}}}, thought("hm")),
-    ({"reasoningContent": {"redactedContent": {"__bytes_encoded__": True, "data": PNG}}}, thought("")),
+    ({"text": "hi"}, text("hi")),
+    ({"reasoningContent": {"reasoningText": {"text": "hm", "signature": "s"}}}, reasoning("hm")),
+    ({"reasoningContent": {"redactedContent": {"__bytes_encoded__": True, "data": PNG}}}, reasoning("")),
     ({"toolUse": {"toolUseId": "c1", "name": "find", "input": {"q": "tea"}}}, CALL),
-    ({"toolResult": {"toolUseId": "c1", "status": "success", "content": [{"text": "x"}]}}, answered([{"text": "x"}])),
-    ({"toolResult": {"toolUseId": "c1", "status": "error", "content": []}}, answered([], is_error=True)),
+    ({"toolResult": {"toolUseId": "c1", "status": "success", "content": [{"text": "x"}]}}, result([{"text": "x"}])),
+    ({"toolResult": {"toolUseId": "c1", "status": "error", "content": []}}, result([], is_error=True)),
     (
         {"image": {"format": "png", "source": {"bytes": {"__bytes_encoded__": True, "data": PNG}}}},
         media("image/png", None, 8),
@@ -44,20 +46,20 @@ CONVERSE = [
     ({"document": {"format": "pdf", "name": "tea", "source": {"bytes": PNG}}}, media("application/pdf", "tea", 8)),
     ({"document": {"format": "odd", "name": "tea", "source": {}}}, media("application/octet-stream", "tea")),
     ({"video": {"format": "mp4", "source": {"s3Location": {"uri": "s3://tea"}}}}, media("video/mp4")),
-    ({"citationsContent": {"content": [{"text": "a"}, {"text": "b"}], "citations": []}}, said("ab")),
-    ({"guardContent": {"text": {"text": "safe"}}}, said("safe")),
+    ({"citationsContent": {"content": [{"text": "a"}, {"text": "b"}], "citations": []}}, text("ab")),
+    ({"guardContent": {"text": {"text": "safe"}}}, text("safe")),
     ({"cachePoint": {"type": "default"}}, other("cachePoint", {"cachePoint": {"type": "default"}})),
     ({"toolUse": {"toolUseId": 5}}, other("toolUse", {"toolUse": {"toolUseId": 5}})),
 ]
 ANTHROPIC = [
-    ({"type": "text", "text": "hi"}, said("hi")),
-    ({"type": "thinking", "thinking": "hm", "signature": "s"}, thought("hm")),
-    ({"type": "redacted_thinking", "data": "secret"}, thought("")),
+    ({"type": "text", "text": "hi"}, text("hi")),
+    ({"type": "thinking", "thinking": "hm", "signature": "s"}, reasoning("hm")),
+    ({"type": "redacted_thinking", "data": "secret"}, reasoning("")),
     ({"type": "tool_use", "id": "c1", "name": "find", "input": {"q": "tea"}}, CALL),
     ({"type": "server_tool_use", "id": "c1", "name": "find", "input": {"q": "tea"}}, CALL),
-    ({"type": "tool_result", "tool_use_id": "c1", "content": "x"}, answered("x")),
-    ({"type": "tool_result", "tool_use_id": "c1", "content": "x", "is_error": True}, answered("x", is_error=True)),
-    ({"type": "web_search_tool_result", "tool_use_id": "c1", "content": []}, answered([])),
+    ({"type": "tool_result", "tool_use_id": "c1", "content": "x"}, result("x")),
+    ({"type": "tool_result", "tool_use_id": "c1", "content": "x", "is_error": True}, result("x", is_error=True)),
+    ({"type": "web_search_tool_result", "tool_use_id": "c1", "content": []}, result([])),
     (
         {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}},
         media("image/png", None, 8),
@@ -74,15 +76,15 @@ COMPLETIONS = [
     ({"type": "image_url", "image_url": {"url": "https://tea.example/a"}}, media("image/*")),
     ({"type": "input_audio", "input_audio": {"data": PNG, "format": "wav"}}, media("audio/wav", None, 8)),
     ({"type": "file", "file": {"filename": "tea", "file_id": "f1"}}, media("application/octet-stream", "tea")),
-    ({"type": "refusal", "refusal": "no"}, said("no")),
+    ({"type": "refusal", "refusal": "no"}, text("no")),
 ]
 RESPONSES = [
-    ({"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "hi"}]}, said("hi")),
-    ({"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]}, said("hi")),
-    ({"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}]}, thought("hm")),
+    ({"type": "message", "role": "assistant", "content": [{"type": "output_text", "text": "hi"}]}, text("hi")),
+    ({"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]}, text("hi")),
+    ({"type": "reasoning", "summary": [{"type": "summary_text", "text": "hm"}]}, reasoning("hm")),
     ({"type": "function_call", "call_id": "c1", "name": "find", "arguments": '{"q": "tea"}'}, CALL),
     ({"type": "custom_tool_call", "call_id": "c1", "name": "find", "input": "tea ["}, {**CALL, "input": "tea ["}),
-    ({"type": "function_call_output", "call_id": "c1", "output": "x"}, answered("x")),
+    ({"type": "function_call_output", "call_id": "c1", "output": "x"}, result("x")),
     ({"type": "input_image", "image_url": f"data:image/png;base64,{PNG}"}, media("image/png", None, 8)),
     (
         {"type": "input_file", "filename": "tea", "file_data": f"data:application/pdf;base64,{PNG}"},
@@ -93,12 +95,13 @@ RESPONSES = [
 
 
 def blocks(document):
-    shown = content.shown(json.dumps(document))
-    return content.of_text(shown.text) if shown.content is None else json.loads(shown.content)
+    """The blocks of a document, as a client gets them from what is stored."""
+    content = read(json.dumps(document))
+    return text_blocks(content.text) if content.stored_blocks is None else json.loads(content.stored_blocks)
 
 
 @pytest.mark.parametrize(("part", "block"), [*CONVERSE, *ANTHROPIC, *COMPLETIONS, *RESPONSES])
-def test_a_part_is_one_block(part, block):
+def test_part_becomes_one_block(part, block):
     assert blocks([part]) == [block]
     assert blocks({"role": "assistant", "content": [part, part]}) == [block, block]
 
@@ -120,34 +123,41 @@ def test_a_part_is_one_block(part, block):
         "hi",
     ],
 )
-def test_whatever_the_envelope_the_message_is_inside(whole):
-    assert blocks(whole) == [said("hi")]
-    assert content.shown(json.dumps(whole)).content is None  # nothing is stored twice
+def test_message_is_found_inside_its_envelope(whole):
+    assert blocks(whole) == [text("hi")]
+    assert read(json.dumps(whole)).stored_blocks is None  # the text is stored once
 
 
-def test_openai_keeps_calls_and_their_results_beside_the_content():
+def test_openai_message_has_blocks_for_all_its_fields():
     function = {"name": "find", "arguments": '{"q": "tea"}'}
     calls = [{"id": "c1", "type": "function", "function": function}]
     message = {"role": "assistant", "content": None, "reasoning_content": "hm", "tool_calls": calls}
-    assert blocks(message) == [thought("hm"), CALL]
-    assert blocks({"role": "tool", "tool_call_id": "c1", "content": "x"}) == [answered("x")]
+    assert blocks(message) == [reasoning("hm"), CALL]
+    assert blocks({"role": "assistant", "content": "a", "refusal": "no"}) == [text("a"), text("no")]
+    assert blocks({"role": "tool", "tool_call_id": "c1", "content": "x"}) == [result("x")]
 
 
-def test_what_a_person_reads_are_the_texts():
+@pytest.mark.parametrize(
+    "empty", [[], {"role": "user"}, {"role": "user", "content": []}, {"role": "user", "content": ""}]
+)
+def test_message_without_content_has_no_blocks(empty):
+    assert read(json.dumps(empty)) == Content("", [], None)
+
+
+def test_text_consists_of_the_text_blocks():
     parts = [{"text": "one"}, {"toolUse": {"toolUseId": "c1", "name": "find", "input": {}}}, {"text": "two"}]
-    assert content.shown(json.dumps({"role": "assistant", "content": parts})).text == "one\ntwo"
+    assert read(json.dumps({"role": "assistant", "content": parts})).text == "one\ntwo"
 
 
 @pytest.mark.parametrize("raw", ["", "no json", "null", "12", "[" * 300 + "]" * 300, '{"a":'])
-def test_what_is_no_document_is_its_own_text(raw):
-    assert content.shown(raw) == (raw, None, None)
+def test_raw_that_is_no_document_is_its_own_text(raw):
+    assert read(raw) == (raw, text_blocks(raw), None)
 
 
-def test_what_cannot_be_kept_is_replaced_in_what_is_shown():
+def test_values_that_cannot_be_stored_are_replaced_in_blocks():
     raw = '{"\\u0000": ["\\ud800", 12345678901234567890, 9223372036854775807, 1e400, NaN, 1.5]}'
-    shown = content.shown(raw)
     kept = {"\ufffd": ["\ufffd", "12345678901234567890", 2**63 - 1, "1e400", "NaN", 1.5]}
-    assert json.loads(shown.content or "") == [other("\ufffd", kept)]
+    assert json.loads(read(raw).stored_blocks or "") == [other("\ufffd", kept)]
 
 
 @pytest.mark.parametrize(
@@ -162,8 +172,8 @@ def test_what_cannot_be_kept_is_replaced_in_what_is_shown():
         ({"tokens": 4}, None),
     ],
 )
-def test_a_document_may_say_what_it_took(usage, found):
-    expected = None if found is None else dict(zip(content.USAGE, found, strict=True))
+def test_usage_is_read_from_the_document(usage, found):
+    expected = None if found is None else dict(zip(COLUMNS, found, strict=True))
     message = {"role": "assistant", "content": "hi"}
     for whole in ({**message, "usage": usage}, {"message": {**message, "metadata": {"usage": usage}}}):
-        assert content.shown(json.dumps(whole)).usage == expected
+        assert read(json.dumps(whole)).usage == expected
