@@ -16,7 +16,8 @@ from app import demo, errors
 from app.auth import mint
 from app.main import DEMO
 from harness.postgres import dsn
-from tests.support.in_process_server import SECRET, serving, settings_for
+from harness.server_settings import SECRET, settings_for
+from tests.support.servers import serving
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 
 from app.main import create_app
 from app.web import GRAPHIQL, SIDEBAR, graphiql_page, sidebar_page, static_routes
-from tests.support.in_process_server import settings_for
+from harness.server_settings import settings_for
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "examples" / "sidebar"

@@ -37,7 +37,8 @@ from app.schema import schema
 from app.schema.partial_rows import TYPES, columns_for
 from engine.tests.differential import Case, raced
 from engine.tests.documents import Request, Tame, requests
-from tests.support.in_process_server import serving, settings_for
+from harness.server_settings import settings_for
+from tests.support.servers import serving
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "500")) // 10
 SCALARS = {

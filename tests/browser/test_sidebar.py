@@ -16,8 +16,9 @@ from app.main import DEMO
 from app.settings import Settings
 from clients.python.tests.proxy import Proxy, proxy
 from harness.postgres import dsn
+from harness.server_settings import SECRET, settings_for
 from tests.browser.window import ELSEWHERE, Window
-from tests.support.in_process_server import SECRET, serving, settings_for
+from tests.support.servers import serving
 from tests.support.users import User, outcome
 
 PATIENT = 40_000  # ms: how long a server waits for a database, and the page for the server

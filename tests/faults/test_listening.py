@@ -11,7 +11,8 @@ from app.db.operations import migrate
 from app.live import hub, shared_bus
 from app.live.postgres_bus import PostgresBus
 from harness.postgres import dsn, own_server
-from tests.support.in_process_server import serving, settings_for
+from harness.server_settings import settings_for
+from tests.support.servers import serving
 
 LISTENER = "select pid from pg_stat_activity where query ilike 'listen%' and pid <> $1"
 
@@ -21,7 +22,8 @@ async def test_a_listener_that_hangs_is_replaced_and_nothing_is_missed(monkeypat
     monkeypatch.setattr(shared_bus, "TELL_SECONDS", 0.5)
     monkeypatch.setattr(hub, "POLL_SECONDS", 3600)
     monkeypatch.setattr(hub, "DEGRADED_POLL_SECONDS", 3600)
-    with own_server() as (url, _):
+    with own_server() as postgres:
+        url = postgres.url
         await asyncio.to_thread(migrate.upgrade, url)
         connection = await asyncpg.connect(dsn(url))
         async with AsyncExitStack() as stack:

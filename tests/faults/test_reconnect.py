@@ -8,7 +8,8 @@ import pytest
 from app.db.access.database import Database
 from app.db.session_changes import CHANGES
 from app.live import session_reader as reading
-from tests.support.in_process_server import serving, settings_for
+from harness.server_settings import settings_for
+from tests.support.servers import serving
 from tests.support.users import User
 
 ROUNDS = 15

@@ -14,7 +14,8 @@ from app.live import hub
 from app.live.shared_bus import CHANNEL, SharedBus
 from harness.postgres import dsn
 from harness.redis_server import PASSWORD, redis_server
-from tests.support.in_process_server import serving, settings_for
+from harness.server_settings import settings_for
+from tests.support.servers import serving
 from tests.support.users import Refusal
 
 NEVER = 3600

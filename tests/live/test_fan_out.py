@@ -9,7 +9,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 from websockets.asyncio.client import connect
 
-from tests.support.in_process_server import serving, settings_for
+from harness.server_settings import settings_for
+from tests.support.servers import serving
 from tests.support.users import Refusal, Stream
 
 TEXTS = """
@@ -112,9 +113,7 @@ async def deaf(user, session):
     async with connect(
         address, subprotocols=["graphql-transport-ws"], sock=raw, ping_interval=None, max_size=None
     ) as socket:
-        await socket.send(
-            json.dumps({"type": "connection_init", "payload": {"Authorization": f"Bearer {user.token}"}})
-        )
+        await socket.send(json.dumps({"type": "connection_init", "payload": {"Authorization": f"Bearer {user.token}"}}))
         await socket.recv()
         payload = {"query": TEXTS, "variables": {"session": session}}
         await socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": payload}))

@@ -5,9 +5,10 @@ import re
 
 import pytest
 
+from harness.server_settings import settings_for
 from tests.live.test_session_events import kinds, no_poll  # noqa: F401  (no_poll is a fixture)
-from tests.support.fixtures import row_of
-from tests.support.in_process_server import serving, settings_for
+from tests.support.ids import row_of
+from tests.support.servers import serving
 
 
 def subjects(events):

@@ -6,7 +6,8 @@ import pytest
 from app.db.access.database import Database
 from app.db.operations import check
 from harness.postgres import dsn
-from tests.support.in_process_server import serving, settings_for
+from harness.server_settings import settings_for
+from tests.support.servers import serving
 from tests.support.streaming import starts, writes
 
 

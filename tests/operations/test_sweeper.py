@@ -11,7 +11,8 @@ from app.db.access.database import Database
 from app.db.operations import check
 from app.db.operations.sweep import alone
 from harness.postgres import dsn
-from tests.support.in_process_server import serving, settings_for
+from harness.server_settings import settings_for
+from tests.support.servers import serving
 from tests.support.streaming import cancels, ended, extends, finishes, reads, starts, writes
 from tests.support.users import error
 

@@ -10,7 +10,8 @@ from app.db.access.database import Database
 from app.live import hub
 from app.live.viewer_reader import ViewerReader
 from harness.postgres import dsn
-from tests.live.test_viewer_events import kinds, subjects
+from tests.live.test_session_events import kinds
+from tests.live.test_viewer_events import subjects
 
 RENAME = "update sessions set title = $2, head = head + 1, revision = head + 1 where id = $1::uuid"
 

@@ -1,4 +1,4 @@
-"""What every test may ask for."""
+"""Fixtures of all tests; the root conftest.py loads them as a plugin."""
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -13,8 +13,10 @@ from app import demo
 from app.auth import mint
 from app.main import DEMO
 from harness import postgres
+from harness.server_settings import settings_for
 from tests.support import requirements
-from tests.support.in_process_server import Serving, serving, settings_for
+from tests.support.ids import row_of
+from tests.support.servers import Server, serving
 from tests.support.users import User
 
 # No deadlines: an example is a conversation with a real server. HYPOTHESIS_PROFILE=nightly looks twenty times as long.
@@ -34,7 +36,7 @@ class Served(NamedTuple):
 @pytest.fixture(scope="session")
 def database_server() -> Iterator[str]:
     """The server that all workers share."""
-    with postgres.server() as url:
+    with postgres.shared_server() as url:
         yield url
 
 
@@ -59,14 +61,14 @@ async def database_url(fresh_database: Callable[[], Awaitable[str]]) -> str:
 
 
 @pytest.fixture(scope="session")
-async def server(database_url: str) -> AsyncIterator[Serving]:
+async def server(database_url: str) -> AsyncIterator[Server]:
     """This worker's running server."""
     async with serving(settings_for(database_url)) as running:
         yield running
 
 
 @pytest.fixture
-def user(server: Serving) -> Callable[..., User]:
+def user(server: Server) -> Callable[..., User]:
     """`user("carl")` is a user of its own: the name gets a number of its own."""
     return lambda name, **claims: server.user(f"{name}-{uuid4().hex[:12]}", **claims)
 
@@ -113,11 +115,6 @@ def expires(sql: Callable[..., Awaitable[list[Any]]]) -> Callable[..., Awaitable
             await sql("update sessions set status = 'EXPIRED' where id = $1", row_of(session))
 
     return expire
-
-
-def row_of(session: str) -> str:
-    """The database's id of a session."""
-    return session.removeprefix("ses_")
 
 
 def pytest_configure(config: pytest.Config) -> None:

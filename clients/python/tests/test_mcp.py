@@ -14,7 +14,7 @@ from mcp.client.stdio import StdioServerParameters
 from app import sweeper
 from app.db.access.database import Database
 from harness.postgres import dsn
-from tests.support.in_process_server import settings_for
+from harness.server_settings import settings_for
 
 MODULE = ["-m", "colloquy.mcp"]
 

@@ -10,7 +10,8 @@ import pytest
 
 from clients.python.tests.strands import peer
 from clients.python.tests.strands.peer import HERE, ROOT, Peer
-from tests.support.in_process_server import SECRET, Serving
+from harness.server_settings import SECRET
+from tests.support.servers import Server
 
 pytestmark = [pytest.mark.xdist_group("strands"), pytest.mark.timeout(900)]
 
@@ -49,7 +50,7 @@ class Run:
             (self.otherwise if len(case) else self.passed).append(name)
 
 
-async def runs(strands: Peer, server: Serving, report: Path, place: Path, *arguments: str) -> Run:
+async def runs(strands: Peer, server: Server, report: Path, place: Path, *arguments: str) -> Run:
     """Pytest in the peer's environment, at the server of this run."""
     environment = {
         "PATH": os.environ["PATH"],
