@@ -14,14 +14,14 @@ test: .venv/dev.stamp  ## Run the whole suite against real PostgreSQL
 nightly: .venv/dev.stamp  ## Compare compiled operations with graphql-core on 20,000 documents
 	FUZZ_EXAMPLES=20000 $(bin)/python -m pytest engine/tests -s $(ARGS)
 
-check: .venv/dev.stamp  ## Check style, types, import contracts, migrations and printed schemas
+check: .venv/dev.stamp  ## Check style, types, import contracts, migrations and generated files
 	$(bin)/ruff format --check .
 	$(bin)/ruff check .
 	$(bin)/mypy
 	$(bin)/lint-imports --no-logo
-	$(bin)/python scripts/house.py
+	$(bin)/python scripts/check_structure.py
 	$(bin)/python scripts/migrations.py check
-	scripts/printed
+	scripts/check_generated
 
 bench: .venv/bench.stamp bench/peers/node/node_modules/.package-lock.json  ## Measure against other servers: make bench ARGS=--quick
 	$(bin)/python -m bench $(ARGS)

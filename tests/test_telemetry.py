@@ -25,11 +25,17 @@ def written(request):
     handlers, level = logging.root.handlers, logging.root.level
     set_up_logs(SETTINGS.model_copy(update={"log_format": request.param}))
     stream = io.StringIO()
-    logging.root.handlers[0].setStream(stream)
+    log_to(stream)
     yield stream.getvalue
     logging.root.handlers = handlers
     logging.root.setLevel(level)
     structlog.reset_defaults()
+
+
+def log_to(stream):
+    handler = logging.root.handlers[0]
+    assert isinstance(handler, logging.StreamHandler)
+    handler.setStream(stream)
 
 
 def log_every_way(secret):
@@ -97,7 +103,7 @@ class FullDisk(io.StringIO):
 
 
 def test_a_request_whose_line_cannot_be_written_is_none_the_worse(written, capsys):
-    logging.root.handlers[0].setStream(FullDisk())
+    log_to(FullDisk())
     log_request(kind="query")
 
 

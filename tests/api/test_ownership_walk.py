@@ -1,5 +1,6 @@
 """Whatever the schema offers, its owner gets it, and a stranger gets what there would be if it never was."""
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -12,7 +13,9 @@ from tests.support.users import Refusal
 
 SCHEMA = build_schema(ours.as_str())
 QUERIES, MUTATIONS, SUBSCRIPTIONS = SCHEMA.query_type, SCHEMA.mutation_type, SCHEMA.subscription_type
-KINDS = [kind for kind in SCHEMA.type_map.values() if hasattr(kind, "interfaces") and not kind.name.startswith("__")]
+KINDS: list[Any] = [
+    kind for kind in SCHEMA.type_map.values() if hasattr(kind, "interfaces") and not kind.name.startswith("__")
+]
 FEWEST_PATHS = 645
 LIVE = {"MessageDelta"}  # never part of a replay
 SNAPSHOT = """{

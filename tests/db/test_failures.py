@@ -1,5 +1,7 @@
 """Errors are known by SQLSTATE and by the names in their message, on Citus too."""
 
+from typing import Any
+
 import asyncpg
 import pytest
 
@@ -7,7 +9,7 @@ from app.db.access import failures
 
 
 def refused(sqlstate, message):
-    error = asyncpg.PostgresError(message)
+    error: Any = asyncpg.exceptions.PostgresError(message)
     error.sqlstate = sqlstate
     return error
 
@@ -39,7 +41,7 @@ def test_what_to_do_is_known_by_sqlstate():
     assert failures.statement_timeout(refused("57014", ""))
     assert failures.connection_lost(refused("57P01", ""))
     assert failures.connection_lost(ConnectionResetError())
-    assert failures.connection_lost(asyncpg.InterfaceError("connection is closed"))
-    assert failures.connection_lost(asyncpg.InternalClientError("cannot switch to state 12"))
-    assert not failures.connection_lost(asyncpg.InterfaceError("another operation is in progress"))
+    assert failures.connection_lost(asyncpg.exceptions.InterfaceError("connection is closed"))
+    assert failures.connection_lost(asyncpg.exceptions.InternalClientError("cannot switch to state 12"))
+    assert not failures.connection_lost(asyncpg.exceptions.InterfaceError("another operation is in progress"))
     assert not failures.connection_lost(refused("57014", ""))

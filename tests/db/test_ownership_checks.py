@@ -43,7 +43,7 @@ async def beside(connection):
 
 
 def named(shapes):
-    return [Statement(element, Row, name) for name, element in statement_shapes.items()]
+    return [Statement(element, Row, name) for name, element in shapes.items()]
 
 
 def test_our_statements_are_there():
@@ -81,6 +81,6 @@ async def runs(connection, statement):
     """Some open shapes are no SQL at all."""
     try:
         await connection.prepare(statement.sql)
-    except asyncpg.PostgresError:
+    except asyncpg.exceptions.PostgresError:
         return False
     return True
