@@ -36,7 +36,7 @@ class Failure:
 
 
 class Client:
-    """One owner's client; it knows the address of every replica and goes to the next one when one fails."""
+    """One owner's client, with the address of every replica: after a failure it switches to the next one."""
 
     def __init__(self, owner: str, urls: list[str], http: httpx2.AsyncClient, random: Random) -> None:
         self.owner, self.random, self._http = owner, random, http
@@ -96,6 +96,6 @@ class Client:
         """Notes a failure that ends now."""
         self.failures.append(Failure(began, time.monotonic(), reason))
 
-    async def pause(self, least: float, most: float) -> None:
+    async def pause(self, minimum: float, maximum: float) -> None:
         """Sleeps for a random time in seconds."""
-        await asyncio.sleep(self.random.uniform(least, most))
+        await asyncio.sleep(self.random.uniform(minimum, maximum))

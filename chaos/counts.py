@@ -70,7 +70,7 @@ class Stored:
     messages: dict[str, dict[str, Any]]
 
     def differences(self, reader: SessionReader) -> list[str]:
-        """What the reader does not know, or knows otherwise."""
+        """Messages and title that the reader lacks, or has otherwise."""
         wrong = [
             f"message {id}: stored {message}, known {reader.messages.get(id)}"
             for id, message in self.messages.items()
@@ -99,7 +99,7 @@ async def stored(client: Client, session: str) -> Stored:
 
 
 async def count(load: Load, counts: Counts) -> None:
-    """Waits until the readers know everything, or have had the time to; then counts."""
+    """Waits until the readers have received everything, or `CATCH_UP_SECONDS` have passed; then counts."""
     rows = {}
     for writer in load.writers:
         if writer.session not in rows:

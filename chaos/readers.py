@@ -1,4 +1,4 @@
-"""Readers: each follows events across every lost connection, and knows only what the events contained."""
+"""Readers: each follows events across every lost connection, and builds its state from the events alone."""
 
 import asyncio
 import json
@@ -89,7 +89,7 @@ class Reader:
             raise EOFError
 
     def on_event(self, event: dict[str, Any]) -> None:
-        """Applies one event to what the reader knows."""
+        """Applies one event to the reader's state."""
 
     def cut(self) -> None:
         """Resets the connection, without a close frame."""
@@ -149,7 +149,7 @@ class SessionReader(Reader):
 
 
 class ViewerReader(Reader):
-    """What a sidebar knows: every session as its last event had it. An event may come twice here."""
+    """A sidebar's state: every session as its last event had it. An event may come twice here."""
 
     document = VIEWER_EVENTS
 
@@ -166,7 +166,7 @@ class ViewerReader(Reader):
                 self.resets += 1
 
     def differences(self, stored: dict[str, dict[str, Any]]) -> list[str]:
-        """The stored sessions, by id, that the sidebar knows otherwise or not at all."""
+        """The stored sessions, by id, that the sidebar lacks or has otherwise."""
         wrong = [
             f"session: stored {session}, known {self.sessions.get(id)}"
             for id, session in stored.items()

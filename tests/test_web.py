@@ -38,17 +38,17 @@ async def test_everything_the_page_names_is_served_and_may_be_kept(page):
             assert "immutable" in answer.headers["cache-control"]
 
 
-async def test_the_sidebar_lets_no_other_origin_in_and_its_styles_are_its_own(served):
+async def test_the_sidebar_lets_no_other_origin_in_and_its_styles_are_its_own(demo_server):
     async with httpx2.AsyncClient() as client:
-        policy = (await client.get(served.url)).headers["content-security-policy"].split("; ")
+        policy = (await client.get(demo_server.url)).headers["content-security-policy"].split("; ")
     assert {rule.split(" ", 1)[1] for rule in policy} == {"'none'", "'self'", "'self' data:"}
 
 
-async def test_a_page_gets_a_token_only_under_a_name_of_this_machine(served):
+async def test_a_page_gets_a_token_only_under_a_name_of_this_machine(demo_server):
     async with httpx2.AsyncClient() as client:
-        here = (await client.get(served.url)).text
-        elsewhere = (await client.get(served.url, headers={"host": "somebody.example"})).text
-    assert served.token.split(".")[0] in here
+        here = (await client.get(demo_server.url)).text
+        elsewhere = (await client.get(demo_server.url, headers={"host": "somebody.example"})).text
+    assert demo_server.token.split(".")[0] in here
     assert '"token": null' in elsewhere
 
 

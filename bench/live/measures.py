@@ -16,7 +16,7 @@ from harness.subscribers import Subscriber, Subscribers
 LIVE = (DOCUMENTS / "live.graphql").read_text()
 WARM = 200
 SETTLE_SECONDS = 2.0
-CHUNK = "as a model says it, word "  # 25 characters
+CHUNK = "as a model sends it, word"  # 25 characters
 CHUNKS, CHUNKS_PER_SECOND = 400, 40
 FOLLOWERS = 10
 LATE_SECONDS = 10

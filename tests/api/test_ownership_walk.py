@@ -7,8 +7,8 @@ import pytest
 from graphql import build_schema, get_named_type, is_leaf_type
 
 from app.schema import schema as ours
-from tests.support.sample_data import NAMES, world_of
-from tests.support.schema_walk import leaves, paths, recipes, unsaid
+from tests.support.sample_data import NOT_IDS, create_sample_data
+from tests.support.schema_walk import arguments_without_recipe, leaves, paths, recipes
 from tests.support.users import Refusal
 
 SCHEMA = build_schema(ours.as_str())
@@ -33,7 +33,7 @@ def owned(server):
     async def own(name):
         mark = uuid4().hex
         user = server.user(f"{name}-{mark}", roles=[mark])
-        return user, await world_of(user, mark)
+        return user, await create_sample_data(user, mark)
 
     return own
 
@@ -67,7 +67,7 @@ def assert_nothing_of(world, response):
 @pytest.mark.parametrize("name", QUERIES.fields)
 async def test_every_path_leads_its_owner_to_the_thing_and_nobody_else(anns, carls, bob, name):
     (ann, world), (carl, his) = anns, carls
-    nowhere, ways = world.elsewhere(), paths(SCHEMA, QUERIES, name)
+    nowhere, ways = world.nonexistent(), paths(SCHEMA, QUERIES, name)
     empty = []
     for path in ways:
         document = path.document("query")
@@ -78,7 +78,7 @@ async def test_every_path_leads_its_owner_to_the_thing_and_nobody_else(anns, car
         assert_nothing_of(world, strangers)
         assert answer(strangers) == answer(await bob.responds(document, **path.variables(nowhere))), str(path)
         assert strangers["data"] != seen["data"], str(path)
-        if path.names_something_below():
+        if path.has_nested_reference():
             assert_nothing_of(world, await carl.responds(document, **path.variables(his, below=world)))
     assert empty == [], "the owner got nothing here: what is missing in tests/support/sample_data.py?"
 
@@ -115,7 +115,7 @@ async def test_every_value_of_every_kind_was_seen_by_its_owner(anns):
 @pytest.mark.parametrize("root", [QUERIES, MUTATIONS, SUBSCRIPTIONS], ids=str)
 def test_every_argument_by_which_something_is_found_has_a_recipe(root):
     parents = [root, *KINDS] if root is QUERIES else [root]
-    missing = {where for kind in parents for name in kind.fields for where in unsaid(kind, name)}
+    missing = {where for kind in parents for name in kind.fields for where in arguments_without_recipe(kind, name)}
     assert missing == set(), "say it in RECIPES in tests/support/sample_data.py"
 
 
@@ -157,7 +157,7 @@ async def test_every_mutation_works_for_the_owner_and_on_nothing_of_anybody_else
     assert_nothing_of(world, tried)
     if "$" in str(given):
         assert refused(tried["data"][mutation]) == ["NOT_FOUND"]
-        assert answer(tried) == answer(await bob.responds(document, **path.variables(world.elsewhere())))
+        assert answer(tried) == answer(await bob.responds(document, **path.variables(world.nonexistent())))
 
 
 def crossings(given, path=()):
@@ -165,7 +165,7 @@ def crossings(given, path=()):
     for name, value in given.items():
         if isinstance(value, dict):
             yield from crossings(value, (*path, name))
-        elif str(value).startswith("$") and value[1:] not in NAMES:
+        elif str(value).startswith("$") and value[1:] not in NOT_IDS:
             yield (*path, name)
 
 
@@ -207,7 +207,7 @@ async def test_every_kind_of_event_reaches_its_owner_and_nobody_else(anns, carls
         events = await told(ann, document, path.variables(world))
         seen |= {event["__typename"] for event in events}
         assert all(value is not None for event in events for value in event.values())
-        for variables in (path.variables(world), path.variables(world.elsewhere())):
+        for variables in (path.variables(world), path.variables(world.nonexistent())):
             if "sessionId" in recipe:
                 with pytest.raises(Refusal) as refusal:
                     await told(carl, document, variables)

@@ -1,6 +1,6 @@
 """GraphiQL as a newcomer meets it: a real browser without any network but the server itself.
 
-Needs the fixture `served`: `.url` (http://127.0.0.1:PORT) of a real server in development mode with the demo
+Needs the fixture `demo_server`: `.url` (http://127.0.0.1:PORT) of a real server in development mode with the demo
 in it, `.token` of the demo's owner. `SCREENSHOTS` names a folder that keeps the pictures.
 """
 
@@ -74,9 +74,9 @@ VALUE = f"name => {MODEL}.getValue()"
 WRITE = f"([name, text]) => {MODEL}.setValue(text)"
 
 
-async def test_a_newcomer_creates_appends_pages_and_listens(served, browser, tmp_path):
+async def test_a_newcomer_creates_appends_pages_and_listens(demo_server, browser, tmp_path):
     page = await browser.new_page(viewport={"width": 1280, "height": 800})
-    visit = await Visit(page).opens(f"{served.url}/graphql")
+    visit = await Visit(page).opens(f"{demo_server.url}/graphql")
     tabs = await page.get_by_role("tab").all_inner_texts()
     assert tabs == ["Create", "Append", "Page", "Subscribe"]
 
@@ -93,56 +93,56 @@ async def test_a_newcomer_creates_appends_pages_and_listens(served, browser, tmp
     replayed = json.loads(await visit.sees("CaughtUp"))
     assert kinds(replayed)[0] == "CaughtUp"
     assert "MessageAdded" in kinds(replayed)
-    await append(served, session, "from a second window")
+    await append(demo_server, session, "from a second window")
     followed = json.loads(await visit.sees("from a second window"))
     assert kinds(followed)[0] == "MessageAdded"
     await visit.photographs("subscribe", tmp_path)
 
-    assert {urlsplit(address).netloc for address in visit.addresses} == {urlsplit(served.url).netloc}
+    assert {urlsplit(address).netloc for address in visit.addresses} == {urlsplit(demo_server.url).netloc}
     assert any(address.startswith("ws:") for address in visit.addresses)
     assert visit.complaints == []
 
 
-async def test_the_first_tab_runs_as_it_opens_and_is_the_first_of_four_on_the_next_visit(served, browser):
+async def test_the_first_tab_runs_as_it_opens_and_is_the_first_of_four_on_the_next_visit(demo_server, browser):
     page = await browser.new_page()
-    visit = await Visit(page).opens(f"{served.url}/graphql")
+    visit = await Visit(page).opens(f"{demo_server.url}/graphql")
     await page.locator(".graphiql-execute-button").click()
     await visit.sees("My first conversation")
-    await Visit(page).opens(f"{served.url}/graphql")
+    await Visit(page).opens(f"{demo_server.url}/graphql")
     assert await page.get_by_role("tab").all_inner_texts() == ["Create", "Append", "Page", "Subscribe"]
     assert json.loads(await visit.reads("variables.json"))["input"]["title"] == "My first conversation"
 
 
-async def test_the_demo_conversation_is_there_before_anything_is_created(served, browser):
-    visit = await Visit(await browser.new_page()).opens(f"{served.url}/graphql")
+async def test_the_demo_conversation_is_there_before_anything_is_created(demo_server, browser):
+    visit = await Visit(await browser.new_page()).opens(f"{demo_server.url}/graphql")
     await visit.runs("Page")
     answer = json.loads(await visit.sees('"messageCount"'))
     assert answer["data"]["session"]["messages"]["nodes"]
 
 
-async def test_the_headers_editor_decides_who_listens(served, browser):
-    visit = await Visit(await browser.new_page()).opens(f"{served.url}/graphql")
+async def test_the_headers_editor_decides_who_listens(demo_server, browser):
+    visit = await Visit(await browser.new_page()).opens(f"{demo_server.url}/graphql")
     await visit.goes_to("Subscribe")
     [(name, given)] = json.loads(await visit.reads("headers.json")).items()
-    assert (name, given.split(".")[0]) == ("Authorization", f"Bearer {served.token}".split(".")[0])
+    assert (name, given.split(".")[0]) == ("Authorization", f"Bearer {demo_server.token}".split(".")[0])
     await visit.writes("headers.json", '{"Authorization": "Bearer nobody"}')
     await visit.page.locator(".graphiql-execute-button").click()
     await visit.sees("4403")
 
 
-async def test_a_reload_keeps_the_work_but_stores_no_token(served, browser):
-    visit = await Visit(await browser.new_page()).opens(f"{served.url}/graphql")
+async def test_a_reload_keeps_the_work_but_stores_no_token(demo_server, browser):
+    visit = await Visit(await browser.new_page()).opens(f"{demo_server.url}/graphql")
     await visit.goes_to("Page")
     await visit.writes("operation.graphql", "query Mine { __typename }")
     [token] = json.loads(await visit.reads("headers.json")).values()
     assert token.removeprefix("Bearer ") not in await visit.waits_for(visit.stores, "query Mine")
-    await visit.opens(f"{served.url}/graphql")
+    await visit.opens(f"{demo_server.url}/graphql")
     await visit.runs("Mine")
     await visit.sees('"__typename": "Query"')
 
 
-async def test_the_editors_check_and_tidy_what_is_written(served, browser):
-    visit = await Visit(await browser.new_page()).opens(f"{served.url}/graphql")
+async def test_the_editors_check_and_tidy_what_is_written(demo_server, browser):
+    visit = await Visit(await browser.new_page()).opens(f"{demo_server.url}/graphql")
     await visit.writes("operation.graphql", "# mine\nquery Mine{nothing}")
     await visit.waits_for(visit.objections, "nothing")
     await visit.writes("variables.json", '{"a":[1]}')
@@ -153,9 +153,9 @@ async def test_the_editors_check_and_tidy_what_is_written(served, browser):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_the_page_follows_the_colours_of_the_system(served, browser, tmp_path, scheme):
+async def test_the_page_follows_the_colours_of_the_system(demo_server, browser, tmp_path, scheme):
     page = await browser.new_page(color_scheme=scheme, viewport={"width": 1280, "height": 800})
-    visit = await Visit(page).opens(f"{served.url}/graphql")
+    visit = await Visit(page).opens(f"{demo_server.url}/graphql")
     red = await page.evaluate(
         "Number(getComputedStyle(document.querySelector('.graphiql-container')).backgroundColor.match(/[0-9]+/)[0])"
     )
@@ -169,9 +169,9 @@ def kinds(events: list) -> list[str]:
     return [event["data"]["sessionEvents"]["__typename"] for event in events]
 
 
-async def append(served, session: str, text: str) -> None:
+async def append(demo_server, session: str, text: str) -> None:
     document = "mutation ($input: AppendMessageInput!) { appendMessage(input: $input) { errors { code } } }"
     variables = {"input": {"sessionId": session, "message": {"role": "USER", "text": text}}}
-    async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {served.token}"}) as client:
-        answer = await client.post(f"{served.url}/graphql", json={"query": document, "variables": variables})
+    async with httpx2.AsyncClient(headers={"Authorization": f"Bearer {demo_server.token}"}) as client:
+        answer = await client.post(f"{demo_server.url}/graphql", json={"query": document, "variables": variables})
     assert answer.json() == {"data": {"appendMessage": {"errors": []}}}

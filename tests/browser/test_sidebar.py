@@ -30,18 +30,18 @@ CALL = {
 
 
 @pytest.fixture
-async def owner(served) -> AsyncIterator[User]:
+async def owner(demo_server) -> AsyncIterator[User]:
     """The demo's owner, who is also whoever opens the page."""
     async with httpx2.AsyncClient(timeout=30) as http:
-        yield User(DEMO, served.url, served.token, http)
+        yield User(DEMO, demo_server.url, demo_server.token, http)
 
 
 @pytest.fixture
-async def window(served, browser) -> AsyncIterator[Callable[..., Awaitable[Window]]]:
+async def window(demo_server, browser) -> AsyncIterator[Callable[..., Awaitable[Window]]]:
     """`await window(session)` opens one; in the end each must have stayed at home, and complained of nothing."""
     windows: list[Window] = []
 
-    async def opened(session: str = "", url: str = served.url, **looks) -> Window:
+    async def opened(session: str = "", url: str = demo_server.url, **looks) -> Window:
         windows.append(await Window.on(browser, url, session, **looks))
         return windows[-1]
 
@@ -53,9 +53,9 @@ async def window(served, browser) -> AsyncIterator[Callable[..., Awaitable[Windo
 
 
 @pytest.fixture
-async def way(served) -> AsyncIterator[Proxy]:
+async def way(demo_server) -> AsyncIterator[Proxy]:
     """A way to the server that can break."""
-    async with proxy(served.url) as broken:
+    async with proxy(demo_server.url) as broken:
         yield broken
 
 
@@ -306,10 +306,10 @@ async def test_nothing_stands_in_anybodys_way(window, owner, looks):
     assert await here.barriers() == []
 
 
-async def test_a_strangers_page_shows_nothing_of_it(window, owner, served):
+async def test_a_strangers_page_shows_nothing_of_it(window, owner, demo_server):
     session = await owner.creates_session("Private")
     await owner.appends(session, "A secret")
-    bob = await window(url=served.url.replace("127.0.0.1", ELSEWHERE))
+    bob = await window(url=demo_server.url.replace("127.0.0.1", ELSEWHERE))
     assert await bob.barriers() == []
     await bob.page.get_by_label("Token").fill(mint(Settings(jwt_secret=SECRET), sub=f"bob-{uuid4()}", ttl_seconds=60))
     await bob.button("Open").click()

@@ -11,7 +11,7 @@ from websockets.asyncio.client import connect
 
 from harness.server_settings import settings_for
 from tests.support.servers import serving
-from tests.support.users import Refusal, Stream
+from tests.support.users import Refusal, Subscription
 
 TEXTS = """
 subscription ($session: ID!, $after: String, $with: Boolean! = true) {
@@ -117,7 +117,7 @@ async def deaf(user, session):
         await socket.recv()
         payload = {"query": TEXTS, "variables": {"session": session}}
         await socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": payload}))
-        await Stream(socket).until("CaughtUp")
+        await Subscription(socket).until("CaughtUp")
         socket.transport.pause_reading()
         yield socket
 
@@ -132,9 +132,9 @@ async def test_who_does_not_read_holds_nobody_up_and_reads_everything_later(ann)
         assert sequences(await read(quick, 60)) == list(range(1, 61))
         slow.transport.resume_reading()
         async with asyncio.timeout(30):
-            assert sequences(await read(Stream(slow), 60)) == list(range(1, 61))
+            assert sequences(await read(Subscription(slow), 60)) == list(range(1, 61))
             await ann.appends(session, "and goes on live")
-            assert sequences(await read(Stream(slow), 61)) == [61]
+            assert sequences(await read(Subscription(slow), 61)) == [61]
 
 
 async def test_one_user_and_one_server_take_only_so_many_subscriptions(database_url, ann, bob):

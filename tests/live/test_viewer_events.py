@@ -62,7 +62,7 @@ async def test_the_sidebar_hears_of_everything_that_happens_to_its_owner(ann, bo
 async def test_a_replay_tells_each_changed_thing_once_and_newest(ann, bob):
     kept, gone = await ann.creates_session("Kept"), await ann.creates_session("Gone")
     quiet = await ann.creates_session("Quiet")
-    start = await ann.settled()
+    start = await ann.quiet_cursor()
     for title in ("Second", "Third"):
         await ann.does("updateSession", id=kept, title=title)
     task = (await ann.does("createTask", "task { id }", type="refund"))["task"]["id"]
@@ -76,7 +76,7 @@ async def test_a_replay_tells_each_changed_thing_once_and_newest(ann, bob):
     assert quiet not in str(events)
     [changed] = [event["session"] for event in events if event["__typename"] == "SessionChanged"]
     assert changed["title"] == "Third"
-    assert kinds(await ann.catches_up(await ann.settled())) == ["CaughtUp"]
+    assert kinds(await ann.catches_up(await ann.quiet_cursor())) == ["CaughtUp"]
     assert kinds(await bob.catches_up(start)) == ["CaughtUp"]
 
 

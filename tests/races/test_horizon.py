@@ -70,7 +70,7 @@ async def test_a_transaction_that_is_open_for_long_is_told_when_it_ends_and_noth
     ann, database_url
 ):
     slow, quick = await ann.creates_session("0"), await ann.creates_session("0")
-    start = await ann.settled()
+    start = await ann.quiet_cursor()
     connection = await asyncpg.connect(dsn(database_url))
     try:
         transaction = connection.transaction()
