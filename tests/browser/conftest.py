@@ -1,4 +1,4 @@
-"""A real browser without any network but this machine."""
+"""A real browser that can reach nothing but the loopback."""
 
 from collections.abc import AsyncIterator
 
