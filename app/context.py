@@ -9,7 +9,7 @@ from app.auth import Viewer
 from app.db.access.database import Change, Database, Origin, R, Statement, Tx
 from app.db.reading.loaders import Loaders
 from app.db.reading.partial_rows import FULL, PartialRows
-from app.live.cursors import Horizon
+from app.live.cursors import ViewerCursor
 from app.live.hub import Hub
 from app.settings import Settings
 
@@ -47,7 +47,7 @@ class Context:
         self.extensions: dict[str, Any] = {}
         self.loaders = Loaders(db, viewer)
         self.once: Once | None = None
-        self.horizon: Horizon | None = None
+        self.horizon: ViewerCursor | None = None
         self._tx: Tx | None = None
 
     @asynccontextmanager
@@ -74,8 +74,8 @@ class Context:
             yield tx
 
     async def capture_event_cursor(self) -> None:
-        """Notes where the viewer's events go on, before anything is read that they must not leave a gap to."""
-        self.horizon = await self.hub.now(self.viewer)
+        """Captures the event cursor before any read, so a subscription from it has no gap."""
+        self.horizon = await self.hub.viewer_cursor(self.viewer)
 
     async def one(self, statement: Statement[R], /, **values: Any) -> R | None:
         """The first row of a mutation that is one statement: in the transaction under way, if a key has begun one."""

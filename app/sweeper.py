@@ -4,14 +4,13 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
-import structlog
-
 from app.db.access.database import Database
 from app.db.operations import sweep
 from app.db.operations.sweep import Ages, Owner, Step
 from app.settings import Settings
+from app.structured_log import get_logger
 
-log = structlog.get_logger("colloquy.sweeper")
+log = get_logger("colloquy.sweeper")
 BATCH = 100
 PAUSE_SECONDS = 60.0
 

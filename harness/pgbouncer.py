@@ -27,7 +27,7 @@ default_pool_size = {size}
 
 @contextmanager
 def pgbouncer(url: str, *, size: int) -> Iterator[str]:
-    """The URL of the same database through a pool of `size` connections. Raises `MissingProgram` without PgBouncer."""
+    """The URL of the same database through a pool of `size` connections. Raises MissingPrerequisite."""
     address, port = make_url(url), free_port()
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)

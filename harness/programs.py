@@ -6,13 +6,13 @@ import shutil
 SEARCH_PATH = f"{os.environ['PATH']}:/usr/sbin"  # Debian keeps PgBouncer there, outside of a user's PATH
 
 
-class MissingProgram(Exception):
-    """A program is not installed. A test that needs it is skipped, and fails in CI."""
+class MissingPrerequisite(Exception):
+    """Something outside of Python is not there. A test that needs it is skipped, and fails in CI."""
 
 
 def program(*names: str) -> str:
-    """The path of the first installed program of these names; raises `MissingProgram` without one."""
+    """The path of the first installed program of these names; raises MissingPrerequisite without one."""
     for name in names:
         if path := shutil.which(name, path=SEARCH_PATH):
             return path
-    raise MissingProgram(f"{names[0]} is not installed, so this was NOT tested; scripts/install-debian installs it")
+    raise MissingPrerequisite(f"{names[0]} is not installed: NOT tested; scripts/install-debian installs it")

@@ -25,7 +25,7 @@ class RedisServer(Process):
 
 @contextmanager
 def redis_server() -> Iterator[RedisServer]:
-    """A started server, killed at the end. Raises `MissingProgram` without `redis-server`."""
+    """A started server, killed at the end. Raises MissingPrerequisite."""
     with tempfile.TemporaryDirectory() as directory:
         server = RedisServer(Path(directory))
         try:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import Settings, SettingsError, driver_dsn, example, kept_secret, table
+from app.settings import Settings, SettingsError, driver_dsn, stored_secret
+from app.settings_reference import example, table
 
 ROOT = Path(__file__).parent.parent
 SECRET = "0123456789abcdef" * 2
@@ -156,7 +157,7 @@ def test_the_development_secret_survives_restarts_and_is_readable_by_its_user_on
 def test_processes_that_start_at_once_share_one_secret(tmp_path):
     directories = [tmp_path / str(number) for number in range(50)]
     with multiprocessing.get_context("spawn").Pool(2) as pool:
-        made = pool.map(kept_secret, [directory for directory in directories for _ in range(2)], chunksize=1)
+        made = pool.map(stored_secret, [directory for directory in directories for _ in range(2)], chunksize=1)
     assert made[0::2] == made[1::2]
     assert len(set(made)) == len(directories)
     assert [len(list(directory.iterdir())) for directory in directories] == [1] * len(directories)
@@ -180,7 +181,7 @@ def test_a_data_directory_that_cannot_hold_a_secret_is_reported(given, tmp_path)
 
 
 def test_the_example_file_is_current_and_has_the_defaults():
-    assert (ROOT / ".env.example").read_text() == example(), "write it again: app.settings.example()"
+    assert (ROOT / ".env.example").read_text() == example(), "write it again: app.settings_reference.example()"
     lines = [line.removeprefix("#") for line in example().splitlines() if not line.startswith("# ")]
     assert "PORT=8000" in lines
     without = Settings.load()
@@ -196,4 +197,4 @@ def test_the_table_has_a_row_for_every_setting():
 
 
 def test_the_readme_has_the_current_table():
-    assert table() in (ROOT / "README.md").read_text(), "write it again: app.settings.table()"
+    assert table() in (ROOT / "README.md").read_text(), "write it again: app.settings_reference.table()"

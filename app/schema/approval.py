@@ -9,7 +9,7 @@ from strawberry import Maybe
 
 from app.db.reading.page import Slice, Window
 from app.db.reading.rows import ApprovalRow, MessageRow, SessionRow, TaskRow
-from app.live.cursors import Position
+from app.live.cursors import SessionCursor
 from app.resolvers import approval
 from app.schema import ids
 from app.schema.base import Info, Node, UserError, cursor, enum, errors, provided_fields, rows_of, to_python
@@ -115,7 +115,7 @@ class ApprovalPayload:
 
     @classmethod
     def of(cls, row: ApprovalRow) -> "ApprovalPayload":
-        at = str(Position.at(row.session_id, row.revision)) if row.session_id else None
+        at = str(SessionCursor.at(row.session_id, row.revision)) if row.session_id else None
         return cls(approval=row, cursor=at)
 
 

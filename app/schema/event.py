@@ -142,7 +142,7 @@ SHOWN: dict[Kind, Callable[[str, Any], Event]] = {
 
 def shown(fact: Fact) -> Event:
     """An event of the feed as its type in the schema."""
-    return SHOWN[fact.kind](fact.cursor, fact.thing)
+    return SHOWN[fact.kind](fact.cursor, fact.data)
 
 
 @strawberry.type(description="What is streamed.")

@@ -20,7 +20,7 @@ from strawberry.directive import DirectiveLocation, DirectiveValue
 from app.context import Once
 from app.db.access.database import Row
 from app.errors import BadInput
-from app.live.cursors import Position
+from app.live.cursors import SessionCursor
 from app.schema import ids
 from app.schema.base import ERRORS, ErrorCode, Info, UserError, to_python
 
@@ -107,7 +107,7 @@ def _reference(value: Any) -> Any:
 async def restored(payload: Any, result: Mapping[str, Any], loaders: Any) -> Any:
     """The payload again, its entities as they are now; an append has kept its numbers alone."""
     if "sequence" in result:
-        at = Position.at(result["session"], result["revision"])
+        at = SessionCursor.at(result["session"], result["revision"])
         result = {"message": {"id": ids.message(result["session"], result["sequence"])}, "cursor": str(at)}
     return payload(**{name: await _again(value, loaders) for name, value in result.items()})
 

@@ -12,7 +12,7 @@ from app.context import Context
 from app.db import approval as approvals
 from app.db.reading.page import Slice, Window
 from app.db.reading.rows import ApprovalRow, DocumentRow, MessageRow, SessionAgentRow, SessionRow, StreamingRow
-from app.live.cursors import Position
+from app.live.cursors import SessionCursor
 from app.resolvers import message
 from app.schema import ids
 from app.schema.approval import Approval
@@ -243,7 +243,7 @@ class DeleteMessagePayload:
 
 def at(row: MessageRow) -> str:
     """The position of a message's newest change."""
-    return str(Position.at(row.session_id, row.revision))
+    return str(SessionCursor.at(row.session_id, row.revision))
 
 
 def _expected(input: AppendMessageInput | AppendMessagesInput) -> int | None:

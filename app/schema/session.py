@@ -14,7 +14,7 @@ from app.db import task as tasks
 from app.db.reading.page import Slice, Window
 from app.db.reading.rows import ApprovalRow, MessageRow, SessionAgentRow, SessionRow, TaskRow
 from app.errors import BadInput
-from app.live.cursors import Position
+from app.live.cursors import SessionCursor
 from app.resolvers import session
 from app.schema import ids
 from app.schema.agent import OrderDirection
@@ -107,7 +107,7 @@ class Session(Node):
 
     @field(description="Where `sessionEvents` must start so that nothing is missed after this read; not a page cursor.")
     def event_cursor(self: SessionRow) -> str:
-        return str(Position.at(self.id, self.head))
+        return str(SessionCursor.at(self.id, self.head))
 
     @field(graphql_type=Task | None, description="What it works on; null also when that is gone with its own session.")
     def task(self: SessionRow, info: Info) -> "Future[TaskRow | None] | None":
@@ -279,7 +279,7 @@ class SessionPayload:
 
     @classmethod
     def of(cls, row: SessionRow) -> "SessionPayload":
-        return cls(session=row, cursor=str(Position.at(row.id, row.head)))
+        return cls(session=row, cursor=str(SessionCursor.at(row.id, row.head)))
 
 
 @strawberry.type(description="The new session, and those that made room for it.")
@@ -307,7 +307,7 @@ class SessionMutation:
         fields = provided_fields(input)
         fields["task_id"] = ids.maybe(ids.task_of, fields.get("task_id"), "task", "taskId")
         row, evicted = await session.create(info.context, fields)
-        return CreateSessionPayload(session=row, cursor=str(Position.at(row.id, row.head)), evicted=evicted)
+        return CreateSessionPayload(session=row, cursor=str(SessionCursor.at(row.id, row.head)), evicted=evicted)
 
     @mutation("Changes a session's own fields.")
     async def update_session(self, info: Info, input: UpdateSessionInput) -> SessionPayload:
@@ -339,7 +339,7 @@ class SessionMutation:
         if input.dry_run:
             return DeleteSessionPayload(deleted_message_count=await session.deletable(info.context, session_id))
         row, count = await session.delete(info.context, session_id, hard=input.mode is DeleteMode.HARD)
-        position = str(Position.at(row.id, row.head))
+        position = str(SessionCursor.at(row.id, row.head))
         return DeleteSessionPayload(deleted_id=ids.session(row.id), deleted_message_count=count, cursor=position)
 
     @mutation("Says how far the owner has read.")

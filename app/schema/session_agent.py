@@ -10,7 +10,7 @@ from strawberry import Maybe
 from app.db import message as messages
 from app.db.reading.page import Slice, Window
 from app.db.reading.rows import AgentRow, MessageRow, SessionAgentRow, SessionRow
-from app.live.cursors import Position
+from app.live.cursors import SessionCursor
 from app.resolvers import session_agent
 from app.schema import ids
 from app.schema.agent import Agent
@@ -134,7 +134,7 @@ class SessionAgentMutation:
             | _agent(input),
             expected=input.expected_revision.value if input.expected_revision else None,
         )
-        return SessionAgentPayload(session_agent=row, cursor=str(Position.at(row.session_id, row.revision)))
+        return SessionAgentPayload(session_agent=row, cursor=str(SessionCursor.at(row.session_id, row.revision)))
 
 
 def _agent(input: PutSessionAgentInput) -> dict[str, Any]:

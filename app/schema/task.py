@@ -10,7 +10,7 @@ from strawberry import Maybe
 from app.db import approval as approvals
 from app.db.reading.page import Slice, Window
 from app.db.reading.rows import ApprovalRow, SessionRow, TaskRow
-from app.live.cursors import Position
+from app.live.cursors import SessionCursor
 from app.resolvers import task
 from app.schema import ids
 from app.schema.approval import Approval
@@ -111,7 +111,7 @@ class TaskPayload:
 
     @classmethod
     def of(cls, row: TaskRow) -> "TaskPayload":
-        at = str(Position.at(row.session_id, row.revision)) if row.session_id else None
+        at = str(SessionCursor.at(row.session_id, row.revision)) if row.session_id else None
         return cls(task=row, cursor=at)
 
 

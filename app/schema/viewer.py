@@ -76,4 +76,4 @@ class Viewer:
     @field(description="Where `viewerEvents` must start so that nothing is missed after this read; not a page cursor.")
     async def event_cursor(self: Any, info: Info) -> str:
         ctx = info.context
-        return str(ctx.horizon or await ctx.hub.now(ctx.viewer))
+        return str(ctx.horizon or await ctx.hub.viewer_cursor(ctx.viewer))

@@ -14,9 +14,9 @@ from sqlalchemy.engine import make_url
 from app.auth import mint
 from app.main import DEMO
 from app.settings import Settings
-from clients.python.tests.proxy import Proxy, proxy
 from harness.postgres import dsn
 from harness.server_settings import SECRET, settings_for
+from harness.unreliable_proxy import UnreliableProxy, unreliable_proxy
 from tests.browser.window import ELSEWHERE, Window
 from tests.support.servers import serving
 from tests.support.users import User, outcome
@@ -53,10 +53,10 @@ async def window(demo_server, browser) -> AsyncIterator[Callable[..., Awaitable[
 
 
 @pytest.fixture
-async def network(demo_server) -> AsyncIterator[Proxy]:
+async def network(demo_server) -> AsyncIterator[UnreliableProxy]:
     """A proxy to the server that can refuse and cut connections."""
-    async with proxy(demo_server.url) as broken:
-        yield broken
+    async with unreliable_proxy(demo_server.url) as proxy:
+        yield proxy
 
 
 async def test_two_windows_see_each_others_messages(window, owner):
@@ -74,13 +74,13 @@ async def test_a_message_sent_without_a_network_arrives_once_when_the_network_is
     here = await window(session, url=network.url)
     await here.sends("Before the tunnel")
     await here.has_sent()
-    network.down = True
-    network.cut()
+    network.is_down = True
+    network.disconnect()
     await expect(here.page.get_by_role("alert")).to_contain_text("No connection")
     await here.sends("In the tunnel")
     await expect(here.page.get_by_text("waits for the connection")).to_be_visible()
     await owner.appends(session, "From outside", role="ASSISTANT")
-    network.down = False
+    network.is_down = False
     await here.sees("Before the tunnel", "From outside", "In the tunnel")
     await expect(here.page.get_by_role("alert")).to_be_empty()
     await expect(here.page.get_by_text("waits for the connection")).to_have_count(0)
@@ -128,12 +128,12 @@ async def test_an_answer_survives_a_lost_connection(window, owner, network):
     await writes.adds("The bicycle 🚲 goes ")
     await here.sees("The bicycle 🚲 goes ")
     await here.watches(here.texts.last)
-    network.down = True
-    network.cut()
+    network.is_down = True
+    network.disconnect()
     await expect(here.page.get_by_role("alert")).to_contain_text("No connection")
     await writes.adds("up 🏔 and ")
     await there.sees("The bicycle 🚲 goes up 🏔 and ")
-    network.down = False
+    network.is_down = False
     await writes.adds("down 🏖 ")
     await here.sees(writes.text)
     await writes.adds("again.")

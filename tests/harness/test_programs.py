@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.programs import MissingProgram, program
+from harness.programs import MissingPrerequisite, program
 
 ROOT = Path(__file__).parents[2]
 TEST = """
@@ -20,14 +20,23 @@ def test_something():
 
 def test_a_program_is_found_under_its_first_installed_name():
     assert program("no-such-program", "sh").endswith("/sh")
-    with pytest.raises(MissingProgram, match=r"no-such-program .* NOT tested"):
+    with pytest.raises(MissingPrerequisite, match=r"no-such-program .* NOT tested"):
         program("no-such-program")
 
 
 @pytest.mark.parametrize(("environment", "outcome"), [({}, "1 skipped"), ({"CI": "true"}, "1 failed")])
 def test_a_missing_program_skips_its_test_and_fails_in_ci(tmp_path, environment, outcome):
     (tmp_path / "test_it.py").write_text(TEST)
-    line = ["-c", "pyproject.toml", "-p", "tests.support.missing_programs", "-p", "no:cacheprovider", "-p", "no:cov"]
+    line = [
+        "-c",
+        "pyproject.toml",
+        "-p",
+        "tests.support.missing_prerequisites",
+        "-p",
+        "no:cacheprovider",
+        "-p",
+        "no:cov",
+    ]
     result = subprocess.run(
         [sys.executable, "-m", "pytest", *line, str(tmp_path / "test_it.py")],
         cwd=ROOT,

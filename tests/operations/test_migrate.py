@@ -20,7 +20,7 @@ def downgrade(): op.drop_table({revision!r})
 REPLICA = """
 import sys
 from pathlib import Path
-from app.db import migrate
+from app.db.operations import migrate
 migrate.SCRIPTS = Path(sys.argv[1])
 migrate.upgrade(sys.argv[2])
 """
