@@ -6,8 +6,10 @@ from copy import copy
 from typing import Any, NamedTuple
 
 from app.auth import Viewer
-from app.db.access.database import Change, Database, Origin, R, Statement, Tx
-from app.db.reading.loaders import Loaders
+from app.db.access.database import Database
+from app.db.access.statement import R, Statement
+from app.db.access.transaction import Change, Origin, Tx
+from app.db.loaders import Loaders
 from app.db.reading.partial_rows import FULL, PartialRows
 from app.live.cursors import ViewerCursor
 from app.live.hub import Hub

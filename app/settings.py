@@ -24,6 +24,7 @@ from pydantic_settings import (
 )
 
 MIN_SECRET_BYTES = 32  # RFC 7518 §3.2: an HS256 key is at least as long as its hash
+ACQUIRE_TIMEOUT_SECONDS = 10  # the longest wait for a database connection
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -190,7 +191,14 @@ class Settings(BaseSettings):
         10, "Database connections of this process; all replicas together stay below max_connections.", high=1000
     )
     statement_cache: int = whole_number(
-        256, "Prepared statements per connection; 0 behind PgBouncer older than 1.21.", low=0, high=10_000
+        512, "Prepared statements per connection; 0 behind PgBouncer older than 1.21.", low=0, high=10_000
+    )
+    slow_statement_seconds: float = setting(
+        1.0,
+        "Duration from which a database statement is logged and counted as slow.",
+        "a number above 0",
+        gt=0,
+        le=3600,
     )
     redis_url: Annotated[str, AfterValidator(valid_redis_url)] | None = setting(
         None,
@@ -291,6 +299,18 @@ class Settings(BaseSettings):
     def indexing(self) -> dict[str, Any]:
         """Parameters of the statements that make text searchable."""
         return {"config": self.search_config, "searchable": self.search_text_limit}
+
+    @property
+    def database_options(self) -> dict[str, Any]:
+        """Parameters of the `Database` of a process that serves requests."""
+        return {
+            "pool_size": self.pool_size,
+            "statement_cache": self.statement_cache,
+            # Later than the request deadline, which answers TIMEOUT; a cancelled statement would answer INTERNAL.
+            "statement_timeout": 1.5 * self.request_timeout_seconds,
+            "acquire_timeout": ACQUIRE_TIMEOUT_SECONDS,
+            "slow_statement": self.slow_statement_seconds,
+        }
 
     @property
     def embedded(self) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import asyncpg
 
-from app.db.operations import migrate
+from app.db.operations import migrate, readiness
 from harness.postgres import at, connected
 
 RUN = "bench_run"
@@ -26,7 +26,7 @@ class DataSet:
     @property
     def template(self) -> str:
         """The name of the template database; every revision of the tables has its own."""
-        return f"{self.name}_{migrate.head()}"
+        return f"{self.name}_{readiness.expected_revision()}"
 
 
 USUAL = DataSet("bench_usual", owners=200, sessions=50, messages=60)

@@ -8,7 +8,7 @@ from uuid_utils.compat import uuid7
 
 from app import db
 from app.context import Context
-from app.db.access.database import Tx
+from app.db.access.transaction import Tx
 from app.db.reading.page import Slice, Window
 from app.db.reading.rows import ApprovalRow, DocumentRow, TaskRow
 from app.errors import Conflict, Forbidden, Invalid, NotFound
@@ -107,7 +107,7 @@ async def _refuse_strangers(
             raise NotFound("There is no such tool call in the message.", field="toolUseId")
     if asked is None or asked.session_id in (None, home):
         return
-    session = await tx.one(db.session.STATE, session_id=home)
+    session = await tx.one(db.session.ONE, session_id=home)
     if session is None or session.task_id != asked.id:
         raise Invalid("The task belongs to another session.", field="taskId")
 

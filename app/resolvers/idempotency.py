@@ -9,7 +9,7 @@ import orjson
 from app import db
 from app.context import Context, Once
 from app.db.access import failures
-from app.db.access.database import Tx
+from app.db.access.transaction import Tx
 from app.errors import InProgress, KeyReused
 
 
@@ -27,7 +27,7 @@ async def claimed(ctx: Context, once: Once) -> AsyncIterator[Tx]:
     try:
         async with ctx.begin() as tx:
             if await tx.one(db.idempotency.CLAIM, new_key=once.key, new_hash=once.hash) is None:
-                kept = await tx.one(db.idempotency.KEPT, key=once.key)
+                kept = await tx.one(db.idempotency.FIND, key=once.key)
                 if kept is None:
                     raise InProgress("The first call with this key is under way; try again.")
                 answer(once, kept.request_hash, kept.result)
@@ -52,4 +52,4 @@ def answer(once: Once, request_hash: bytes, result: str) -> None:
 
 async def keep(tx: Tx, once: Once, result: Any) -> None:
     """Keeps the answer under the claimed key."""
-    await tx.one(db.idempotency.KEEP, key=once.key, new_result=orjson.dumps(result).decode())
+    await tx.one(db.idempotency.STORE, key=once.key, new_result=orjson.dumps(result).decode())

@@ -6,8 +6,8 @@ from typing import Any
 from app import db
 from app.context import Context, Once
 from app.db.access import failures
-from app.db.access.database import Tx
-from app.db.reading.rows import MessageRow, SessionRow
+from app.db.access.transaction import Tx
+from app.db.reading.rows import MessageKey, MessageRow, SessionRow
 from app.documents import content, parsing
 from app.documents.content import TEXT_LENGTH
 from app.errors import Conflict, IllegalTransition, Invalid, NotFound, Problem
@@ -59,7 +59,9 @@ async def _append_once(
     ctx: Context, once: Once, session_id: str, draft: Mapping[str, Any], expected: int | None
 ) -> MessageRow | None:
     try:
-        row = await db.append.append_once(ctx.db, ctx.viewer, session_id, draft, expected, ctx.settings.indexing, once)
+        row = await db.append.append_idempotent(
+            ctx.db, ctx.viewer, session_id, draft, expected, ctx.settings.indexing, once
+        )
     except Exception as error:
         idempotency.refuse_if_busy(error)
         raise
@@ -83,7 +85,7 @@ async def append_many(
     return await _append_closely(ctx, session_id, checked, expected)
 
 
-async def update(ctx: Context, place: tuple[str, int], fields: Mapping[str, Any], expected: int | None) -> MessageRow:
+async def update(ctx: Context, place: MessageKey, fields: Mapping[str, Any], expected: int | None) -> MessageRow:
     """The message with these fields. Raises NotFound, and Conflict when it is not at the expected revision."""
     said = {name: fields[name] for name in ("text", "raw") if name in fields}
     others = {name: value for name, value in fields.items() if name not in said}
@@ -91,22 +93,22 @@ async def update(ctx: Context, place: tuple[str, int], fields: Mapping[str, Any]
     return await _rewrite(ctx, place, checked, expected)
 
 
-async def redact(ctx: Context, place: tuple[str, int], fields: Mapping[str, Any]) -> MessageRow:
+async def redact(ctx: Context, place: MessageKey, fields: Mapping[str, Any]) -> MessageRow:
     """The message with these words in place of its own, which are gone, and so is its metadata. Raises NotFound."""
     said = {name: value for name, value in content_columns(ctx, fields).items() if name not in content.USAGE}
     return await _rewrite(ctx, place, {**said, "metadata": "{}"}, None, redacted=True)
 
 
-async def delete(ctx: Context, place: tuple[str, int]) -> MessageRow:
+async def delete(ctx: Context, place: MessageKey) -> MessageRow:
     """The emptied message. Raises NotFound."""
     async with ctx.writing(place[0]) as tx:
         session = await _locked(tx, place[0])
-        await db.streaming_message.discard(tx, place)
+        await db.streaming_end.discard(tx, place)
         row = await tx.one(db.message.DELETE, session_id=place[0], sequence=place[1], next_revision=session.head)
         if row is None:
             raise NotFound("There is no such message.", field="id")
         unread = row.role != "USER" and row.sequence > session.last_read_sequence
-        await tx.one(db.message.FORGET, session_id=place[0], unread=int(unread))
+        await tx.one(db.message.DECREMENT_COUNTS, session_id=place[0], unread=int(unread))
         await db.audit.record(tx, "message.deleted", row)
         tx.record_change(place[0], session.head)
     return row
@@ -133,7 +135,7 @@ async def _append_closely(
 
 async def cap_first(ctx: Context, tx: Tx, session_id: str) -> bool:
     """A session that must be brought back may push another out: then the cap's lock comes before the session's."""
-    session = await tx.one(db.session.STATE, session_id=session_id)
+    session = await tx.one(db.session.ONE, session_id=session_id)
     return session is not None and _is_away(session) and await cap(ctx, tx, session.agent_type)
 
 
@@ -145,7 +147,7 @@ async def _repeated(tx: Tx, session_id: str, drafts: Sequence[Mapping[str, Any]]
     """The messages stored under these keys before, by their place. Raises Conflict for other content."""
     asked = {place: draft for place, draft in enumerate(drafts) if draft["key"] is not None}
     _refuse_doubles(asked)
-    rows = await db.message.by_keys(tx, session_id, list(asked.values())) if asked else {}
+    rows = await db.message.by_client_keys(tx, session_id, list(asked.values())) if asked else {}
     there: dict[int, MessageRow] = {}
     for place, draft in asked.items():
         row = rows.get((draft["agent_key"], draft["key"]))
@@ -204,14 +206,14 @@ async def _refuse_ended(tx: Tx, session: SessionRow) -> None:
 
 
 async def _is_past_its_end(tx: Tx, session: SessionRow) -> bool:
-    return await tx.one(db.session.PAST_ITS_END, session_id=session.id) is not None
+    return await tx.one(db.session.HAS_EXPIRED, session_id=session.id) is not None
 
 
 async def _bring_back(ctx: Context, tx: Tx, session: SessionRow, capped: bool) -> None:
     """The session ACTIVE and out of the archive; at the cap the least recently active one makes room."""
     if not capped and await cap(ctx, tx, session.agent_type):
         raise Conflict("The session was put away just now; try again.", field="sessionId")
-    await tx.one(db.session.REVIVE, session_id=session.id)
+    await tx.one(db.session.REACTIVATE, session_id=session.id)
     if capped:
         await make_room(ctx, tx, session)
 
@@ -233,7 +235,7 @@ async def _locked(tx: Tx, session_id: str) -> SessionRow:
 
 
 async def _rewrite(
-    ctx: Context, place: tuple[str, int], fields: Mapping[str, Any], expected: int | None, *, redacted: bool = False
+    ctx: Context, place: MessageKey, fields: Mapping[str, Any], expected: int | None, *, redacted: bool = False
 ) -> MessageRow:
     """The message of the locked session with these fields, and the title that was taken from it with it."""
     async with ctx.writing(place[0]) as tx:

@@ -7,8 +7,8 @@ from uuid_utils.compat import uuid7
 
 from app import db
 from app.context import Context
-from app.db.access.database import Tx
 from app.db.access.failures import translated
+from app.db.access.transaction import Tx
 from app.db.reading.page import Slice, Window
 from app.db.reading.rows import SessionRow
 from app.errors import Conflict, IllegalTransition, Invalid, Limit, NotFound
@@ -48,7 +48,7 @@ async def create(ctx: Context, fields: Mapping[str, Any]) -> tuple[SessionRow, l
 
 async def make_room(ctx: Context, tx: Tx, session: SessionRow) -> list[SessionRow]:
     """The sessions that the cap archives for this one; under the cap's lock."""
-    evicted = await db.session.make_room(tx, session, most(ctx))
+    evicted = await db.session_cap.make_room(tx, session, most(ctx))
     for row in evicted:
         await db.audit.record_system(tx, "session.evicted", row)
     return evicted
@@ -78,7 +78,7 @@ async def set_status(
 
 async def effective_status(tx: Tx, session: SessionRow) -> str:
     """The status of a locked session; EXPIRED from `expiresAt` on, whether the sweeper has come by or not."""
-    if session.status in ("PENDING", "ACTIVE") and await tx.one(db.session.PAST_ITS_END, session_id=session.id):
+    if session.status in ("PENDING", "ACTIVE") and await tx.one(db.session.HAS_EXPIRED, session_id=session.id):
         return "EXPIRED"
     return session.status
 
@@ -92,7 +92,7 @@ async def cap(ctx: Context, tx: Tx, agent_type: str | None) -> bool:
     """Takes the cap's lock, before any session's; whether there is a cap."""
     if agent_type is None or not most(ctx):
         return False
-    await db.session.lock_cap(tx, agent_type)
+    await db.session_cap.lock(tx, agent_type)
     return True
 
 
@@ -116,7 +116,7 @@ async def archive(ctx: Context, session_id: str) -> SessionRow:
 async def restore(ctx: Context, session_id: str) -> SessionRow:
     """The session neither archived nor deleted. Raises NotFound for an erased one, Limit above the cap."""
     async with ctx.begin() as tx:
-        before = await tx.one(db.session.STATE, session_id=session_id)
+        before = await tx.one(db.session.ONE, session_id=session_id)
         if before is not None:
             await _refuse_above_cap(ctx, tx, before)
         row = await tx.one(db.session.RESTORE, session_id=session_id)
@@ -130,7 +130,7 @@ async def restore(ctx: Context, session_id: str) -> SessionRow:
 async def _refuse_above_cap(ctx: Context, tx: Tx, session: SessionRow) -> None:
     if not await cap(ctx, tx, session.agent_type) or session.status not in ("PENDING", "ACTIVE"):
         return
-    if await db.session.others_active(tx, session) >= most(ctx):
+    if await db.session_cap.count_others(tx, session) >= most(ctx):
         raise Limit(
             f"{most(ctx)} sessions of this agent type are active; archive one first.", limit=most(ctx), field="id"
         )
@@ -151,8 +151,12 @@ async def delete(ctx: Context, session_id: str, *, hard: bool) -> tuple[SessionR
         if before is None:
             raise NotFound("There is no such session.", field="id")
         if not hard:
-            await db.streaming_message.end_all(tx, session_id, "CANCELLED", ctx.settings.indexing)
-        row = await db.session.erase(tx, session_id) if hard else await tx.one(db.session.DELETE, session_id=session_id)
+            await db.streaming_end.end_all(tx, session_id, "CANCELLED", ctx.settings.indexing)
+        row = (
+            await db.session_erasure.erase(tx, session_id)
+            if hard
+            else await tx.one(db.session.DELETE, session_id=session_id)
+        )
         if row is not None:
             tx.record_change(row.id, row.head)
             await db.audit.record(tx, "session.deleted", row, mode="HARD" if hard else "SOFT")
@@ -177,7 +181,7 @@ async def page(
 
 async def standing(tx: Tx, session_id: str) -> SessionRow:
     """The session as it stands, for a write that has nothing to do. Raises NotFound if it cannot be written to."""
-    row = await tx.one(db.session.STATE, session_id=session_id)
+    row = await tx.one(db.session.ONE, session_id=session_id)
     if row is None or row.deleted_at is not None:
         raise NotFound("There is no such session.", field="id")
     return row

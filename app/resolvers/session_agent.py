@@ -5,8 +5,8 @@ from typing import Any, NoReturn
 
 from app import db
 from app.context import Context
-from app.db.access.database import Tx
 from app.db.access.failures import translated
+from app.db.access.transaction import Tx
 from app.db.reading.rows import SessionAgentRow
 from app.documents import parsing
 from app.errors import Conflict, NotFound

@@ -6,9 +6,10 @@ from typing import Any, NoReturn
 
 from app import db
 from app.context import Context
-from app.db.access.database import Tx
-from app.db.reading.rows import MessageRow, SessionRow
-from app.db.streaming_message import EndedRow, StandingRow
+from app.db.access.transaction import Tx
+from app.db.reading.rows import MessageKey, MessageRow, SessionRow
+from app.db.streaming_end import EndedRow
+from app.db.streaming_message import StreamStateRow
 from app.documents.content import TEXT_LENGTH
 from app.errors import Conflict, Fenced, IllegalTransition, Invalid, Limit, NotFound, WrongOffset
 from app.resolvers import message, validation
@@ -36,7 +37,7 @@ async def start(ctx: Context, session_id: str, fields: Mapping[str, Any]) -> tup
         return await db.streaming_message.start(tx, session_id, draft, fence), fence
 
 
-async def extend(ctx: Context, place: tuple[str, int], fence: str, offset: int, text: str) -> MessageRow:
+async def extend(ctx: Context, place: MessageKey, fence: str, offset: int, text: str) -> MessageRow:
     """The message with this text from this offset on; what is there already is not written twice. An empty text only
     says that the producer is still there. Raises Fenced, WrongOffset, IllegalTransition, Limit, NotFound, Invalid.
     """
@@ -44,37 +45,35 @@ async def extend(ctx: Context, place: tuple[str, int], fence: str, offset: int, 
     if offset < 0:
         raise Invalid(f"offset cannot be below zero; it is {offset}.", field="offset")
     at = {"session_id": place[0], "sequence": place[1], "text": text}
-    row = await ctx.one(db.streaming_message.EXTEND, **at, fence=fence, expected_length=offset, longest=TEXT_LENGTH)
+    row = await ctx.one(db.streaming_message.EXTEND, **at, fence=fence, expected_length=offset, max_length=TEXT_LENGTH)
     if row is None:
-        standing = await ctx.one(db.streaming_message.STANDING, **at, offset=offset)
+        standing = await ctx.one(db.streaming_message.STREAM_STATE, **at, offset=offset)
         return _already(standing, fence, offset, text)
     if text:
         ctx.record_text_growth(place[0])
     return row
 
 
-async def finish(
-    ctx: Context, place: tuple[str, int], fence: str, status: str, fields: Mapping[str, Any]
-) -> MessageRow:
+async def finish(ctx: Context, place: MessageKey, fence: str, status: str, fields: Mapping[str, Any]) -> MessageRow:
     """The message, whole: as it was written, or as its document says. The same again from the same producer is a
     no-op. Raises Fenced, IllegalTransition, NotFound, Invalid.
     """
     ending = _ending(ctx, fields)
     async with ctx.writing(place[0]) as tx:
         await _locked(tx, place[0])
-        if await db.streaming_message.close(tx, place, fence):
-            return await db.streaming_message.fold(tx, place, status, ctx.settings.indexing, {**ending, "fence": fence})
+        if await db.streaming_end.close(tx, place, fence):
+            return await db.streaming_end.fold(tx, place, status, ctx.settings.indexing, {**ending, "fence": fence})
         return _again(
-            await tx.one(db.streaming_message.ENDED, session_id=place[0], sequence=place[1]), fence, status, ending
+            await tx.one(db.streaming_end.ENDED, session_id=place[0], sequence=place[1]), fence, status, ending
         )
 
 
-async def cancel(ctx: Context, place: tuple[str, int]) -> MessageRow:
+async def cancel(ctx: Context, place: MessageKey) -> MessageRow:
     """The message as far as it was written; twice is a no-op. Raises IllegalTransition, NotFound."""
     async with ctx.writing(place[0]) as tx:
         await _locked(tx, place[0])
-        if await db.streaming_message.close(tx, place):
-            return await db.streaming_message.fold(tx, place, "CANCELLED", ctx.settings.indexing)
+        if await db.streaming_end.close(tx, place):
+            return await db.streaming_end.fold(tx, place, "CANCELLED", ctx.settings.indexing)
         row = await tx.one(db.message.ONE, session_id=place[0], sequence=place[1])
         if row is None:
             raise _absent()
@@ -85,7 +84,7 @@ async def cancel(ctx: Context, place: tuple[str, int]) -> MessageRow:
 
 async def _known(tx: Tx, session_id: str, draft: Mapping[str, Any]) -> MessageRow | None:
     """The message that is being written under this key."""
-    rows = await db.message.by_keys(tx, session_id, [draft]) if draft["key"] is not None else {}
+    rows = await db.message.by_client_keys(tx, session_id, [draft]) if draft["key"] is not None else {}
     row = next(iter(rows.values()), None)
     if row is not None and row.status != "STREAMING":
         raise Conflict(
@@ -98,7 +97,7 @@ async def _known(tx: Tx, session_id: str, draft: Mapping[str, Any]) -> MessageRo
 
 async def _take_over(tx: Tx, row: MessageRow, draft: Mapping[str, Any], fence: str) -> MessageRow:
     """The same message under a new fence. That changes nothing that a reader sees, so it takes no number."""
-    place = row.session_id, row.sequence
+    place = MessageKey(row.session_id, row.sequence)
     await tx.one(db.streaming_message.TAKE_OVER, session_id=place[0], sequence=place[1], new_fence=fence)
     if draft["metadata"] in (None, row.metadata):
         return row
@@ -124,7 +123,7 @@ def _ending(ctx: Context, fields: Mapping[str, Any]) -> dict[str, Any]:
     return {**said, **message.usage(fields.get("usage")), **kept}
 
 
-def _already(row: StandingRow | None, fence: str, offset: int, text: str) -> MessageRow:
+def _already(row: StreamStateRow | None, fence: str, offset: int, text: str) -> MessageRow:
     """The message, if it holds the text there; or why it was not extended."""
     if row is None:
         raise _absent()
@@ -133,7 +132,7 @@ def _already(row: StandingRow | None, fence: str, offset: int, text: str) -> Mes
     if row.holder != fence:
         raise Fenced("Another producer has taken this message over.", field="fence")
     end = offset + len(text)
-    if end <= row.length and (row.same or not text):
+    if end <= row.length and (row.repeats or not text):
         return row
     if offset == row.length and end > TEXT_LENGTH:
         raise Limit(f"A text has at most {TEXT_LENGTH} characters.", limit=TEXT_LENGTH, field="text")

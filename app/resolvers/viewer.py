@@ -7,7 +7,7 @@ from app.db.stats import TypeStats
 
 async def stats(ctx: Context) -> list[TypeStats]:
     """The figures of the viewer's sessions by agent type, one row at least."""
-    return await ctx.db.fetch(ctx.viewer, db.stats.STATS)
+    return await ctx.db.fetch(ctx.viewer, db.stats.BY_AGENT_TYPE)
 
 
 async def unread_sessions(ctx: Context) -> int:

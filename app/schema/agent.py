@@ -9,7 +9,7 @@ from strawberry import Maybe
 
 from app.db import session as sessions
 from app.db.reading.page import Slice, Window
-from app.db.reading.rows import AgentRow, ListedAgent, SessionRow
+from app.db.reading.rows import AgentRow, PartialAgent, SessionRow
 from app.db.stats import AgentMetricsRow
 from app.resolvers import agent
 from app.schema import ids
@@ -98,7 +98,7 @@ class Agent(Node):
     created_at: DateTime = field(description="When it was created.")
     updated_at: DateTime = field(description="When it was last changed.")
 
-    is_type_of = rows_of(AgentRow, ListedAgent)
+    is_type_of = rows_of(AgentRow, PartialAgent)
 
     @field(description="Opaque, never reused; `node(id:)` finds the thing again.")
     def id(self: AgentRow) -> strawberry.ID:

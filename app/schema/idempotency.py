@@ -18,7 +18,7 @@ from graphql import (
 from strawberry.directive import DirectiveLocation, DirectiveValue
 
 from app.context import Once
-from app.db.access.database import Row
+from app.db.access.statement import Row
 from app.errors import BadInput
 from app.live.cursors import SessionCursor
 from app.schema import ids

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from strawberry import ID
 
-from app.db.reading.rows import AgentRow, ApprovalRow, MessageRow, SessionAgentRow, SessionRow, TaskRow
+from app.db.reading.rows import AgentRow, ApprovalRow, MessageKey, MessageRow, SessionAgentRow, SessionRow, TaskRow
 from app.errors import NotFound
 
 T = TypeVar("T")
@@ -98,10 +98,10 @@ def audit_event_of(text: str) -> str | None:
     return found[1] if found else None
 
 
-def message_of(text: str) -> tuple[str, int] | None:
+def message_of(text: str) -> MessageKey | None:
     """The session and sequence that an id names."""
     found = MESSAGE.fullmatch(text)
-    return (found[1], int(found[2])) if found and int(found[2]) < 2**31 else None
+    return MessageKey(found[1], int(found[2])) if found and int(found[2]) < 2**31 else None
 
 
 def subject_of(text: str) -> tuple[str, str, int | None]:

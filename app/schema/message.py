@@ -148,14 +148,14 @@ class Message(Node):
 
 async def _document(row: MessageRow, ctx: Context) -> DocumentRow | None:
     # Others may wait for the same: a null that ends this one must not end theirs.
-    return await shield(ctx.loaders.documents.load((row.session_id, row.sequence)))
+    return await shield(ctx.loaders.message_documents.load((row.session_id, row.sequence)))
 
 
 async def _so_far(row: MessageRow, ctx: Context) -> str:
     """The text of a message that is being written, or was when its row was read."""
     if isinstance(row, StreamingRow):
         return row.text
-    found = await shield(ctx.loaders.written.load((row.session_id, row.sequence)))
+    found = await shield(ctx.loaders.streaming_messages.load((row.session_id, row.sequence)))
     return found.text if found else ""
 
 

@@ -119,7 +119,7 @@ class Session(Node):
 
     @field(graphql_type=bool, description="A message of it is being written now.")
     def streaming(self: SessionRow, info: Info) -> "Future[bool]":
-        return info.context.loaders.streaming.load(self.id)
+        return info.context.loaders.session_is_streaming.load(self.id)
 
     @field(graphql_type=Message | None, description="Its newest message.")
     def last_message(self: SessionRow, info: Info) -> "Future[MessageRow | None]":

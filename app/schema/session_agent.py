@@ -91,7 +91,7 @@ class SessionAgent(Node):
         before: Before = None,
     ) -> "Future[Slice[MessageRow]]":
         window = Window.of(first, after, last, before, newest=True)
-        return info.context.loaders.page(messages.OF_AGENTS, (self.session_id, self.key), window)
+        return info.context.loaders.page(messages.OF_SESSION_AGENTS, (self.session_id, self.key), window)
 
 
 @strawberry.input(description="An agent's part in a session; what is not set stays as it is, or starts empty.")

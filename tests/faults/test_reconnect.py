@@ -194,7 +194,7 @@ async def test_a_message_that_changes_between_two_reads_is_still_added_once(ann,
         if texts:
             await ann.does("updateMessage", id=sent["message"]["id"], text=texts.pop())
 
-    db = ChangingDatabase(database_url)
+    db = ChangingDatabase(database_url, **settings_for(database_url).database_options)
     db.change = edit
     hub = Hub(db, Bus(), LiveTuning(), tombstone_seconds=None, max_per_owner=1, max_subscriptions=1)
     viewer = Viewer(ann.name, frozenset(), (), 0.0)
