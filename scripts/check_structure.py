@@ -14,6 +14,7 @@ BUILT = "app/web/"
 MIGRATIONS = Path("migrations/versions")
 TESTS = ("tests/", "engine/tests/", "clients/python/tests/")
 SHARED_NAMES = {"__init__.py", "conftest.py"}
+REQUIREMENTS = Path("docs/requirements.md")
 ADDRESS = re.compile(r"(pypi|npmjs)\.(org|com)|pythonhosted\.org|--(extra-)?index-url |^registry=|\"resolved\":", re.M)
 
 
@@ -53,6 +54,13 @@ def repeated_names(paths: Iterable[Path]) -> Iterator[str]:
     yield from (f"{name} is the name of {', '.join(found)}" for name, found in by_name.items() if len(found) > 1)
 
 
+def absent_tests() -> Iterator[str]:
+    """Tests that docs/requirements.md names and no file has."""
+    for name, test in re.findall(r"`([\w/]+\.py)::(\w+)`", REQUIREMENTS.read_text()):
+        if not Path(name).exists() or f"def {test}(" not in Path(name).read_text():
+            yield f"{REQUIREMENTS} names {name}::{test}, which does not exist"
+
+
 def main() -> int:
     paths = tracked()
     python = [path for path in paths if path.suffix == ".py"]
@@ -61,7 +69,7 @@ def main() -> int:
     bodies = dict(body for path in python if path.parent != MIGRATIONS for body in functions(path))
     wrong = [*too_long(files, MAX_FILE_LINES), *too_long(bodies, MAX_FUNCTION_LINES)]
     wrong += [found for path in paths for found in addresses(path)]
-    wrong += repeated_names(python)
+    wrong += [*repeated_names(python), *absent_tests()]
     print(f"{len(files)} files, median {median(files.values()):.0f} lines; ", end="")
     print(f"{len(bodies)} functions, median {median(bodies.values()):.0f}")
     print(*wrong, sep="\n" if wrong else "")
