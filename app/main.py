@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import orjson
-from graphql_compiled.compiled import outcomes
+from graphql_compiled import outcomes
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -98,7 +98,9 @@ class Services:
             cache_size=DOCUMENTS,
             introspection=settings.introspection,
             rules=[OnlyOnMutations],
-            early={"Viewer.eventCursor": Context.capture_event_cursor},
+            pre_execution_hooks={"Viewer.eventCursor": Context.capture_event_cursor},
+            on_selection=Context.selecting,
+            event_context=Context.fresh,
         )
         return Operations(
             engine,

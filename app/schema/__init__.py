@@ -1,6 +1,7 @@
 """The public face. A new noun adds its mutations here, and its types where others reach them."""
 
 import strawberry
+from graphql_compiled.strawberry import Schema
 from strawberry.tools import merge_types
 
 from app.schema.agent import AgentMutation
@@ -34,6 +35,4 @@ Mutation = strawberry.type(
     merge_types("Mutation", MUTATIONS),
     description="What can be written. A business failure is data: `errors`.",
 )
-schema = strawberry.Schema(
-    Query, Mutation, Subscription, types=[*ERRORS, *BLOCKS], directives=[idempotent], config=CONFIG
-)
+schema = Schema(Query, Mutation, Subscription, types=[*ERRORS, *BLOCKS], directives=[idempotent], config=CONFIG)

@@ -28,7 +28,7 @@ from app.transport import (
     routes,
 )
 from tests.support.events import events
-from tests.transport.sample_schema import Context, Resolvers, build_sample_schema
+from tests.transport.transport_schema import Context, Resolvers, build_sample_schema
 
 SETTINGS = Settings(jwt_secret="a secret of this test suite, long enough", port=0, _env_file=None)  # type: ignore[call-arg]
 ALLOWED_ORIGIN = "https://friend.example"
@@ -134,7 +134,13 @@ async def eventually(condition: Callable[[], bool]) -> None:
 def operations_of(resolvers: Resolvers, observed: list[Any], timeout: float) -> Operations:
     """The operations of the sample schema; contexts and outcomes are kept for the test."""
     inspect = DocumentLimits(LIMITS)
-    engine = Engine(build_sample_schema(resolvers), inspect=inspect, max_tokens=2000, cache_size=64)
+    engine = Engine(
+        build_sample_schema(resolvers),
+        inspect=inspect,
+        max_tokens=2000,
+        cache_size=64,
+        event_context=Context.fresh,
+    )
 
     def make_context(viewer: Any, **made_with: Any) -> Context:
         resolvers.contexts.append(Context(viewer, **made_with))

@@ -14,13 +14,13 @@ from graphql import (
     get_introspection_query,
     parse,
 )
-from graphql_compiled.engine import Engine, Rejected
+from graphql_compiled.engine import Engine, RequestError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.transport.limits import DEFAULT_PAGE_SIZE, MAX_COUNT, MAX_PAGE_SIZE, DocumentLimits, Measure, measure
-from tests.transport.sample_schema import SDL, Resolvers, build_sample_schema
 from tests.transport.sample_server import LIMITS
+from tests.transport.transport_schema import SDL, Resolvers, build_sample_schema
 
 SCHEMA = build_schema(SDL)
 
@@ -31,7 +31,7 @@ def engine(**limits: int) -> Engine:
 
 
 def messages(query: str, **limits: int) -> list[str]:
-    with pytest.raises(Rejected) as rejected:
+    with pytest.raises(RequestError) as rejected:
         engine(**limits).prepare(query)
     assert all(error.extensions == {"code": "QUERY_TOO_COMPLEX"} for error in rejected.value.errors)
     return [error.message for error in rejected.value.errors]
@@ -90,13 +90,13 @@ async def test_a_page_size_in_a_variable_is_measured_with_each_request():
     assert (await small.execute(prepared, {"n": 5}, None)).data is not None
     assert (await small.execute(prepared, {}, None)).data is not None
     for variables, cost in [({"n": 50}, "5,101"), ({"n": None}, "5,101"), ({"n": 9_999}, "20,201")]:
-        with pytest.raises(Rejected) as rejected:
+        with pytest.raises(RequestError) as rejected:
             await small.execute(prepared, variables, None)
         assert cost in str(rejected.value)
 
 
 def test_a_document_within_the_limits_at_the_largest_page_size_is_measured_once():
-    assert engine().prepare("query($n:Int){things(first:$n){nodes{id}}}").check is None
+    assert engine().prepare("query($n:Int){things(first:$n){nodes{id}}}").check_variables is None
 
 
 def test_a_document_beyond_the_limits_at_the_smallest_page_size_is_refused_at_once():
@@ -106,8 +106,8 @@ def test_a_document_beyond_the_limits_at_the_smallest_page_size_is_refused_at_on
 def test_of_several_operations_only_the_expensive_one_is_measured_again():
     several = engine(cost=150)
     query = "query A($n:Int){things(first:$n){nodes{id}}} query B{ping}"
-    assert several.prepare(query, "A").check is not None
-    assert several.prepare(query, "B").check is None
+    assert several.prepare(query, "A").check_variables is not None
+    assert several.prepare(query, "B").check_variables is None
 
 
 @pytest.mark.parametrize("size", [18, 90])
@@ -118,7 +118,7 @@ def test_multiplying_fragments_are_counted_in_linear_time(size: int):
 
 
 def test_a_fragment_cycle_is_refused_by_validation():
-    with pytest.raises(Rejected, match="Cannot spread fragment"):
+    with pytest.raises(RequestError, match="Cannot spread fragment"):
         engine().prepare("{thing{...a}} fragment a on Thing{self{...b}} fragment b on Thing{self{...a}}")
 
 
@@ -130,7 +130,7 @@ def test_a_fragment_chain_beyond_the_recursion_limit_is_refused():
 
 @pytest.mark.parametrize("query", ["{nope{nope(first:3){nope}}}", "{thing{...gone}}", "{...on Gone{id}}"])
 def test_unknown_names_are_refused_by_validation(query: str):
-    with pytest.raises(Rejected) as rejected:
+    with pytest.raises(RequestError) as rejected:
         engine().prepare(query)
     assert rejected.value.errors[0].extensions == {}
 
@@ -142,7 +142,7 @@ def test_the_introspection_of_graphiql_is_within_the_limits():
         schema_description=True,
         input_value_deprecation=True,
     )
-    assert engine().prepare(query).check is None
+    assert engine().prepare(query).check_variables is None
 
 
 def test_introspection_can_be_disabled():
@@ -153,9 +153,9 @@ def test_introspection_can_be_disabled():
         cache_size=16,
         introspection=False,
     )
-    with pytest.raises(Rejected, match="introspection"):
+    with pytest.raises(RequestError, match="introspection"):
         engine_without.prepare("{__schema{types{name}}}")
-    with pytest.raises(Rejected) as rejected:
+    with pytest.raises(RequestError) as rejected:
         engine_without.prepare("{pin}")
     assert "ping" not in str(rejected.value)
     engine_without.prepare("{__typename}")

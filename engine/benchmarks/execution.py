@@ -1,7 +1,8 @@
-"""W1 in process: graphql-core's executor and compiled code over the same schema, rows and loaders in memory.
+"""CPU time of one operation on graphql-core, on Strawberry, and on compiled code: same types, rows and loaders.
 
-Run: python -m bench.execution [--uvloop] [--aiodataloader]
-Alternating rounds; microseconds of CPU per operation, best and median.
+Run: python -m engine.benchmarks.execution
+The operation reads a page of 50 messages with their authors from memory. Alternating rounds; microseconds of CPU per
+operation, best and median round, and the ratios of the medians.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import asyncio
 import enum
 import gc
 import statistics
-import sys
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -19,15 +19,15 @@ from typing import Any, NewType
 
 import graphql.execution as graphql_core
 import strawberry
-from aiodataloader import DataLoader
 from graphql import parse
-from graphql_compiled.compiled import Compiled, compile_operation
+from graphql_compiled import CompiledOperation, compile_operation
+from graphql_compiled.strawberry import Schema
 from strawberry.execution import optimized_is_awaitable
 from strawberry.schema.config import StrawberryConfig
 from strawberry.types import Info
 
 DOCUMENT = """
-query W1($id: ID!) {
+query Page($id: ID!) {
   session(id: $id) {
     id
     title
@@ -38,14 +38,15 @@ query W1($id: ID!) {
   }
 }
 """
-ROUNDS, TIMES = 15, 40
+VARIABLES = {"id": "session-1"}
+ROUNDS, EXECUTIONS = 15, 40
 
-Moment = NewType("Moment", object)
-moment = strawberry.scalar(name="DateTime", serialize=lambda value: value, parse_value=lambda value: value)
+Timestamp = NewType("Timestamp", object)
+TIMESTAMP = strawberry.scalar(name="DateTime", serialize=lambda value: value, parse_value=lambda value: value)
 
 
 class Row(dict[str, Any]):
-    """As cheap to read as a row of `app.db`: a property over a key, all in C."""
+    """A database row: an attribute is an item, read without Python code."""
 
     def __init_subclass__(cls) -> None:
         for column in vars(cls).get("__annotations__", ()):
@@ -76,9 +77,9 @@ class AgentRow(Row):
     name: str
 
 
-def rows_of(kind: type[Row]) -> Callable[..., bool]:
+def accepts_rows(row_class: type[Row]) -> Callable[..., bool]:
     def is_type_of(obj: object, _info: Any) -> bool:
-        return isinstance(obj, kind)
+        return isinstance(obj, row_class)
 
     return is_type_of
 
@@ -96,13 +97,13 @@ class Node:
 
 @strawberry.type
 class Agent(Node):
-    is_type_of = rows_of(AgentRow)
+    is_type_of = accepts_rows(AgentRow)
     name: str
 
 
 @strawberry.type
 class SessionAgent(Node):
-    is_type_of = rows_of(SessionAgentRow)
+    is_type_of = accepts_rows(SessionAgentRow)
     key: str
 
     @strawberry.field
@@ -112,10 +113,10 @@ class SessionAgent(Node):
 
 @strawberry.type
 class Message(Node):
-    is_type_of = rows_of(MessageRow)
+    is_type_of = accepts_rows(MessageRow)
     role: Role
     text: str
-    created_at: Moment
+    created_at: Timestamp
 
     @strawberry.field
     def agent(self, info: Info) -> SessionAgent | None:
@@ -156,7 +157,7 @@ MESSAGES = [
 
 @strawberry.type
 class Session(Node):
-    is_type_of = rows_of(SessionRow)
+    is_type_of = accepts_rows(SessionRow)
     title: str
 
     @strawberry.field
@@ -176,94 +177,103 @@ class Query:
         return info.context.sessions.load(id)  # type: ignore[no-any-return]
 
 
-class Stub:
-    """A loader without its cost: futures, one per key, that are all resolved in the next turn of the loop."""
+class Loader:
+    """The least that a data loader can cost: a future per key, all resolved in the next turn of the event loop."""
 
     def __init__(self, make: Callable[[Any], Any]) -> None:
         self.make = make
-        self.known: dict[Any, asyncio.Future[Any]] = {}
-        self.waiting: list[tuple[Any, asyncio.Future[Any]]] = []
+        self.futures: dict[Any, asyncio.Future[Any]] = {}
+        self.queue: list[tuple[Any, asyncio.Future[Any]]] = []
 
     def load(self, key: Any) -> asyncio.Future[Any]:
-        future = self.known.get(key)
+        future = self.futures.get(key)
         if future is None:
             loop = asyncio.get_running_loop()
-            future = self.known[key] = loop.create_future()
-            if not self.waiting:
+            future = self.futures[key] = loop.create_future()
+            if not self.queue:
                 loop.call_soon(self.dispatch)
-            self.waiting.append((key, future))
+            self.queue.append((key, future))
         return future
 
     def dispatch(self) -> None:
-        waiting, self.waiting = self.waiting, []
-        for key, future in waiting:
+        queue, self.queue = self.queue, []
+        for key, future in queue:
             future.set_result(self.make(key))
-
-
-def loader(make: Callable[[Any], Any]) -> Any:
-    async def load(keys: list[Any]) -> list[Any]:
-        return [make(key) for key in keys]
-
-    return DataLoader(load) if "--aiodataloader" in sys.argv else Stub(make)
 
 
 class Context:
     def __init__(self) -> None:
-        self.sessions = loader(lambda key: SessionRow(id=key, title="A session"))
-        self.messages = loader(lambda _key: MESSAGES)
-        self.session_agents = loader(lambda key: SessionAgentRow(id=f"sa-{key}", key=f"key-{key}", agent_id=key % 2))
-        self.agents = loader(lambda key: AgentRow(id=f"agent-{key}", name=f"Agent {key}"))
+        self.sessions = Loader(lambda key: SessionRow(id=key, title="A session"))
+        self.messages = Loader(lambda _key: MESSAGES)
+        self.session_agents = Loader(lambda key: SessionAgentRow(id=f"sa-{key}", key=f"key-{key}", agent_id=key % 2))
+        self.agents = Loader(lambda key: AgentRow(id=f"agent-{key}", name=f"Agent {key}"))
 
 
-schema = strawberry.Schema(Query, config=StrawberryConfig(scalar_map={Moment: moment}))._schema
+config = StrawberryConfig(scalar_map={Timestamp: TIMESTAMP})
+stock_schema, compiled_schema = strawberry.Schema(Query, config=config), Schema(Query, config=config)
 document = parse(DOCUMENT)
-VARIABLES = {"id": "session-1"}
 
 
-async def by_graphql_core() -> Any:
+async def run_graphql_core() -> Any:
     result: Any = graphql_core.execute(
-        schema, document, context_value=Context(), variable_values=VARIABLES, is_awaitable=optimized_is_awaitable
+        compiled_schema._schema,
+        document,
+        context_value=Context(),
+        variable_values=VARIABLES,
+        is_awaitable=optimized_is_awaitable,
     )
     return await result
 
 
-def by_compiled_code(compiled: Compiled) -> Callable[[], Awaitable[Any]]:
+def run_compiled(operation: CompiledOperation) -> Callable[[], Awaitable[Any]]:
     async def run() -> Any:
-        return await compiled.execute(context_value=Context(), variable_values=VARIABLES)  # type: ignore[misc]
+        return await operation.execute(context_value=Context(), variable_values=VARIABLES)  # type: ignore[misc]
 
     return run
 
 
-async def cpu(run: Callable[[], Awaitable[Any]]) -> float:
+def run_strawberry(schema: strawberry.Schema) -> Callable[[], Awaitable[Any]]:
+    async def run() -> Any:
+        return await schema.execute(DOCUMENT, context_value=Context(), variable_values=VARIABLES)
+
+    return run
+
+
+async def cpu_time(run: Callable[[], Awaitable[Any]]) -> float:
     gc.collect()
     start = time.process_time()
-    for _ in range(TIMES):
+    for _ in range(EXECUTIONS):
         await run()
-    return (time.process_time() - start) / TIMES * 1e6
+    return (time.process_time() - start) / EXECUTIONS * 1e6
+
+
+async def measure(runs: dict[str, Callable[[], Awaitable[Any]]]) -> dict[str, list[float]]:
+    results = [await run() for run in runs.values() for _ in range(3)]
+    assert all(result.data == results[0].data and not result.errors for result in results)
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 50)
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(ROUNDS):
+        for name, run in runs.items():
+            times[name].append(await cpu_time(run))
+    return times
 
 
 async def main() -> None:
-    compiled = compile_operation(schema, document)
-    assert compiled is not None
-    ways = {"graphql-core": by_graphql_core, "compiled": by_compiled_code(compiled)}
-    theirs, ours = [await run() for run in ways.values()]
-    assert theirs == ours
-    assert not ours.errors
-    times: dict[str, list[float]] = {name: [] for name in ways}
-    gc.freeze()
-    gc.set_threshold(50_000, 50, 50)
-    for _ in range(ROUNDS):
-        for name, run in ways.items():
-            times[name].append(await cpu(run))
+    times = await measure(
+        {
+            "graphql-core": run_graphql_core,
+            "compiled": run_compiled(compile_operation(compiled_schema._schema, document)),
+            "strawberry.Schema": run_strawberry(stock_schema),
+            "compiled Schema": run_strawberry(compiled_schema),
+        }
+    )
     for name, found in times.items():
-        print(f"{name:14}{min(found):8.0f} best {statistics.median(found):8.0f} median")
-    print(f"{'ratio':14}{statistics.median(times['compiled']) / statistics.median(times['graphql-core']):8.3f}")
+        print(f"{name:18}{min(found):8.0f} best {statistics.median(found):8.0f} median")
+    medians = {name: statistics.median(found) for name, found in times.items()}
+    print(f"execution: compiled / graphql-core       {medians['compiled'] / medians['graphql-core']:.3f}")
+    print(f"request: compiled Schema / Schema        {medians['compiled Schema'] / medians['strawberry.Schema']:.3f}")
 
 
 if __name__ == "__main__":
-    if "--uvloop" in sys.argv:
-        import uvloop
-
-        uvloop.run(main())
-    else:
-        asyncio.run(main())
+    asyncio.run(main())

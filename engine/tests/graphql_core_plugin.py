@@ -1,4 +1,4 @@
-"""pytest plugin: graphql-core's own tests with our executor where its `execute` was, and a count of how they ran."""
+"""pytest plugin: runs graphql-core's own tests on the drop-ins, and counts how each test was executed."""
 
 import json
 import os
@@ -11,15 +11,16 @@ from typing import Any
 import graphql
 import graphql.execution
 import pytest
-from graphql_compiled import graphql_core_executor
-from graphql_compiled.compiled import outcomes
+from graphql_compiled import graphql_core_executor, outcomes
+from graphql_compiled.tiered_operation import OperationCache
 
-if how := os.environ.get("BROKEN_EXECUTOR"):
-    import broken
+if defect := os.environ.get("EXECUTOR_DEFECT"):
+    from broken_executors import broken
 
-    wrong = broken.executor(how)
-    wrong.__enter__()
+    permanent_defect = broken(defect)
+    permanent_defect.__enter__()
 
+graphql_core_executor.CompiledExecution.operations = OperationCache(threshold=1)
 for module in (graphql, graphql.execution):
     for name in ("execute", "execute_sync", "subscribe"):
         setattr(module, name, getattr(graphql_core_executor, name))
@@ -29,17 +30,17 @@ harness = graphql.default_harness._replace(
 graphql.graphql_sync = partial(graphql.graphql_sync, harness=harness)  # type: ignore[assignment]
 graphql.graphql = partial(graphql.graphql, harness=harness)  # type: ignore[assignment]
 
-ran: dict[str, dict[str, Any]] = {}
+tests: dict[str, dict[str, Any]] = {}
 
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     before = Counter(outcomes)
     outcome = yield
-    ways = dict(Counter(outcomes) - before)
+    counted = dict(Counter(outcomes) - before)
     failure = outcome.excinfo
-    ran[item.nodeid] = {"ways": ways, "failure": repr(failure[1])[:300] if failure else None}
+    tests[item.nodeid] = {"outcomes": counted, "failure": repr(failure[1])[:300] if failure else None}
 
 
 def pytest_sessionfinish() -> None:
-    Path(os.environ["UPSTREAM_REPORT"]).write_text(json.dumps(ran))
+    Path(os.environ["SUITE_REPORT"]).write_text(json.dumps(tests))
