@@ -19,9 +19,9 @@ check: .venv/dev.stamp  ## Check style, types, import contracts, migrations, gen
 	$(bin)/ruff check .
 	$(bin)/mypy
 	$(bin)/lint-imports --no-logo
-	$(bin)/python scripts/house.py
+	$(bin)/python scripts/check_structure.py
 	$(bin)/python scripts/migrations.py check
-	scripts/printed
+	scripts/check_generated
 	$(bin)/python scripts/manifests.py
 	scripts/check_workflows
 
