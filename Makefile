@@ -14,12 +14,13 @@ test: .venv/dev.stamp  ## Run the whole suite against real PostgreSQL
 nightly: .venv/dev.stamp  ## Compare compiled operations with graphql-core on 20,000 documents
 	FUZZ_EXAMPLES=20000 $(bin)/python -m pytest engine/tests tests/properties/test_compiled_execution.py -s $(ARGS)
 
-check: .venv/dev.stamp  ## Check style, types, import contracts, migrations, generated files and manifests
+check: .venv/dev.stamp  ## Check style, types, imports, words, migrations, generated files and manifests
 	$(bin)/ruff format --check .
 	$(bin)/ruff check .
 	$(bin)/mypy
 	$(bin)/lint-imports --no-logo
 	$(bin)/python scripts/check_structure.py
+	$(bin)/python scripts/vocabulary.py
 	$(bin)/python scripts/migrations.py check
 	scripts/check_generated
 	$(bin)/python scripts/manifests.py

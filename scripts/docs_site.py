@@ -22,7 +22,7 @@ SECTIONS = {  # the page of each section of README.md; "" is the text before the
     "Start it": "index.md",
     "Five minutes with curl": "tutorial.md",
     "Point a sidebar at it": "sidebar.md",
-    "When it says no": "errors.md",
+    "Errors": "errors.md",
     "Settings": "settings.md",
     "Read on": None,
 }
