@@ -19,10 +19,10 @@ check: .venv/dev.stamp  ## Check style, types, imports, words, migrations, gener
 	$(bin)/ruff check .
 	$(bin)/mypy
 	$(bin)/lint-imports --no-logo
-	$(bin)/python scripts/house.py
+	$(bin)/python scripts/check_structure.py
 	$(bin)/python scripts/vocabulary.py
 	$(bin)/python scripts/migrations.py check
-	scripts/printed
+	scripts/check_generated
 	$(bin)/python scripts/manifests.py
 	scripts/check_workflows
 

@@ -30,6 +30,8 @@ OUTSIDE = {
     "ARCHITECTURE.md": "architecture.md",
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
+    "engine/README.md": "graphql-compiled.md",
+    "clients/python/README.md": "client-package.md",
     "SECURITY.md": "security.md",
     "deploy/README.md": "deploying.md",
     "deploy/cloudrun/README.md": "cloud-run.md",

@@ -26,7 +26,7 @@ async def update(
 
 
 async def redact(work: UnitOfWork, key: MessageKey, fields: Mapping[str, Any]) -> MessageRow:
-    """Replaces the content of a message for good, and empties its metadata. Raises Invalid, NotFound,
+    """Replaces the content of a message permanently, and empties its metadata. Raises Invalid, NotFound,
     IllegalTransition.
     """
     content = content_columns(work, fields)

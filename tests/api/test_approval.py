@@ -85,8 +85,8 @@ async def test_first_of_concurrent_decisions_wins(ann, in_session):
     assert losers == [error("CONFLICT", field="id")] * 31
     assert await reads(ann, approval) == {"status": winner["status"]}
     query = "query ($id: ID) { auditEvents(filter: {subjectId: $id}) { nodes { eventType } } }"
-    told = (await ann.asks(query, id=approval))["auditEvents"]["nodes"]
-    assert [event["eventType"] for event in told] == ["approval.requested", "approval.decided"]
+    events = (await ann.asks(query, id=approval))["auditEvents"]["nodes"]
+    assert [event["eventType"] for event in events] == ["approval.requested", "approval.decided"]
 
 
 async def test_only_the_approver_role_of_the_owner_decides(server, user):
@@ -100,8 +100,8 @@ async def test_only_the_approver_role_of_the_owner_decides(server, user):
     assert await found(stranger) == []
     assert (await decides(approver, approval))["approval"]["status"] == "APPROVED"
     query = '{ auditEvents(filter: {eventType: "approval.decided"}) { nodes { actor role metadata } } }'
-    told = (await ann.asks(query))["auditEvents"]["nodes"]
-    assert told == [{"actor": ann.name, "role": "lead", "metadata": {"status": "APPROVED"}}]
+    events = (await ann.asks(query))["auditEvents"]["nodes"]
+    assert events == [{"actor": ann.name, "role": "lead", "metadata": {"status": "APPROVED"}}]
 
 
 async def test_inconsistent_request_names_the_wrong_field(ann):

@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from tests.support.in_process_server import serving, settings_for
+from harness.server_settings import settings_for
+from tests.support.servers import serving
 from tests.support.users import ERRORS, Refusal, User, outcome
 
 APPEND = f"""

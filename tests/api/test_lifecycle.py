@@ -5,7 +5,8 @@ import asyncio
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.in_process_server import serving, settings_for
+from harness.server_settings import settings_for
+from tests.support.servers import serving
 from tests.support.users import error, outcome
 
 NEXT = {"PENDING": {"ACTIVE"}, "ACTIVE": {"COMPLETED", "FAILED"}}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.fixtures import row_of
+from tests.support.ids import row_of
 from tests.support.users import error, outcome
 
 OWN = "key sequence role status text metadata clientCreatedAt agent { key kind }"

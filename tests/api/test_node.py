@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.fixtures import row_of
+from tests.support.ids import row_of
 from tests.support.users import error, outcome
 
 NO_ROW = "00000000-0000-7000-8000-000000000000"

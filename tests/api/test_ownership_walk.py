@@ -1,18 +1,21 @@
 """A walk through every path of the schema: an owner gets the objects, a stranger gets what unknown ids return."""
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from graphql import build_schema, get_named_type, is_leaf_type
 
 from app.schema import schema as ours
-from tests.support.sample_data import NAMES, world_of
-from tests.support.schema_walk import leaves, paths, recipes, unsaid
+from tests.support.sample_data import NOT_IDS, create_sample_data
+from tests.support.schema_walk import arguments_without_recipe, leaves, paths, recipes
 from tests.support.users import Refusal
 
 SCHEMA = build_schema(ours.as_str())
 QUERIES, MUTATIONS, SUBSCRIPTIONS = SCHEMA.query_type, SCHEMA.mutation_type, SCHEMA.subscription_type
-KINDS = [kind for kind in SCHEMA.type_map.values() if hasattr(kind, "interfaces") and not kind.name.startswith("__")]
+KINDS: list[Any] = [
+    kind for kind in SCHEMA.type_map.values() if hasattr(kind, "interfaces") and not kind.name.startswith("__")
+]
 FEWEST_PATHS = 645
 LIVE = {"MessageDelta"}  # never part of a replay
 SNAPSHOT = """{
@@ -30,7 +33,7 @@ def owned(server):
     async def own(name):
         mark = uuid4().hex
         user = server.user(f"{name}-{mark}", roles=[mark])
-        return user, await world_of(user, mark)
+        return user, await create_sample_data(user, mark)
 
     return own
 
@@ -70,7 +73,7 @@ def assert_nothing_of(world, response):
 @pytest.mark.parametrize("name", QUERIES.fields)
 async def test_every_path_returns_objects_to_their_owner_only(ann_owned, carl_owned, bob, name):
     (ann, world), (carl, his) = ann_owned, carl_owned
-    nowhere, ways = world.elsewhere(), paths(SCHEMA, QUERIES, name)
+    nowhere, ways = world.nonexistent(), paths(SCHEMA, QUERIES, name)
     empty = []
     for path in ways:
         document = path.document("query")
@@ -81,7 +84,7 @@ async def test_every_path_returns_objects_to_their_owner_only(ann_owned, carl_ow
         assert_nothing_of(world, strangers)
         assert comparable(strangers) == comparable(await bob.responds(document, **path.variables(nowhere))), str(path)
         assert strangers["data"] != seen["data"], str(path)
-        if path.names_something_below():
+        if path.has_nested_reference():
             assert_nothing_of(world, await carl.responds(document, **path.variables(his, below=world)))
     assert empty == [], "the owner got nothing here: what is missing in tests/support/sample_data.py?"
 
@@ -118,7 +121,7 @@ async def test_owner_reads_every_value_of_every_type(ann_owned):
 @pytest.mark.parametrize("root", [QUERIES, MUTATIONS, SUBSCRIPTIONS], ids=str)
 def test_every_lookup_argument_has_a_recipe(root):
     parents = [root, *KINDS] if root is QUERIES else [root]
-    missing = {where for kind in parents for name in kind.fields for where in unsaid(kind, name)}
+    missing = {where for kind in parents for name in kind.fields for where in arguments_without_recipe(kind, name)}
     assert missing == set(), "say it in RECIPES in tests/support/sample_data.py"
 
 
@@ -160,7 +163,7 @@ async def test_every_mutation_changes_objects_of_the_owner_only(owned, ann_owned
     assert_nothing_of(world, tried)
     if "$" in str(recipe):
         assert codes(tried["data"][mutation]) == ["NOT_FOUND"]
-        assert comparable(tried) == comparable(await bob.responds(document, **path.variables(world.elsewhere())))
+        assert comparable(tried) == comparable(await bob.responds(document, **path.variables(world.nonexistent())))
 
 
 def id_paths(recipe, path=()):
@@ -168,7 +171,7 @@ def id_paths(recipe, path=()):
     for name, value in recipe.items():
         if isinstance(value, dict):
             yield from id_paths(value, (*path, name))
-        elif str(value).startswith("$") and value[1:] not in NAMES:
+        elif str(value).startswith("$") and value[1:] not in NOT_IDS:
             yield (*path, name)
 
 
@@ -215,7 +218,7 @@ async def test_every_event_type_reaches_its_owner_only(ann_owned, carl_owned, na
         events = await events_of(ann, document, path.variables(world))
         seen |= {event["__typename"] for event in events}
         assert all(value is not None for event in events for value in event.values())
-        for variables in (path.variables(world), path.variables(world.elsewhere())):
+        for variables in (path.variables(world), path.variables(world.nonexistent())):
             if "sessionId" in recipe:
                 with pytest.raises(Refusal) as refusal:
                     await events_of(carl, document, variables)

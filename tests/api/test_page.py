@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.fixtures import row_of
+from tests.support.ids import row_of
 
 CONNECTIONS = {
     "sessions": "{{ sessions{0} {{ nodes {{ id }} }} }}",

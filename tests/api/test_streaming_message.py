@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.support.fixtures import row_of
+from tests.support.ids import row_of
 from tests.support.streaming import (
     FENCED,
     Writing,

@@ -173,9 +173,9 @@ async def test_each_change_of_a_task_is_audited_once(ann):
     await ann.does("setTaskStatus", id=task, status="PENDING")
     query = """query ($id: ID) { auditEvents(filter: {subjectId: $id}) {
       nodes { eventType metadata subject { ... on Task { status } } } } }"""
-    told = (await ann.asks(query, id=task))["auditEvents"]["nodes"]
-    assert [(event["eventType"], event["metadata"]) for event in told] == [
+    events = (await ann.asks(query, id=task))["auditEvents"]["nodes"]
+    assert [(event["eventType"], event["metadata"]) for event in events] == [
         ("task.created", {}),
         ("task.status_changed", {"fromStatus": "PENDING", "toStatus": "ACTIVE"}),
     ]
-    assert told[0]["subject"] == {"status": "ACTIVE"}
+    assert events[0]["subject"] == {"status": "ACTIVE"}

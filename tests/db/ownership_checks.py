@@ -200,7 +200,7 @@ class SampleTables:
         try:
             rows = await self.connection.fetch(statement.sql, *statement.bind(ANN, **values))
             tables = (None, None) if statement.reads else await self.everything()
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        except (asyncpg.exceptions.PostgresError, asyncpg.exceptions.InterfaceError, ValueError) as error:
             return getattr(error, "sqlstate", None) or type(error).__name__, None, None
         finally:
             await self.connection.execute("ROLLBACK")

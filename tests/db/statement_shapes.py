@@ -95,8 +95,8 @@ agents_of = and_(a.owner_id == m.owner_id, a.session_id == m.session_id)
 my_sessions = every(S).cte("my_sessions")
 open_sessions = select(S).cte("open_sessions")
 open_messages = select(M).subquery("open_messages")
-locked = update(S).where(has_owner(S), s.id == P("id")).values(revision=s.revision + 1)
-locked = locked.returning(s.owner_id, s.id, s.revision).cte("locked")
+revised = update(S).where(has_owner(S), s.id == P("id")).values(revision=s.revision + 1)
+locked = revised.returning(s.owner_id, s.id, s.revision).cte("locked")
 new_agent = insert(A).values(owner_id=OWNER, session_id=P("id"), key=P("key"), state=P("state"))
 thread = select(m.owner_id, m.session_id, m.sequence).where(has_owner(M), m.sequence == 1).cte("t", recursive=True)
 thread = thread.union_all(
@@ -108,8 +108,8 @@ thread = thread.union_all(
 )
 
 
-keys = func.unnest(P("ids", type_=ARRAY(Id)), P("numbers", type_=ARRAY(Integer)))
-keys = keys.table_valued(column("id", Id), column("number", Integer), name="keys").render_derived()
+unnested = func.unnest(P("ids", type_=ARRAY(Id)), P("numbers", type_=ARRAY(Integer)))
+keys = unnested.table_valued(column("id", Id), column("number", Integer), name="keys").render_derived()
 
 
 def keyed_append():

@@ -8,9 +8,10 @@ from app.db.operations import sweep
 from app.sweeper import retention, sweep_once
 from harness.pgbouncer import pgbouncer
 from harness.postgres import dsn
+from harness.server_settings import settings_for
 from tests.support.databases import open_database
-from tests.support.in_process_server import serving, settings_for
 from tests.support.invariants import assert_nothing_broken
+from tests.support.servers import serving
 from tests.support.users import error
 
 CONNECTIONS, CLIENTS, ROUNDS = 3, 8, 6

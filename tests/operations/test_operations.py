@@ -16,7 +16,9 @@ from structlog.testing import capture_logs
 from app.auth import mint
 from app.settings import Settings
 from harness import postgres
-from tests.support.in_process_server import READY, SECRET, serving, settings_for
+from harness.running_server import READY
+from harness.server_settings import SECRET, settings_for
+from tests.support.servers import serving
 
 HERE = Path(__file__).resolve().parents[2]
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"

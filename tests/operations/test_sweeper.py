@@ -10,8 +10,9 @@ from app import sweeper
 from app.db.operations import check
 from app.db.operations.sweep import exclusive
 from harness.postgres import dsn
+from harness.server_settings import settings_for
 from tests.support.databases import open_database
-from tests.support.in_process_server import serving, settings_for
+from tests.support.servers import serving
 from tests.support.streaming import cancels, ended, extends, finishes, reads, starts, writes
 from tests.support.users import error
 

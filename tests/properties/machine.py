@@ -217,7 +217,7 @@ class Machine(RuleBasedStateMachine):
 
     @precondition(lambda self: self.touched)
     @invariant()
-    def what_is_shown_is_what_the_model_says(self):
+    def server_agrees_with_the_model(self):
         found = self.asks(f"query ($id: ID!) {{ session(id: $id) {{ {STATE} }} {LISTS} }}", id=self.touched)
         now, model = found["session"], self.models[self.touched]
         shown = [now[name] for name in ("title", "status", "messageCount", "unreadCount", "lastReadSequence")]
@@ -234,7 +234,7 @@ class Machine(RuleBasedStateMachine):
         self.what_was_seen_and_its_replay_make(now)
 
     def what_was_seen_and_its_replay_make(self, now):
-        """Every earlier state, with the events after its cursor told to it, is the present one."""
+        """Every earlier state, with the events after its cursor applied, equals the present one."""
         earlier = self.seen[now["id"]]
         if earlier and earlier[-1][0] == now["eventCursor"]:
             assert known(earlier[-1][1]) == known(now)
@@ -285,13 +285,13 @@ class Machine(RuleBasedStateMachine):
         return events
 
     def replayed(self, state, cursor):
-        """An earlier state with the events after its cursor told to it; each changed thing comes once, in order."""
+        """An earlier state with the events after its cursor applied; each changed thing comes once, in order."""
         events = self.replay(state["id"], cursor)
         assert events.pop()["__typename"] == "CaughtUp"
         numbers = [number(event["cursor"]) for event in events]
         assert numbers == sorted(set(numbers))
         for event in events:
-            tell(state, event)
+            apply_event(state, event)
         return state
 
 
@@ -309,7 +309,7 @@ def known(state):
     }
 
 
-def tell(state, event):
+def apply_event(state, event):
     messages, agents = state["messages"]["nodes"], state["agents"]["nodes"]
     match event["__typename"]:
         case "MessageAdded" | "MessageChanged" as kind:

@@ -40,7 +40,8 @@ from app.schema.partial_rows import TYPES, columns_for
 from engine.tests.differential import Comparison, differs_only_by_race
 from engine.tests.documents import ArgumentGenerator, Request, requests
 from engine.tests.slow_fields import slow_fields
-from tests.support.in_process_server import serving, settings_for
+from harness.server_settings import settings_for
+from tests.support.servers import serving
 
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "500")) // 10
 SCALARS = {
@@ -88,7 +89,8 @@ def strings(value: Any) -> list[str]:
 
 
 async def known_strings(comparison: Comparison) -> list[str]:
-    result = await graphql_core.execute(comparison.schema, parse(IDS), context_value=comparison.context())
+    execution: Any = graphql_core.execute(comparison.schema, parse(IDS), context_value=comparison.context())
+    result = await execution
     assert isinstance(result, ExecutionResult)
     return strings(result.data)
 

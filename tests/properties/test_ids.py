@@ -136,9 +136,9 @@ async def test_any_event_cursor_reads_events_of_the_owner_only(bob, owned, data)
     events = await bob.replays(session, cursor)
     assert SECRET not in json.dumps(events)
     assert [event["__typename"] for event in events][-1] == "CaughtUp"
-    told = {event["__typename"] for event in events}
-    assert told <= {"StreamReset", "CaughtUp", "SessionChanged", "MessageAdded", "SessionAgentChanged"}
-    assert told & {"StreamReset"} or cursor.startswith("e." + session.removeprefix("ses_"))
+    kinds = {event["__typename"] for event in events}
+    assert kinds <= {"StreamReset", "CaughtUp", "SessionChanged", "MessageAdded", "SessionAgentChanged"}
+    assert kinds & {"StreamReset"} or cursor.startswith("e." + session.removeprefix("ses_"))
 
 
 @given(key=texts)

@@ -82,12 +82,12 @@ async def test_text_consists_of_the_accepted_pieces_for_every_reader(server, act
         await act(ann, session, writings, model, what, *more)
         assert await reads(ann, writings[-1]) == ("STREAMING", model.text)
     status = await end(ann, writings[-1], how)
-    told = [event for event in await ann.replays(session, before) if writings[0].message in str(event)]
+    events = [event for event in await ann.replays(session, before) if writings[0].message in str(event)]
     if how == "deleted":
-        assert [event["__typename"] for event in told] == ["MessageRemoved"]
+        assert [event["__typename"] for event in events] == ["MessageRemoved"]
         assert await reads(ann, writings[-1]) is None
         return
     assert status == how
     assert await reads(ann, writings[-1]) == (how, model.text)
-    assert [event["message"]["text"] for event in told] == [model.text]
+    assert [event["message"]["text"] for event in events] == [model.text]
     assert await extends(ann, writings[-1], len(model.text), "x") == ended(how)

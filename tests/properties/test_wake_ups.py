@@ -28,8 +28,8 @@ def test_payloads_hold_each_change_once_within_the_size_limit(bus, some):
         merge_change(changes, (owner, session), number)
     payloads = list(bus.payloads(changes))
     assert all(len(payload.encode()) < max(REFUSED_BYTES, bus.max_payload_bytes + 100) for payload in payloads)
-    told = [tuple(move) for payload in payloads for move in json.loads(payload)[1]]
-    assert told == [(owner, session, number) for (owner, session, _), number in changes.items()]
+    decoded = [tuple(move) for payload in payloads for move in json.loads(payload)[1]]
+    assert decoded == [(owner, session, number) for (owner, session, _), number in changes.items()]
     assert all(len(a.encode()) + len(b.encode()) > bus.max_payload_bytes for a, b in pairwise(payloads))
 
 

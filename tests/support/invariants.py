@@ -1,4 +1,4 @@
-"""What must hold of every row, whatever a test has done to the database."""
+"""What must hold for every row, whatever a test has done to the database."""
 
 from app.db.operations import check
 from tests.support.databases import open_database

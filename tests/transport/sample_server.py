@@ -28,9 +28,9 @@ from app.transport import (
     routes,
 )
 from tests.support.events import events
-from tests.transport.sample_schema import Context, Resolvers, build_sample_schema
+from tests.transport.transport_schema import Context, Resolvers, build_sample_schema
 
-SETTINGS = Settings(jwt_secret="a secret of this test suite, long enough", port=0, _env_file=None)
+SETTINGS = Settings(jwt_secret="a secret of this test suite, long enough", port=0, _env_file=None)  # type: ignore[call-arg]
 ALLOWED_ORIGIN = "https://friend.example"
 MAX_BODY = 256 * 1024
 LIMITS = Limits(depth=15, fields=1_000, aliases=100, directives=50, cost=25_000)

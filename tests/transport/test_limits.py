@@ -18,9 +18,10 @@ from graphql_compiled.engine import Engine, RequestError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.transport.limits import DEFAULT_PAGE_SIZE, MAX_COUNT, MAX_PAGE_SIZE, DocumentLimits, Measure, measure
-from tests.transport.sample_schema import SDL, Resolvers, build_sample_schema
+from app.limits import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
+from app.transport.limits import MAX_COUNT, DocumentLimits, Measure, measure
 from tests.transport.sample_server import LIMITS
+from tests.transport.transport_schema import SDL, Resolvers, build_sample_schema
 
 SCHEMA = build_schema(SDL)
 

@@ -13,8 +13,8 @@ from mcp.client.stdio import StdioServerParameters
 
 from app import sweeper
 from harness.postgres import dsn
+from harness.server_settings import settings_for
 from tests.support.databases import open_database
-from tests.support.in_process_server import settings_for
 
 MODULE = ["-m", "colloquy.mcp"]
 

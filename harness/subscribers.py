@@ -1,7 +1,7 @@
 """Thousands of subscribers in one process: graphql-transport-ws with as little as the protocol needs.
 
-A client library would cost more than the server that is measured. Frames are never fragmented by the servers
-here, and a client's mask (RFC 6455 §5.3) may be zero, which leaves its bytes as they are.
+A client library would cost more CPU than the server that is measured. The servers here never fragment a frame, and a
+client's mask (RFC 6455 §5.3) may be zero, which leaves the payload as it is.
 """
 
 import asyncio
@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-AT_ONCE = 100  # handshakes
-PATIENCE_SECONDS = 60
+CONCURRENT_HANDSHAKES = 100
+CATCH_UP_SECONDS = 60
 UPGRADE = (
     "GET {path} HTTP/1.1\r\nHost: {host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\nSec-WebSocket-Version: 13\r\n"
@@ -20,15 +20,15 @@ UPGRADE = (
 TEXT, CLOSE, PING, PONG = 0x1, 0x8, 0x9, 0xA
 ACK = b'{"type":"connection_ack"'
 
-Heard = Callable[["Subscriber", bytes], None]
+OnEvent = Callable[["Subscriber", bytes], None]
 
 
 class Subscriber(asyncio.Protocol):
-    """One socket with one subscription; `heard` gets every `next` frame as it came."""
+    """One websocket with one subscription; `on_event` gets the bytes of every `next` frame."""
 
-    def __init__(self, path: str, host: str, token: str, subscribe: dict[str, Any], heard: Heard) -> None:
+    def __init__(self, path: str, host: str, token: str, subscribe: dict[str, Any], on_event: OnEvent) -> None:
         self._path, self._host, self._token = path, host, token
-        self.payload, self._heard = subscribe, heard
+        self.payload, self._on_event = subscribe, on_event
         self._buffer = bytearray()
         self._upgraded = False
         self.transport: asyncio.Transport | None = None
@@ -44,8 +44,8 @@ class Subscriber(asyncio.Protocol):
         self._buffer += data
         if not self._upgraded and not self._upgrade():
             return
-        for kind, payload in self._frames():
-            self._take(kind, payload)
+        for opcode, payload in self._frames():
+            self._receive(opcode, payload)
 
     def _upgrade(self) -> bool:
         head, found, rest = bytes(self._buffer).partition(b"\r\n\r\n")
@@ -55,11 +55,11 @@ class Subscriber(asyncio.Protocol):
             self._fail(head.decode(errors="replace"))
             return False
         self._buffer, self._upgraded = bytearray(rest), True
-        self._say({"type": "connection_init", "payload": {"Authorization": f"Bearer {self._token}"}})
+        self._send({"type": "connection_init", "payload": {"Authorization": f"Bearer {self._token}"}})
         return True
 
     def _frames(self) -> Iterator[tuple[int, bytes]]:
-        """The whole frames in the buffer."""
+        """Takes the complete frames out of the buffer: opcode and payload."""
         while len(self._buffer) >= 2:
             length, begin = self._buffer[1] & 0x7F, 2
             if length > 125:
@@ -67,36 +67,36 @@ class Subscriber(asyncio.Protocol):
                 length = int.from_bytes(self._buffer[2:begin], "big")
             if len(self._buffer) < begin + length:
                 return
-            kind, payload = self._buffer[0] & 0xF, bytes(self._buffer[begin : begin + length])
+            opcode, payload = self._buffer[0] & 0xF, bytes(self._buffer[begin : begin + length])
             del self._buffer[: begin + length]
-            yield kind, payload
+            yield opcode, payload
 
-    def _take(self, kind: int, payload: bytes) -> None:
-        if kind == PING:
-            self._frame(PONG, payload)
-        elif kind != TEXT:
+    def _receive(self, opcode: int, payload: bytes) -> None:
+        if opcode == PING:
+            self._write(PONG, payload)
+        elif opcode != TEXT:
             return
         elif payload.startswith(ACK) or b'"connection_ack"' in payload[:60]:
-            self._say({"id": "1", "type": "subscribe", "payload": self.payload})
+            self._send({"id": "1", "type": "subscribe", "payload": self.payload})
         elif b'"CaughtUp"' in payload and not self.caught_up.done():
             self.caught_up.set_result(None)
         elif b'"errors"' in payload or b'"type":"error"' in payload[:60]:
             self._fail(payload.decode())
         else:
-            self._heard(self, payload)
+            self._on_event(self, payload)
 
-    def _say(self, frame: dict[str, Any]) -> None:
-        self._frame(TEXT, json.dumps(frame, separators=(",", ":")).encode())
+    def _send(self, message: dict[str, Any]) -> None:
+        self._write(TEXT, json.dumps(message, separators=(",", ":")).encode())
 
-    def _frame(self, kind: int, payload: bytes) -> None:
+    def _write(self, opcode: int, payload: bytes) -> None:
         assert self.transport
         size = len(payload)
         length = bytes([0x80 | size]) if size < 126 else bytes([0x80 | 126]) + size.to_bytes(2, "big")
-        self.transport.write(bytes([0x80 | kind]) + length + bytes(4) + payload)
+        self.transport.write(bytes([0x80 | opcode]) + length + bytes(4) + payload)
 
-    def _fail(self, words: str) -> None:
+    def _fail(self, reason: str) -> None:
         if not self.caught_up.done():
-            self.caught_up.set_exception(RuntimeError(words[:500]))
+            self.caught_up.set_exception(RuntimeError(reason[:500]))
         elif self.transport:
             self.transport.abort()
 
@@ -105,36 +105,39 @@ class Subscriber(asyncio.Protocol):
         self._fail("the connection was closed")
 
 
-class Crowd:
-    """Subscribers of one server, opened a hundred at a time."""
+class Subscribers:
+    """Subscribers of one server."""
 
-    def __init__(self, url: str, heard: Heard) -> None:
-        place = urlsplit(url)
-        self._host, self._port, self._path = str(place.hostname), place.port or 80, place.path
-        self._heard = heard
-        self.subscribers: list[Subscriber] = []
+    def __init__(self, url: str, on_event: OnEvent) -> None:
+        address = urlsplit(url)
+        self._host, self._port, self._path = str(address.hostname), address.port or 80, address.path
+        self._on_event = on_event
+        self.connected: list[Subscriber] = []
 
-    async def join(self, subscriptions: list[tuple[str, dict[str, Any]]], at_once: int = AT_ONCE) -> None:
-        """One subscriber per (token, subscribe payload); returns when all are caught up."""
-        for start in range(0, len(subscriptions), at_once):
-            batch = await asyncio.gather(*(self._open(*one) for one in subscriptions[start : start + at_once]))
-            async with asyncio.timeout(PATIENCE_SECONDS):
+    async def connect(
+        self, subscriptions: list[tuple[str, dict[str, Any]]], concurrent: int = CONCURRENT_HANDSHAKES
+    ) -> None:
+        """Opens one subscriber per (token, subscribe payload); returns when all have received CaughtUp."""
+        for start in range(0, len(subscriptions), concurrent):
+            batch = await asyncio.gather(*(self._open(*one) for one in subscriptions[start : start + concurrent]))
+            async with asyncio.timeout(CATCH_UP_SECONDS):
                 await asyncio.gather(*(one.caught_up for one in batch))
-            self.subscribers += batch
+            self.connected += batch
 
     async def _open(self, token: str, subscribe: dict[str, Any]) -> Subscriber:
         loop, host = asyncio.get_running_loop(), f"{self._host}:{self._port}"
-        _, made = await loop.create_connection(
-            lambda: Subscriber(self._path, host, token, subscribe, self._heard), self._host, self._port
+        _, subscriber = await loop.create_connection(
+            lambda: Subscriber(self._path, host, token, subscribe, self._on_event), self._host, self._port
         )
-        return made
+        return subscriber
 
-    def leave(self) -> None:
-        """Cuts them all."""
-        for one in self.subscribers:
+    def disconnect(self) -> None:
+        """Resets every connection."""
+        for one in self.connected:
             if one.transport:
                 one.transport.abort()
 
     @property
     def lost(self) -> int:
-        return sum(one.lost for one in self.subscribers)
+        """How many connections have ended."""
+        return sum(one.lost for one in self.connected)

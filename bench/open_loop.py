@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 
 import uvloop
 
-from bench.servers import Running
+from bench.servers import RunningPeer
 
 CONNECTIONS = 64
-PATIENCE_SECONDS = 10
+LATE_SECONDS = 10
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class OpenLoop:
 
 
 class Connection(asyncio.Protocol):
-    """One request at a time; `answered` gets its intended time and whether all was well."""
+    """One request at a time; `Client.answered` gets its intended time and whether the answer is right."""
 
     def __init__(self, client: "Client") -> None:
         self.client = client
@@ -40,7 +40,7 @@ class Connection(asyncio.Protocol):
         self._intended: float | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)  # uvloop's are not registered as such
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's transports are no subclass
 
     def send(self, request: bytes, intended: float) -> None:
         assert self.transport
@@ -63,14 +63,14 @@ class Connection(asyncio.Protocol):
         if self._intended is not None:
             self._done(False)
 
-    def _done(self, well: bool) -> None:
+    def _done(self, right: bool) -> None:
         assert self._intended is not None
         intended, self._intended = self._intended, None
-        self.client.answered(self, intended, well)
+        self.client.answered(self, intended, right)
 
 
 class Client:
-    """Free connections and waiting intended times; one of the two is empty."""
+    """Free connections and the intended times of waiting requests; one of the two is empty."""
 
     def __init__(self, requests: Iterator[bytes]) -> None:
         self.requests = requests
@@ -86,9 +86,9 @@ class Client:
         else:
             self.waiting.append(intended)
 
-    def answered(self, connection: Connection, intended: float, well: bool) -> None:
+    def answered(self, connection: Connection, intended: float, right: bool) -> None:
         self.latencies.append((self._clock() - intended) * 1000)
-        self.wrong += not well
+        self.wrong += not right
         if connection.transport is None or connection.transport.is_closing():
             return
         if self.waiting:
@@ -97,28 +97,29 @@ class Client:
             self.free.append(connection)
 
 
-def open_loop(server: Running, requests: Path, rate: float, seconds: float) -> OpenLoop:
-    """Blocks. A request that is not answered `PATIENCE_SECONDS` after the end is wrong, and as late as that."""
+def open_loop(server: RunningPeer, requests: Path, rate: float, seconds: float) -> OpenLoop:
+    """Blocks. A request without an answer `LATE_SECONDS` after the end is wrong, with that time as its latency."""
     return uvloop.run(_open_loop(server, requests, rate, seconds))
 
 
-async def _open_loop(server: Running, requests: Path, rate: float, seconds: float) -> OpenLoop:
-    loop, place = asyncio.get_running_loop(), urlsplit(server.url)
-    client = Client(cycle([_request(place.netloc, place.path, line) for line in requests.open()]))
+async def _open_loop(server: RunningPeer, requests: Path, rate: float, seconds: float) -> OpenLoop:
+    loop, address = asyncio.get_running_loop(), urlsplit(server.url)
+    client = Client(cycle([_request(address.netloc, address.path, line) for line in requests.open()]))
+    host, port = str(address.hostname), address.port or 80
     for _ in range(CONNECTIONS):
-        _, made = await loop.create_connection(lambda: Connection(client), place.hostname, place.port)
-        client.free.append(made)
+        _, connection = await loop.create_connection(lambda: Connection(client), host, port)
+        client.free.append(connection)
     total, start = round(rate * seconds), loop.time() + 0.1
     for number in range(total):
         intended = start + number / rate
         if (wait := intended - loop.time()) > 0:
             await asyncio.sleep(wait)
         client.due(intended)
-    deadline = loop.time() + PATIENCE_SECONDS
+    deadline = loop.time() + LATE_SECONDS
     while len(client.latencies) < total and loop.time() < deadline:
         await asyncio.sleep(0.05)
     late = total - len(client.latencies)
-    found = sorted([*client.latencies, *[PATIENCE_SECONDS * 1000.0] * late])
+    found = sorted([*client.latencies, *[LATE_SECONDS * 1000.0] * late])
     return OpenLoop(rate, seconds, total, client.wrong + late, *(found[int(total * p)] for p in (0.5, 0.95, 0.99)))
 
 

@@ -1,14 +1,14 @@
 import { useSyncExternalStore } from "react";
 
-/** Which conversation is open is written in the address: `#ses_…`, and `/12` for one of its messages. */
-export interface Place {
+/** The open conversation, as the address names it: `#ses_…`, and `/12` for one of its messages. */
+export interface Route {
   sessionId: string;
   sequence: number | null;
 }
 
 export const addressOf = (sessionId: string, sequence?: number) => `#${sessionId}${sequence ? `/${sequence}` : ""}`;
 
-export function usePlace(): Place | null {
+export function useRoute(): Route | null {
   const hash = useSyncExternalStore(
     (changed) => {
       addEventListener("hashchange", changed);
