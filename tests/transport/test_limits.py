@@ -17,7 +17,8 @@ from graphql_compiled.engine import Engine, Rejected
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.transport.limits import LARGEST_PAGE, PAGE, UNBOUNDED, DocumentLimits, Limits, Measure, measure
+from app.limits import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
+from app.transport.limits import UNBOUNDED, DocumentLimits, Limits, Measure, measure
 from tests.transport.adversarial_inputs import SDL, Ground, build
 
 SCHEMA = build_schema(SDL)
@@ -35,7 +36,7 @@ def complaints(query: str, **limits: int) -> list[str]:
     return [error.message for error in rejected.value.errors]
 
 
-def total(query: str, size: int = LARGEST_PAGE) -> Measure:
+def total(query: str, size: int = MAX_PAGE_SIZE) -> Measure:
     [(_, found)] = measure(SCHEMA, parse(query), lambda _: size)
     return found
 
@@ -69,9 +70,9 @@ def test_every_limit_that_is_exceeded_is_named():
 @pytest.mark.parametrize(
     ("query", "cost"),
     [
-        ("{things{nodes{id}}}", 1 + PAGE * 2),
+        ("{things{nodes{id}}}", 1 + DEFAULT_PAGE_SIZE * 2),
         ("{things(first:3){nodes{things(last:4){nodes{id}}}}}", 1 + 3 * (1 + 1 + 4 * 2)),
-        ("{things(first:999999999999999999999){nodes{id}}}", 1 + LARGEST_PAGE * 2),
+        ("{things(first:999999999999999999999){nodes{id}}}", 1 + MAX_PAGE_SIZE * 2),
         ("{things(first:-5){nodes{id}}}", 1 + 2),
         ('{nodes(ids:["a","b","c"]){id}}', 1 + 3),
         ('{__type(name:"Thing"){name}}', 1 + 50 + 1),
@@ -200,7 +201,7 @@ def naive(document: DocumentNode, size: int) -> Measure:
             if isinstance(node, FieldNode):
                 given = {a.name.value: a.value for a in node.arguments or ()}
                 pages = [int(v.value) if hasattr(v, "value") else size for v in given.values()]
-                times = (pages or [PAGE])[0] if node.name.value == "things" else 1
+                times = (pages or [DEFAULT_PAGE_SIZE])[0] if node.name.value == "things" else 1
                 below = walk(node.selection_set.selections) if node.selection_set else []
                 found += [(1, 1, node.alias is not None, directives)]
                 found += [(d + 1 if d else 0, t * times, a, k) for d, t, a, k in below]
@@ -223,7 +224,7 @@ def naive(document: DocumentNode, size: int) -> Measure:
 
 
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(documents(), st.integers(1, LARGEST_PAGE))
+@given(documents(), st.integers(1, MAX_PAGE_SIZE))
 def test_one_pass_counts_what_expanding_everything_counts(text: str, size: int):
     document = parse(text)
     [(_, found)] = measure(SCHEMA, document, lambda _: size)
