@@ -6,9 +6,9 @@ from typing import Any
 
 from app.auth import Viewer
 from app.db.access.database import Database
-from app.db.reading.loaders import Loaders
+from app.db.loaders import Loaders
 from app.db.reading.partial_rows import FULL, PartialRows
-from app.live.cursors import Horizon
+from app.live.cursors import ViewerCursor
 from app.live.hub import Hub
 from app.settings import Settings
 
@@ -41,11 +41,11 @@ class Context:
         self.resume_after = resume_after
         self.extensions: dict[str, Any] = {}
         self.loaders = Loaders(db, viewer)
-        self.horizon: Horizon | None = None
+        self.horizon: ViewerCursor | None = None
 
     async def capture_event_cursor(self) -> None:
         """Captures the viewer's event cursor before any read, so a subscription from it has no gap."""
-        self.horizon = await self.hub.now(self.viewer)
+        self.horizon = await self.hub.viewer_cursor(self.viewer)
 
     def selecting(self, selected: Selected) -> None:
         """Limits the columns of rows to those that a query with these fields needs."""

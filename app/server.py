@@ -1,4 +1,4 @@
-"""One uvicorn process, as this program wants it: one worker, bounded frames, a bounded goodbye."""
+"""The uvicorn server of one process: one worker, bounded frames, bounded shutdown."""
 
 import gc
 from collections.abc import Awaitable, Callable
@@ -13,7 +13,7 @@ Ready = Callable[[str], Awaitable[None]]
 
 
 class Server(uvicorn.Server):
-    """Calls `ready` with its address once it accepts connections, and lets the application end what is endless."""
+    """Calls `ready` with its address when it accepts connections, and ends event streams before a shutdown."""
 
     def __init__(self, app: Starlette, settings: Settings, ready: Ready | None = None) -> None:
         super().__init__(config_for(app, settings))
@@ -25,20 +25,20 @@ class Server(uvicorn.Server):
             await self.ready(self.address())
 
     async def shutdown(self, sockets: list[socket] | None = None) -> None:
-        """Event streams are requests to uvicorn, which would wait for them."""
-        self.app.state.leave()
+        """uvicorn waits for running requests, and an event stream is one that does not end by itself."""
+        self.app.state.stop_streams()
         await super().shutdown(sockets)
 
     def address(self) -> str:
-        """Where a client on this machine finds the server; the port is the real one when 0 was asked for."""
+        """The address for a client on this machine, with the real port when the setting is 0."""
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         here = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
         return f"http://{here}:{port}"
 
 
 def serve(app: Starlette, settings: Settings, ready: Ready | None = None) -> None:
-    """Serves until SIGINT or SIGTERM, which are raised again afterwards; exits if it cannot start."""
-    # What was imported lives as long as the process: the collector need not walk it again and again.
+    """Serve until SIGINT or SIGTERM, which are raised again afterwards; exit with 3 if the start fails."""
+    # Imported objects live as long as the process: the garbage collector need not traverse them.
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
@@ -46,7 +46,7 @@ def serve(app: Starlette, settings: Settings, ready: Ready | None = None) -> Non
 
 
 def config_for(app: Starlette, settings: Settings) -> uvicorn.Config:
-    """How uvicorn serves one of our applications."""
+    """The configuration of uvicorn."""
     return uvicorn.Config(
         app,
         host=settings.host,
@@ -56,7 +56,7 @@ def config_for(app: Starlette, settings: Settings) -> uvicorn.Config:
         timeout_graceful_shutdown=settings.shutdown_seconds,
         lifespan="on",
         server_header=False,
-        proxy_headers=False,  # nothing here asks for a client's address, and each socket would keep the layer
+        proxy_headers=False,  # no code reads a client's address, and each WebSocket would keep the middleware
         access_log=False,
         log_config=None,
     )

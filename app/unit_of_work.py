@@ -5,7 +5,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from app.context import Context
-from app.db.access.database import Change, Origin, R, Statement, Tx
+from app.db.access.statement import R, Statement
+from app.db.access.transaction import Change, Origin, Tx
 
 
 class UnitOfWork:

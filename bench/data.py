@@ -10,7 +10,7 @@ from pathlib import Path
 import asyncpg
 from sqlalchemy import make_url
 
-from app.db.operations import migrate
+from app.db.operations import migrate, readiness
 from app.settings import driver_dsn
 
 RUN = "bench_run"
@@ -29,7 +29,7 @@ class DataSet:
     @property
     def template(self) -> str:
         """The name of its database: another revision of the tables is another data set."""
-        return f"{self.name}_{migrate.head()}"
+        return f"{self.name}_{readiness.expected_revision()}"
 
 
 USUAL = DataSet("bench_usual", owners=200, sessions=50, messages=60)

@@ -263,14 +263,13 @@ async def test_a_token_is_believed_for_five_minutes_at_most():
     assert by.cached(token) is None
 
 
-async def test_memory_is_bounded_and_keeps_who_comes_often(monkeypatch):
-    monkeypatch.setattr(auth, "CACHED_TOKENS", 3)
+async def test_the_cache_is_bounded_and_keeps_recently_used_tokens():
     by = Authenticator(HOME)
-    tokens = [signed(claims(sub=f"user-{number}")) for number in range(5)]
+    tokens = [signed(claims(sub=f"user-{number}")) for number in range(auth.MAX_CACHED_TOKENS + 2)]
     for token in tokens:
         await by.viewer(token)
         assert by.cached(tokens[0])
-    assert [bool(by.cached(token)) for token in tokens] == [True, False, False, True, True]
+    assert [bool(by.cached(token)) for token in [*tokens[:4], tokens[-1]]] == [True, False, False, True, True]
 
 
 # ---------------------------------------------------------------- keys of an issuer

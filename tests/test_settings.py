@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import Settings, SettingsError, driver_dsn, example, kept_secret, table
+from app.settings import Settings, SettingsError, driver_dsn, stored_secret
+from app.settings_reference import example, table
 
 ROOT = Path(__file__).parent.parent
 SECRET = "0123456789abcdef" * 2
@@ -156,7 +157,7 @@ def test_the_development_secret_survives_restarts_and_is_ours_alone(tmp_path):
 def test_processes_that_start_together_agree_on_one_secret(tmp_path):
     places = [tmp_path / str(place) for place in range(50)]
     with multiprocessing.get_context("spawn").Pool(2) as pool:
-        made = pool.map(kept_secret, [place for place in places for _ in range(2)], chunksize=1)
+        made = pool.map(stored_secret, [place for place in places for _ in range(2)], chunksize=1)
     assert made[0::2] == made[1::2]
     assert len(set(made)) == len(places)
     assert [len(list(place.iterdir())) for place in places] == [1] * len(places)
@@ -180,7 +181,7 @@ def test_a_place_that_cannot_keep_a_secret_is_named(given, tmp_path):
 
 
 def test_the_example_is_current_and_says_the_defaults():
-    assert (ROOT / ".env.example").read_text() == example(), "write it again: app.settings.example()"
+    assert (ROOT / ".env.example").read_text() == example(), "write it again: app.settings_reference.example()"
     lines = [line.removeprefix("#") for line in example().splitlines() if not line.startswith("# ")]
     assert "PORT=8000" in lines
     without = Settings.load()
@@ -199,4 +200,4 @@ def test_the_readme_shows_the_current_table():
     readme = ROOT / "README.md"
     if not readme.exists():
         pytest.skip("no README yet")
-    assert table() in readme.read_text(), "write it again: app.settings.table()"
+    assert table() in readme.read_text(), "write it again: app.settings_reference.table()"

@@ -137,9 +137,9 @@ def test_a_malformed_traceparent_names_none(header):
 
 def test_operations_are_counted_by_kind_and_outcome_with_bounded_labels():
     metrics, other = Metrics(), Metrics()
-    metrics.answered("query", "OK", 0.001)
-    metrics.answered("query", "OK", 99)
-    metrics.answered("mutation", "WHATEVER_A_CLIENT_SAYS", 0.2)
+    metrics.record_request("query", "OK", 0.001)
+    metrics.record_request("query", "OK", 99)
+    metrics.record_request("mutation", "WHATEVER_A_CLIENT_SAYS", 0.2)
     read = metrics.registry.get_sample_value
     assert read("colloquy_requests_total", {"kind": "query", "outcome": "OK"}) == 2
     assert read("colloquy_requests_total", {"kind": "mutation", "outcome": "OTHER"}) == 1
@@ -147,24 +147,24 @@ def test_operations_are_counted_by_kind_and_outcome_with_bounded_labels():
     assert read("colloquy_request_seconds_bucket", {"kind": "query", "le": "30.0"}) == 1
     assert read("colloquy_request_seconds_bucket", {"kind": "query", "le": "+Inf"}) == 2
     assert read("colloquy_request_seconds_sum", {"kind": "query"}) == 99.001
-    assert b"WHATEVER" not in metrics.page()
+    assert b"WHATEVER" not in metrics.render()
     assert other.registry.get_sample_value("colloquy_requests_total", {"kind": "query", "outcome": "OK"}) == 0
 
 
 def test_the_page_shows_the_pool_as_it_is_when_asked():
     metrics, busy = Metrics(), []
-    metrics.watch_pool(busy=lambda: len(busy))
-    assert b'colloquy_pool_connections{state="busy"} 0.0' in metrics.page()
+    metrics.observe_pool(busy=lambda: len(busy))
+    assert b'colloquy_pool_connections{state="busy"} 0.0' in metrics.render()
     busy.append("a connection")
-    assert b'colloquy_pool_connections{state="busy"} 1.0' in metrics.page()
+    assert b'colloquy_pool_connections{state="busy"} 1.0' in metrics.render()
 
 
 def test_gauges_and_counters_have_their_names_on_the_page():
     metrics = Metrics()
     for one_more in (metrics.subscribers, metrics.sockets):
         one_more.inc()
-    metrics.watch_counts("colloquy_wakeups", "Hints.", "way", lambda: {"sent": 1, "received": 2})
-    lines = set(metrics.page().decode().splitlines())
+    metrics.observe_counts("colloquy_wakeups", "Hints.", "way", lambda: {"sent": 1, "received": 2})
+    lines = set(metrics.render().decode().splitlines())
     assert lines >= {
         "colloquy_subscribers 1.0",
         "colloquy_sockets 1.0",

@@ -9,7 +9,7 @@ from typing import Any
 
 from app import db
 from app.db.access import failures
-from app.db.access.database import Tx
+from app.db.access.transaction import Tx
 from app.db.reading.rows import MessageRow, SessionRow
 from app.documents.usage import COLUMNS as USAGE
 from app.errors import Conflict, IllegalTransition, Invalid, NotFound, Problem
@@ -77,7 +77,9 @@ async def _append_in_one_statement(
     try:
         if key is None:
             return await db.append.append(work.db, work.viewer, session_id, draft, expected_sequence, indexing)
-        row = await db.append.append_once(work.db, work.viewer, session_id, draft, expected_sequence, indexing, key)
+        row = await db.append.append_idempotent(
+            work.db, work.viewer, session_id, draft, expected_sequence, indexing, key
+        )
     except Exception as error:
         if any(failures.violates(error, constraint) for constraint in RESOLVABLE):
             return None
@@ -110,7 +112,7 @@ async def append_under_lock(
 
 async def lock_cap_to_reopen(work: UnitOfWork, tx: Tx, session_id: str) -> bool:
     """Takes the cap's lock, before the session's lock, if the session must be reopened. False if no cap applies."""
-    session = await tx.one(db.session.STATE, session_id=session_id)
+    session = await tx.one(db.session.ONE, session_id=session_id)
     return session is not None and _is_closed(session) and await session_cap.lock(work, tx, session.agent_type)
 
 
@@ -145,7 +147,7 @@ async def _stored_rows(tx: Tx, session_id: str, drafts: Sequence[Draft]) -> dict
     """The rows of the drafts that are stored already, by index. Raises Conflict for a key with other content."""
     keyed = {index: draft for index, draft in enumerate(drafts) if draft["key"] is not None}
     _check_unique_keys(keyed)
-    rows = await db.message.by_keys(tx, session_id, list(keyed.values())) if keyed else {}
+    rows = await db.message.by_client_keys(tx, session_id, list(keyed.values())) if keyed else {}
     stored: dict[int, MessageRow] = {}
     for index, draft in keyed.items():
         row = rows.get((draft["agent_key"], draft["key"]))
@@ -178,7 +180,7 @@ async def _check_not_ended(tx: Tx, session: SessionRow) -> None:
 
 
 async def _is_past_expiry(tx: Tx, session: SessionRow) -> bool:
-    return await tx.one(db.session.PAST_ITS_END, session_id=session.id) is not None
+    return await tx.one(db.session.HAS_EXPIRED, session_id=session.id) is not None
 
 
 async def _reopen(work: UnitOfWork, tx: Tx, session: SessionRow, capped: bool) -> None:
@@ -186,7 +188,7 @@ async def _reopen(work: UnitOfWork, tx: Tx, session: SessionRow, capped: bool) -
     if not capped and await session_cap.lock(work, tx, session.agent_type):
         # It was open before its lock, so the cap's lock came too late: locks out of order could deadlock.
         raise Conflict("The session was put away just now; try again.", field="sessionId")
-    await tx.one(db.session.REVIVE, session_id=session.id)
+    await tx.one(db.session.REACTIVATE, session_id=session.id)
     if capped:
         await session_cap.make_room(work, tx, session)
 

@@ -9,7 +9,7 @@ from uuid_utils.compat import uuid7
 
 from app import db
 from app.context import Context
-from app.db.access.database import Tx
+from app.db.access.transaction import Tx
 from app.db.reading.page import Slice, Window
 from app.db.reading.rows import ApprovalRow, DocumentRow, MessageKey, TaskRow
 from app.errors import Conflict, Forbidden, Invalid, NotFound
@@ -126,7 +126,7 @@ async def _check_task(tx: Tx, session_id: str, waiting_task: TaskRow) -> None:
     """The task was created in this session or in none, or the session works on it."""
     if waiting_task.session_id in (None, session_id):
         return
-    session = await tx.one(db.session.STATE, session_id=session_id)
+    session = await tx.one(db.session.ONE, session_id=session_id)
     if session is None or session.task_id != waiting_task.id:
         raise Invalid("The task belongs to another session.", field="taskId")
 

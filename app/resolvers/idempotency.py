@@ -8,7 +8,7 @@ import orjson
 
 from app import db
 from app.db.access import failures
-from app.db.access.database import Tx
+from app.db.access.transaction import Tx
 from app.db.reading.rows import MessageRow
 from app.errors import InProgress, KeyReused
 from app.unit_of_work import JoinedUnitOfWork, UnitOfWork
@@ -42,7 +42,7 @@ class Claim(NamedTuple):
     async def store(self, result: StoredResult) -> None:
         """Stores the result under the key."""
         text = orjson.dumps(result).decode()
-        await self.transaction.one(db.idempotency.KEEP, key=self.key.key, new_result=text)
+        await self.transaction.one(db.idempotency.STORE, key=self.key.key, new_result=text)
 
 
 @asynccontextmanager
@@ -51,7 +51,7 @@ async def claim(work: UnitOfWork, key: IdempotencyKey) -> AsyncIterator[Claim]:
     try:
         async with work.begin() as tx:
             if await tx.one(db.idempotency.CLAIM, new_key=key.key, new_hash=key.request_hash) is None:
-                stored = await tx.one(db.idempotency.KEPT, key=key.key)
+                stored = await tx.one(db.idempotency.FIND, key=key.key)
                 if stored is None:
                     raise InProgress("The first call with this key is under way; try again.")
                 replay(key, stored.request_hash, stored.result)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from app import db
-from app.db.access.database import Tx
+from app.db.access.transaction import Tx
 from app.db.reading.rows import DocumentRow, MessageKey, MessageRow, SessionRow
 from app.documents.usage import COLUMNS as USAGE
 from app.errors import Conflict, IllegalTransition, NotFound
@@ -38,12 +38,12 @@ async def delete(work: UnitOfWork, key: MessageKey) -> MessageRow:
     """Deletes a message, and returns its emptied row. Raises NotFound."""
     async with work.begin_in_session(key.session_id) as tx:
         session = await _lock_session(tx, key.session_id)
-        await db.streaming_message.discard(tx, key)
+        await db.streaming_end.discard(tx, key)
         row = await tx.one(db.message.DELETE, **key._asdict(), next_revision=session.head)
         if row is None:
             raise NotFound("There is no such message.", field="id")
         unread = row.role != "USER" and row.sequence > session.last_read_sequence
-        await tx.one(db.message.FORGET, session_id=key.session_id, unread=int(unread))
+        await tx.one(db.message.DECREMENT_COUNTS, session_id=key.session_id, unread=int(unread))
         await db.audit.record(tx, "message.deleted", row)
         tx.record_change(key.session_id, session.head)
     return row

@@ -7,8 +7,8 @@ from uuid_utils.compat import uuid7
 
 from app import db
 from app.context import Context
-from app.db.access.database import Tx
 from app.db.access.failures import translated
+from app.db.access.transaction import Tx
 from app.db.reading.page import Slice, Window
 from app.db.reading.rows import SessionRow
 from app.errors import Conflict, IllegalTransition, Invalid, NotFound
@@ -99,7 +99,7 @@ async def set_status(
 
 async def effective_status(tx: Tx, session: SessionRow) -> str:
     """The status of a locked session: EXPIRED after `expiresAt`, also before the sweeper has stored that."""
-    if session.status in ("PENDING", "ACTIVE") and await tx.one(db.session.PAST_ITS_END, session_id=session.id):
+    if session.status in ("PENDING", "ACTIVE") and await tx.one(db.session.HAS_EXPIRED, session_id=session.id):
         return "EXPIRED"
     return session.status
 
@@ -112,7 +112,7 @@ async def archive(work: UnitOfWork, session_id: str) -> SessionRow:
 async def restore(work: UnitOfWork, session_id: str) -> SessionRow:
     """Undoes archiving and SOFT deletion. Raises NotFound for an erased session, Limit above the cap."""
     async with work.begin() as tx:
-        session = await tx.one(db.session.STATE, session_id=session_id)
+        session = await tx.one(db.session.ONE, session_id=session_id)
         if session is not None:
             await session_cap.check_room(work, tx, session)
         row = await tx.one(db.session.RESTORE, session_id=session_id)
@@ -141,8 +141,12 @@ async def delete(work: UnitOfWork, session_id: str, *, hard: bool) -> tuple[Sess
         if session is None:
             raise NotFound("There is no such session.", field="id")
         if not hard:
-            await db.streaming_message.end_all(tx, session_id, "CANCELLED", work.settings.indexing)
-        row = await db.session.erase(tx, session_id) if hard else await tx.one(db.session.DELETE, session_id=session_id)
+            await db.streaming_end.end_all(tx, session_id, "CANCELLED", work.settings.indexing)
+        row = (
+            await db.session_erasure.erase(tx, session_id)
+            if hard
+            else await tx.one(db.session.DELETE, session_id=session_id)
+        )
         if row is not None:
             tx.record_change(row.id, row.head)
             await db.audit.record(tx, "session.deleted", row, mode="HARD" if hard else "SOFT")
@@ -167,7 +171,7 @@ async def page(ctx: Context, window: Window, order: tuple[str, str], filters: Ma
 
 async def read(tx: Tx, session_id: str) -> SessionRow:
     """The session, for a write that changes nothing. Raises NotFound if the session cannot be written."""
-    row = await tx.one(db.session.STATE, session_id=session_id)
+    row = await tx.one(db.session.ONE, session_id=session_id)
     if row is None or row.deleted_at is not None:
         raise NotFound("There is no such session.", field="id")
     return row

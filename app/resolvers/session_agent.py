@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from app import db
-from app.db.access.database import Tx
 from app.db.access.failures import translated
+from app.db.access.transaction import Tx
 from app.db.reading.rows import SessionAgentRow
 from app.documents.agent_states import read_states
 from app.documents.raw import check_raw

@@ -4,7 +4,7 @@ The cap's lock is taken before the lock of any session (docs/decisions/0008-cap-
 """
 
 from app import db
-from app.db.access.database import Tx
+from app.db.access.transaction import Tx
 from app.db.reading.rows import SessionRow
 from app.errors import Limit
 from app.unit_of_work import UnitOfWork
@@ -19,13 +19,13 @@ async def lock(work: UnitOfWork, tx: Tx, agent_type: str | None) -> bool:
     """Takes the cap's lock for an agent type. False if no cap applies."""
     if agent_type is None or not maximum(work):
         return False
-    await db.session.lock_cap(tx, agent_type)
+    await db.session_cap.lock(tx, agent_type)
     return True
 
 
 async def make_room(work: UnitOfWork, tx: Tx, session: SessionRow) -> list[SessionRow]:
     """Archives the least recently active other sessions above the cap, and returns them. Needs the cap's lock."""
-    evicted = await db.session.make_room(tx, session, maximum(work))
+    evicted = await db.session_cap.make_room(tx, session, maximum(work))
     for row in evicted:
         await db.audit.record_system(tx, "session.evicted", row)
     return evicted
@@ -36,5 +36,5 @@ async def check_room(work: UnitOfWork, tx: Tx, session: SessionRow) -> None:
     if not await lock(work, tx, session.agent_type) or session.status not in ("PENDING", "ACTIVE"):
         return
     limit = maximum(work)
-    if await db.session.others_active(tx, session) >= limit:
+    if await db.session_cap.count_others(tx, session) >= limit:
         raise Limit(f"{limit} sessions of this agent type are active; archive one first.", limit=limit, field="id")

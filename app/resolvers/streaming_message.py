@@ -5,9 +5,10 @@ from secrets import token_urlsafe
 from typing import Any
 
 from app import db
-from app.db.access.database import Tx
+from app.db.access.transaction import Tx
 from app.db.reading.rows import MessageKey, MessageRow
-from app.db.streaming_message import EndedRow, StandingRow
+from app.db.streaming_end import EndedRow
+from app.db.streaming_message import StreamStateRow
 from app.errors import Conflict, Fenced, IllegalTransition, Invalid, Limit, NotFound, WrongOffset
 from app.limits import MAX_TEXT_LENGTH
 from app.resolvers import append, validation
@@ -46,10 +47,10 @@ async def extend(work: UnitOfWork, key: MessageKey, fence: str, offset: int, tex
         raise Invalid(f"offset cannot be below zero; it is {offset}.", field="offset")
     piece = {"session_id": key.session_id, "sequence": key.sequence, "text": text}
     row = await work.one(
-        db.streaming_message.EXTEND, **piece, fence=fence, expected_length=offset, longest=MAX_TEXT_LENGTH
+        db.streaming_message.EXTEND, **piece, fence=fence, expected_length=offset, max_length=MAX_TEXT_LENGTH
     )
     if row is None:
-        state = await work.one(db.streaming_message.STANDING, **piece, offset=offset)
+        state = await work.one(db.streaming_message.STREAM_STATE, **piece, offset=offset)
         return _unchanged_by_extend(state, fence, offset, text)
     if text:
         work.record_text_growth(key.session_id)
@@ -63,10 +64,10 @@ async def finish(work: UnitOfWork, key: MessageKey, fence: str, status: str, fie
     columns = _final_columns(work, fields)
     async with work.begin_in_session(key.session_id) as tx:
         await _lock_session(tx, key.session_id)
-        if await db.streaming_message.close(tx, key, fence):
+        if await db.streaming_end.close(tx, key, fence):
             columns["fence"] = fence
-            return await db.streaming_message.fold(tx, key, status, work.settings.indexing, columns)
-        ended = await tx.one(db.streaming_message.ENDED, **key._asdict())
+            return await db.streaming_end.fold(tx, key, status, work.settings.indexing, columns)
+        ended = await tx.one(db.streaming_end.ENDED, **key._asdict())
         return _unchanged_by_finish(ended, fence, status, columns)
 
 
@@ -74,8 +75,8 @@ async def cancel(work: UnitOfWork, key: MessageKey) -> MessageRow:
     """Ends a streaming message as CANCELLED; a second call changes nothing. Raises IllegalTransition, NotFound."""
     async with work.begin_in_session(key.session_id) as tx:
         await _lock_session(tx, key.session_id)
-        if await db.streaming_message.close(tx, key):
-            return await db.streaming_message.fold(tx, key, "CANCELLED", work.settings.indexing)
+        if await db.streaming_end.close(tx, key):
+            return await db.streaming_end.fold(tx, key, "CANCELLED", work.settings.indexing)
         row = await tx.one(db.message.ONE, **key._asdict())
         if row is None:
             raise _no_such_message()
@@ -86,7 +87,7 @@ async def cancel(work: UnitOfWork, key: MessageKey) -> MessageRow:
 
 async def _streaming_with_key(tx: Tx, session_id: str, draft: Mapping[str, Any]) -> MessageRow | None:
     """The streaming message with the draft's key. Raises Conflict if its message has ended or has another role."""
-    rows = await db.message.by_keys(tx, session_id, [draft]) if draft["key"] is not None else {}
+    rows = await db.message.by_client_keys(tx, session_id, [draft]) if draft["key"] is not None else {}
     row = next(iter(rows.values()), None)
     if row is not None and row.status != "STREAMING":
         raise Conflict(
@@ -124,7 +125,7 @@ def _final_columns(work: UnitOfWork, fields: Mapping[str, Any]) -> dict[str, Any
     return {**content, **usage_columns(fields.get("usage")), **metadata}
 
 
-def _unchanged_by_extend(state: StandingRow | None, fence: str, offset: int, text: str) -> MessageRow:
+def _unchanged_by_extend(state: StreamStateRow | None, fence: str, offset: int, text: str) -> MessageRow:
     """The message, if it has the text at this offset already. Otherwise raises why it was not extended."""
     if state is None:
         raise _no_such_message()
@@ -133,7 +134,7 @@ def _unchanged_by_extend(state: StandingRow | None, fence: str, offset: int, tex
     if state.holder != fence:
         raise _fenced()
     end = offset + len(text)
-    if end <= state.length and (state.same or not text):
+    if end <= state.length and (state.repeats or not text):
         return state
     if offset == state.length and end > MAX_TEXT_LENGTH:
         raise Limit(f"A text has at most {MAX_TEXT_LENGTH} characters.", limit=MAX_TEXT_LENGTH, field="text")

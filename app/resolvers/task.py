@@ -7,7 +7,7 @@ from uuid_utils.compat import uuid7
 
 from app import db
 from app.context import Context
-from app.db.access.database import Tx
+from app.db.access.transaction import Tx
 from app.db.reading.page import Slice, Window
 from app.db.reading.rows import TaskRow
 from app.errors import Conflict, IllegalTransition, NotFound

@@ -7,7 +7,7 @@ from app.db.stats import TypeStats
 
 async def stats(ctx: Context) -> list[TypeStats]:
     """Figures of the viewer's sessions, a row for each agent type; at least one row."""
-    return await ctx.db.fetch(ctx.viewer, db.stats.STATS)
+    return await ctx.db.fetch(ctx.viewer, db.stats.BY_AGENT_TYPE)
 
 
 async def unread_sessions(ctx: Context) -> int:

@@ -1,6 +1,7 @@
 """The GraphQL schema. A new noun adds its query and mutation classes here."""
 
 import strawberry
+from graphql_compiled.strawberry import Schema
 from strawberry.tools import merge_types
 
 from app.schema.agent import AgentQuery
@@ -42,6 +43,4 @@ Mutation = strawberry.type(
     "also return IDEMPOTENCY_KEY_REUSED and IDEMPOTENCY_IN_PROGRESS if it has an idempotency key. Without a key, a "
     "retry runs the field again.",
 )
-schema = strawberry.Schema(
-    Query, Mutation, Subscription, types=[*ERRORS, *BLOCKS], directives=[idempotent], config=CONFIG
-)
+schema = Schema(Query, Mutation, Subscription, types=[*ERRORS, *BLOCKS], directives=[idempotent], config=CONFIG)

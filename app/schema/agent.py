@@ -9,7 +9,7 @@ import strawberry
 from app.context import Context
 from app.db import session as sessions
 from app.db.reading.page import Slice, Window
-from app.db.reading.rows import AgentRow, ListedAgent, SessionRow
+from app.db.reading.rows import AgentRow, PartialAgent, SessionRow
 from app.db.stats import AgentMetricsRow
 from app.resolvers import agent
 from app.schema import ids
@@ -117,7 +117,7 @@ class Agent(Node):
     created_at: DateTime = field(description="The time at which the server created the agent.")
     updated_at: DateTime = field(description="The time of the newest change of the agent.")
 
-    is_type_of = rows_of(AgentRow, ListedAgent)
+    is_type_of = rows_of(AgentRow, PartialAgent)
 
     @field(description=NODE_ID)
     def id(self: AgentRow) -> strawberry.ID:

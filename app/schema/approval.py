@@ -10,7 +10,7 @@ from strawberry import Maybe
 from app.context import Context
 from app.db.reading.page import Slice, Window
 from app.db.reading.rows import ApprovalRow, MessageKey, MessageRow, SessionRow, TaskRow
-from app.live.cursors import Position
+from app.live.cursors import SessionCursor
 from app.resolvers import approval
 from app.schema import ids
 from app.schema.base import Info, Node, enum, rows_of
@@ -160,7 +160,7 @@ class ApprovalPayload:
 
     @classmethod
     def of(cls, row: ApprovalRow) -> "ApprovalPayload":
-        position = Position.at(row.session_id, row.revision) if row.session_id else None
+        position = SessionCursor.at(row.session_id, row.revision) if row.session_id else None
         return cls(approval=row, cursor=str(position) if position else None)
 
 

@@ -174,7 +174,7 @@ EVENT_TYPES: dict[Kind, Callable[[str, Any], Event]] = {
 
 def event_of(event: LiveEvent) -> Event:
     """The schema type of an event that a subscription delivers."""
-    return EVENT_TYPES[event.kind](event.cursor, event.thing)
+    return EVENT_TYPES[event.kind](event.cursor, event.data)
 
 
 @strawberry.type(

@@ -157,12 +157,12 @@ class Message(Node):
 
 async def _document(row: MessageRow, ctx: Context) -> DocumentRow | None:
     # Several fields may wait for this future: a null that cancels one of them must not cancel the others.
-    return await shield(ctx.loaders.documents.load(MessageKey(row.session_id, row.sequence)))
+    return await shield(ctx.loaders.message_documents.load(MessageKey(row.session_id, row.sequence)))
 
 
 async def _so_far(row: MessageRow, ctx: Context) -> str:
     """The text so far of a message that was STREAMING when its row was read."""
     if isinstance(row, StreamingRow):
         return row.text
-    streaming = await shield(ctx.loaders.written.load(MessageKey(row.session_id, row.sequence)))
+    streaming = await shield(ctx.loaders.streaming_messages.load(MessageKey(row.session_id, row.sequence)))
     return streaming.text if streaming else ""

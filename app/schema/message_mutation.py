@@ -7,7 +7,7 @@ from strawberry import Maybe
 
 from app.db.reading.rows import MessageRow
 from app.limits import MAX_BATCH
-from app.live.cursors import Position
+from app.live.cursors import SessionCursor
 from app.resolvers import append, message
 from app.resolvers.idempotency import IdempotencyKey
 from app.schema import ids
@@ -142,7 +142,7 @@ class DeleteMessagePayload:
 
 def event_cursor(row: MessageRow) -> str:
     """The event cursor of the newest change of a message."""
-    return str(Position.at(row.session_id, row.revision))
+    return str(SessionCursor.at(row.session_id, row.revision))
 
 
 def message_fields(input: Any, *omit: str) -> dict[str, Any]:

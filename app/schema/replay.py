@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from app.db.access.database import Row
-from app.live.cursors import Position
+from app.db.access.statement import Row
+from app.live.cursors import SessionCursor
 from app.resolvers.idempotency import StoredResult
 from app.schema import ids
 from app.schema.user_errors import ERRORS, ErrorCode, UserError
@@ -32,7 +32,7 @@ async def restored(payload: Any, result: StoredResult, loaders: Any) -> Any:
 
 
 def _append_fields(result: StoredResult) -> Mapping[str, Any]:
-    session_id, cursor = result["session"], Position.at(result["session"], result["revision"])
+    session_id, cursor = result["session"], SessionCursor.at(result["session"], result["revision"])
     return {"message": {"id": ids.message(session_id, result["sequence"])}, "cursor": str(cursor)}
 
 

@@ -15,7 +15,7 @@ from app.db.reading.page import Slice, Window
 from app.db.reading.rows import ApprovalRow, MessageKey, MessageRow, SessionAgentRow, SessionRow, TaskRow
 from app.errors import BadInput
 from app.limits import DEFAULT_PAGE_SIZE
-from app.live.cursors import Position
+from app.live.cursors import SessionCursor
 from app.resolvers import session
 from app.schema import ids
 from app.schema.approval import Approval, ApprovalConditions, ApprovalFilter, ApprovalStatus
@@ -148,7 +148,7 @@ class Session(Node):
         "a page cursor."
     )
     def event_cursor(self: SessionRow) -> str:
-        return str(Position.at(self.id, self.head))
+        return str(SessionCursor.at(self.id, self.head))
 
     @field(
         graphql_type=Task | None,
@@ -163,7 +163,7 @@ class Session(Node):
 
     @field(graphql_type=bool, description="True while at least one message of the session is STREAMING.")
     def streaming(self: SessionRow, info: Info) -> "Future[bool]":
-        return info.context.loaders.streaming.load(self.id)
+        return info.context.loaders.session_is_streaming.load(self.id)
 
     @field(graphql_type=Message | None, description="The newest message; null without messages.")
     def last_message(self: SessionRow, info: Info) -> "Future[MessageRow | None]":

@@ -12,7 +12,7 @@ from app.db import message as messages
 from app.db.reading.page import Slice, Window
 from app.db.reading.rows import AgentRow, MessageRow, SessionAgentRow, SessionRow
 from app.limits import DEFAULT_PAGE_SIZE
-from app.live.cursors import Position
+from app.live.cursors import SessionCursor
 from app.resolvers import session_agent
 from app.schema import ids
 from app.schema.agent import Agent
@@ -98,7 +98,7 @@ class SessionAgent(Node):
         newest=True,
     )
     def messages(self: SessionAgentRow, ctx: Context, window: Window) -> "Future[Slice[MessageRow]]":
-        return ctx.loaders.page(messages.OF_AGENTS, (self.session_id, self.key), window)
+        return ctx.loaders.page(messages.OF_SESSION_AGENTS, (self.session_id, self.key), window)
 
 
 STATE = "Any JSON value. Omitted: the value in `raw`, else the stored value, else `{}`. Null is refused."
@@ -166,7 +166,7 @@ class SessionAgentMutation:
             fields=fields | _agent_field(input),
             expected_revision=value_of(input.expected_revision),
         )
-        return SessionAgentPayload(session_agent=row, cursor=str(Position.at(row.session_id, row.revision)))
+        return SessionAgentPayload(session_agent=row, cursor=str(SessionCursor.at(row.session_id, row.revision)))
 
 
 def _agent_field(input: PutSessionAgentInput) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import strawberry
 from strawberry import Maybe
 
 from app.db.reading.rows import SessionRow
-from app.live.cursors import Position
+from app.live.cursors import SessionCursor
 from app.resolvers import session
 from app.schema import ids
 from app.schema.base import enum
@@ -115,7 +115,7 @@ class MarkSessionReadInput:
 
 def event_cursor(row: SessionRow) -> str:
     """The event cursor of the newest change in a session."""
-    return str(Position.at(row.id, row.head))
+    return str(SessionCursor.at(row.id, row.head))
 
 
 @strawberry.type(description="The result of a mutation of a session.")

@@ -11,7 +11,7 @@ from app.context import Context
 from app.db import approval as approvals
 from app.db.reading.page import Slice, Window
 from app.db.reading.rows import ApprovalRow, SessionRow, TaskRow
-from app.live.cursors import Position
+from app.live.cursors import SessionCursor
 from app.resolvers import task
 from app.schema import ids
 from app.schema.approval import Approval
@@ -135,7 +135,7 @@ class TaskPayload:
 
     @classmethod
     def of(cls, row: TaskRow) -> "TaskPayload":
-        position = Position.at(row.session_id, row.revision) if row.session_id else None
+        position = SessionCursor.at(row.session_id, row.revision) if row.session_id else None
         return cls(task=row, cursor=str(position) if position else None)
 
 

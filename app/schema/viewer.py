@@ -93,7 +93,7 @@ class Viewer:
     )
     async def event_cursor(self: Any, info: Info) -> str:
         ctx = info.context
-        return str(ctx.horizon or await ctx.hub.now(ctx.viewer))
+        return str(ctx.horizon or await ctx.hub.viewer_cursor(ctx.viewer))
 
 
 @strawberry.type

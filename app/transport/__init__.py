@@ -1,4 +1,4 @@
-"""GraphQL over HTTP, graphql-transport-ws and server-sent events: plain ASGI, written for this server."""
+"""GraphQL over HTTP, graphql-transport-ws and server-sent events, as plain ASGI applications."""
 
 from graphql_compiled.engine import Engine
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -24,8 +24,9 @@ __all__ = [
 ]
 
 
-def routes(
-    http: HTTPEndpoint, sockets: WebSocketEndpoint, streams: EventStreamEndpoint, *, path: str = PATH
-) -> list[BaseRoute]:
-    """Requests and sockets on one path, event streams below it: a client that takes either would get the wrong one."""
-    return [Route(path, http), WebSocketRoute(path, sockets), Route(f"{path}/stream", streams)]
+def routes(http: HTTPEndpoint, sockets: WebSocketEndpoint, streams: EventStreamEndpoint) -> list[BaseRoute]:
+    """HTTP and websockets at PATH, event streams at PATH/stream.
+
+    Event streams need a path of their own: a client that accepts both media types would get the wrong one.
+    """
+    return [Route(PATH, http), WebSocketRoute(PATH, sockets), Route(f"{PATH}/stream", streams)]

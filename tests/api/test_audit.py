@@ -4,8 +4,9 @@ import asyncpg
 import pytest
 
 from app.db import audit, session
-from app.db.access.database import Database, Origin
+from app.db.access.transaction import Origin
 from harness.postgres import dsn
+from tests.support.databases import open_database
 from tests.support.users import Refusal
 
 AUDIT = """
@@ -35,7 +36,7 @@ async def connection(database_url):
 
 @pytest.fixture
 async def db(database_url):
-    db = Database(database_url, pool_size=1)
+    db = open_database(database_url, pool_size=1)
     yield db
     await db.close()
 

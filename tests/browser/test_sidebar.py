@@ -8,13 +8,13 @@ from uuid import uuid4
 import asyncpg
 import httpx2
 import pytest
+from clients.python.tests.proxy import Proxy, proxy
 from playwright.async_api import expect
 from sqlalchemy.engine import make_url
 
 from app.auth import mint
 from app.main import DEMO
 from app.settings import Settings
-from clients.python.tests.proxy import Proxy, proxy
 from harness.postgres import dsn
 from tests.browser.window import ELSEWHERE, Window
 from tests.support.in_process_server import SECRET, serving, settings_for

@@ -9,6 +9,7 @@ from typing import Any
 import httpx2
 
 from app.auth import mint
+from app.live.tuning import LiveTuning
 from app.main import create_app
 from app.server import Server
 from app.settings import Settings
@@ -42,11 +43,11 @@ class Serving:
 
 
 @asynccontextmanager
-async def serving(settings: Settings) -> AsyncIterator[Serving]:
+async def serving(settings: Settings, tuning: LiveTuning | None = None) -> AsyncIterator[Serving]:
     """The application of these settings on a free port of the loopback."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
-        server = Server(create_app(settings), settings)
+        server = Server(create_app(settings, tuning), settings)
         running = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started:
             await asyncio.sleep(0.01)
