@@ -22,7 +22,7 @@ def text(value: str | None, field: str, *, min_length: int = 0, max_length: int 
         _refuse_surrogates(value, field)
     if not min_length <= len(value) <= max_length:
         bounds = f"{min_length} to {max_length}" if min_length else f"at most {max_length}"
-        raise Invalid(f"{field} takes {bounds} characters; it has {len(value)}.", field=field)
+        raise Invalid(f"{field} needs {bounds} characters; it has {len(value)}.", field=field)
     return value
 
 
