@@ -12,16 +12,17 @@ test: .venv/dev.stamp  ## Run the whole suite against real PostgreSQL
 	$(bin)/python -m pytest -n 2 --dist loadgroup --cov --cov-report term:skip-covered $(ARGS)
 
 nightly: .venv/dev.stamp  ## Compare compiled operations with graphql-core on 20,000 documents
-	FUZZ_EXAMPLES=20000 $(bin)/python -m pytest engine/tests -s $(ARGS)
+	FUZZ_EXAMPLES=20000 $(bin)/python -m pytest engine/tests tests/properties/test_compiled_execution.py -s $(ARGS)
 
-check: .venv/dev.stamp  ## Check style, types, import contracts, migrations, generated files and manifests
+check: .venv/dev.stamp  ## Check style, types, imports, words, migrations, generated files and manifests
 	$(bin)/ruff format --check .
 	$(bin)/ruff check .
 	$(bin)/mypy
 	$(bin)/lint-imports --no-logo
-	$(bin)/python scripts/house.py
+	$(bin)/python scripts/check_structure.py
+	$(bin)/python scripts/vocabulary.py
 	$(bin)/python scripts/migrations.py check
-	scripts/printed
+	scripts/check_generated
 	$(bin)/python scripts/manifests.py
 	scripts/check_workflows
 

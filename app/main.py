@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import orjson
-from graphql_compiled.compiled import outcomes
+from graphql_compiled import outcomes
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -63,14 +63,7 @@ class Services:
         self.metrics = Metrics()
         tuning = tuning or LiveTuning()
         self.bus = _bus(settings, tuning)
-        self.db = Database(
-            settings.database_url,
-            pool_size=settings.pool_size,
-            statement_cache=settings.statement_cache > 0,
-            # Later than the request deadline, which answers TIMEOUT; a cancelled statement would answer INTERNAL.
-            statement_timeout=1.5 * settings.request_timeout_seconds,
-            on_commit=self.bus.publish,
-        )
+        self.db = Database(settings.database_url, on_commit=self.bus.publish, **settings.database_options)
         self.hub = Hub(
             self.db,
             self.bus,
@@ -102,7 +95,9 @@ class Services:
             cache_size=DOCUMENTS,
             introspection=settings.introspection,
             rules=[OnlyOnMutations],
-            early={"Viewer.eventCursor": Context.capture_event_cursor},
+            pre_execution_hooks={"Viewer.eventCursor": Context.capture_event_cursor},
+            on_selection=Context.selecting,
+            event_context=Context.fresh,
         )
         documents = Documents(
             engine,
@@ -214,13 +209,19 @@ def _observe(services: Services, sockets: WebSocketEndpoint, event_streams: Even
         "what",
         lambda: {"found": bus.connects, "lost": bus.disconnects},
     )
+    metrics.observe_counts(
+        "colloquy_slow_statements",
+        "Database statements that took SLOW_STATEMENT_SECONDS or more.",
+        "statement",
+        lambda: services.db.slow.counts,
+    )
     metrics.observe_pool(idle=lambda: pool.idle, busy=lambda: pool.busy)
 
 
 @asynccontextmanager
 async def _lifespan(services: Services, _app: Starlette) -> AsyncIterator[None]:
     await services.bus.start()
-    sweeping = sweeper.run(services.db, sweeper.ages(services.settings), services.metrics.record_sweep)
+    sweeping = sweeper.run(services.db, sweeper.retention(services.settings), services.metrics.record_sweep)
     tasks = [asyncio.create_task(work) for work in (sweeping, services.hub.poll())]
     try:
         yield

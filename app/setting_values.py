@@ -7,9 +7,11 @@ import re
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from app.origins import pattern
 
+MIN_SECRET_BYTES = 32  # RFC 7518 §3.2: an HS256 key is at least as long as its hash
 PATH = re.compile(r"(/[\w.~-]+)*/?", re.ASCII)
 
 
@@ -46,3 +48,20 @@ def path_prefix(path: str) -> str:
     if not PATH.fullmatch(path):
         raise ValueError(f"{path!r} is not a path; give /chat")
     return path.rstrip("/")
+
+
+def web_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("it is not a web address; give https://issuer/.well-known/jwks.json")
+    return url
+
+
+def strong_secret(secret: str) -> str:
+    try:
+        size = len(secret.encode())
+    except UnicodeEncodeError:
+        raise ValueError("it is not UTF-8; give text, such as 64 hexadecimal digits") from None
+    if size < MIN_SECRET_BYTES:
+        raise ValueError(f"it has {size} bytes; give at least {MIN_SECRET_BYTES} (openssl rand -hex 32)")
+    return secret

@@ -22,9 +22,19 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from app.setting_values import absolute_path, networks, origins, path_prefix, split_list, to_lower
+from app.setting_values import (
+    MIN_SECRET_BYTES,
+    absolute_path,
+    networks,
+    origins,
+    path_prefix,
+    split_list,
+    strong_secret,
+    to_lower,
+    web_url,
+)
 
-MIN_SECRET_BYTES = 32  # RFC 7518 §3.2: an HS256 key is at least as long as its hash
+ACQUIRE_TIMEOUT_SECONDS = 10  # the longest wait for a database connection
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
@@ -111,23 +121,6 @@ def driver_dsn(url: str) -> str:
     return with_scheme(url, "postgresql", ssl="sslmode")
 
 
-def web_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("it is not a web address; give https://issuer/.well-known/jwks.json")
-    return url
-
-
-def strong_secret(secret: str) -> str:
-    try:
-        size = len(secret.encode())
-    except UnicodeEncodeError:
-        raise ValueError("it is not UTF-8; give text, such as 64 hexadecimal digits") from None
-    if size < MIN_SECRET_BYTES:
-        raise ValueError(f"it has {size} bytes; give at least {MIN_SECRET_BYTES} (openssl rand -hex 32)")
-    return secret
-
-
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_list)]
 PostgresUrl = Annotated[str, AfterValidator(postgres_url)]
 
@@ -153,8 +146,7 @@ class Settings(BaseSettings):
     )
     forwarded_allow_ips: Annotated[Names, AfterValidator(networks)] = setting(
         (),
-        "Proxies whose `X-Forwarded-Host` and `X-Forwarded-Proto` are believed: addresses or networks, separated by "
-        "commas; `*`: any.",
+        "Proxies whose `X-Forwarded-Host` and `X-Forwarded-Proto` are used: addresses, networks or `*`.",
         "addresses",
     )
     log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(to_lower)] = setting(
@@ -185,7 +177,14 @@ class Settings(BaseSettings):
         10, "Database connections of this process; all replicas together stay below max_connections.", high=1000
     )
     statement_cache: int = whole_number(
-        256, "Prepared statements per connection; 0 behind PgBouncer older than 1.21.", low=0, high=10_000
+        512, "Prepared statements per connection; 0 behind PgBouncer older than 1.21.", low=0, high=10_000
+    )
+    slow_statement_seconds: float = setting(
+        1.0,
+        "Duration from which a database statement is logged and counted as slow.",
+        "a number above 0",
+        gt=0,
+        le=3600,
     )
     redis_url: Annotated[str, AfterValidator(valid_redis_url)] | None = setting(
         None,
@@ -301,6 +300,18 @@ class Settings(BaseSettings):
     def indexing(self) -> dict[str, Any]:
         """Parameters of the statements that make text searchable."""
         return {"config": self.search_config, "searchable": self.search_text_limit}
+
+    @property
+    def database_options(self) -> dict[str, Any]:
+        """Parameters of the `Database` of a process that serves requests."""
+        return {
+            "pool_size": self.pool_size,
+            "statement_cache": self.statement_cache,
+            # Later than the request deadline, which answers TIMEOUT; a cancelled statement would answer INTERNAL.
+            "statement_timeout": 1.5 * self.request_timeout_seconds,
+            "acquire_timeout": ACQUIRE_TIMEOUT_SECONDS,
+            "slow_statement": self.slow_statement_seconds,
+        }
 
     @property
     def embedded(self) -> bool:

@@ -5,21 +5,25 @@ answers 200 on a migrated database; and how the imports of a server share its st
 """
 
 import os
-import signal
-import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
+from pathlib import Path
 from statistics import median
 
 from app.db.operations import migrate
-from harness import postgres
+from harness.ports import free_port
+from harness.postgres import own_server
+from harness.process import Process
+from harness.server_process import COLLOQUY
+from harness.server_settings import environment_for
 
-COLLOQUY = [sys.executable, "-c", "from app.cli import main; main()"]
-SECRET = "a secret of at least thirty-two bytes"
+WRITES_BYTE_CODE = {"PYTHONDONTWRITEBYTECODE": ""}
+NO_DATABASE = "postgresql://nobody@127.0.0.1/none"
 PARTS = (
     "sqlalchemy",
     "strawberry",
@@ -34,48 +38,46 @@ PARTS = (
 )
 
 
-def environment(**settings: str) -> dict[str, str]:
-    """Of a command, which may write byte code."""
-    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    return inherited | {"JWT_SECRET": SECRET, "LOG_LEVEL": "error"} | settings
+def environment(url: str = NO_DATABASE, **settings: str) -> dict[str, str]:
+    """The environment of a `colloquy` command."""
+    return os.environ | environment_for(url, **settings) | WRITES_BYTE_CODE
 
 
 def command_seconds(*arguments: str) -> float:
-    """Until a command has ended."""
+    """From the start of a command to its end."""
     begin = time.perf_counter()
-    subprocess.run([*COLLOQUY, *arguments], check=True, capture_output=True, env=environment())
+    subprocess.run([str(COLLOQUY), *arguments], check=True, capture_output=True, env=environment())
     return time.perf_counter() - begin
 
 
-def ready_seconds(url: str) -> float:
-    """Until a server on the database at `url` is ready."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
+def ready_seconds(url: str, directory: Path) -> float:
+    """From the start of a server on the database at `url` until it is ready."""
+    port = free_port()
     begin = time.perf_counter()
-    server = subprocess.Popen([*COLLOQUY, "serve"], env=environment(DATABASE_URL=url, PORT=str(port)))
+    server = Process("serve", [str(COLLOQUY), "serve"], directory, environment=environment(url, PORT=str(port)))
     try:
         while not is_ready(port):
-            assert server.poll() is None, f"the server ended with {server.returncode}"
+            assert server.exit_code is None, server.log.read_text()
             time.sleep(0.01)
         return time.perf_counter() - begin
     finally:
-        server.send_signal(signal.SIGTERM)
-        server.wait()
+        server.stop()
 
 
 def is_ready(port: int) -> bool:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
-            return answer.status == 200
+            status: int = answer.status
     except OSError:
         return False
+    return status == 200
 
 
-def import_milliseconds() -> Counter[str]:
+def import_milliseconds() -> dict[str, float]:
     """What importing the server costs, by top-level package; each module by itself, without what it imports."""
     line = [sys.executable, "-X", "importtime", "-c", "import app.commands.serving"]
     report = subprocess.run(line, check=True, capture_output=True, text=True, env=environment()).stderr
-    costs: Counter[str] = Counter()
+    costs: defaultdict[str, float] = defaultdict(float)
     for row in report.splitlines():
         own, _, name = row.removeprefix("import time:").split("|") if row.count("|") == 2 else ("", "", "")
         if own.strip().isdigit():
@@ -91,14 +93,14 @@ def main(rounds: int) -> None:
         "--version": lambda: command_seconds("--version"),
         "token": lambda: command_seconds("token", "--sub", "somebody"),
     }
-    with postgres.own_server() as (url, _):
-        migrate.upgrade(url)
-        measured["serve to /readyz"] = lambda: ready_seconds(url)
+    with own_server() as server, tempfile.TemporaryDirectory() as directory:
+        migrate.upgrade(server.url)
+        measured["serve to /readyz"] = lambda: ready_seconds(server.url, Path(directory))
         for name, measure in measured.items():
             measure()  # writes the byte code
             seconds = [measure() for _ in range(rounds)]
             print(f"{name:18} {median(seconds):.2f} s (fastest {min(seconds):.2f})")
-    for package, cost in import_milliseconds().most_common():
+    for package, cost in sorted(import_milliseconds().items(), key=lambda item: -item[1]):
         print(f"  import {package:12} {cost:5.0f} ms")
 
 

@@ -2,12 +2,8 @@
 
 import os
 import re
-import shutil
-import socket
 import ssl
-import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -16,12 +12,14 @@ from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-NGINX = shutil.which("nginx", path=f"{os.environ['PATH']}:/usr/sbin")
+from harness.ports import free_port
+from harness.process import Process
+from harness.programs import program
+
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "proxies.md"
 CONFIGURATION = """
 user {user};
@@ -51,29 +49,24 @@ TRUSTED = ssl.create_default_context()
 def nginx(upstream: str, *, keep_prefix: bool = False, more: str = "") -> Iterator[str]:
     """The URL of the prefix, for a server at the URL `upstream`; `TRUSTED` accepts its certificate.
 
-    `keep_prefix` leaves the prefix in the path; `more` are further directives of `http`. Without the program the test
-    is skipped, and fails in CI.
+    `keep_prefix` leaves the prefix in the path; `more` are further directives of `http`. Raises MissingPrerequisite.
     """
-    if NGINX is None:
-        missing = "no nginx on this machine: the proxy of docs/proxies.md was NOT tested (scripts/install-debian)"
-        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    with tempfile.TemporaryDirectory(prefix="colloquy-nginx-") as directory:
+    port = free_port()
+    with tempfile.TemporaryDirectory(prefix="colloquy-nginx-") as name:
+        directory = Path(name)
         for end, pem in zip(("pem", "key"), _certificate(), strict=True):
-            Path(directory, f"server.{end}").write_bytes(pem)
-        configuration = Path(directory) / "nginx.conf"
-        shown = _shown(directory, port, urlsplit(upstream).netloc, keep_prefix)
+            (directory / f"server.{end}").write_bytes(pem)
+        shown = _shown(name, port, urlsplit(upstream).netloc, keep_prefix)
         user = "root" if os.geteuid() == 0 else "nobody"
-        configuration.write_text(CONFIGURATION.format(directory=directory, user=user, more=more, shown=shown))
-        errors = Path(directory) / "error.log"
-        running = subprocess.Popen([NGINX, "-e", errors, "-p", directory, "-c", configuration], stderr=subprocess.PIPE)
+        configuration = directory / "nginx.conf"
+        configuration.write_text(CONFIGURATION.format(directory=name, user=user, more=more, shown=shown))
+        command = [program("nginx"), "-e", "error.log", "-p", name, "-c", str(configuration)]
+        process = Process("nginx", command, directory, environment={})
         try:
-            _wait_for(port, running)
+            process.wait_until_listening(port)
             yield f"https://127.0.0.1:{port}/chat"
         finally:
-            running.terminate()
-            running.communicate()
+            process.stop()
 
 
 def _shown(directory: str, port: int, upstream: str, keep_prefix: bool) -> str:
@@ -105,13 +98,3 @@ def _certificate() -> tuple[bytes, bytes]:
     public = certificate.public_bytes(pem)
     TRUSTED.load_verify_locations(cadata=public.decode())
     return public, key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-
-
-def _wait_for(port: int, running: subprocess.Popen[bytes]) -> None:
-    for _ in range(500):
-        assert running.poll() is None, running.stderr and running.stderr.read().decode()
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.02)
-    raise TimeoutError("nginx does not listen")

@@ -3,23 +3,19 @@
 import asyncio
 import json
 import os
-import shutil
 import subprocess
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from harness.wheels import unavailable
+from harness.programs import MissingPrerequisite, program
 
 DIRECTORY = Path(__file__).resolve().parents[1] / "tests" / "node"
 INSTALLED = DIRECTORY / "node_modules" / ".package-lock.json"
 
 
 async def run_script(script: str, **variables: str) -> Any:
-    """What a script of tests/node prints, as JSON; `variables` are its environment.
-
-    Without Node or a package registry the test is skipped; with CI set it fails.
-    """
+    """What a script of tests/node prints, as JSON; `variables` are its environment. Raises MissingPrerequisite."""
     process = await start_script(script, **variables)
     output, _ = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 0, output.decode()
@@ -39,13 +35,11 @@ async def start_script(script: str, **variables: str) -> asyncio.subprocess.Proc
 @cache
 def _node() -> str:
     """The program, after its packages are installed. Tests that use it are in one xdist group: npm takes no turns."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None or npm is None:
-        unavailable("no Node on this machine: the JavaScript clients were NOT tested (scripts/install-debian)")
+    node, npm = program("node", "nodejs"), program("npm")
     lock = DIRECTORY / "package-lock.json"
     if not INSTALLED.exists() or INSTALLED.stat().st_mtime < lock.stat().st_mtime:
         installing = subprocess.run([npm, "ci", "--silent"], cwd=DIRECTORY, capture_output=True, text=True)
         if installing.returncode:
-            unavailable(f"the JavaScript clients cannot be installed: {installing.stderr[-500:]}")
+            raise MissingPrerequisite(f"the JavaScript clients cannot be installed: {installing.stderr[-500:]}")
         INSTALLED.touch()
     return node

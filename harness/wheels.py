@@ -9,10 +9,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple
 from zipfile import ZipFile
 
-import pytest
+from harness.programs import MissingPrerequisite
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "requirements/dev.txt"
@@ -72,8 +72,8 @@ def metadata(wheel: Path, name: str = "METADATA") -> str:
 def installed(*requirements: str) -> Iterator[Environment]:
     """A virtual environment that holds `requirements` (wheel paths, with extras if wanted) and what they need.
 
-    The versions are those of the development lock, so that a new release elsewhere fails no test here. Without a
-    package registry the test is skipped; with CI set it fails.
+    The versions are those of the development lock, so that a new release elsewhere fails no test here. Raises
+    MissingPrerequisite without a package registry.
     """
     with tempfile.TemporaryDirectory(prefix="colloquy-wheel-") as temporary:
         directory = Path(temporary)
@@ -87,20 +87,13 @@ def installed(*requirements: str) -> Iterator[Environment]:
             _run(uv(), "pip", "install", *target, *requirements, cwd=directory)
         except (subprocess.CalledProcessError, FileNotFoundError) as error:
             reason = getattr(error, "stderr", "")[-500:] or error
-            unavailable(f"{' '.join(requirements)} cannot be installed: {reason}")
+            raise MissingPrerequisite(f"{' '.join(requirements)} cannot be installed: {reason}") from error
         yield environment
 
 
 def uv() -> str:
     """The uv that `scripts/bootstrap` used: of the PATH, or of .tools."""
     return shutil.which("uv") or str(ROOT / ".tools/uv/bin/uv")
-
-
-def unavailable(reason: str) -> NoReturn:
-    """Skips the test because a registry is missing; fails the test where CI is set."""
-    if os.environ.get("CI"):
-        pytest.fail(reason)
-    pytest.skip(reason)
 
 
 def _locked() -> list[str]:

@@ -1,15 +1,15 @@
-"""How Alembic runs a migration here: on the connection of `app.db.operations.migrate`, one process at a time."""
+"""Alembic's environment: runs migrations on the connection of `app.db.operations.migrate`, one process at a time."""
 
 from alembic import context
 from sqlalchemy import func, select, text
 
 from app.db.tables import metadata
 
-# Any number will do, as long as nothing else in this database locks it.
+# Any number that nothing else in this database locks.
 LOCK = 4_605_102_861
 
 connection = context.config.attributes["connection"]
-# A session's lock: it outlasts a migration that commits in between, to build an index concurrently.
+# A session's lock: it persists when a migration commits in between, to build an index concurrently.
 connection.execute(select(func.pg_advisory_lock(LOCK)))
 connection.execute(text("set lock_timeout = '10s'"))
 connection.commit()

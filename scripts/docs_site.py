@@ -22,7 +22,7 @@ SECTIONS = {  # the page of each section of README.md; "" is the text before the
     "Start it": "index.md",
     "Five minutes with curl": "tutorial.md",
     "Point a sidebar at it": "sidebar.md",
-    "When it says no": "errors.md",
+    "Errors": "errors.md",
     "Settings": "settings.md",
     "Read on": None,
 }
@@ -30,6 +30,8 @@ OUTSIDE = {
     "ARCHITECTURE.md": "architecture.md",
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
+    "engine/README.md": "graphql-compiled.md",
+    "clients/python/README.md": "client-package.md",
     "SECURITY.md": "security.md",
     "deploy/README.md": "deploying.md",
     "deploy/cloudrun/README.md": "cloud-run.md",

@@ -1,6 +1,7 @@
-"""Migrations on a throwaway PostgreSQL.
+"""Migrations on a temporary PostgreSQL.
 
-`check`: up, down, up, and then no difference to the tables. `new NAME`: write what takes it to the tables.
+`check`: upgrade, downgrade, upgrade; then the database must not differ from the tables in the code.
+`new NAME`: generate the migration that brings the database to the tables in the code.
 """
 
 import sys
@@ -13,12 +14,12 @@ from app.db.operations.embedded import embedded_postgres
 from app.db.operations.migrate import MigrationError, alembic, downgrade, upgrade
 
 
-def main(act: str, name: str = "") -> None:
-    with tempfile.TemporaryDirectory() as place:
-        Path(place).chmod(0o711)
-        with embedded_postgres(Path(place) / "pg", durable=False) as url:
+def main(action: str, name: str = "") -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        Path(directory).chmod(0o711)
+        with embedded_postgres(Path(directory) / "pg", durable=False) as url:
             upgrade(url)
-            if act == "new":
+            if action == "new":
                 alembic(url, command.revision, message=name, autogenerate=True, rev_id=name)
                 return
             downgrade(url, "base")

@@ -54,7 +54,7 @@ def test_a_token_that_would_be_refused_is_not_signed(tmp_path):
     assert "1 to 255 visible ASCII characters" in " ".join(answer.stderr.split())
 
 
-def test_serving_without_a_database_says_what_to_set(tmp_path):
+def test_serving_without_a_database_names_the_setting(tmp_path):
     answer = colloquy("serve", DATA_DIR=str(tmp_path), DATABASE_URL="")
     assert (answer.returncode, answer.stdout) == (1, "")
     assert answer.stderr == "DATABASE_URL: it is not set; give postgresql://…, or use `colloquy run`\n"

@@ -10,10 +10,10 @@ from app.commands import CommandError, direct_url, load_settings, reporting
 from app.db.access.database import Database
 from app.db.operations import check, migrate
 from app.db.operations.embedded import EmbeddedError, embedded_postgres
-from app.db.operations.sweep import Ages
+from app.db.operations.sweep import Retention
 from app.settings import Settings
 
-STATEMENT_SECONDS = 3600  # a look at every row may take as long
+HOUR_SECONDS = 3600  # a look at every row may take as long
 EXAMPLES = 10  # rows that are printed for each broken rule
 
 
@@ -29,6 +29,12 @@ def available_database(settings: Settings) -> Iterator[Settings]:
         yield settings.model_copy(update={"database_url": url})
 
 
+def maintenance_database(settings: Settings, *, pool_size: int = 1) -> Database:
+    """The database without a pooler in between, for statements that may take an hour."""
+    limits = {"pool_size": pool_size, "statement_timeout": HOUR_SECONDS, "slow_statement": HOUR_SECONDS}
+    return Database(direct_url(settings), **settings.database_options | limits)
+
+
 def upgrade(settings: Settings) -> None:
     """Migrate to the newest revision."""
     with reporting(migrate.MigrationError):
@@ -38,19 +44,19 @@ def upgrade(settings: Settings) -> None:
 def migrate_to(revision: str) -> None:
     """Migrate up or down to a revision and print where the database is then."""
     with reporting(migrate.MigrationError), available_database(load_settings()) as settings:
-        print(f"The database is at {migrate.move(direct_url(settings), revision) or 'nothing'}.")
+        print(f"The database is at {migrate.to_revision(direct_url(settings), revision) or 'nothing'}.")
 
 
 def check_invariants() -> int:
     """Print each rule with the sessions that break it; return their number."""
     with available_database(load_settings()) as settings:
-        return asyncio.run(_check(direct_url(settings)))
+        return asyncio.run(_check(settings))
 
 
-async def _check(url: str) -> int:
-    db, total = Database(url, pool_size=1, statement_timeout=STATEMENT_SECONDS), 0
+async def _check(settings: Settings) -> int:
+    db, total = maintenance_database(settings), 0
     try:
-        async for rule, broken in check.broken(db):
+        async for rule, broken in check.violations(db):
             total += len(broken)
             print(f"{'BROKEN' if broken else 'ok':7} {rule}" + (f": {len(broken)} sessions" if broken else ""))
             for row in broken[:EXAMPLES]:
@@ -63,24 +69,24 @@ async def _check(url: str) -> int:
 def sweep_due(dry_run: bool) -> None:
     """Run the sweeper once and print what each step did; with `dry_run` print what is due."""
     with available_database(load_settings()) as settings:
-        counts = asyncio.run(_sweep(direct_url(settings), sweeper.ages(settings), dry_run))
+        counts = asyncio.run(_sweep(settings, dry_run))
     if counts is None:
         raise CommandError("Another process is sweeping.")
     for step, count in counts.items():
         print(f"{count:8} {step}{' is due' if dry_run else ''}")
 
 
-async def _sweep(url: str, ages: Ages, dry_run: bool) -> dict[str, int] | None:
-    db = Database(url, pool_size=2, statement_timeout=STATEMENT_SECONDS)
+async def _sweep(settings: Settings, dry_run: bool) -> dict[str, int] | None:
+    db, limits = maintenance_database(settings, pool_size=2), sweeper.retention(settings)
     try:
         if dry_run:
-            return await sweeper.due(db, ages)
-        return await _sweep_with_progress(db, ages)
+            return await sweeper.due(db, limits)
+        return await _sweep_with_progress(db, limits)
     finally:
         await db.close()
 
 
-async def _sweep_with_progress(db: Database, ages: Ages) -> dict[str, int] | None:
+async def _sweep_with_progress(db: Database, limits: Retention) -> dict[str, int] | None:
     from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
     with Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}")) as progress:
@@ -91,4 +97,4 @@ async def _sweep_with_progress(db: Database, ages: Ages) -> dict[str, int] | Non
                 bars[step] = progress.add_task(step, total=None)
             progress.advance(bars[step], count)
 
-        return await sweeper.sweep_once(db, ages, advance)
+        return await sweeper.sweep_once(db, limits, advance)

@@ -1,7 +1,6 @@
 """`colloquy schema` and `colloquy explain`: what the code generates."""
 
-from graphql_compiled import compiled
-from graphql_compiled.plan import Uncompilable
+from graphql_compiled import Uncompilable, explain
 
 from app.commands import reporting
 
@@ -26,4 +25,4 @@ def print_compiled(document: str, operation_name: str | None) -> None:
     from app.schema import schema
 
     with reporting(Uncompilable):
-        print(compiled.explain(schema._schema, document, operation_name).rstrip())
+        print(explain(schema._schema, document, operation_name).rstrip())

@@ -9,7 +9,6 @@ from typing import NoReturn
 from app import telemetry
 from app.auth import mint
 from app.commands import DAY_SECONDS, DEMO_OWNER, direct_url, load_settings, reporting
-from app.db.access.database import Database
 from app.main import create_app
 from app.server import serve as serve_app
 from app.settings import Settings
@@ -67,9 +66,10 @@ def _serve(settings: Settings, *, welcome: bool = False) -> None:
 
 
 async def _is_empty(settings: Settings) -> bool:
+    from app.commands.database import maintenance_database
     from app.db.operations import check
 
-    db = Database(direct_url(settings), pool_size=1)
+    db = maintenance_database(settings)
     try:
         return await check.is_empty(db)
     finally:

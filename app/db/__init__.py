@@ -1,4 +1,4 @@
-"""Tables and statements, a file per noun; nothing else of the program knows SQL."""
+"""Tables and statements, a file per noun. Only this package contains SQL."""
 
 from app.db import (
     agent,
@@ -10,10 +10,14 @@ from app.db import (
     search,
     session,
     session_agent,
+    session_cap,
     session_changes,
+    session_erasure,
     stats,
+    streaming_end,
     streaming_message,
     task,
+    viewer_changes,
 )
 
 __all__ = [
@@ -26,8 +30,12 @@ __all__ = [
     "search",
     "session",
     "session_agent",
+    "session_cap",
     "session_changes",
+    "session_erasure",
     "stats",
+    "streaming_end",
     "streaming_message",
     "task",
+    "viewer_changes",
 ]

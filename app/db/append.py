@@ -1,4 +1,7 @@
-"""Appending: lock, number, insert, return, in one statement (invariant 2); with its idempotency key in it, if any."""
+"""Appending messages: lock the session, number, insert, return, in one statement (invariant 2).
+
+With an idempotency key the same statement stores the key and its result.
+"""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,23 +28,25 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSON
 
 from app.db.access import failures
-from app.db.access.database import OWNER, Database, Tx, Viewer, statement
-from app.db.message import SEEN, title_of, words
-from app.db.reading.page import parent_arrays, parent_table
+from app.db.access.database import Database
+from app.db.access.statement import OWNER, statement
+from app.db.access.transaction import Tx, Viewer
+from app.db.message import MESSAGE_COLUMNS, search_vector, title_of
+from app.db.reading.nested import parent_arrays, parent_table
 from app.db.reading.rows import MessageRow
 from app.db.tables import idempotency_keys, messages, sessions
-from app.db.tables.columns import Moment
+from app.db.tables.columns import Timestamp
 
 s, k = sessions.c, idempotency_keys.c
 
-# What an append does to its session. The session itself changes, and takes a number before the messages', when they
-# make it ACTIVE or give it a title.
+# The effect on the session. When the messages make it ACTIVE or give it a title, the session itself changes, and takes
+# a change number before those of the messages.
 TITLE = bindparam("title", type_=Text)
-NAMED = and_(s.title == "", TITLE != "")
-CHANGES = or_(s.status == "PENDING", NAMED)
-ADDED, UNREAD = bindparam("added", type_=Integer), bindparam("unread", type_=Integer)
+TAKES_TITLE = and_(s.title == "", TITLE != "")
+SESSION_CHANGES = or_(s.status == "PENDING", TAKES_TITLE)
+COUNT, UNREAD = bindparam("count", type_=Integer), bindparam("unread", type_=Integer)
 EXPECTED = bindparam("expected", type_=Integer)
-OPEN = and_(
+ACCEPTS_MESSAGES = and_(
     s.owner_id == OWNER,
     s.id == bindparam("session_id"),
     s.deleted_at.is_(None),
@@ -52,20 +57,20 @@ OPEN = and_(
 )
 
 
-def moved_on(*conditions: ColumnElement[bool]) -> CTE:
-    """The session, moved on by the messages; no row if it does not take them as it is."""
+def advance_session(*conditions: ColumnElement[bool]) -> CTE:
+    """Locks the session and counts the messages in it; no row if the session does not accept them as it is."""
     return (
         update(sessions)
-        .where(OPEN, *conditions)
+        .where(ACCEPTS_MESSAGES, *conditions)
         .values(
-            last_sequence=s.last_sequence + ADDED,
-            message_count=s.message_count + ADDED,
+            last_sequence=s.last_sequence + COUNT,
+            message_count=s.message_count + COUNT,
             unread_count=s.unread_count + UNREAD,
-            head=s.head + ADDED + case((CHANGES, 1), else_=0),
-            revision=case((CHANGES, s.head + 1), else_=s.revision),
-            updated_at=case((CHANGES, func.now()), else_=s.updated_at),
+            head=s.head + COUNT + case((SESSION_CHANGES, 1), else_=0),
+            revision=case((SESSION_CHANGES, s.head + 1), else_=s.revision),
+            updated_at=case((SESSION_CHANGES, func.now()), else_=s.updated_at),
             status="ACTIVE",
-            title=case((NAMED, TITLE), else_=s.title),
+            title=case((TAKES_TITLE, TITLE), else_=s.title),
             last_activity_at=func.greatest(s.last_activity_at, func.now()),
         )
         .returning(s.owner_id, s.id, s.last_sequence, s.head)
@@ -73,7 +78,7 @@ def moved_on(*conditions: ColumnElement[bool]) -> CTE:
     )
 
 
-DRAFT: dict[str, Any] = {
+DRAFT_TYPES: dict[str, Any] = {
     "key": Text,
     "agent_key": Text,
     "role": Text,
@@ -84,79 +89,88 @@ DRAFT: dict[str, Any] = {
     "output_tokens": Integer,
     "total_tokens": Integer,
     "metadata": JSON,
-    "client_created_at": Moment,
+    "client_created_at": Timestamp,
 }
-PLACE = ("owner_id", "session_id", "sequence", "created_revision", "revision")
+NUMBER_COLUMNS = ("owner_id", "session_id", "sequence", "created_revision", "revision")
+"""The columns of a message that the advanced session determines."""
 
 
-def _stored(head: CTE) -> Insert:
+def _inserted(head: CTE) -> Insert:
     """One message at the session's new end."""
-    h, draft = head.c, [bindparam(name, type_=kind) for name, kind in DRAFT.items()]
-    place = (h.owner_id, h.id, h.last_sequence, h.head, h.head)
+    h, draft = head.c, [bindparam(name, type_=type_) for name, type_ in DRAFT_TYPES.items()]
+    numbers = (h.owner_id, h.id, h.last_sequence, h.head, h.head)
     return insert(messages).from_select(
-        [*PLACE, "tsv", *DRAFT],
-        select(*place, words(bindparam("text", type_=Text)), *draft),
+        [*NUMBER_COLUMNS, "tsv", *DRAFT_TYPES],
+        select(*numbers, search_vector(bindparam("text", type_=Text)), *draft),
         include_defaults=False,
     )
 
 
-APPEND = statement(_stored(moved_on()).returning(*SEEN), MessageRow)
+APPEND = statement(
+    "message.append",
+    "Appends one message to a session.",
+    _inserted(advance_session()).returning(*MESSAGE_COLUMNS),
+    MessageRow,
+)
 
 
-class OnceRow(MessageRow):
-    """The message that was appended, or what its key was used for before; or neither, all NULL."""
+class IdempotentAppendRow(MessageRow):
+    """The appended message, or the stored result of the idempotency key; both NULL if the session refused."""
 
     request_hash: bytes | None
     result: str | None
 
 
-ONCE, HASH = bindparam("once", type_=Text), bindparam("request_hash", type_=LargeBinary)
-_prior = select(k.request_hash, k.result).where(k.owner_id == OWNER, k.key == ONCE).cte("prior")
-_once = moved_on(not_(select(1).select_from(_prior).exists()))
-_appended = _stored(_once).returning(*SEEN).cte("appended")
-# A plain INSERT: a twin that commits while we wait must raise, and take our message with it.
-_kept = (
+IDEMPOTENCY_KEY = bindparam("idempotency_key", type_=Text)
+HASH = bindparam("request_hash", type_=LargeBinary)
+_stored = select(k.request_hash, k.result).where(k.owner_id == OWNER, k.key == IDEMPOTENCY_KEY).cte("stored")
+_head = advance_session(not_(select(1).select_from(_stored).exists()))
+_appended = _inserted(_head).returning(*MESSAGE_COLUMNS).cte("appended")
+_result = func.json_build_object(
+    *("kind", "append", "session", _head.c.id, "sequence", _head.c.last_sequence, "revision", _head.c.head),
+    type_=JSON,
+)
+# A plain INSERT: if a concurrent duplicate commits first, this must raise, and roll our message back.
+_key = (
     insert(idempotency_keys)
     .from_select(
         ["owner_id", "key", "request_hash", "result"],
-        select(
-            _once.c.owner_id,
-            ONCE,
-            HASH,
-            func.json_build_object(
-                *("session", _once.c.id, "sequence", _once.c.last_sequence, "revision", _once.c.head), type_=JSON
-            ),
-        ),
+        select(_head.c.owner_id, IDEMPOTENCY_KEY, HASH, _result),
         include_defaults=False,
     )
-    .cte("kept")
+    .cte("key")
 )
-_row = select(literal(1, Integer).label("one")).subquery("row")
-APPEND_ONCE = statement(
-    select(_prior.c.request_hash, _prior.c.result, *_appended.c)
-    .select_from(_row.outerjoin(_prior, true()).outerjoin(_appended, true()))
-    .add_cte(_kept),
-    OnceRow,
+_one_row = select(literal(1, Integer).label("one")).subquery("one_row")
+APPEND_IDEMPOTENT = statement(
+    "message.append_idempotent",
+    "Appends one message to a session and stores its idempotency key, or returns the stored result of the key.",
+    select(_stored.c.request_hash, _stored.c.result, *_appended.c)
+    .select_from(_one_row.outerjoin(_stored, true()).outerjoin(_appended, true()))
+    .add_cte(_key),
+    IdempotentAppendRow,
 )
 
-_many = moved_on()
-given = parent_table(**DRAFT)
+_many = advance_session()
+drafts_table = parent_table(**DRAFT_TYPES)
+_index = drafts_table.c["index"]
 APPEND_MANY = statement(
+    "message.append_many",
+    "Appends messages to a session.",
     insert(messages)
     .from_select(
-        [*PLACE, "tsv", *DRAFT],
+        [*NUMBER_COLUMNS, "tsv", *DRAFT_TYPES],
         select(
             _many.c.owner_id,
             _many.c.id,
-            _many.c.last_sequence - ADDED + given.c.place,
-            _many.c.head - ADDED + given.c.place,
-            _many.c.head - ADDED + given.c.place,
-            words(given.c.text),
-            *(given.c[name] for name in DRAFT),
-        ).select_from(_many.join(given, true())),
+            _many.c.last_sequence - COUNT + _index,
+            _many.c.head - COUNT + _index,
+            _many.c.head - COUNT + _index,
+            search_vector(drafts_table.c.text),
+            *(drafts_table.c[name] for name in DRAFT_TYPES),
+        ).select_from(_many.join(drafts_table, true())),
         include_defaults=False,
     )
-    .returning(*SEEN),
+    .returning(*MESSAGE_COLUMNS),
     MessageRow,
 )
 
@@ -169,8 +183,12 @@ async def append(
     expected: int | None,
     indexing: Mapping[str, Any],
 ) -> MessageRow | None:
-    """One message at the end of the session; None when the session does not take it as it is."""
-    values = {**draft, **indexing, **effects([draft])}
+    """One message at the end of the session; None if the session does not accept it as it is.
+
+    `draft` has the columns of `DRAFT_TYPES`, `expected` is the last sequence (None: any), `indexing` are the search
+    parameters of the settings.
+    """
+    values = {**draft, **indexing, **session_effects([draft])}
     async with db.session_queue(viewer, session_id):
         row = await db.one(viewer, APPEND, session_id=session_id, expected=expected, **values)
     if row is not None:
@@ -178,24 +196,25 @@ async def append(
     return row
 
 
-async def append_once(
+async def append_idempotent(
     db: Database,
     viewer: Viewer,
     session_id: str,
     draft: Mapping[str, Any],
     expected: int | None,
     indexing: Mapping[str, Any],
-    once: tuple[str, bytes],
-) -> OnceRow:
-    """The same under an idempotency key and the hash of the request; a twin in flight is waited for."""
-    values = {**draft, **indexing, **effects([draft]), "once": once[0], "request_hash": once[1]}
+    idempotency_key: tuple[str, bytes],
+) -> IdempotentAppendRow:
+    """As `append`, with an idempotency key and the hash of the request; waits for a concurrent duplicate in flight."""
+    key, request_hash = idempotency_key
+    values = {**draft, **indexing, **session_effects([draft]), "idempotency_key": key, "request_hash": request_hash}
     async with db.session_queue(viewer, session_id):
         try:
-            rows = await db.fetch(viewer, APPEND_ONCE, session_id=session_id, expected=expected, **values)
+            rows = await db.fetch(viewer, APPEND_IDEMPOTENT, session_id=session_id, expected=expected, **values)
         except Exception as error:
             if not failures.violates(error, "idempotency_keys_pkey"):
                 raise
-            rows = await db.fetch(viewer, APPEND_ONCE, session_id=session_id, expected=expected, **values)
+            rows = await db.fetch(viewer, APPEND_IDEMPOTENT, session_id=session_id, expected=expected, **values)
     [row] = rows
     if row.session_id is not None:
         db.record_change(viewer, session_id, row.revision)
@@ -209,15 +228,15 @@ async def append_many(
     expected: int | None,
     indexing: Mapping[str, Any],
 ) -> list[MessageRow]:
-    """Messages at the end of the session, in their order; none when the session does not take them as it is."""
-    named = parent_arrays(tuple(DRAFT), [tuple(draft[name] for name in DRAFT) for draft in drafts])
-    values = {**named, **indexing, **effects(drafts)}
+    """Messages at the end of the session, in the order of the drafts; none if the session does not accept them."""
+    arrays = parent_arrays(tuple(DRAFT_TYPES), [tuple(draft[name] for name in DRAFT_TYPES) for draft in drafts])
+    values = {**arrays, **indexing, **session_effects(drafts)}
     rows = await tx.fetch(APPEND_MANY, session_id=session_id, expected=expected, **values)
     return sorted(rows, key=lambda row: row.sequence)
 
 
-def effects(drafts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """What these messages do to their session: how many, how many unread, and the title that it may take."""
+def session_effects(drafts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The parameters of `advance_session`: how many messages, how many of them unread, and a title to take."""
     titles = (title_of(draft["text"]) for draft in drafts if draft["role"] == "USER")
     unread = sum(draft["role"] != "USER" for draft in drafts)
-    return {"added": len(drafts), "unread": unread, "title": next(filter(None, titles), "")}
+    return {"count": len(drafts), "unread": unread, "title": next(filter(None, titles), "")}

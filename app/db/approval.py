@@ -7,31 +7,51 @@ from typing import Any
 from sqlalchemy import BigInteger, Integer, Text, and_, any_, bindparam, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from app.db.access.database import OWNER, Database, Statement, Tx, Viewer, statement
-from app.db.reading.page import Count, Nested, Order, Slice, Window, identity, parent_table, read
+from app.db.access.database import Database
+from app.db.access.statement import OWNER, Statement, statement, variant
+from app.db.access.transaction import Tx, Viewer
+from app.db.reading.nested import Nested, parent_table
+from app.db.reading.order import Order, direction, uuid_key
+from app.db.reading.page import Count, Slice, Window
+from app.db.reading.root import read_page
 from app.db.reading.rows import ApprovalRow
 from app.db.tables import approvals
 from app.db.tables.columns import Uuid
 
 p = approvals.c
-THIS = and_(p.owner_id == OWNER, p.id == bindparam("approval_id"))
-CREATED = Order("p", (identity(p.id),))
+HAS_ID = and_(p.owner_id == OWNER, p.id == bindparam("approval_id"))
+CREATED = Order("created", "p", (uuid_key(p.id),))
 
 BY_IDS = statement(
-    select(approvals).where(p.owner_id == OWNER, p.id == any_(bindparam("ids", type_=ARRAY(Uuid)))), ApprovalRow
+    "approval.by_ids",
+    "The approvals with these ids.",
+    select(approvals).where(p.owner_id == OWNER, p.id == any_(bindparam("ids", type_=ARRAY(Uuid)))),
+    ApprovalRow,
 )
-ONE = statement(select(approvals).where(THIS), ApprovalRow)
-FOR_UPDATE = statement(select(approvals).where(THIS).with_for_update(), ApprovalRow)
-NAMES = ("id", "session_id", "task_id", "message_sequence", "tool_use_id", "approver_role", "notes", "revision")
+ONE = statement("approval.one", "One approval.", select(approvals).where(HAS_ID), ApprovalRow)
+FOR_UPDATE = statement(
+    "approval.for_update",
+    "One approval, locked until the commit.",
+    select(approvals).where(HAS_ID).with_for_update(),
+    ApprovalRow,
+)
+INSERT_COLUMNS = (
+    *("id", "session_id", "task_id", "message_sequence", "tool_use_id"),
+    *("approver_role", "notes", "revision"),
+)
 CREATE = statement(
+    "approval.create",
+    "Inserts an approval.",
     insert(approvals)
-    .values(owner_id=OWNER, **{name: bindparam(f"new_{name}", type_=p[name].type) for name in NAMES})
+    .values(owner_id=OWNER, **{name: bindparam(f"new_{name}", type_=p[name].type) for name in INSERT_COLUMNS})
     .returning(approvals),
     ApprovalRow,
 )
 DECIDE = statement(
+    "approval.decide",
+    "Stores the decision on an approval.",
     update(approvals)
-    .where(THIS)
+    .where(HAS_ID)
     .values(
         status=bindparam("new_status", type_=Text),
         notes=func.coalesce(bindparam("new_notes", type_=Text), p.notes),
@@ -44,44 +64,65 @@ DECIDE = statement(
 )
 
 STATUS, ROLE = bindparam("status", type_=ARRAY(Text)), bindparam("approver_role", type_=Text)
-WANTED = and_(or_(STATUS.is_(None), p.status == any_(STATUS)), or_(ROLE.is_(None), p.approver_role == ROLE))
-MATCHING = and_(p.owner_id == OWNER, WANTED)
-COUNT = statement(select(func.count().label("total")).select_from(approvals).where(MATCHING), Count, custom_plan=True)
+FILTER = and_(or_(STATUS.is_(None), p.status == any_(STATUS)), or_(ROLE.is_(None), p.approver_role == ROLE))
+MATCHING = and_(p.owner_id == OWNER, FILTER)
+COUNT = statement(
+    "approval.count",
+    "The number of approvals that match a filter.",
+    select(func.count().label("total")).select_from(approvals).where(MATCHING),
+    Count,
+    custom_plan=True,
+)
 
 session = parent_table(session_id=Uuid)
 OF_SESSIONS = Nested(
-    select(approvals).where(p.owner_id == OWNER, p.session_id == session.c.session_id, WANTED),
+    "approval.of_sessions",
+    "The approvals of sessions that match a filter, in the order of the requests.",
+    select(approvals).where(p.owner_id == OWNER, p.session_id == session.c.session_id, FILTER),
     ApprovalRow,
     CREATED,
     session,
 )
 message = parent_table(session_id=Uuid, sequence=Integer())
 OF_MESSAGES = Nested(
+    "approval.of_messages",
+    "The approvals of tool calls in messages, in the order of the requests.",
     select(approvals).where(
-        p.owner_id == OWNER,
-        p.session_id == message.c.session_id,
-        p.message_sequence == message.c.sequence,
+        p.owner_id == OWNER, p.session_id == message.c.session_id, p.message_sequence == message.c.sequence
     ),
     ApprovalRow,
     CREATED,
     message,
 )
 task = parent_table(task_id=Uuid)
-OF_TASKS = Nested(select(approvals).where(p.owner_id == OWNER, p.task_id == task.c.task_id), ApprovalRow, CREATED, task)
+OF_TASKS = Nested(
+    "approval.of_tasks",
+    "The approvals of tasks, in the order of the requests.",
+    select(approvals).where(p.owner_id == OWNER, p.task_id == task.c.task_id),
+    ApprovalRow,
+    CREATED,
+    task,
+)
 
 
 @cache
 def _page(backward: bool) -> Statement[ApprovalRow]:
-    return statement(CREATED.page(select(approvals).where(MATCHING), backward), ApprovalRow, custom_plan=True)
+    return statement(
+        variant("approval.page", direction(backward)),
+        "A page of the owner's approvals that match a filter, in the order of the requests.",
+        CREATED.page(select(approvals).where(MATCHING), backward),
+        ApprovalRow,
+        custom_plan=True,
+    )
 
 
 async def page(db: Database, viewer: Viewer, window: Window, filters: Mapping[str, Any]) -> Slice[ApprovalRow]:
-    """One page of the viewer's approvals as they were requested; filters not given are None."""
-    return await read(db, viewer, _page(window.backward), COUNT, window, CREATED, filters)
+    """One page of the viewer's approvals in the order of the requests; a filter that is not set is None."""
+    return await read_page(db, viewer, _page(window.backward), COUNT, window, CREATED, filters)
 
 
 async def create(tx: Tx, values: Mapping[str, Any]) -> ApprovalRow:
-    """A new approval of `NAMES`, under the number of its locked session or under 1."""
-    row = await tx.one(CREATE, **{f"new_{name}": values[name] for name in NAMES})
+    """A new approval of `INSERT_COLUMNS`. Its revision is the change number of its locked session, or 1 without one."""
+    row = await tx.one(CREATE, **{f"new_{name}": values[name] for name in INSERT_COLUMNS})
     assert row is not None  # an INSERT either returns its row or raises
     return row

@@ -1,4 +1,7 @@
-"""The audit: written in the transaction that does what it tells, never changed; by whom, the transaction knows."""
+"""The audit log: each event is written in the transaction whose effect it records, and never changed.
+
+The actor comes from the transaction's origin.
+"""
 
 from collections.abc import Mapping
 from functools import cache
@@ -9,27 +12,41 @@ from sqlalchemy import Integer, Text, and_, any_, bindparam, func, insert, or_, 
 from sqlalchemy.dialects.postgresql import ARRAY
 from uuid_utils.compat import uuid7
 
-from app.db.access.database import OWNER, SYSTEM, Database, Origin, Row, Statement, Tx, Viewer, statement
-from app.db.reading.page import Count, Order, Slice, Window, identity, read, time
+from app.db.access.database import Database
+from app.db.access.statement import OWNER, Row, Statement, statement, variant
+from app.db.access.transaction import SYSTEM, Origin, Tx, Viewer
+from app.db.reading.order import Order, direction, time_key, uuid_key
+from app.db.reading.page import Count, Slice, Window
+from app.db.reading.root import read_page
 from app.db.reading.rows import AgentRow, ApprovalRow, AuditRow, Entity, MessageRow, SessionRow, TaskRow
 from app.db.tables import audit_events
-from app.db.tables.columns import Moment, Uuid
+from app.db.tables.columns import Timestamp, Uuid
 
 e = audit_events.c
 KINDS: dict[type[Entity], str] = {SessionRow: "SESSION", AgentRow: "AGENT", TaskRow: "TASK", ApprovalRow: "APPROVAL"}
 
-OCCURRED = Order("u", (time(e.at), identity(e.id)))
+OCCURRED = Order("occurred", "u", (time_key(e.at), uuid_key(e.id)))
 BY_IDS = statement(
-    select(audit_events).where(e.owner_id == OWNER, e.id == any_(bindparam("ids", type_=ARRAY(Uuid)))), AuditRow
+    "audit.by_ids",
+    "The audit events with these ids.",
+    select(audit_events).where(e.owner_id == OWNER, e.id == any_(bindparam("ids", type_=ARRAY(Uuid)))),
+    AuditRow,
 )
-NAMES = ("id", "event_type", "actor", "role", "trace_id", "subject_kind", "subject_id", "subject_sequence", "metadata")
+INSERT_COLUMNS = (
+    *("id", "event_type", "actor", "role", "trace_id"),
+    *("subject_kind", "subject_id", "subject_sequence", "metadata"),
+)
 RECORD: Statement[Row] = statement(
-    insert(audit_events).values(owner_id=OWNER, **{name: bindparam(name, type_=e[name].type) for name in NAMES})
+    "audit.record",
+    "Inserts an audit event.",
+    insert(audit_events).values(
+        owner_id=OWNER, **{name: bindparam(name, type_=e[name].type) for name in INSERT_COLUMNS}
+    ),
 )
 
 
 class Subject(NamedTuple):
-    """What an event is about: the kind of thing, its id, and for a message its session's id and its place."""
+    """The subject of an event: its kind and id; for a message the id of its session, and its sequence."""
 
     kind: str
     id: str
@@ -37,26 +54,26 @@ class Subject(NamedTuple):
 
     @classmethod
     def of(cls, row: Entity) -> "Subject":
-        """The thing that a row is."""
+        """The subject that a row is."""
         if isinstance(row, MessageRow):
             return cls("MESSAGE", row.session_id, row.sequence)
         return cls(KINDS[type(row)], row["id"])
 
 
 async def record(tx: Tx, event_type: str, row: Entity, *, role: str | None = None, **metadata: Any) -> None:
-    """What the transaction does to `row`. `metadata` holds ids and codes only: it outlives the row.
+    """Records what the transaction does to `row`. `metadata` holds ids and codes only: it outlives the row.
 
-    The role is the one that allowed it, where one did; otherwise the first of the token's.
+    `role` is the role that permitted the action, if one did; otherwise the first role of the token is recorded.
     """
-    await _write(tx, tx.origin._replace(role=role or tx.origin.role), event_type, row, metadata)
+    await _insert(tx, tx.origin._replace(role=role or tx.origin.role), event_type, row, metadata)
 
 
 async def record_system(tx: Tx, event_type: str, row: Entity, **metadata: Any) -> None:
-    """The same for what nobody asked for: actor `system`, no role, in the trace of whatever caused it."""
-    await _write(tx, SYSTEM._replace(trace_id=tx.origin.trace_id), event_type, row, metadata)
+    """As `record`, for an effect that no request asked for: actor `system`, no role, the trace of its cause."""
+    await _insert(tx, SYSTEM._replace(trace_id=tx.origin.trace_id), event_type, row, metadata)
 
 
-async def _write(tx: Tx, origin: Origin, event_type: str, row: Entity, metadata: Mapping[str, Any]) -> None:
+async def _insert(tx: Tx, origin: Origin, event_type: str, row: Entity, metadata: Mapping[str, Any]) -> None:
     subject = Subject.of(row)
     await tx.fetch(
         RECORD,
@@ -72,7 +89,7 @@ async def _write(tx: Tx, origin: Origin, event_type: str, row: Entity, metadata:
 
 EVENT_TYPE, ROLE = bindparam("event_type", type_=Text), bindparam("role", type_=Text)
 TRACE = bindparam("trace_id", type_=Text)
-SINCE, UNTIL = bindparam("since", type_=Moment), bindparam("until", type_=Moment)
+SINCE, UNTIL = bindparam("since", type_=Timestamp), bindparam("until", type_=Timestamp)
 SUBJECT = bindparam("subject_id", type_=Uuid)
 MATCHING = and_(
     e.owner_id == OWNER,
@@ -91,15 +108,25 @@ MATCHING = and_(
     or_(UNTIL.is_(None), e.at < UNTIL),
 )
 COUNT = statement(
-    select(func.count().label("total")).select_from(audit_events).where(MATCHING), Count, custom_plan=True
+    "audit.count",
+    "The number of audit events that match a filter.",
+    select(func.count().label("total")).select_from(audit_events).where(MATCHING),
+    Count,
+    custom_plan=True,
 )
 
 
 @cache
 def _page(backward: bool) -> Statement[AuditRow]:
-    return statement(OCCURRED.page(select(audit_events).where(MATCHING), backward), AuditRow, custom_plan=True)
+    return statement(
+        variant("audit.page", direction(backward)),
+        "A page of the owner's audit events that match a filter, the oldest event first.",
+        OCCURRED.page(select(audit_events).where(MATCHING), backward),
+        AuditRow,
+        custom_plan=True,
+    )
 
 
 async def page(db: Database, viewer: Viewer, window: Window, filters: Mapping[str, Any]) -> Slice[AuditRow]:
-    """One page of the viewer's audit, the oldest event first; filters not given are None."""
-    return await read(db, viewer, _page(window.backward), COUNT, window, OCCURRED, filters)
+    """One page of the viewer's audit events, the oldest first; a filter that is not set is None."""
+    return await read_page(db, viewer, _page(window.backward), COUNT, window, OCCURRED, filters)

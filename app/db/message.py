@@ -1,4 +1,4 @@
-"""Statements on messages; `append` has those that add them."""
+"""Statements on messages; `append` has those that add messages."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -23,158 +23,195 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, REGCONFIG, array
 
-from app.db.access.database import OWNER, Row, Statement, Tx, statement
-from app.db.reading.page import Nested, Order, number, parent_arrays, parent_table
+from app.db.access.statement import OWNER, Row, Statement, statement, variant
+from app.db.access.transaction import Tx
+from app.db.reading.nested import Nested, parent_arrays, parent_table
+from app.db.reading.order import Order, integer_key
 from app.db.reading.partial_rows import MESSAGE
-from app.db.reading.rows import DocumentRow, MessageRow
+from app.db.reading.rows import DocumentRow, MessageKey, MessageRow
 from app.db.tables import messages, sessions
 from app.db.tables.columns import Uuid
 
 s, m = sessions.c, messages.c
 TITLE_LENGTH = 60
-# What a reader gets. Documents may be a thousand times as long as their text: they are read when asked for.
-UNSEEN = {"raw", "content", "tsv", "agent_kind", "fence"}
-SEEN = (*(column for column in m if column.name not in UNSEEN), m.raw.is_not(None).label("documented"))
+# A document may be a thousand times as long as its text: only the statements of DocumentRow read `raw` and `content`.
+UNSELECTED = {"raw", "content", "tsv", "agent_kind", "fence"}
+MESSAGE_COLUMNS = (*(column for column in m if column.name not in UNSELECTED), m.raw.is_not(None).label("documented"))
+DOCUMENT_COLUMNS = (*MESSAGE_COLUMNS, m.raw, m.content)
 
-THIS = and_(
+HAS_KEY = and_(
     m.owner_id == OWNER,
     m.session_id == bindparam("session_id"),
     m.sequence == bindparam("sequence", type_=Integer),
     m.deleted_at.is_(None),
 )
+NOT_DELETED = and_(m.owner_id == OWNER, m.deleted_at.is_(None))
 
-CONFIG = cast(bindparam("config", type_=Text), REGCONFIG)
-BEGINNING = bindparam("searchable", type_=Integer)
-
-
-def words(text: ColumnElement[str]) -> ColumnElement[Any]:
-    """What search finds of a text: the words of its beginning, and the owner's mark, which narrows the index."""
-    mark = func.array_to_tsvector(array([literal("@", Text).concat(OWNER)]))
-    return func.to_tsvector(CONFIG, func.left(text, BEGINNING)).op("||")(mark)
+SEARCH_CONFIG = cast(bindparam("config", type_=Text), REGCONFIG)
+SEARCHABLE_LENGTH = bindparam("searchable", type_=Integer)
 
 
-SEQUENCE = Order("m", (number(m.sequence),))
-WANTED = and_(
-    m.deleted_at.is_(None),
-    or_(bindparam("role", type_=ARRAY(Text)).is_(None), m.role == any_(bindparam("role", type_=ARRAY(Text)))),
-    or_(
-        bindparam("status", type_=ARRAY(Text)).is_(None),
-        m.status == any_(bindparam("status", type_=ARRAY(Text))),
-    ),
-    or_(bindparam("agent_key", type_=Text).is_(None), m.agent_key == bindparam("agent_key", type_=Text)),
-)
+def search_vector(text: ColumnElement[str]) -> ColumnElement[Any]:
+    """The lexemes of the beginning of a text, and `@owner` as one more: it narrows the index to the owner's part."""
+    owner = func.array_to_tsvector(array([literal("@", Text).concat(OWNER)]))
+    return func.to_tsvector(SEARCH_CONFIG, func.left(text, SEARCHABLE_LENGTH)).op("||")(owner)
 
 
+SEQUENCE = Order("sequence", "m", (integer_key(m.sequence),))
+ROLE, STATUS = bindparam("role", type_=ARRAY(Text)), bindparam("status", type_=ARRAY(Text))
+AGENT_KEY = bindparam("agent_key", type_=Text)
 session = parent_table(session_id=Uuid)
 OF_SESSIONS = Nested(
-    select(*SEEN).where(m.owner_id == OWNER, m.session_id == session.c.session_id, WANTED),
+    "message.of_sessions",
+    "The messages of sessions that match a filter, by sequence.",
+    select(*MESSAGE_COLUMNS).where(
+        m.owner_id == OWNER,
+        m.session_id == session.c.session_id,
+        m.deleted_at.is_(None),
+        or_(ROLE.is_(None), m.role == any_(ROLE)),
+        or_(STATUS.is_(None), m.status == any_(STATUS)),
+        or_(AGENT_KEY.is_(None), m.agent_key == AGENT_KEY),
+    ),
     MessageRow,
     SEQUENCE,
     session,
     MESSAGE,
 )
-part = parent_table(session_id=Uuid, key=Text())
-OF_AGENTS = Nested(
-    select(*SEEN).where(
+session_agent = parent_table(session_id=Uuid, key=Text())
+OF_SESSION_AGENTS = Nested(
+    "message.of_session_agents",
+    "The messages of agents in sessions, by sequence.",
+    select(*MESSAGE_COLUMNS).where(
         m.owner_id == OWNER,
-        m.session_id == part.c.session_id,
-        m.agent_key == part.c.key,
+        m.session_id == session_agent.c.session_id,
+        m.agent_key == session_agent.c.key,
         m.deleted_at.is_(None),
     ),
     MessageRow,
     SEQUENCE,
-    part,
+    session_agent,
     MESSAGE,
 )
 
 IN_SESSION = statement(
-    select(*SEEN).where(
+    "message.in_session",
+    "The messages of a session with these sequences, deleted ones too.",
+    select(*MESSAGE_COLUMNS).where(
         m.owner_id == OWNER,
         m.session_id == bindparam("session_id"),
         m.sequence == any_(bindparam("sequences", type_=ARRAY(Integer))),
     ),
     MessageRow,
 )
-places = parent_table(session_id=Uuid, sequence=Integer())
-BY_PLACES = statement(
-    select(*SEEN, places.c.place.label("parent"))
-    .select_from(places.join(messages, and_(m.session_id == places.c.session_id, m.sequence == places.c.sequence)))
-    .where(m.owner_id == OWNER, m.deleted_at.is_(None)),
+message_keys = parent_table(session_id=Uuid, sequence=Integer())
+by_message_key = message_keys.join(
+    messages, and_(m.session_id == message_keys.c.session_id, m.sequence == message_keys.c.sequence)
+)
+BY_MESSAGE_KEYS = statement(
+    "message.by_message_keys",
+    "The messages with these sessions and sequences.",
+    select(*MESSAGE_COLUMNS, message_keys.c["index"].label("parent")).select_from(by_message_key).where(NOT_DELETED),
     MessageRow,
     MESSAGE,
 )
 DOCUMENTS = statement(
-    select(*SEEN, m.raw, m.content, places.c.place.label("parent"))
-    .select_from(places.join(messages, and_(m.session_id == places.c.session_id, m.sequence == places.c.sequence)))
-    .where(m.owner_id == OWNER, m.deleted_at.is_(None)),
+    "message.documents",
+    "The messages with these sessions and sequences, with document and blocks.",
+    select(*DOCUMENT_COLUMNS, message_keys.c["index"].label("parent")).select_from(by_message_key).where(NOT_DELETED),
     DocumentRow,
 )
-ONE = statement(select(*SEEN, m.raw, m.content).where(THIS), DocumentRow)
-keys = parent_table(session_id=Uuid, agent_key=Text(), key=Text())
-keyed = keys.join(
+ONE = statement(
+    "message.one", "One message with document and blocks.", select(*DOCUMENT_COLUMNS).where(HAS_KEY), DocumentRow
+)
+client_keys = parent_table(session_id=Uuid, agent_key=Text(), key=Text())
+by_client_key = client_keys.join(
     messages,
     and_(
-        m.session_id == keys.c.session_id,
-        func.coalesce(m.agent_key, "") == func.coalesce(keys.c.agent_key, ""),
-        m.key == keys.c.key,
+        m.session_id == client_keys.c.session_id,
+        func.coalesce(m.agent_key, "") == func.coalesce(client_keys.c.agent_key, ""),
+        m.key == client_keys.c.key,
     ),
 )
-BY_KEYS = statement(
-    select(*SEEN, keys.c.place.label("parent")).select_from(keyed).where(m.owner_id == OWNER, m.deleted_at.is_(None)),
+BY_CLIENT_KEYS = statement(
+    "message.by_client_keys",
+    "The messages with these sessions, agents and client keys.",
+    select(*MESSAGE_COLUMNS, client_keys.c["index"].label("parent")).select_from(by_client_key).where(NOT_DELETED),
     MessageRow,
 )
-DOCUMENTS_BY_KEYS = statement(
-    select(*SEEN, m.raw, m.content).select_from(keyed).where(m.owner_id == OWNER, m.deleted_at.is_(None)),
+DOCUMENTS_BY_CLIENT_KEYS = statement(
+    "message.documents_by_client_keys",
+    "The messages with these sessions, agents and client keys, with document and blocks.",
+    select(*DOCUMENT_COLUMNS).select_from(by_client_key).where(NOT_DELETED),
     DocumentRow,
 )
-above = parent_table(session_id=Uuid)
+parent_session = parent_table(session_id=Uuid)
 newest = (
-    select(*SEEN)
-    .where(m.owner_id == OWNER, m.session_id == above.c.session_id, m.deleted_at.is_(None))
+    select(*MESSAGE_COLUMNS)
+    .where(m.owner_id == OWNER, m.session_id == parent_session.c.session_id, m.deleted_at.is_(None))
     .order_by(m.sequence.desc())
     .limit(1)
-    .correlate(above)
+    .correlate(parent_session)
     .lateral("newest")
 )
-LAST = statement(
-    select(newest, above.c.place.label("parent")).select_from(above.join(newest, true())), MessageRow, MESSAGE
+LAST_OF_SESSIONS = statement(
+    "message.last_of_sessions",
+    "The newest message of each session.",
+    select(newest, parent_session.c["index"].label("parent")).select_from(parent_session.join(newest, true())),
+    MessageRow,
+    MESSAGE,
 )
 
 
 @cache
 def _update(fields: frozenset[str], redacted: bool) -> Statement[MessageRow]:
-    """Sets these columns under the number that the locked session gave."""
     values: dict[str, Any] = {field: bindparam(f"new_{field}", type_=m[field].type) for field in fields}
     if "text" in fields:
-        values["tsv"] = words(values["text"])
+        values["tsv"] = search_vector(values["text"])
     if redacted:
         values["redacted_at"] = func.now()
-    number = bindparam("next_revision", type_=BigInteger)
+    revision = bindparam("next_revision", type_=BigInteger)
     return statement(
-        update(messages).where(THIS).values(revision=number, updated_at=func.now(), **values).returning(*SEEN),
+        variant("message.redact" if redacted else "message.update", *sorted(fields)),
+        "Sets these columns of a message.",
+        update(messages)
+        .where(HAS_KEY)
+        .values(revision=revision, updated_at=func.now(), **values)
+        .returning(*MESSAGE_COLUMNS),
         MessageRow,
     )
 
 
 async def change(
     tx: Tx,
-    place: tuple[str, int],
+    key: MessageKey,
     fields: Mapping[str, Any],
     revision: int,
     indexing: Mapping[str, Any],
     *,
     redacted: bool = False,
 ) -> MessageRow | None:
-    """The message of the locked session with `fields` set under its number `revision`; None if there is none."""
-    values = {f"new_{field}": value for field, value in fields.items()}
-    named = {**values, **(indexing if "text" in fields else {})}
-    wanted = _update(frozenset(fields), redacted)
-    return await tx.one(wanted, session_id=place[0], sequence=place[1], next_revision=revision, **named)
+    """The message of the locked session with `fields` set, and the session's change number `revision`.
+
+    None if it does not exist. `indexing` are the search parameters of the settings.
+    """
+    parameters = {f"new_{field}": value for field, value in fields.items()}
+    if "text" in fields:
+        parameters |= indexing
+    session_id, sequence = key
+    return await tx.one(
+        _update(frozenset(fields), redacted),
+        session_id=session_id,
+        sequence=sequence,
+        next_revision=revision,
+        **parameters,
+    )
 
 
 DELETE = statement(
+    "message.delete",
+    "Empties a message; its tombstone stays.",
     update(messages)
-    .where(THIS)
+    .where(HAS_KEY)
     .values(
         revision=bindparam("next_revision", type_=BigInteger),
         updated_at=func.now(),
@@ -185,13 +222,15 @@ DELETE = statement(
         text="",
         metadata="{}",
     )
-    .returning(*SEEN),
+    .returning(*MESSAGE_COLUMNS),
     MessageRow,
 )
-FORGET: Statement[Row] = statement(
+DECREMENT_COUNTS: Statement[Row] = statement(
+    "message.decrement_counts",
+    "Subtracts a deleted message from the counts of its session.",
     update(sessions)
     .where(s.owner_id == OWNER, s.id == bindparam("session_id"))
-    .values(message_count=s.message_count - 1, unread_count=s.unread_count - bindparam("unread", type_=Integer))
+    .values(message_count=s.message_count - 1, unread_count=s.unread_count - bindparam("unread", type_=Integer)),
 )
 
 
@@ -200,10 +239,10 @@ def title_of(text: str) -> str:
     return text.strip()[:TITLE_LENGTH]
 
 
-async def by_keys(
+async def by_client_keys(
     tx: Tx, session_id: str, drafts: Sequence[Mapping[str, Any]]
 ) -> dict[tuple[str | None, str], DocumentRow]:
-    """The messages stored under the drafts' agents and keys, with their documents."""
-    wanted = [(session_id, draft["agent_key"], draft["key"]) for draft in drafts]
-    rows = await tx.fetch(DOCUMENTS_BY_KEYS, **parent_arrays(("session_id", "agent_key", "key"), wanted))
+    """The stored messages with the agents and client keys of the drafts, by (agent key, client key)."""
+    keys = [(session_id, draft["agent_key"], draft["key"]) for draft in drafts]
+    rows = await tx.fetch(DOCUMENTS_BY_CLIENT_KEYS, **parent_arrays(("session_id", "agent_key", "key"), keys))
     return {(row.agent_key, row.key or ""): row for row in rows}

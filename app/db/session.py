@@ -1,49 +1,42 @@
-"""Statements on sessions, and on everything in one when it is erased."""
+"""Statements on sessions. `session_cap` limits the active ones, `session_erasure` deletes what is in one."""
 
 from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from sqlalchemy import (
-    Boolean,
-    Integer,
-    Text,
-    and_,
-    any_,
-    bindparam,
-    delete,
-    func,
-    insert,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import Boolean, Integer, Text, and_, any_, bindparam, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from app.db.access.database import OWNER, Database, Row, Statement, Tx, Viewer, statement
-from app.db.reading.page import Count, Nested, Order, Slice, Window, identity, parent_table, read, time
+from app.db.access.database import Database
+from app.db.access.statement import OWNER, Statement, statement, variant
+from app.db.access.transaction import Tx, Viewer
+from app.db.reading.nested import Nested, parent_table
+from app.db.reading.order import Order, direction, time_key, uuid_key
+from app.db.reading.page import Count, Slice, Window
 from app.db.reading.partial_rows import SESSION
+from app.db.reading.root import read_page
 from app.db.reading.rows import SessionRow
-from app.db.tables import approvals, message_chunks, messages, session_agents, sessions, streams, tasks
+from app.db.tables import messages, session_agents, sessions
 from app.db.tables.columns import Uuid
 
 s, m, g = sessions.c, messages.c, session_agents.c
 
-THIS = and_(s.owner_id == OWNER, s.id == bindparam("session_id"))
-LIVING = and_(THIS, s.deleted_at.is_(None))
-NEXT = {"head": s.head + 1, "revision": s.head + 1, "updated_at": func.now()}
+HAS_ID = and_(s.owner_id == OWNER, s.id == bindparam("session_id"))
+NOT_DELETED = and_(HAS_ID, s.deleted_at.is_(None))
+NEXT_REVISION = {"head": s.head + 1, "revision": s.head + 1, "updated_at": func.now()}
 
-ACTIVITY = (time(s.last_activity_at), identity(s.id))
-# Ids are UUIDv7, so their order is the order of creation and the primary key serves it.
-CREATED = (identity(s.id),)
+ACTIVITY = (time_key(s.last_activity_at), uuid_key(s.id))
+# Ids are UUIDv7: their order is the order of creation, and the primary key serves it.
+CREATED = (uuid_key(s.id),)
 ORDERS = {
-    ("LAST_ACTIVITY", "ASC"): Order("a", ACTIVITY),
-    ("LAST_ACTIVITY", "DESC"): Order("a", ACTIVITY, descending=True),
-    ("CREATED_AT", "ASC"): Order("c", CREATED),
-    ("CREATED_AT", "DESC"): Order("c", CREATED, descending=True),
+    (field, ending): Order(f"{field}_{ending}".lower(), tag, keys, descending=ending == "DESC")
+    for field, tag, keys in (("LAST_ACTIVITY", "a", ACTIVITY), ("CREATED_AT", "c", CREATED))
+    for ending in ("ASC", "DESC")
 }
 
 BY_IDS = statement(
+    "session.by_ids",
+    "The sessions with these ids, archived and deleted ones too.",
     select(sessions).where(
         s.owner_id == OWNER, s.id == any_(bindparam("ids", type_=ARRAY(Uuid))), s.erased_at.is_(None)
     ),
@@ -51,52 +44,79 @@ BY_IDS = statement(
     SESSION,
 )
 BY_KEYS = statement(
+    "session.by_keys",
+    "The sessions with these client keys.",
     select(sessions).where(s.owner_id == OWNER, s.key == any_(bindparam("keys", type_=ARRAY(Text)))),
     SessionRow,
 )
-STATE = statement(select(sessions).where(THIS), SessionRow)
-CREATE = statement(
-    insert(sessions)
-    .values(
-        owner_id=OWNER,
-        id=bindparam("id"),
-        key=bindparam("key"),
-        title=bindparam("title"),
-        status=bindparam("status"),
-        role=bindparam("role"),
-        task_id=bindparam("task_id"),
-        agent_type=bindparam("agent_type"),
-        metadata=bindparam("metadata"),
-        expires_at=bindparam("expires_at"),
-        client_created_at=bindparam("client_created_at"),
-        head=1,
-        revision=1,
-    )
-    .returning(sessions),
+ONE = statement("session.one", "One session, a deleted or erased one too.", select(sessions).where(HAS_ID), SessionRow)
+FOR_UPDATE = statement(
+    "session.for_update",
+    "One session, a deleted one too, locked until the commit.",
+    select(sessions).where(HAS_ID, s.erased_at.is_(None)).with_for_update(),
     SessionRow,
 )
 LOCK = statement(
-    update(sessions).where(LIVING).values(head=s.head + 1).returning(sessions),
+    "session.lock",
+    "Locks a session until the commit, and takes its next change number.",
+    update(sessions).where(NOT_DELETED).values(head=s.head + 1).returning(sessions),
     SessionRow,
 )
-ARCHIVE = statement(
-    update(sessions).where(LIVING, s.archived_at.is_(None)).values(archived_at=func.now(), **NEXT).returning(sessions),
-    SessionRow,
+INSERT_COLUMNS = (
+    *("id", "key", "title", "status", "role", "task_id", "agent_type"),
+    *("metadata", "expires_at", "client_created_at"),
 )
-RESTORE = statement(
-    update(sessions)
-    .where(THIS, s.erased_at.is_(None), or_(s.archived_at.is_not(None), s.deleted_at.is_not(None)))
-    .values(archived_at=None, deleted_at=None, **NEXT)
+CREATE = statement(
+    "session.create",
+    "Inserts a session.",
+    insert(sessions)
+    .values(owner_id=OWNER, **{name: bindparam(name) for name in INSERT_COLUMNS}, head=1, revision=1)
     .returning(sessions),
     SessionRow,
 )
-DELETE = statement(update(sessions).where(LIVING).values(deleted_at=func.now(), **NEXT).returning(sessions), SessionRow)
-UNREAD = (
+ARCHIVE = statement(
+    "session.archive",
+    "Archives a session.",
+    update(sessions)
+    .where(NOT_DELETED, s.archived_at.is_(None))
+    .values(archived_at=func.now(), **NEXT_REVISION)
+    .returning(sessions),
+    SessionRow,
+)
+RESTORE = statement(
+    "session.restore",
+    "Restores an archived or deleted session.",
+    update(sessions)
+    .where(HAS_ID, s.erased_at.is_(None), or_(s.archived_at.is_not(None), s.deleted_at.is_not(None)))
+    .values(archived_at=None, deleted_at=None, **NEXT_REVISION)
+    .returning(sessions),
+    SessionRow,
+)
+DELETE = statement(
+    "session.delete",
+    "Marks a session as deleted.",
+    update(sessions).where(NOT_DELETED).values(deleted_at=func.now(), **NEXT_REVISION).returning(sessions),
+    SessionRow,
+)
+REACTIVATE = statement(
+    "session.reactivate",
+    "Makes an archived or idle session ACTIVE again.",
+    update(sessions).where(NOT_DELETED).values(archived_at=None, status="ACTIVE", **NEXT_REVISION).returning(sessions),
+    SessionRow,
+)
+HAS_EXPIRED = statement(
+    "session.has_expired",
+    "The id of a session whose expiresAt has passed.",
+    select(s.id).where(HAS_ID, s.expires_at <= func.now()),
+    SessionRow,
+)
+UP_TO = bindparam("up_to", type_=Integer)
+UNREAD_AFTER = (
     select(func.count())
     .where(
         m.owner_id == s.owner_id,
         m.session_id == s.id,
-        m.sequence > bindparam("up_to", type_=Integer),
+        m.sequence > UP_TO,
         m.role != "USER",
         m.deleted_at.is_(None),
     )
@@ -104,135 +124,79 @@ UNREAD = (
     .scalar_subquery()
 )
 MARK_READ = statement(
+    "session.mark_read",
+    "Marks the messages of a session as read up to a sequence.",
     update(sessions)
-    .where(
-        LIVING,
-        s.last_read_sequence < bindparam("up_to", type_=Integer),
-        s.last_read_sequence < s.last_sequence,
-    )
-    .values(
-        last_read_sequence=func.least(bindparam("up_to", type_=Integer), s.last_sequence),
-        unread_count=UNREAD,
-        **NEXT,
-    )
-    .returning(sessions),
-    SessionRow,
-)
-REVIVE = statement(
-    update(sessions).where(LIVING).values(archived_at=None, status="ACTIVE", **NEXT).returning(sessions),
-    SessionRow,
-)
-PAST_ITS_END = statement(select(s.id).where(THIS, s.expires_at <= func.now()), SessionRow)
-# What the cap counts: sessions that can take a message as they are.
-ACTIVE = and_(
-    s.owner_id == OWNER,
-    s.agent_type == bindparam("agent_type", type_=Text),
-    or_(s.status == "PENDING", s.status == "ACTIVE"),
-    s.archived_at.is_(None),
-    s.deleted_at.is_(None),
-)
-CAP_LOCK: Statement[Row] = statement(
-    select(
-        func.pg_advisory_xact_lock(
-            func.hashtextextended(OWNER.concat(" ").concat(bindparam("agent_type", type_=Text)), 0)
-        ).label("locked")
-    )
-)
-OTHERS_ACTIVE = statement(
-    select(func.count().label("total")).select_from(sessions).where(ACTIVE, s.id != bindparam("session_id")), Count
-)
-OVERFLOW = statement(
-    select(sessions)
-    .where(ACTIVE, s.id != bindparam("session_id"))
-    .order_by(s.last_activity_at.desc(), s.id.desc())
-    .offset(bindparam("room", type_=Integer)),
-    SessionRow,
-)
-FOR_UPDATE = statement(select(sessions).where(THIS, s.erased_at.is_(None)).with_for_update(), SessionRow)
-ERASE_STREAMS: Statement[Row] = statement(
-    delete(streams).where(streams.c.owner_id == OWNER, streams.c.session_id == bindparam("session_id"))
-)
-ERASE_CHUNKS: Statement[Row] = statement(
-    delete(message_chunks).where(
-        message_chunks.c.owner_id == OWNER, message_chunks.c.session_id == bindparam("session_id")
-    )
-)
-ERASE_MESSAGES: Statement[Row] = statement(
-    delete(messages).where(m.owner_id == OWNER, m.session_id == bindparam("session_id"))
-)
-ERASE_AGENTS: Statement[Row] = statement(
-    delete(session_agents).where(g.owner_id == OWNER, g.session_id == bindparam("session_id"))
-)
-ERASE_APPROVALS: Statement[Row] = statement(
-    delete(approvals).where(approvals.c.owner_id == OWNER, approvals.c.session_id == bindparam("session_id"))
-)
-ERASE_TASKS: Statement[Row] = statement(
-    delete(tasks).where(tasks.c.owner_id == OWNER, tasks.c.session_id == bindparam("session_id"))
-)
-EMPTY = dict.fromkeys(("key", "role", "task_id", "agent_type", "client_created_at", "expires_at", "archived_at")) | {
-    "title": "",
-    "metadata": "{}",
-    "last_sequence": 0,
-    "message_count": 0,
-    "unread_count": 0,
-    "last_read_sequence": 0,
-    "purged_count": 0,
-}
-ERASE = statement(
-    update(sessions)
-    .where(THIS)
-    .values(deleted_at=func.now(), erased_at=func.now(), **NEXT, **EMPTY)
+    .where(NOT_DELETED, s.last_read_sequence < UP_TO, s.last_read_sequence < s.last_sequence)
+    .values(last_read_sequence=func.least(UP_TO, s.last_sequence), unread_count=UNREAD_AFTER, **NEXT_REVISION)
     .returning(sessions),
     SessionRow,
 )
 
+STATUS, AGENT_TYPE = bindparam("status", type_=ARRAY(Text)), bindparam("agent_type", type_=Text)
+ROLE, TASK_ID = bindparam("role", type_=Text), bindparam("task_id", type_=Uuid)
+QUERY = bindparam("query", type_=Text)
 MATCHING = and_(
     s.owner_id == OWNER,
     s.erased_at.is_(None),
     s.archived_at.is_not(None) == bindparam("archived", type_=Boolean),
     s.deleted_at.is_not(None) == bindparam("deleted", type_=Boolean),
-    or_(
-        bindparam("status", type_=ARRAY(Text)).is_(None),
-        s.status == any_(bindparam("status", type_=ARRAY(Text))),
-    ),
-    or_(bindparam("agent_type", type_=Text).is_(None), s.agent_type == bindparam("agent_type", type_=Text)),
-    or_(bindparam("role", type_=Text).is_(None), s.role == bindparam("role", type_=Text)),
-    or_(bindparam("task_id", type_=Uuid).is_(None), s.task_id == bindparam("task_id", type_=Uuid)),
-    or_(
-        bindparam("query", type_=Text).is_(None),
-        func.strpos(func.lower(s.title), func.lower(bindparam("query", type_=Text))) > 0,
-    ),
+    or_(STATUS.is_(None), s.status == any_(STATUS)),
+    or_(AGENT_TYPE.is_(None), s.agent_type == AGENT_TYPE),
+    or_(ROLE.is_(None), s.role == ROLE),
+    or_(TASK_ID.is_(None), s.task_id == TASK_ID),
+    or_(QUERY.is_(None), func.strpos(func.lower(s.title), func.lower(QUERY)) > 0),
 )
-# What people look at first: neither archived nor deleted, and no filter.
-LISTED = and_(s.owner_id == OWNER, s.archived_at.is_(None), s.deleted_at.is_(None))
-COUNT = statement(select(func.count().label("total")).select_from(sessions).where(MATCHING), Count, custom_plan=True)
-COUNT_LISTED = statement(select(func.count().label("total")).select_from(sessions).where(LISTED), Count)
+# The list without a filter, which clients read most: it has one generic plan.
+UNFILTERED = and_(s.owner_id == OWNER, s.archived_at.is_(None), s.deleted_at.is_(None))
+COUNT = statement(
+    "session.count[filtered]",
+    "The number of sessions that match a filter.",
+    select(func.count().label("total")).select_from(sessions).where(MATCHING),
+    Count,
+    custom_plan=True,
+)
+COUNT_UNFILTERED = statement(
+    "session.count",
+    "The number of sessions that are neither archived nor deleted.",
+    select(func.count().label("total")).select_from(sessions).where(UNFILTERED),
+    Count,
+)
 
 
 @cache
 def _page(order: Order, backward: bool, filtered: bool) -> Statement[SessionRow]:
-    query = order.page(select(sessions).where(MATCHING if filtered else LISTED), backward)
-    return statement(query, SessionRow, SESSION, custom_plan=filtered)
+    return statement(
+        variant("session.page", order.name, direction(backward), *(["filtered"] if filtered else [])),
+        "A page of the owner's sessions.",
+        order.page(select(sessions).where(MATCHING if filtered else UNFILTERED), backward),
+        SessionRow,
+        SESSION,
+        custom_plan=filtered,
+    )
 
 
 async def page(
     db: Database, viewer: Viewer, window: Window, order: Order, filters: Mapping[str, Any], *, partial: bool = False
 ) -> Slice[SessionRow]:
-    """One page of the viewer's sessions; filters not given are None, `archived` and `deleted` always set."""
+    """One page of the viewer's sessions. A filter that is not set is None; `archived` and `deleted` are always set."""
     filtered = any(value not in (None, False) for value in filters.values())
-    page, count = _page(order, window.backward, filtered), COUNT if filtered else COUNT_LISTED
-    return await read(db, viewer, page.partial if partial else page, count, window, order, filters if filtered else {})
+    page, count = _page(order, window.backward, filtered), COUNT if filtered else COUNT_UNFILTERED
+    parameters = filters if filtered else {}
+    return await read_page(db, viewer, page.partial if partial else page, count, window, order, parameters)
 
 
 agent = parent_table(agent_id=Uuid)
-takes_part = (
+has_agent = (
     select(1)
     .where(g.owner_id == s.owner_id, g.session_id == s.id, g.agent_id == agent.c.agent_id)
     .correlate(sessions, agent)
     .exists()
 )
 OF_AGENTS = Nested(
-    select(sessions).where(s.owner_id == OWNER, s.deleted_at.is_(None), takes_part),
+    "session.of_agents",
+    "The sessions of agents, the most recently active first.",
+    select(sessions).where(s.owner_id == OWNER, s.deleted_at.is_(None), has_agent),
     SessionRow,
     ORDERS["LAST_ACTIVITY", "DESC"],
     agent,
@@ -242,53 +206,19 @@ OF_AGENTS = Nested(
 
 @cache
 def _update(fields: frozenset[str]) -> Statement[SessionRow]:
-    """Sets these columns, if the session's own revision is the expected one."""
     expected = bindparam("expected", type_=Integer)
     return statement(
+        variant("session.update", *sorted(fields)),
+        "Sets these columns of a session, if its own revision is the expected one.",
         update(sessions)
-        .where(LIVING, or_(expected.is_(None), s.revision == expected))
-        .values(**NEXT, **{field: bindparam(f"new_{field}", type_=s[field].type) for field in fields})
+        .where(NOT_DELETED, or_(expected.is_(None), s.revision == expected))
+        .values(**NEXT_REVISION, **{field: bindparam(f"new_{field}", type_=s[field].type) for field in fields})
         .returning(sessions),
         SessionRow,
     )
 
 
 async def change(tx: Tx, session_id: str, fields: Mapping[str, Any], expected: int | None) -> SessionRow | None:
-    """The session with `fields` set; None if it is gone, deleted, or not at the expected revision."""
+    """The session with `fields` set; None if it does not exist, is deleted, or is not at the expected revision."""
     values = {f"new_{field}": value for field, value in fields.items()}
     return await tx.one(_update(frozenset(fields)), session_id=session_id, expected=expected, **values)
-
-
-async def erase(tx: Tx, session_id: str) -> SessionRow | None:
-    """Removes every row in the locked session and leaves its emptied tombstone (invariant 3)."""
-    await tx.fetch(ERASE_APPROVALS, session_id=session_id)
-    await tx.fetch(ERASE_TASKS, session_id=session_id)
-    # Streams before chunks: an extend in flight is waited for, and its chunk goes too.
-    await tx.fetch(ERASE_STREAMS, session_id=session_id)
-    await tx.fetch(ERASE_CHUNKS, session_id=session_id)
-    await tx.fetch(ERASE_MESSAGES, session_id=session_id)
-    await tx.fetch(ERASE_AGENTS, session_id=session_id)
-    return await tx.one(ERASE, session_id=session_id)
-
-
-async def lock_cap(tx: Tx, agent_type: str) -> None:
-    """Holds off everybody who changes how many active sessions of this type there are, until the transaction ends."""
-    await tx.fetch(CAP_LOCK, agent_type=agent_type)
-
-
-async def others_active(tx: Tx, session: SessionRow) -> int:
-    """How many active sessions of its type there are beside this one; under `lock_cap`."""
-    [row] = await tx.fetch(OTHERS_ACTIVE, agent_type=session.agent_type, session_id=session.id)
-    return row.total
-
-
-async def make_room(tx: Tx, session: SessionRow, cap: int) -> list[SessionRow]:
-    """Archives the least recently active of its type until this one fits in beside the others; under `lock_cap`."""
-    overflow = await tx.fetch(OVERFLOW, agent_type=session.agent_type, session_id=session.id, room=cap - 1)
-    archived = []
-    for other in sorted(overflow, key=lambda row: row.id):
-        row = await tx.one(ARCHIVE, session_id=other.id)
-        if row is not None:
-            tx.record_change(row.id, row.head)
-            archived.append(row)
-    return archived

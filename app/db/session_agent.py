@@ -1,4 +1,4 @@
-"""Statements on the agents' parts in sessions."""
+"""Statements on the agents of sessions."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -6,67 +6,75 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, func, insert, or_, select, update
 
-from app.db.access.database import OWNER, Statement, Tx, statement
-from app.db.reading.page import Nested, Order, number, parent_table
-from app.db.reading.partial_rows import ADDED, PART
-from app.db.reading.rows import ListedAgent, SessionAgentRow
+from app.db.access.statement import OWNER, Statement, statement, variant
+from app.db.access.transaction import Tx
+from app.db.reading.nested import Nested, parent_table
+from app.db.reading.order import Order, integer_key
+from app.db.reading.partial_rows import ADDED, SESSION_AGENT
+from app.db.reading.rows import PartialAgent, SessionAgentRow
 from app.db.tables import agents, session_agents
 from app.db.tables.columns import Uuid
 
-g = session_agents.c
+g, a = session_agents.c, agents.c
 EMPTY = {"state": "{}", "conversation_manager_state": "{}", "internal_state": "{}"}
-THIS = and_(
+HAS_KEY = and_(
     g.owner_id == OWNER,
     g.session_id == bindparam("session_id"),
     g.kind == bindparam("kind"),
     g.key == bindparam("key"),
 )
-ONE = statement(select(session_agents).where(THIS), SessionAgentRow)
+ONE = statement("session_agent.one", "One agent of a session.", select(session_agents).where(HAS_KEY), SessionAgentRow)
 
-identities = parent_table(session_id=Uuid, kind=Text(), key=Text())
-named = identities.join(
+keys = parent_table(session_id=Uuid, kind=Text(), key=Text())
+keyed = keys.join(
     session_agents,
-    and_(g.session_id == identities.c.session_id, g.kind == identities.c.kind, g.key == identities.c.key),
+    and_(g.session_id == keys.c.session_id, g.kind == keys.c.kind, g.key == keys.c.key),
 )
-BY_IDENTITIES = statement(
-    select(session_agents, identities.c.place.label("parent")).select_from(named).where(g.owner_id == OWNER),
+BY_KEYS = statement(
+    "session_agent.by_keys",
+    "The agents of sessions with these keys.",
+    select(session_agents, keys.c["index"].label("parent")).select_from(keyed).where(g.owner_id == OWNER),
     SessionAgentRow,
-    PART,
+    SESSION_AGENT,
 )
-
-a = agents.c
-BESIDE = tuple(a[name].label(f"agents_{name}") for name in ListedAgent._fields)
+JOINED_COLUMNS = tuple(a[name].label(f"agents_{name}") for name in PartialAgent._fields)
 WITH_AGENTS = statement(
-    select(*(g[name] for name in sorted(PART - ADDED)), *BESIDE, identities.c.place.label("parent"))
-    .select_from(named.outerjoin(agents, and_(a.owner_id == OWNER, a.id == g.agent_id, a.deleted_at.is_(None))))
+    "session_agent.with_agents",
+    "The agents of sessions with these keys, each with its agent in the catalogue.",
+    select(*(g[name] for name in sorted(SESSION_AGENT - ADDED)), *JOINED_COLUMNS, keys.c["index"].label("parent"))
+    .select_from(keyed.outerjoin(agents, and_(a.owner_id == OWNER, a.id == g.agent_id, a.deleted_at.is_(None))))
     .where(g.owner_id == OWNER),
     SessionAgentRow,
 )
 
 
-def beside(part: SessionAgentRow) -> Any:
-    """The entry of the catalogue that came with a part, in its row's place; None if there is none any more."""
-    return ListedAgent(*(part[f"agents_{name}"] for name in ListedAgent._fields)) if part["agents_id"] else None
+def joined_agent(row: SessionAgentRow) -> Any:
+    """The catalogue's agent in a row of `WITH_AGENTS`, as a stand-in for its own row; None if it was deleted."""
+    return PartialAgent(*(row[f"agents_{name}"] for name in PartialAgent._fields)) if row["agents_id"] else None
 
 
-CREATED = Order("g", (number(g.created_revision),))
+CREATED = Order("created", "g", (integer_key(g.created_revision),))
 session = parent_table(session_id=Uuid)
 OF_SESSIONS = Nested(
+    "session_agent.of_sessions",
+    "The agents of sessions, in the order of their creation.",
     select(session_agents).where(g.owner_id == OWNER, g.session_id == session.c.session_id),
     SessionAgentRow,
     CREATED,
     session,
-    PART,
+    SESSION_AGENT,
 )
 
 
 @cache
 def _insert(fields: frozenset[str]) -> Statement[SessionAgentRow]:
     return statement(
+        variant("session_agent.create", *sorted(fields)),
+        "Inserts an agent of a session, with these columns.",
         insert(session_agents)
         .values(
             owner_id=OWNER,
-            session_id=bindparam("in_session"),
+            session_id=bindparam("new_session_id"),
             kind=bindparam("new_kind"),
             key=bindparam("new_key"),
             created_revision=bindparam("next_revision"),
@@ -82,8 +90,10 @@ def _insert(fields: frozenset[str]) -> Statement[SessionAgentRow]:
 def _update(fields: frozenset[str]) -> Statement[SessionAgentRow]:
     expected = bindparam("expected", type_=Integer)
     return statement(
+        variant("session_agent.update", *sorted(fields)),
+        "Sets these columns of an agent of a session, if it is at the expected revision.",
         update(session_agents)
-        .where(THIS, or_(expected.is_(None), g.revision == expected))
+        .where(HAS_KEY, or_(expected.is_(None), g.revision == expected))
         .values(
             revision=bindparam("next_revision", type_=BigInteger),
             updated_at=func.now(),
@@ -97,15 +107,15 @@ def _update(fields: frozenset[str]) -> Statement[SessionAgentRow]:
 async def create(
     tx: Tx, session_id: str, kind: str, key: str, fields: Mapping[str, Any], revision: int
 ) -> SessionAgentRow:
-    """A new part in the locked session, under its number `revision`."""
-    values = {f"new_{field}": value for field, value in {**EMPTY, **fields}.items()}
+    """A new agent in the locked session, with the session's change number `revision`."""
+    columns = {**EMPTY, **fields}
     row = await tx.one(
-        _insert(frozenset({*EMPTY, *fields})),
-        in_session=session_id,
+        _insert(frozenset(columns)),
+        new_session_id=session_id,
         new_kind=kind,
         new_key=key,
         next_revision=revision,
-        **values,
+        **{f"new_{field}": value for field, value in columns.items()},
     )
     assert row is not None  # an INSERT either returns its row or raises
     return row
@@ -120,8 +130,10 @@ async def change(
     revision: int,
     expected: int | None,
 ) -> SessionAgentRow | None:
-    """The part with `fields` set and the session's number `revision`; None if absent or not as expected."""
-    values = {f"new_{field}": value for field, value in fields.items()}
+    """The agent of the locked session with `fields` set, and the session's change number `revision`.
+
+    None if it does not exist or is not at the expected revision.
+    """
     return await tx.one(
         _update(frozenset(fields)),
         session_id=session_id,
@@ -129,5 +141,5 @@ async def change(
         key=key,
         next_revision=revision,
         expected=expected,
-        **values,
+        **{f"new_{field}": value for field, value in fields.items()},
     )

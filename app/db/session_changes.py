@@ -1,4 +1,4 @@
-"""What has changed in a session after a number: one range read, in the order of the numbers (invariant 3)."""
+"""The changes of a session after a change number: one range read, in the order of the numbers (invariant 3)."""
 
 from sqlalchemy import (
     BigInteger,
@@ -15,12 +15,12 @@ from sqlalchemy import (
     true,
     union_all,
 )
-from sqlalchemy.dialects.postgresql import aggregate_order_by
 
-from app.db.access.database import OWNER, statement
-from app.db.message import SEEN
-from app.db.reading.page import parent_table
+from app.db.access.statement import OWNER, statement
+from app.db.message import MESSAGE_COLUMNS
+from app.db.reading.nested import parent_table
 from app.db.reading.rows import ChangeRow, ChunkRow, StreamingRow
+from app.db.streaming_message import concatenated
 from app.db.tables import approvals, message_chunks, messages, session_agents, sessions, streams, tasks
 from app.db.tables.columns import Uuid
 
@@ -33,16 +33,16 @@ def _changes(
     kind: str,
     revision: ColumnElement[int],
     sequence: ColumnElement[int] | None = None,
-    part_kind: ColumnElement[str] | None = None,
-    part_key: ColumnElement[str] | None = None,
+    agent_kind: ColumnElement[str] | None = None,
+    key: ColumnElement[str] | None = None,
 ) -> Select[int, str, int, str, str]:
-    """The columns that every kind fills in: its number, and its key in the session."""
+    """The columns of `ChangeRow` for one kind of row."""
     return select(
         revision.label("revision"),
         literal(kind, Text).label("kind"),
         (literal(0, Integer) if sequence is None else sequence).label("sequence"),
-        (literal("", Text) if part_kind is None else part_kind).label("part_kind"),
-        (literal("", Text) if part_key is None else part_key).label("part_key"),
+        (literal("", Text) if agent_kind is None else agent_kind).label("agent_kind"),
+        (literal("", Text) if key is None else key).label("key"),
     )
 
 
@@ -53,44 +53,53 @@ _messages = (
     .order_by(m.revision)
     .limit(LIMIT)
 )
-_parts = (
-    _changes("part", g.revision, part_kind=g.kind, part_key=g.key)
+_agents = (
+    _changes("session_agent", g.revision, agent_kind=g.kind, key=g.key)
     .where(g.owner_id == OWNER, g.session_id == SESSION, g.revision > AFTER)
     .order_by(g.revision)
     .limit(LIMIT)
 )
 _tasks = (
-    _changes("task", t.revision, part_key=cast(t.id, Text))
+    _changes("task", t.revision, key=cast(t.id, Text))
     .where(t.owner_id == OWNER, t.session_id == SESSION, t.revision > AFTER)
     .order_by(t.revision)
     .limit(LIMIT)
 )
 _approvals = (
-    _changes("approval", p.revision, part_key=cast(p.id, Text))
+    _changes("approval", p.revision, key=cast(p.id, Text))
     .where(p.owner_id == OWNER, p.session_id == SESSION, p.revision > AFTER)
     .order_by(p.revision)
     .limit(LIMIT)
 )
-_all = union_all(_session, _messages, _parts, _tasks, _approvals).subquery("changes")
-CHANGES = statement(select(*_all.c).order_by(_all.c.revision).limit(LIMIT), ChangeRow)
+_all = union_all(_session, _messages, _agents, _tasks, _approvals).subquery("changes")
+CHANGES = statement(
+    "session_changes.after",
+    "The changed rows of a session after a change number, in the order of the numbers.",
+    select(*_all.c).order_by(_all.c.revision).limit(LIMIT),
+    ChangeRow,
+)
 
 x, c = streams.c, message_chunks.c
 _text = (
-    select(func.coalesce(func.string_agg(c.text, aggregate_order_by(literal("", Text), c.offset)), "").label("text"))
+    select(func.coalesce(concatenated(c.text, c.offset), "").label("text"))
     .where(c.owner_id == OWNER, c.session_id == x.session_id, c.sequence == x.sequence)
     .correlate(streams)
     .lateral("so_far")
 )
-_written = and_(m.owner_id == x.owner_id, m.session_id == x.session_id, m.sequence == x.sequence)
-# Row, text and length of one moment: whoever goes on from this length misses nothing and hears nothing twice.
+_of_stream = and_(m.owner_id == x.owner_id, m.session_id == x.session_id, m.sequence == x.sequence)
+# Row, text and length of one snapshot: a reader that continues from this length misses and repeats nothing.
 STREAMING = statement(
-    select(*(column for column in SEEN if column.name != "text"), _text.c.text, x.length)
-    .select_from(streams.join(messages, _written).join(_text, true()))
+    "session_changes.streaming_messages",
+    "The streaming messages of a session, with their text so far.",
+    select(*(column for column in MESSAGE_COLUMNS if column.name != "text"), _text.c.text, x.length)
+    .select_from(streams.join(messages, _of_stream).join(_text, true()))
     .where(x.owner_id == OWNER, x.session_id == SESSION),
     StreamingRow,
 )
 _known = parent_table(sequence=Integer(), offset=Integer())
-GROWN = statement(
+NEW_CHUNKS = statement(
+    "session_changes.new_chunks",
+    "The chunks of streaming messages from an offset on, per message.",
     select(c.sequence, c.offset, c.text)
     .select_from(_known.join(message_chunks, and_(c.sequence == _known.c.sequence, c.offset >= _known.c.offset)))
     .where(c.owner_id == OWNER, c.session_id == SESSION)

@@ -1,32 +1,19 @@
-"""Figures, counted where the rows are: of the viewer's sessions, and of agents at work."""
+"""Figures that the database computes: of the viewer's sessions, and of the agents of the catalogue."""
 
 from datetime import datetime
 
-from sqlalchemy import (
-    ColumnElement,
-    Float,
-    Integer,
-    and_,
-    case,
-    cast,
-    extract,
-    func,
-    literal,
-    or_,
-    select,
-    true,
-)
+from sqlalchemy import ColumnElement, Float, Integer, and_, case, cast, extract, func, literal, or_, select, true
 
-from app.db.access.database import OWNER, Row, statement
-from app.db.reading.page import parent_table
+from app.db.access.statement import OWNER, Row, statement
+from app.db.reading.nested import parent_table
 from app.db.reading.rows import Entity
 from app.db.tables import agents, messages, session_agents, sessions
 from app.db.tables.columns import Uuid
 
 s, m, a, g = sessions.c, messages.c, agents.c, session_agents.c
-ANSWERS = 1_000
+MAX_ANSWERS = 1_000
 
-THERE = and_(s.owner_id == OWNER, s.deleted_at.is_(None))
+NOT_DELETED = and_(s.owner_id == OWNER, s.deleted_at.is_(None))
 ACTIVE = and_(or_(s.status == "PENDING", s.status == "ACTIVE"), s.archived_at.is_(None))
 
 
@@ -43,13 +30,13 @@ class TypeStats(Row):
 
 
 class Unread(Row):
-    """How many sessions hold something unread."""
+    """How many sessions have unread messages."""
 
     total: int
 
 
 class AgentMetricsRow(Entity):
-    """What one agent has done; `parent` is its place among those asked for."""
+    """The metrics of one agent; `parent` is its index among the requested ones."""
 
     session_count: int
     active_session_count: int
@@ -59,7 +46,7 @@ class AgentMetricsRow(Entity):
     last_active_at: datetime | None
 
 
-def _how_many(condition: ColumnElement[bool]) -> ColumnElement[int]:
+def _count_if(condition: ColumnElement[bool]) -> ColumnElement[int]:
     return func.count(case((condition, 1)))
 
 
@@ -67,64 +54,75 @@ _types = (
     select(
         s.agent_type,
         func.count().label("sessions"),
-        _how_many(ACTIVE).label("active"),
-        _how_many(s.archived_at.is_not(None)).label("archived"),
+        _count_if(ACTIVE).label("active"),
+        _count_if(s.archived_at.is_not(None)).label("archived"),
         func.sum(s.message_count).label("messages"),
         func.max(s.last_activity_at).label("last_activity_at"),
     )
-    .where(THERE)
+    .where(NOT_DELETED)
     .group_by(s.agent_type)
     .subquery("types")
 )
 _catalogue = (
     select(func.count().label("agents")).where(a.owner_id == OWNER, a.deleted_at.is_(None)).subquery("catalogue")
 )
-STATS = statement(select(_catalogue.c.agents, *_types.c).select_from(_catalogue.outerjoin(_types, true())), TypeStats)
+BY_AGENT_TYPE = statement(
+    "stats.by_agent_type",
+    "The figures of the owner's sessions by agent type, and the number of agents.",
+    select(_catalogue.c.agents, *_types.c).select_from(_catalogue.outerjoin(_types, true())),
+    TypeStats,
+)
 UNREAD = statement(
-    select(func.count().label("total")).select_from(sessions).where(THERE, s.archived_at.is_(None), s.unread_count > 0),
+    "stats.unread",
+    "The number of sessions with unread messages.",
+    select(func.count().label("total"))
+    .select_from(sessions)
+    .where(NOT_DELETED, s.archived_at.is_(None), s.unread_count > 0),
     Unread,
 )
 
-_asked = parent_table(agent_id=Uuid)
-# Its parts in sessions, each with its messages: what all figures of an agent begin with.
-_part = and_(g.owner_id == OWNER, g.agent_id == _asked.c.agent_id)
-_of_part = and_(m.owner_id == g.owner_id, m.session_id == g.session_id, m.agent_key == g.key, g.kind == "AGENT")
-_taken = (
+_agent = parent_table(agent_id=Uuid)
+# All metrics of an agent begin with its session agents, and the messages of each.
+_of_agent = and_(g.owner_id == OWNER, g.agent_id == _agent.c.agent_id)
+_of_session_agent = and_(
+    m.owner_id == g.owner_id, m.session_id == g.session_id, m.agent_key == g.key, g.kind == "AGENT"
+)
+_sessions = (
     select(s.id, s.status, ACTIVE.label("active"))
     .select_from(session_agents.join(sessions, and_(s.owner_id == g.owner_id, s.id == g.session_id)))
-    .where(_part, s.deleted_at.is_(None))
+    .where(_of_agent, s.deleted_at.is_(None))
     .distinct()
-    .correlate(_asked)
-    .lateral("taken")
+    .correlate(_agent)
+    .lateral("agent_sessions")
 )
-_counted = (
+_session_counts = (
     select(
         func.count().label("session_count"),
-        _how_many(_taken.c.active).label("active_session_count"),
-        _how_many(_taken.c.status == "FAILED").label("failed_session_count"),
+        _count_if(_sessions.c.active).label("active_session_count"),
+        _count_if(_sessions.c.status == "FAILED").label("failed_session_count"),
     )
-    .select_from(_taken)
-    .lateral("counted")
+    .select_from(_sessions)
+    .lateral("session_counts")
 )
 _messages = (
     select(func.count().label("message_count"), func.max(m.created_at).label("last_active_at"))
-    .select_from(session_agents.join(messages, _of_part))
-    .where(_part, m.deleted_at.is_(None))
-    .correlate(_asked)
-    .lateral("said")
+    .select_from(session_agents.join(messages, _of_session_agent))
+    .where(_of_agent, m.deleted_at.is_(None))
+    .correlate(_agent)
+    .lateral("agent_messages")
 )
 _answers = (
     select(m.session_id, m.sequence, m.created_at, m.agent_key)
-    .select_from(session_agents.join(messages, _of_part))
-    .where(_part, m.deleted_at.is_(None))
+    .select_from(session_agents.join(messages, _of_session_agent))
+    .where(_of_agent, m.deleted_at.is_(None))
     .order_by(m.created_at.desc())
-    .limit(literal(ANSWERS, Integer))
-    .correlate(_asked)
+    .limit(literal(MAX_ANSWERS, Integer))
+    .correlate(_agent)
     .lateral("answers")
 )
 _before = messages.alias("before")
 _b, _r = _before.c, _answers.c
-# The nearest message before the answer that is the user's or the agent's own: only the first answer counts.
+# The last message before the answer that is the user's or the agent's own: only the first answer to a question counts.
 _question = (
     select(_b.role, _b.created_at)
     .where(
@@ -139,18 +137,18 @@ _question = (
     .correlate(_answers)
     .lateral("question")
 )
-_pause = cast(extract("epoch", _r.created_at - _question.c.created_at), Float)
+_response_seconds = cast(extract("epoch", _r.created_at - _question.c.created_at), Float)
 _mean = (
-    select(
-        func.avg(cast(extract("epoch", _r.created_at - _question.c.created_at), Float)).label("mean_response_seconds")
-    )
+    select(func.avg(_response_seconds).label("mean_response_seconds"))
     .select_from(_answers.join(_question, true()))
     .where(_question.c.role == "USER")
-    .lateral("pace")
+    .lateral("mean")
 )
-METRICS = statement(
-    select(_asked.c.place.label("parent"), *_counted.c, *_messages.c, _mean.c.mean_response_seconds).select_from(
-        _asked.join(_counted, true()).join(_messages, true()).join(_mean, true())
-    ),
+AGENT_METRICS = statement(
+    "stats.agent_metrics",
+    "The metrics of agents: sessions, messages, and the mean response time.",
+    select(
+        _agent.c["index"].label("parent"), *_session_counts.c, *_messages.c, _mean.c.mean_response_seconds
+    ).select_from(_agent.join(_session_counts, true()).join(_messages, true()).join(_mean, true())),
     AgentMetricsRow,
 )

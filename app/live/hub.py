@@ -6,7 +6,8 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
-from app.db.access.database import Database, Viewer
+from app.db.access.database import Database
+from app.db.access.transaction import Viewer
 from app.errors import RateLimited
 from app.live.bus import OWNER_WIDE, Bus, Subject
 from app.live.channel import Channel

@@ -6,8 +6,10 @@ from itertools import groupby
 from typing import Any
 
 from app.db import approval, message, session, session_agent, session_changes, task
-from app.db.access.database import Database, Statement, Viewer
-from app.db.reading.page import parent_arrays
+from app.db.access.database import Database
+from app.db.access.statement import Statement
+from app.db.access.transaction import Viewer
+from app.db.reading.nested import parent_arrays
 from app.db.reading.rows import ChangeRow, MessageRow, SessionRow, StreamingRow
 from app.errors import Absent
 from app.live.cursors import SessionCursor
@@ -44,7 +46,7 @@ class SessionReader:
         self._db, self._viewer, self._session_id, self._batch_size = db, viewer, session_id, batch_size
 
     async def start(self, after: str | None) -> tuple[SessionPosition, ResetReason | None]:
-        row = await self._db.one(self._viewer, session.STATE, session_id=self._session_id)
+        row = await self._db.one(self._viewer, session.ONE, session_id=self._session_id)
         cursor, reset = _start(row, self._session_id, after)
         return SessionPosition(cursor), reset
 
@@ -98,7 +100,7 @@ class SessionReader:
         if not lengths:
             return []
         known = parent_arrays(("sequence", "offset"), list(lengths.items()))
-        chunks = await self._db.fetch(self._viewer, session_changes.GROWN, session_id=self._session_id, **known)
+        chunks = await self._db.fetch(self._viewer, session_changes.NEW_CHUNKS, session_id=self._session_id, **known)
         return [
             TextDelta(self._session_id, sequence, lengths[sequence], "".join(chunk.text for chunk in new))
             for sequence, new in groupby(chunks, key=lambda chunk: chunk.sequence)
@@ -109,19 +111,21 @@ class SessionReader:
         viewer, session_id = self._viewer, self._session_id
         found: dict[Any, Any] = {}
         if any(change.kind == "session" for change in changes):
-            found["session"] = await self._db.one(viewer, session.STATE, session_id=session_id)
+            found["session"] = await self._db.one(viewer, session.ONE, session_id=session_id)
         if sequences := [change.sequence for change in changes if change.kind == "message"]:
             rows = await self._db.fetch(viewer, message.IN_SESSION, session_id=session_id, sequences=sequences)
             found |= {("message", row.sequence): row for row in rows}
             if any(row.status == "STREAMING" for row in rows):
                 streaming = await self._db.fetch(viewer, session_changes.STREAMING, session_id=session_id)
                 found |= {("message", row.sequence): row for row in streaming}
-        if keys := [(session_id, change.part_kind, change.part_key) for change in changes if change.kind == "part"]:
+        if keys := [
+            (session_id, change.agent_kind, change.key) for change in changes if change.kind == "session_agent"
+        ]:
             identities = parent_arrays(("session_id", "kind", "key"), keys)
-            parts = await self._db.fetch(viewer, session_agent.BY_IDENTITIES, **identities)
+            parts = await self._db.fetch(viewer, session_agent.BY_KEYS, **identities)
             found |= {(row.kind, row.key): row for row in parts}
         for kind, by_ids in BY_IDS.items():
-            if ids := [change.part_key for change in changes if change.kind == kind]:
+            if ids := [change.key for change in changes if change.kind == kind]:
                 found |= {(kind, row["id"]): row for row in await self._db.fetch(viewer, by_ids, ids=ids)}
         return found
 
@@ -157,10 +161,10 @@ def _key(change: ChangeRow) -> Any:
     match change.kind:
         case "message":
             return "message", change.sequence
-        case "part":
-            return change.part_kind, change.part_key
+        case "session_agent":
+            return change.agent_kind, change.key
         case "task" | "approval":
-            return change.kind, change.part_key
+            return change.kind, change.key
     return "session"
 
 
@@ -185,7 +189,7 @@ def _kind(change: ChangeRow, row: Any, base: int) -> Kind:
             return Kind.MESSAGE_REMOVED
         case "message":
             return Kind.MESSAGE_ADDED if row.created_revision > base else Kind.MESSAGE_CHANGED
-        case "part":
+        case "session_agent":
             return Kind.SESSION_AGENT_CHANGED
         case "task":
             return Kind.TASK_CHANGED

@@ -11,8 +11,10 @@ from typing import Any
 from uuid import UUID
 
 from app.db import approval, task, viewer_changes
-from app.db.access.database import Database, Statement, Viewer
-from app.db.viewer_changes import TouchedRow
+from app.db.access.database import Database
+from app.db.access.statement import Statement
+from app.db.access.transaction import Viewer
+from app.db.viewer_changes import ViewerChangeRow
 from app.live.cursors import ViewerCursor
 from app.live.events import Event, Kind, ResetReason
 from app.live.reader import Batch
@@ -105,18 +107,18 @@ class ViewerReader:
     def _may_miss_tombstones(self, cursor: ViewerCursor, now: ViewerCursor) -> bool:
         return self._tombstone_seconds is not None and cursor.at < now.at - self._tombstone_seconds
 
-    async def _touched(self, position: ViewerPosition) -> list[TouchedRow]:
+    async def _touched(self, position: ViewerPosition) -> list[ViewerChangeRow]:
         xid, kind, key = position.last or (position.after.xid, *FIRST)
         return await self._db.fetch(
             self._viewer,
-            viewer_changes.TOUCHED,
+            viewer_changes.CHANGES,
             limit=self._batch_size,
             after_xid=str(xid),
             after_kind=kind,
             after_id=key,
         )
 
-    async def _events(self, touched: list[TouchedRow], before: str, after: str) -> list[Event]:
+    async def _events(self, touched: list[ViewerChangeRow], before: str, after: str) -> list[Event]:
         """An event for each changed row that still exists; only the last one has the cursor after the whole batch."""
         rows: dict[tuple[str, str], Any] = {}
         for kind, (_, by_ids) in KINDS.items():
@@ -136,7 +138,7 @@ async def current_cursor(db: Database, viewer: Viewer) -> ViewerCursor:
     return ViewerCursor(row.epoch, row.low_xid, int(row.at.timestamp()))
 
 
-def _kind(change: TouchedRow, row: Any) -> Kind:
+def _kind(change: ViewerChangeRow, row: Any) -> Kind:
     if change.kind == "session" and row.erased_at is not None:
         return Kind.SESSION_REMOVED
     return KINDS[change.kind or ""][0]

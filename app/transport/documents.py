@@ -4,7 +4,7 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping
 
-from graphql_compiled.engine import Engine, Prepared, Rejected
+from graphql_compiled.engine import Engine, PreparedOperation, RequestError
 
 from app.errors import BadInput, PersistedQueryNotFound, PersistedQueryNotSupported, TooComplex, Untrusted
 from app.structured_log import get_logger
@@ -31,8 +31,8 @@ class Documents:
         self._persisted = PersistedQueries(cache_size)
         self._check_trusted()
 
-    def prepare(self, parameters: Parameters) -> Prepared:
-        """The operation to run. Raises Rejected, and Refused if there is no such document or it is not allowed."""
+    def prepare(self, parameters: Parameters) -> PreparedOperation:
+        """The operation to run. Raises RequestError, and Refused if there is no such document or it is not allowed."""
         reference = parameters.reference
         if reference is None:
             return self._prepare(parameters.query, parameters.operation_name)
@@ -42,7 +42,7 @@ class Documents:
             self._persisted.keep(reference.id, text)
         return prepared
 
-    def _prepare(self, text: str, operation_name: str | None) -> Prepared:
+    def _prepare(self, text: str, operation_name: str | None) -> PreparedOperation:
         if self._only is not None and text not in self._only:
             raise Untrusted("Only the documents of known clients are accepted, and this is none of them.")
         # The first comparison is for speed: most documents are far shorter.
@@ -72,7 +72,7 @@ class Documents:
         for document, text in self._trusted.items():
             try:
                 self._prepare(text, operation_names(text)[0])
-            except (Rejected, TooComplex) as refused:
+            except (RequestError, TooComplex) as refused:
                 log.warning("trusted_document_refused", document=document, reason=str(refused))
 
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from graphql import GraphQLError
-from graphql_compiled.engine import Rejected
+from graphql_compiled.engine import RequestError
 
 from app.db.access.failures import connection_lost
 from app.errors import BadInput, Refused
@@ -29,7 +29,7 @@ class SubscriptionFailed(Exception):
 def format_failure(failure: Exception, request_id: str) -> list[dict[str, Any]]:
     """The errors of an operation that ended with an exception; at least one."""
     match failure:
-        case Rejected(errors=errors):
+        case RequestError(errors=errors):
             return [format_rejection(error) for error in errors[:MAX_ERRORS]]
         case SubscriptionFailed(errors=errors):
             return [format_error(error, request_id) for error in errors]

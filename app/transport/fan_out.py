@@ -9,8 +9,7 @@ import json
 from collections.abc import Awaitable, Coroutine, Hashable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from graphql_compiled.engine import Prepared
-from graphql_compiled.engine import Subscription as ResponseStream
+from graphql_compiled.engine import PreparedOperation, ResponseStream
 
 from app.auth import Viewer
 from app.live.events import Event
@@ -56,7 +55,7 @@ class Group:
 
     async def encode(self, event: Event) -> EncodedEvent:
         """Executes the operation on an event."""
-        result = await self._stream.respond(self._convert(event))
+        result = await self._stream.execute_event(self._convert(event))
         return EncodedEvent(event.cursor, encode_result(result, self._context, self._request_id).body.decode())
 
     async def _deliver(self, members: list["Subscriber"], batch: Batch[Any]) -> None:
@@ -158,8 +157,8 @@ async def _complete() -> bool:
     return False
 
 
-def group_key(prepared: Prepared, parameters: Parameters, viewer: Viewer) -> Hashable:
+def group_key(prepared: PreparedOperation, parameters: Parameters, viewer: Viewer) -> Hashable:
     """Equal for subscribers that receive the same of each event: one operation, equal variables in it, equal rights."""
-    below = prepared.variables_below
+    below = prepared.nested_variables
     values = {name: value for name, value in parameters.variables.items() if name in below}
     return prepared, json.dumps(values, sort_keys=True), (viewer.subject, viewer.scopes, viewer.roles)

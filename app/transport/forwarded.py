@@ -1,4 +1,4 @@
-"""What a trusted proxy says of the request that a browser sent to it (X-Forwarded-Host, X-Forwarded-Proto)."""
+"""What a trusted proxy reports of the request that a browser sent to it (X-Forwarded-Host, X-Forwarded-Proto)."""
 
 from collections.abc import Iterable, Mapping
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -18,15 +18,15 @@ class TrustedProxies:
         self._networks = [ip_network(address) for address in known - {ANY}]
 
     def is_own_origin(self, origin: str, scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
-        """True if `origin` is that of the URL which the browser asked for.
+        """True if `origin` is that of the URL that the browser requested.
 
         Without a trusted proxy only host and port are compared: the server cannot know where TLS ended.
         """
         scheme, _, host = origin.partition("://")
         trusted = self._trusts(scope)
-        asked = (trusted and _first(headers, b"x-forwarded-host")) or _first(headers, b"host")
+        requested = (trusted and _first(headers, b"x-forwarded-host")) or _first(headers, b"host")
         proto = _first(headers, b"x-forwarded-proto") if trusted else ""
-        return host == asked and (not proto or scheme == proto.replace("ws", "http", 1))
+        return host == requested and (not proto or scheme == proto.replace("ws", "http", 1))
 
     def _trusts(self, scope: Scope) -> bool:
         if self._any:
@@ -36,7 +36,7 @@ class TrustedProxies:
 
 
 def named_hosts(headers: Mapping[bytes, bytes]) -> set[str | None]:
-    """The host names under which a request came, by its own word and by any proxy's, trusted or not."""
+    """The host names under which a request came, in its own headers and in those of any proxy, trusted or not."""
     return {
         urlsplit(f"//{_first(headers, name)}").hostname for name in (b"host", b"x-forwarded-host") if name in headers
     }

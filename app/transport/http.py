@@ -2,7 +2,7 @@
 
 from time import perf_counter
 
-from graphql_compiled.engine import Prepared
+from graphql_compiled.engine import PreparedOperation
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.auth import bearer
@@ -24,7 +24,7 @@ class _Exchange:
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.request = begin(header(self.headers, b"traceparent"))
         self.media_type = JSON
-        self.prepared: Prepared | None = None
+        self.prepared: PreparedOperation | None = None
 
 
 class HTTPEndpoint:
@@ -87,7 +87,7 @@ def _negotiated(exchange: _Exchange) -> str:
     return media_type
 
 
-def _check_method(method: str, prepared: Prepared) -> None:
+def _check_method(method: str, prepared: PreparedOperation) -> None:
     if prepared.kind == "subscription":
         raise BadInput("A subscription needs a connection that stays open: graphql-transport-ws here, SSE below.")
     if method == "GET" and prepared.kind != "query":

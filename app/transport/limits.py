@@ -26,12 +26,11 @@ from graphql import (
     get_named_type,
     is_composite_type,
 )
-from graphql_compiled.engine import Check, Rejected
+from graphql_compiled.engine import RequestError, VariableCheck
 
 from app.errors import TooComplex
+from app.limits import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 
-DEFAULT_PAGE_SIZE = 50
-MAX_PAGE_SIZE = 100
 MAX_COUNT = 10**9
 """Where counting stops: fragments that spread fragments can multiply to numbers of any length."""
 INTROSPECTION_COST = {"__schema": 1_000, "__type": 50}
@@ -85,19 +84,19 @@ class DocumentLimits:
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
 
-    def __call__(self, schema: GraphQLSchema, document: DocumentNode) -> Mapping[str | None, Check]:
-        """A check for each operation whose verdict depends on its variables. Raises Rejected if one exceeds a limit."""
+    def __call__(self, schema: GraphQLSchema, document: DocumentNode) -> Mapping[str | None, VariableCheck]:
+        """A check for each operation whose cost depends on its variables. Raises RequestError above a limit."""
         try:
             excess = self._excess(schema, document, lambda _: MAX_PAGE_SIZE)
             if not excess:
                 return {}
             if errors := [e for found in self._excess(schema, document, lambda _: 1).values() for e in found]:
-                raise Rejected(errors)
+                raise RequestError(errors)
         except RecursionError:
-            raise Rejected([_too_complex("The document nests its fragments too deeply.")]) from None
+            raise RequestError([_too_complex("The document nests its fragments too deeply.")]) from None
         return {name: self._check(schema, document, name) for name in excess}
 
-    def _check(self, schema: GraphQLSchema, document: DocumentNode, name: str | None) -> Check:
+    def _check(self, schema: GraphQLSchema, document: DocumentNode, name: str | None) -> VariableCheck:
         operation = next(node for node in _all(document, OperationDefinitionNode) if _name(node) == name)
 
         def check(variables: Mapping[str, Any]) -> list[GraphQLError]:

@@ -6,8 +6,7 @@ from contextlib import aclosing
 from functools import partial
 from typing import Any, ClassVar
 
-from graphql_compiled.engine import Prepared
-from graphql_compiled.engine import Subscription as ResponseStream
+from graphql_compiled.engine import PreparedOperation, ResponseStream
 
 from app.auth import Viewer
 from app.live.subscription import Subscription
@@ -31,7 +30,7 @@ class OperationTask:
 
     def __init__(self, operations: Operations, request: Request, started: float) -> None:
         self._operations, self._request, self._started = operations, request, started
-        self._prepared: Prepared | None = None
+        self._prepared: PreparedOperation | None = None
         self._outcome = "OTHER"  # until the first result
         self._subscriber: Subscriber | None = None
         self._ended = False

@@ -5,8 +5,7 @@ from time import perf_counter
 from typing import Any, NamedTuple, Protocol
 
 from graphql import ExecutionResult
-from graphql_compiled.engine import Engine, Prepared
-from graphql_compiled.engine import Subscription as ResponseStream
+from graphql_compiled.engine import Engine, PreparedOperation, ResponseStream
 
 from app.auth import READ, WRITE, Authenticator, Viewer, require
 from app.telemetry import Request, log_request
@@ -74,8 +73,8 @@ class Operations:
         """The viewer that a token proves. Raises Unauthenticated."""
         return self._authenticator.cached(token) or await self._authenticator.viewer(token)
 
-    def prepare(self, parameters: Parameters, viewer: Viewer) -> Prepared:
-        """The operation to run. Raises Rejected, or Refused if the viewer may not run it or nobody may."""
+    def prepare(self, parameters: Parameters, viewer: Viewer) -> PreparedOperation:
+        """The operation to run. Raises RequestError, or Refused if this viewer or nobody may run it."""
         prepared = self._documents.prepare(parameters)
         require(viewer, SCOPES[prepared.kind])
         return prepared
@@ -96,19 +95,21 @@ class Operations:
             resume_after=resume_after,
         )
 
-    async def execute(self, prepared: Prepared, parameters: Parameters, context: Any, request_id: str) -> EncodedResult:
-        """Runs a query or a mutation. Raises Rejected if its variables are invalid."""
+    async def execute(
+        self, prepared: PreparedOperation, parameters: Parameters, context: Any, request_id: str
+    ) -> EncodedResult:
+        """Runs a query or a mutation. Raises RequestError if its variables are invalid."""
         result = await self._engine.execute(prepared, parameters.variables, context)
         return encode_result(result, context, request_id)
 
-    async def subscribe(self, prepared: Prepared, parameters: Parameters, context: Any) -> ResponseStream:
-        """Starts a subscription. Raises Rejected, SubscriptionFailed."""
+    async def subscribe(self, prepared: PreparedOperation, parameters: Parameters, context: Any) -> ResponseStream:
+        """Starts a subscription. Raises RequestError, SubscriptionFailed."""
         started = await self._engine.subscribe(prepared, parameters.variables, context)
         if isinstance(started, ExecutionResult):
             raise SubscriptionFailed(started.errors or [])
         return started
 
-    def record(self, prepared: Prepared | None, outcome: str, started: float, protocol: str) -> None:
+    def record(self, prepared: PreparedOperation | None, outcome: str, started: float, protocol: str) -> None:
         """Counts and logs an operation that began at `started`, in seconds of `perf_counter`."""
         seconds = perf_counter() - started
         kind = prepared.kind if prepared else "unknown"

@@ -12,7 +12,7 @@ from collections.abc import Awaitable
 from time import monotonic, perf_counter, time
 from typing import Any
 
-from graphql_compiled.engine import Rejected
+from graphql_compiled.engine import RequestError
 from starlette.types import Receive, Scope, Send
 
 from app.auth import Viewer, bearer
@@ -106,7 +106,7 @@ class EventStreamEndpoint:
     def _is_mutation(self, viewer: Viewer, parameters: Parameters) -> bool:
         try:
             return self.operations.prepare(parameters, viewer).kind == "mutation"
-        except (Rejected, Refused):  # becomes an event of the stream
+        except (RequestError, Refused):  # becomes an event of the stream
             return False
 
     async def _serve(self, stream: "EventStream", parameters: Parameters, context_values: dict[str, Any]) -> None:

@@ -1,64 +1,70 @@
-"""The store of prepared documents: what is asked for often stays, whatever else is thrown at it."""
+"""The document cache keeps what is in frequent use, whatever other documents arrive."""
 
-from graphql_compiled.document_cache import LONGEST, TYPICAL, Documents
+from graphql_compiled.document_cache import MAX_DOCUMENT_LENGTH, MEAN_DOCUMENT_LENGTH, DocumentCache
 from hypothesis import given
 from hypothesis import strategies as st
 
 
-def ask(documents: Documents[str], text: str) -> bool:
-    """Ask as the engine does; whether it was a hit."""
-    if documents.get(text) is not None:
+def use(cache: DocumentCache[str], text: str) -> bool:
+    """Look a text up as the engine does. Returns True for a hit."""
+    if cache.get(text) is not None:
         return True
-    documents.offer(text, text)
+    cache.offer(text, text)
     return False
 
 
-def test_a_text_is_kept_from_its_second_sight_on():
-    documents: Documents[str] = Documents(4)
-    assert [ask(documents, "{a}") for _ in range(4)] == [False, False, True, True]
+def test_a_text_is_cached_from_its_second_use() -> None:
+    cache: DocumentCache[str] = DocumentCache(4)
+    assert [use(cache, "{a}") for _ in range(4)] == [False, False, True, True]
 
 
-def test_texts_that_come_once_are_not_kept_and_evict_nothing():
-    documents: Documents[str] = Documents(4)
-    good = [f"{{good{n}}}" for n in range(4)]
-    for text in good * 3:
-        ask(documents, text)
+def test_texts_used_once_are_not_cached_and_evict_nothing() -> None:
+    cache: DocumentCache[str] = DocumentCache(4)
+    frequent = [f"{{frequent{n}}}" for n in range(4)]
+    for text in frequent * 3:
+        use(cache, text)
     for n in range(10_000):
-        ask(documents, f"{{hostile{n}}}")
-    assert all(ask(documents, text) for text in good)
-    assert len(documents) == 4
+        use(cache, f"{{hostile{n}}}")
+    assert all(use(cache, text) for text in frequent)
+    assert len(cache) == 4
 
 
-def test_texts_that_come_twice_do_not_evict_what_is_in_use():
-    documents: Documents[str] = Documents(4)
-    good = [f"{{good{n}}}" for n in range(4)]
+def test_texts_used_twice_do_not_evict_what_is_in_use() -> None:
+    cache: DocumentCache[str] = DocumentCache(4)
+    frequent = [f"{{frequent{n}}}" for n in range(4)]
     hits = 0
     for n in range(2_000):
-        hits += sum(ask(documents, text) for text in good)
-        ask(documents, f"{{hostile{n // 2}}}")
+        hits += sum(use(cache, text) for text in frequent)
+        use(cache, f"{{hostile{n // 2}}}")
     assert hits >= 4 * 2_000 - 8
 
 
-def test_a_new_favourite_replaces_what_nobody_asks_for_any_more():
-    documents: Documents[str] = Documents(2)
+def test_new_frequent_texts_replace_old_ones() -> None:
+    cache: DocumentCache[str] = DocumentCache(2)
     for text in ["{old1}", "{old2}"] * 50:
-        ask(documents, text)
+        use(cache, text)
     for text in ["{new1}", "{new2}"] * 100:
-        ask(documents, text)
-    assert ask(documents, "{new1}")
-    assert ask(documents, "{new2}")
+        use(cache, text)
+    assert use(cache, "{new1}")
+    assert use(cache, "{new2}")
 
 
-def test_a_giant_is_never_kept():
-    documents: Documents[str] = Documents(100)
-    giant = "{" + "a " * LONGEST + "}"
-    assert not any(ask(documents, giant) for _ in range(5))
+def test_a_text_over_the_maximum_length_is_never_cached() -> None:
+    cache: DocumentCache[str] = DocumentCache(100)
+    text = "{" + "a " * MAX_DOCUMENT_LENGTH + "}"
+    assert not any(use(cache, text) for _ in range(5))
+
+
+def test_a_text_offered_twice_is_counted_once() -> None:
+    cache: DocumentCache[str] = DocumentCache(4)
+    assert [cache.offer("{a}", "a") for _ in range(4)] == [False, True, False, False]
+    assert cache.characters == 3
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(1, 5_000)), max_size=300))
-def test_it_never_holds_more_than_it_may(asked: list[tuple[int, int]]):
-    documents: Documents[str] = Documents(5)
-    for name, length in asked:
-        ask(documents, f"{name}" * length)
-        assert len(documents) <= 5
-        assert documents.characters <= 5 * TYPICAL
+def test_the_bounds_always_hold(used: list[tuple[int, int]]) -> None:
+    cache: DocumentCache[str] = DocumentCache(5)
+    for name, length in used:
+        use(cache, f"{name}" * length)
+        assert len(cache) <= 5
+        assert cache.characters <= 5 * MEAN_DOCUMENT_LENGTH

@@ -1,4 +1,4 @@
-"""Messages: the producer's document and its blocks, token usage, redaction, and the words that search finds.
+"""Messages: the producer's document and its blocks, token usage, redaction, and the search index.
 
 Revision: 0004
 Follows: 0003
@@ -13,7 +13,7 @@ down_revision = "0003"
 branch_labels = None
 depends_on = None
 
-# What is there becomes searchable as the default settings would have it.
+# Existing messages become searchable with the default settings.
 FILL = """
 update messages set tsv = to_tsvector('simple', left(text, 16384)) || array_to_tsvector(array['@' || owner_id])
 where deleted_at is null

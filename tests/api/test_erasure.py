@@ -1,4 +1,4 @@
-"""HARD deletion: what was written in a session is nowhere any more, and what may stay is counted."""
+"""HARD deletion: no content of the session is left in any table."""
 
 from uuid import uuid4
 
@@ -8,7 +8,7 @@ from harness.postgres import dsn
 
 
 async def rows_with(database_url, *words):
-    """In which tables a row holds one of these words, in any of its columns, and how many rows."""
+    """The number of rows by table that contain one of these words in any column."""
     connection = await asyncpg.connect(dsn(database_url))
     try:
         tables = await connection.fetch("select tablename from pg_tables where schemaname = 'public'")
@@ -24,7 +24,7 @@ async def rows_with(database_url, *words):
 
 
 async def write_everywhere(user, session, mark):
-    """Puts the mark into every field of a session that takes a text."""
+    """Writes the mark into every field of a session that takes a text."""
     raw = f'{{"role": "assistant", "content": [{{"text": "{mark}"}}]}}'
     states = {name: {"of": mark} for name in ("state", "conversationManagerState", "internalState")}
     part = {"sessionId": session, "key": f"part {mark}", "raw": f'"{mark}"', **states}
@@ -45,7 +45,7 @@ async def write_everywhere(user, session, mark):
     assert (await user.does("extendMessage", **more))["errors"] == []
 
 
-async def test_nothing_of_an_erased_session_is_left_anywhere(user, database_url):
+async def test_erased_session_leaves_no_content(user, database_url):
     mark = f"marked{uuid4().hex}"
     ann, bob = user("ann"), user("bob")
     given = {"key": mark, "title": mark, "role": mark, "agentType": mark, "metadata": {mark: mark}}

@@ -1,7 +1,8 @@
-"""Two witnesses beside the choke point, which know nothing of SQLAlchemy's constructs.
+"""Two checks that are independent of the ownership check, and use nothing of SQLAlchemy's elements.
 
-PostgreSQL's generic plan says how it reaches every row of an owned table. And behaviour says it again: in a
-world where somebody else has a copy of every row, a statement must do exactly what it did without the copies.
+The first reads PostgreSQL's generic plan: every scan of an owned table must have a condition on the owner. The second
+compares behaviour: when another owner has a copy of every row, a statement must do exactly what it did without the
+copies.
 """
 
 import json
@@ -19,13 +20,13 @@ from sqlalchemy.dialects.postgresql import TSVECTOR, UUID
 ANN, BOB = "ann", "bob"
 OWNED = re.compile(r"\(?(?P<a>[\w\"]+)\.owner_id = (?:\(?\$(?P<n>\d+)\)?(?:::text)?|(?P<b>[\w\"]+)\.owner_id)\)?")
 NOW = re.compile(r"datetime\.datetime\((?!2001|2002|2100)[^)]*\)|(?!2001|2002|2100)\d{4}-\d\d-\d\d \d\d:\d\d[^\",)]*")
-# What must exist, be well formed, or be a number: when it is evaluated is the plan's affair.
-ALWAYS = {"config": "simple", "query": "a", "after_xid": "0"}
+# Parameters that must be valid in any case: the plan decides whether PostgreSQL evaluates them.
+FIXED = {"config": "simple", "query": "a", "after_xid": "0"}
 IDS = [str(uuid.UUID(int=number)) for number in range(1, 40)]
 
 
 def conjuncts(condition):
-    """The parts of a condition, as PostgreSQL prints it, that must all hold."""
+    """The conjuncts of a condition as PostgreSQL prints it."""
     condition = condition.strip()
     if condition.startswith("(") and closing(condition) == len(condition) - 1:
         return conjuncts(condition[1:-1])
@@ -49,22 +50,22 @@ def closing(condition):
     raise ValueError(condition)
 
 
-async def open_scans(connection, statement, tables):
-    """The scans of the generic plan that nothing binds to the owner: a list of aliases."""
+async def unbound_scans(connection, statement, tables):
+    """The aliases of the scans of the generic plan that no condition binds to the owner."""
     names = statement.names
     await connection.execute("SET plan_cache_mode = force_generic_plan")
-    await connection.execute(f"PREPARE witness AS {statement.sql}")
+    await connection.execute(f"PREPARE checked AS {statement.sql}")
     try:
         nulls = f"({', '.join(['NULL'] * len(names))})" if names else ""
-        plan = await connection.fetchval(f"EXPLAIN (VERBOSE, FORMAT JSON) EXECUTE witness{nulls}")
+        plan = await connection.fetchval(f"EXPLAIN (VERBOSE, FORMAT JSON) EXECUTE checked{nulls}")
     finally:
-        await connection.execute("DEALLOCATE witness")
+        await connection.execute("DEALLOCATE checked")
     owner = str(names.index("owner") + 1) if "owner" in names else None
     return unbound(json.loads(plan)[0]["Plan"], owner, tables)
 
 
 def unbound(plan, owner, tables):
-    """From the owner's parameter, and from what is a scan of its own, along equalities to every table."""
+    """The scans that no chain of equalities connects with the owner's parameter, or with a derived scan."""
     scans, bound, facts = set(), set(), []
     for node in nodes(plan):
         if node["Node Type"] != "ModifyTable" and "Alias" in node:
@@ -92,7 +93,7 @@ def nodes(plan):
 
 
 def decided_by(node):
-    """The aliases whose rows a join's condition can keep out; None: all. An outer join keeps one side anyway."""
+    """The aliases whose rows the condition of a join restricts; None: all. An outer join keeps the rows of one side."""
     side = {"Left": "Inner", "Anti": "Inner", "Right": "Outer", "Right Anti": "Outer", "Full": ""}.get(
         node.get("Join Type")
     )
@@ -107,23 +108,23 @@ def decided_by(node):
     }
 
 
-class World:
-    """Every table filled with few different values, so that whatever is asked for is often there."""
+class SampleTables:
+    """Every table filled with few different values, so that random arguments often match rows."""
 
     def __init__(self, connection, metadata, statements, seed=1):
         self.connection, self.tables = connection, list(metadata.sorted_tables)
         self.random = random.Random(seed)
-        self.words = sorted(
+        self.texts = sorted(
             {"a", "b", "1", "simple"}
-            | {word for s in statements for word in s.fixed.values() if isinstance(word, str)}
-            | {word for table in self.tables for column in table.columns for word in words_of(column)}
+            | {text for s in statements for text in s.constants.values() if isinstance(text, str)}
+            | {text for table in self.tables for column in table.columns for text in texts_of(column)}
         )
         self.rows = {}
 
-    def value(self, kind, words):
-        """A value for a column or a parameter of this SQLAlchemy type; None where no pool is known."""
+    def value(self, kind, texts):
+        """A value for a column or a parameter of this SQLAlchemy type; None for an unknown type."""
         if isinstance(kind, ARRAY):
-            return [self.value(kind.item_type, words) for _ in range(2)]
+            return [self.value(kind.item_type, texts) for _ in range(2)]
         for known, pool in (
             (UUID, IDS),
             (Boolean, [True, False]),
@@ -134,24 +135,24 @@ class World:
             (Double, [0.0, 0.1, 1.0]),
             (Numeric, [Decimal(0), Decimal("1.5")]),
             (LargeBinary, [b"a", b"b"]),
-            (String, words),
+            (String, texts),
         ):
             if isinstance(kind, known):
                 return self.random.choice(pool)
         return None
 
     def arguments(self, statement):
-        """Some values of one row of its tables, by their names; some of any kind; some missing."""
+        """Random arguments: most from one row of the statement's tables, by name; some arbitrary; some NULL."""
         near = [row for table, rows in self.rows.items() if table in statement.sql for row in rows] or [{}]
         row, blank = self.random.choice(near), self.random.choice([0, 0, 0.2, 0.6])
         chosen = {
             name: None if self.random.random() < blank else self.argument(name, kind, row)
             for name, kind in statement.parameters.items()
         }
-        return chosen | {name: value for name, value in ALWAYS.items() if name in chosen}
+        return chosen | {name: value for name, value in FIXED.items() if name in chosen}
 
     def argument(self, name, kind, row):
-        any_value = self.value(kind, self.words)
+        any_value = self.value(kind, self.texts)
         known = row.get(name, row.get(name.partition("_")[2]))
         if known is None or self.random.random() < 0.1:
             return any_value
@@ -160,7 +161,7 @@ class World:
         return known
 
     async def fill(self, owner, rows):
-        """Rows of one owner. Checks and foreign keys are dropped first: any values will do."""
+        """Inserts rows of one owner. Checks and foreign keys are dropped first, so that any values are accepted."""
         for table in self.tables:
             await self.unconstrain(table.name)
             columns = [c for c in copied(table) if self.value(c.type, ["a"]) is not None]
@@ -176,7 +177,7 @@ class World:
 
     def cell(self, column):
         missing = column.nullable and self.random.random() < 0.75
-        return None if missing else self.value(column.type, words_of(column) or ["a", "b"])
+        return None if missing else self.value(column.type, texts_of(column) or ["a", "b"])
 
     async def unconstrain(self, table):
         for name in await self.connection.fetch(
@@ -185,7 +186,7 @@ class World:
             await self.connection.execute(f'ALTER TABLE {table} DROP CONSTRAINT "{name[0]}" CASCADE')
 
     async def copy(self, source, target):
-        """The same rows once more, for somebody else."""
+        """Copies all rows of one owner to another."""
         for table in self.tables:
             names = ", ".join(quoted(copied(table)))
             await self.connection.execute(
@@ -194,40 +195,40 @@ class World:
             )
 
     async def outcome(self, statement, values):
-        """What comes back, or why nothing did; and what is then in the tables: mine, and everybody else's."""
+        """The returned rows or the error, and the rows then in the tables: Ann's, and all others."""
         await self.connection.execute("BEGIN")
         try:
             rows = await self.connection.fetch(statement.sql, *statement.bind(ANN, **values))
             tables = (None, None) if statement.reads else await self.everything()
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        except (asyncpg.exceptions.PostgresError, asyncpg.exceptions.InterfaceError, ValueError) as error:
             return getattr(error, "sqlstate", None) or type(error).__name__, None, None
         finally:
             await self.connection.execute("ROLLBACK")
         return sorted(map(self.plain, rows)), *tables
 
     async def everything(self):
-        """All rows of all tables as text: Ann's, and the others'."""
+        """All rows of all tables as text: Ann's, and all others."""
         texts = dict(await self.connection.fetch(self.dump))
-        return [NOW.sub("now", texts.get(whose) or "") for whose in (True, False)]
+        return [NOW.sub("now", texts.get(own) or "") for own in (True, False)]
 
     @cached_property
     def dump(self):
-        """Without what no two runs have in common: the numbers of transactions, and, later, the time of day."""
+        """The query for all rows, without transaction ids, which differ in every run."""
         rows = [
-            f"SELECT owner_id = '{ANN}' AS hers, '{table.name}' || ROW({', '.join(quoted(stable(table)))})::text AS row"
+            f"SELECT owner_id = '{ANN}' AS own, '{table.name}' || ROW({', '.join(quoted(stable(table)))})::text AS row"
             f" FROM {table.name}"
             for table in self.tables
         ]
-        return f"SELECT hers, string_agg(row, chr(10) ORDER BY row) FROM ({' UNION ALL '.join(rows)}) r GROUP BY hers"
+        return f"SELECT own, string_agg(row, chr(10) ORDER BY row) FROM ({' UNION ALL '.join(rows)}) r GROUP BY own"
 
     def plain(self, row):
         return NOW.sub("now", repr([value for name, value in row.items() if not name.endswith("xid")]))
 
 
-def words_of(column):
-    """The words that the checks on a column speak of."""
+def texts_of(column):
+    """The texts in the CHECK constraints of a column."""
     checks = [str(c.sqltext) for c in column.table.constraints if isinstance(c, CheckConstraint)]
-    return [word for check in checks if check.startswith(column.name) for word in re.findall(r"'(\w+)'", check)]
+    return [text for check in checks if check.startswith(column.name) for text in re.findall(r"'(\w+)'", check)]
 
 
 def copied(table):
@@ -242,38 +243,41 @@ def quoted(columns):
     return [f'"{column.name}"' for column in columns]
 
 
-async def compare(world, statements, *, rows=60, acquire_timeout=600):
-    """Runs all with Ann alone and with Bob beside her. Returns those that differ, and those that never did a thing."""
-    await world.fill(ANN, rows)
-    before, _ = await world.everything()
-    apart = {s: await ask(world, s, before, acquire_timeout) for s in statements}
-    await world.copy(ANN, BOB)
-    await world.fill(BOB, rows)
-    _, bobs = await world.everything()
-    differ = []
+async def compare(sample, statements, *, rows=60, attempts=600):
+    """Runs all statements with Ann's rows alone, then with Bob's too.
+
+    Returns the statements that behave differently, and those that never had an effect.
+    """
+    await sample.fill(ANN, rows)
+    before, _ = await sample.everything()
+    runs = {s: await run(sample, s, before, attempts) for s in statements}
+    await sample.copy(ANN, BOB)
+    await sample.fill(BOB, rows)
+    _, others_before = await sample.everything()
+    different = []
     for s in statements:
-        for values, answer in apart[s]:
-            found, mine, others = await world.outcome(s, values)
-            if (found, mine) != answer[:2] or others not in (None, bobs):
-                differ.append(s)
+        for values, outcome in runs[s]:
+            found, own, others = await sample.outcome(s, values)
+            if (found, own) != outcome[:2] or others not in (None, others_before):
+                different.append(s)
                 break
-    return differ, [s for s in statements if not any(acted(answer, before) for _, answer in apart[s])]
+    return different, [s for s in statements if not any(has_effect(outcome, before) for _, outcome in runs[s])]
 
 
-async def ask(world, statement, before, acquire_timeout):
-    """Questions and their answers: ten of any kind, and on until three had an effect."""
-    asked, effects = [], 0
-    for attempt in range(acquire_timeout):
-        values = world.arguments(statement)
-        answer = await world.outcome(statement, values)
-        effects += acted(answer, before)
-        if attempt < 10 or acted(answer, before):
-            asked.append((values, answer))
+async def run(sample, statement, before, attempts):
+    """Arguments and outcomes: ten of any kind, and more until three had an effect."""
+    runs, effects = [], 0
+    for attempt in range(attempts):
+        values = sample.arguments(statement)
+        outcome = await sample.outcome(statement, values)
+        effects += has_effect(outcome, before)
+        if attempt < 10 or has_effect(outcome, before):
+            runs.append((values, outcome))
         elif effects >= 3:
             break
-    return asked
+    return runs
 
 
-def acted(answer, before):
-    found, mine, _ = answer
-    return not isinstance(found, str) and (bool(found) or mine not in (None, before))
+def has_effect(outcome, before):
+    found, own, _ = outcome
+    return not isinstance(found, str) and (bool(found) or own not in (None, before))

@@ -1,20 +1,20 @@
-"""PostgreSQL's plans and plain behaviour testify: no statement that the choke point lets through leaves its owner."""
+"""PostgreSQL's plans and the statements' behaviour confirm: no permitted statement reaches another owner's rows."""
 
 import asyncpg
 import pytest
 from sqlalchemy.schema import CreateTable
 
-from app.db.access.database import DIALECT, REGISTERED, Row, Statement
-from app.db.access.pool import plain_values
+from app.db.access.pool import use_text_codecs
+from app.db.access.statement import DIALECT, REGISTERED, Row, Statement
 from app.db.tables import metadata
 from harness.postgres import dsn
-from tests.db import statement_shapes
-from tests.db.ownership_checks import World, compare, open_scans
+from tests.db import statement_shapes, variants
+from tests.db.ownership_checks import SampleTables, compare, unbound_scans
 
-OURS = [statement for statement in REGISTERED if statement.where.startswith("app.")]
+OURS = [query for name, query in REGISTERED.items() if isinstance(query, Statement) and not name.startswith("test_")]
 
-# The choke point refuses these as well: that their outcome is bound takes more than reading equalities.
-BOUND_AFTER_ALL = {
+# The ownership check refuses these too, although they are bound: equalities alone do not show it.
+BOUND_NEVERTHELESS = {
     "a parameter with a value",
     "cte",
     "full join bound in ON",
@@ -28,59 +28,60 @@ BOUND_AFTER_ALL = {
 @pytest.fixture
 async def connection(fresh_database):
     connection = await asyncpg.connect(dsn(await fresh_database()))
-    await plain_values(connection)
+    await use_text_codecs(connection)
     yield connection
     await connection.close()
 
 
 @pytest.fixture
-async def beside(connection):
-    """The same, with the tables of `shapes` in front of ours."""
+async def with_shapes(connection):
+    """The connection, with the tables of `statement_shapes` in place of ours."""
     await connection.execute("CREATE SCHEMA shapes; SET search_path = shapes")
     for table in statement_shapes.metadata.sorted_tables:
         await connection.execute(str(CreateTable(table).compile(dialect=DIALECT)))
     return connection
 
 
-def named(shapes):
-    return [Statement(element, Row, name) for name, element in shapes.items()]
-
-
-def test_our_statements_are_there():
-    assert len(OURS) > 25
+def statements(shapes):
+    return [Statement(name, "A shape.", element, Row) for name, element in shapes.items()]
 
 
 async def test_every_scan_of_our_statements_is_bound_in_the_plan(connection):
-    scans = {s.where: await open_scans(connection, s, metadata.tables) for s in OURS}
-    assert {where: aliases for where, aliases in scans.items() if aliases} == {}
+    ours = [query for query in variants.registered().values() if isinstance(query, Statement)]
+    scans = {s.name: await unbound_scans(connection, s, metadata.tables) for s in ours}
+    assert {name: aliases for name, aliases in scans.items() if aliases} == {}
 
 
-async def test_our_statements_do_the_same_with_somebody_beside(connection):
-    differ, silent = await compare(World(connection, metadata, OURS), OURS)
-    assert differ == []
-    assert silent == []
+async def test_our_statements_behave_the_same_beside_another_owner(connection):
+    assert len(OURS) > 50
+    different, without_effect = await compare(SampleTables(connection, metadata, OURS), OURS)
+    assert different == []
+    assert without_effect == []
 
 
-async def test_the_witnesses_know_a_bound_statement(beside):
-    good = named(statement_shapes.GOOD)
-    assert [s.where for s in good if await open_scans(beside, s, statement_shapes.metadata.tables)] == []
-    differ, silent = await compare(World(beside, statement_shapes.metadata, good), good, rows=30)
-    assert differ == []
-    assert silent == []
+async def test_both_checks_accept_bound_statements(with_shapes):
+    good = statements(statement_shapes.GOOD)
+    tables = statement_shapes.metadata.tables
+    assert [s.name for s in good if await unbound_scans(with_shapes, s, tables)] == []
+    sample = SampleTables(with_shapes, statement_shapes.metadata, good)
+    different, without_effect = await compare(sample, good, rows=30)
+    assert different == []
+    assert without_effect == []
 
 
-async def test_the_witnesses_know_an_open_statement(beside):
-    bad = [s for s in named(statement_shapes.UNBOUND) if await runs(beside, s)]
+async def test_the_checks_together_find_unbound_statements(with_shapes):
+    bad = [s for s in statements(statement_shapes.UNBOUND) if await is_valid_sql(with_shapes, s)]
     assert len(bad) > 40
-    planned = [s for s in bad if await open_scans(beside, s, statement_shapes.metadata.tables)]
-    differ, _ = await compare(World(beside, statement_shapes.metadata, bad), bad, rows=20, acquire_timeout=20)
-    assert {s.where for s in bad if s not in planned and s not in differ} == BOUND_AFTER_ALL
+    planned = [s for s in bad if await unbound_scans(with_shapes, s, statement_shapes.metadata.tables)]
+    sample = SampleTables(with_shapes, statement_shapes.metadata, bad)
+    different, _ = await compare(sample, bad, rows=20, attempts=20)
+    assert {s.name for s in bad if s not in planned and s not in different} == BOUND_NEVERTHELESS
 
 
-async def runs(connection, statement):
-    """Some open shapes are no SQL at all."""
+async def is_valid_sql(connection, statement):
+    """Some unbound shapes are not valid SQL."""
     try:
         await connection.prepare(statement.sql)
-    except asyncpg.PostgresError:
+    except asyncpg.exceptions.PostgresError:
         return False
     return True

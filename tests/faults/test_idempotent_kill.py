@@ -5,7 +5,7 @@ import asyncio
 import httpx2
 import pytest
 
-from tests.support.server_process import process
+from tests.support.servers import server_process
 from tests.support.users import Refusal
 
 FAILURES = (httpx2.TransportError, Refusal)
@@ -28,7 +28,7 @@ async def execute_once(user, document, key, **input):
 
 @pytest.mark.xdist_group("faults")
 async def test_a_key_has_one_effect_whenever_the_server_is_killed(database_url, user):
-    async with process(database_url) as server:
+    async with server_process(database_url) as server:
         ann = server.user(user("ann").name)
         created = await execute_once(ann, CREATE, "the session", title="One")
         session = created["session"]["id"]

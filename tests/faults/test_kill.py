@@ -1,8 +1,6 @@
 """kill -9 of the server and of PostgreSQL under load: every acknowledged append is stored exactly once."""
 
 import asyncio
-import os
-import signal
 from collections import Counter
 from itertools import cycle
 
@@ -10,9 +8,9 @@ import httpx2
 import pytest
 
 from app.db.operations import migrate
-from app.db.operations.embedded import embedded_postgres
-from harness.postgres import own_server, postmaster
-from tests.support.server_process import process, run
+from harness.forked_server import exit_code_of
+from harness.postgres import own_server
+from tests.support.servers import server_process
 from tests.support.users import Refusal
 
 KILLS, ACKNOWLEDGED, CLIENTS, SHARING = 20, 2_000, 12, 3
@@ -58,9 +56,9 @@ class Client:
 
 @pytest.fixture
 def postgres():
-    with own_server() as (url, root):
-        migrate.upgrade(url)
-        yield url, root
+    with own_server() as server:
+        migrate.upgrade(server.url)
+        yield server
 
 
 async def until_acknowledged(clients, goal):
@@ -75,21 +73,11 @@ def busiest(servers, clients):
     return max(servers, key=lambda server: urls[server.url])
 
 
-async def restarted(root):
-    """PostgreSQL again, after recovery; whoever started it first will stop it."""
-
-    def start():
-        with embedded_postgres(root):
-            pass
-
-    await asyncio.to_thread(start)
-
-
 @pytest.mark.timeout(300)
 @pytest.mark.xdist_group("faults")
 async def test_no_acknowledged_append_is_lost_or_doubled(postgres):
-    url, root = postgres
-    async with process(url) as one, process(url) as other:
+    url = postgres.url
+    async with server_process(url) as one, server_process(url) as other:
         ann, *_ = users = [server.user("ann") for server in (one, other)]
         sessions = [await ann.creates_session(f"Session {n}") for n in range(CLIENTS // SHARING)]
         clients = [Client(users, session, f"c{n}") for n, session in enumerate(sessions * SHARING)]
@@ -97,8 +85,8 @@ async def test_no_acknowledged_append_is_lost_or_doubled(postgres):
         for kill, victim in zip(range(1, KILLS + 1), cycle(["server", "postgres"])):
             await until_acknowledged(clients, kill * ACKNOWLEDGED // KILLS)
             if victim == "postgres":
-                os.kill(postmaster(root), signal.SIGKILL)
-                await restarted(root)
+                postgres.kill()
+                await postgres.restart()
             else:
                 await asyncio.gather(one.ready(), other.ready())
                 await until_acknowledged(clients, 0)
@@ -113,7 +101,7 @@ async def test_no_acknowledged_append_is_lost_or_doubled(postgres):
     for session, messages in stored.items():
         assert_exactly_once(messages, [client for client in clients if client.session == session])
     assert sum(client.retries for client in clients) >= KILLS
-    assert run("check", url) == 0
+    assert exit_code_of("check", url) == 0
 
 
 def assert_exactly_once(messages, clients):

@@ -4,13 +4,14 @@ import asyncio
 
 import asyncpg
 
-from app.db.access.database import Database
 from app.db.operations import sweep
-from app.sweeper import ages, sweep_once
+from app.sweeper import retention, sweep_once
 from harness.pgbouncer import pgbouncer
 from harness.postgres import dsn
-from tests.support.in_process_server import serving, settings_for
+from harness.server_settings import settings_for
+from tests.support.databases import open_database
 from tests.support.invariants import assert_nothing_broken
+from tests.support.servers import serving
 from tests.support.users import error
 
 CONNECTIONS, CLIENTS, ROUNDS = 3, 8, 6
@@ -72,10 +73,10 @@ async def test_everything_works_on_three_connections_of_a_transaction_pooler(fre
 
 
 async def sweep_often(settings):
-    """A lock left behind on one of the pooler's connections would block all later sweeps."""
-    db = Database(settings.database_url, pool_size=4, statement_cache=False)
+    """A lock that stayed behind on one of the pooler's connections would end all sweeping."""
+    db = open_database(settings.database_url, pool_size=4, statement_cache=0)
     for _ in range(ROUNDS):
-        assert await sweep_once(db, ages(settings)) is not None
-    async with sweep.alone(db) as first, sweep.alone(db) as second:
+        assert await sweep_once(db, retention(settings)) is not None
+    async with sweep.exclusive(db) as first, sweep.exclusive(db) as second:
         assert (first, second) == (True, False)
     await db.close()

@@ -10,7 +10,8 @@ import asyncpg
 from app.db.operations import migrate
 from app.live.tuning import LiveTuning
 from harness.postgres import dsn, own_server
-from tests.support.in_process_server import serving, settings_for
+from harness.server_settings import settings_for
+from tests.support.servers import serving
 
 TUNING = LiveTuning(
     poll_seconds=3600, degraded_poll_seconds=3600, postgres_heartbeat_seconds=0.2, send_timeout_seconds=0.5
@@ -19,7 +20,8 @@ LISTENERS = "select pid from pg_stat_activity where query ilike 'listen%' and pi
 
 
 async def test_a_connection_that_hangs_is_replaced_and_nothing_is_missed():
-    with own_server() as (url, _):
+    with own_server() as postgres:
+        url = postgres.url
         await asyncio.to_thread(migrate.upgrade, url)
         connection = await asyncpg.connect(dsn(url))
         async with AsyncExitStack() as stack:

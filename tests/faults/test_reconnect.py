@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 
 import pytest
 
@@ -12,8 +13,9 @@ from app.live.bus import Bus
 from app.live.events import Kind
 from app.live.hub import Hub
 from app.live.tuning import LiveTuning
-from tests.support.fixtures import row_of
-from tests.support.in_process_server import serving, settings_for
+from harness.server_settings import settings_for
+from tests.support.ids import row_of
+from tests.support.servers import serving
 from tests.support.users import User
 
 ROUNDS = 15
@@ -171,9 +173,9 @@ async def edit_all(user, session):
 class ChangingDatabase(Database):
     """Runs `change` after each read of a session's changes that found some, before their rows are read."""
 
-    change = None
+    change: Any = None
 
-    async def fetch(self, viewer, statement, **values):
+    async def fetch(self, viewer, statement, /, **values):
         rows = await super().fetch(viewer, statement, **values)
         if statement is CHANGES and rows:
             await self.change()
@@ -192,7 +194,7 @@ async def test_a_message_that_changes_between_two_reads_is_still_added_once(ann,
         if texts:
             await ann.does("updateMessage", id=sent["message"]["id"], text=texts.pop())
 
-    db = ChangingDatabase(database_url)
+    db = ChangingDatabase(database_url, **settings_for(database_url).database_options)
     db.change = edit
     hub = Hub(db, Bus(), LiveTuning(), tombstone_seconds=None, max_per_owner=1, max_subscriptions=1)
     viewer = Viewer(ann.name, frozenset(), (), 0.0)

@@ -14,8 +14,9 @@ from app.live.shared_bus import WAKE_UP_CHANNEL
 from app.live.tuning import LiveTuning
 from harness.postgres import dsn
 from harness.redis_server import PASSWORD, redis_server
+from harness.server_settings import settings_for
 from tests.faults.unreliable_redis import FATES, unreliable_redis
-from tests.support.in_process_server import serving, settings_for
+from tests.support.servers import serving
 from tests.support.users import Refusal
 
 NEVER = 3600

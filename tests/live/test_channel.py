@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from typing import Any
 
 from app.live.channel import Channel
 from app.live.events import Event, Kind
@@ -82,13 +83,14 @@ async def test_a_newcomer_receives_what_a_departed_listener_has_consumed():
 
 
 async def test_a_newcomer_receives_what_was_read_after_the_last_listener_left():
-    channel = Channel(CountReader())
+    reader = CountReader()
+    channel = Channel(reader)
     channel.join("departed", Recorder, Count(0))
-    channel.reader.may_read.clear()
+    reader.may_read.clear()
     await change(channel)
     await asyncio.sleep(0)
     channel.leave("departed")
-    channel.reader.may_read.set()
+    reader.may_read.set()
     await idle(channel)
     newcomer = channel.join("newcomer", Recorder, Count(0))
     await idle(channel)
@@ -125,13 +127,14 @@ async def test_waiting_for_a_read_ends_although_notifications_never_stop():
 
 
 async def test_waiting_for_a_read_ends_although_the_read_fails():
-    channel = Channel(CountReader())
+    reader: Any = CountReader()
+    channel = Channel(reader)
     recorder = channel.join("recorder", Recorder, Count(0))
-    channel.reader.read = None
+    reader.read = None
     async with asyncio.timeout(10):
         await channel.wait_for_read()
     assert channel.failure is not None
-    del channel.reader.read
+    del reader.read
     await change(channel)
     await idle(channel)
     assert (channel.failure, recorder.cursors) == (None, ["1"])

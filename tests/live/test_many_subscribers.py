@@ -9,8 +9,9 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 from websockets.asyncio.client import connect
 
-from tests.support.in_process_server import serving, settings_for
-from tests.support.users import Refusal, Stream
+from harness.server_settings import settings_for
+from tests.support.servers import serving
+from tests.support.users import Refusal, Subscription
 
 TEXTS = """
 subscription ($session: ID!, $after: String, $with: Boolean! = true) {
@@ -117,7 +118,7 @@ async def blocked(user, session):
         await socket.recv()
         payload = {"query": TEXTS, "variables": {"session": session}}
         await socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": payload}))
-        await Stream(socket).until("CaughtUp")
+        await Subscription(socket).until("CaughtUp")
         socket.transport.pause_reading()
         yield socket
 
@@ -132,9 +133,9 @@ async def test_a_blocked_subscriber_delays_no_other_and_receives_everything_late
         assert sequences(await read_until(quick, 60)) == list(range(1, 61))
         slow.transport.resume_reading()
         async with asyncio.timeout(30):
-            assert sequences(await read_until(Stream(slow), 60)) == list(range(1, 61))
+            assert sequences(await read_until(Subscription(slow), 60)) == list(range(1, 61))
             await ann.appends(session, "and goes on live")
-            assert sequences(await read_until(Stream(slow), 61)) == [61]
+            assert sequences(await read_until(Subscription(slow), 61)) == [61]
 
 
 async def test_subscriptions_are_limited_per_user_and_per_server(database_url, ann, bob):

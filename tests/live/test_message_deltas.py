@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.in_process_server import serving, settings_for
+from harness.server_settings import settings_for
+from tests.support.servers import serving
 from tests.support.users import Refusal
 
 ANSWER = '{"role": "assistant", "content": [{"text": "the answer"}]}'

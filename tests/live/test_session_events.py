@@ -3,8 +3,9 @@
 import pytest
 
 from app.live.tuning import LiveTuning
-from tests.support.fixtures import row_of
-from tests.support.in_process_server import serving, settings_for
+from harness.server_settings import settings_for
+from tests.support.ids import row_of
+from tests.support.servers import serving
 from tests.support.users import Refusal
 
 NO_POLL = LiveTuning(poll_seconds=3600, degraded_poll_seconds=3600)

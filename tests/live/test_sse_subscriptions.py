@@ -2,7 +2,8 @@
 
 import asyncio
 
-from tests.support.in_process_server import serving, settings_for
+from harness.server_settings import settings_for
+from tests.support.servers import serving
 from tests.support.users import EVENTS, VIEWER_EVENTS
 
 TEXTS = """

@@ -5,9 +5,10 @@ import re
 
 import pytest
 
+from harness.server_settings import settings_for
 from tests.live.test_session_events import NO_POLL, kinds
-from tests.support.fixtures import row_of
-from tests.support.in_process_server import serving, settings_for
+from tests.support.ids import row_of
+from tests.support.servers import serving
 
 
 def subjects(events):
@@ -61,7 +62,7 @@ async def test_an_owner_receives_every_change_and_no_other_owners(ann, bob):
 async def test_a_viewer_replay_returns_each_changed_thing_once_in_its_newest_state(ann, bob):
     kept, gone = await ann.creates_session("Kept"), await ann.creates_session("Gone")
     quiet = await ann.creates_session("Quiet")
-    start = await ann.settled()
+    start = await ann.quiet_cursor()
     for title in ("Second", "Third"):
         await ann.does("updateSession", id=kept, title=title)
     task = (await ann.does("createTask", "task { id }", type="refund"))["task"]["id"]
@@ -75,7 +76,7 @@ async def test_a_viewer_replay_returns_each_changed_thing_once_in_its_newest_sta
     assert quiet not in str(events)
     [changed] = [event["session"] for event in events if event["__typename"] == "SessionChanged"]
     assert changed["title"] == "Third"
-    assert kinds(await ann.catches_up(await ann.settled())) == ["CaughtUp"]
+    assert kinds(await ann.catches_up(await ann.quiet_cursor())) == ["CaughtUp"]
     assert kinds(await bob.catches_up(start)) == ["CaughtUp"]
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from app.transport.trusted_documents import read_manifests
-from clients.python.tests.unreliable_proxy import unreliable_proxy
 from harness.node import run_script, start_script
-from tests.support.in_process_server import Serving, serving, settings_for
+from harness.server_settings import settings_for
+from harness.unreliable_proxy import unreliable_proxy
+from tests.support.servers import Server, serving
 from tests.support.users import User
 
 ROOT = Path(__file__).parents[2]
@@ -23,21 +24,21 @@ pytestmark = pytest.mark.xdist_group("node")
 
 
 @pytest.fixture
-async def fresh(database_url) -> AsyncIterator[Serving]:
+async def fresh(database_url) -> AsyncIterator[Server]:
     """A server that knows no document yet."""
     async with serving(settings_for(database_url)) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-async def strict(database_url) -> AsyncIterator[Serving]:
+async def strict(database_url) -> AsyncIterator[Server]:
     """A server that runs the documents of the manifests only."""
     settings = settings_for(database_url, trusted_documents=MANIFESTS, trusted_documents_mode="only")
     async with serving(settings) as running:
         yield running
 
 
-async def run(script: str, server: Serving, way: str, **variables: str):
+async def run(script: str, server: Server, way: str, **variables: str):
     """The subjects that a client was answered with, and its requests; it asks twice."""
     ann = server.user("ann-of-javascript")
     answer = await run_script(script, URL=f"{server.url}/graphql", TOKEN=ann.token, WAY=way, **variables)

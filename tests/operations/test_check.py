@@ -1,12 +1,13 @@
-"""The check finds what is broken, and nothing else."""
+"""The check finds the violated rules, and no others."""
 
 import asyncpg
 import pytest
 
-from app.db.access.database import Database
 from app.db.operations import check
 from harness.postgres import dsn
-from tests.support.in_process_server import serving, settings_for
+from harness.server_settings import settings_for
+from tests.support.databases import open_database
+from tests.support.servers import serving
 from tests.support.streaming import starts, writes
 
 
@@ -17,62 +18,67 @@ async def url(fresh_database):
 
 @pytest.fixture
 async def db(url):
-    db = Database(url, pool_size=1)
+    db = open_database(url, pool_size=1)
     yield db
     await db.close()
 
 
-async def broken(db):
-    return {rule for rule, found in [pair async for pair in check.broken(db)] if found}
+async def violated(db):
+    return {rule async for rule, found in check.violations(db) if found}
+
+
+HEAD = "no change number is above the session's head"
+UNIQUE = "every change number of a session belongs to one row"
+EXISTING = "the session of every row exists and is not erased"
 
 
 @pytest.mark.parametrize(
-    ("harm", "rules"),
+    ("damage", "rules"),
     [
-        ("update tasks set revision = 99", {"no number is above the session's head"}),
-        ("update approvals set revision = 99", {"no number is above the session's head"}),
-        ("update tasks set revision = 1", {"no two things share a number"}),
-        ("update sessions set erased_at = now()", {"nothing lies in a session that is not there"}),
+        ("update tasks set revision = 99", {HEAD}),
+        ("update approvals set revision = 99", {HEAD}),
+        ("update tasks set revision = 1", {UNIQUE}),
+        ("update sessions set erased_at = now()", {EXISTING}),
     ],
 )
-async def test_numbers_of_tasks_and_approvals_are_checked(url, db, harm, rules):
+async def test_change_numbers_of_tasks_and_approvals_are_checked(url, db, damage, rules):
     async with serving(settings_for(url)) as running:
         ann = running.user("ann")
         session = await ann.creates_session("Plan")
         task = (await ann.does("createTask", "task { id }", type="review", sessionId=session))["task"]["id"]
         await ann.does("createTask", type="on its own")
         await ann.does("requestApproval", taskId=task)
-    assert await broken(db) == set()
+    assert await violated(db) == set()
     connection = await asyncpg.connect(dsn(url))
-    await connection.execute(f"{harm}{' where session_id is not null' if 'sessions' not in harm else ''}")
+    await connection.execute(f"{damage}{' where session_id is not null' if 'sessions' not in damage else ''}")
     await connection.close()
-    assert await broken(db) == rules
+    assert await violated(db) == rules
 
 
-ALONE = "a stream is there while its message is STREAMING"
-LENGTH = "a stream is as long as its chunks"
-ORDER = "the chunks of a stream follow one another"
+STREAM = "a message has a stream exactly while it is STREAMING"
+LENGTH = "the length of a stream is the length of its chunks"
+OFFSETS = "every chunk of a stream begins where the previous one ends"
 
 
 @pytest.mark.parametrize(
-    ("harm", "rules"),
+    ("damage", "rules"),
     [
-        ("delete from streams", {ALONE, ORDER}),
-        ("update messages set status = 'COMPLETE'", {ALONE}),
+        ("delete from streams", {STREAM, OFFSETS}),
+        ("update messages set status = 'COMPLETE'", {STREAM}),
         ("update streams set length = 7", {LENGTH}),
-        ("update message_chunks set text = 'four' where \"offset\" = 0", {LENGTH, ORDER}),
-        ('update message_chunks set "offset" = 9 where "offset" = 3', {ORDER}),
-        ('delete from message_chunks where "offset" = 0', {LENGTH, ORDER}),
+        ("update message_chunks set text = 'four' where \"offset\" = 0", {LENGTH, OFFSETS}),
+        ('update message_chunks set "offset" = 9 where "offset" = 3', {OFFSETS}),
+        ('delete from message_chunks where "offset" = 0', {LENGTH, OFFSETS}),
     ],
 )
-async def test_streams_are_checked(url, db, harm, rules):
+async def test_streams_are_checked(url, db, damage, rules):
     async with serving(settings_for(url)) as running:
         ann = running.user("ann")
         session = await ann.creates_session()
         await starts(ann, session)
         await writes(ann, await starts(ann, session), "one", "two")
-    assert await broken(db) == set()
+    assert await violated(db) == set()
     connection = await asyncpg.connect(dsn(url))
-    await connection.execute(harm)
+    await connection.execute(damage)
     await connection.close()
-    assert await broken(db) == rules
+    assert await violated(db) == rules

@@ -1,4 +1,4 @@
-"""What operators see: alive, ready or why not, figures, and logs that give nothing away."""
+"""What operators observe: health, readiness with reasons, metrics, and logs without secrets."""
 
 import asyncio
 import json
@@ -16,32 +16,34 @@ from structlog.testing import capture_logs
 from app.auth import mint
 from app.settings import Settings
 from harness import postgres
-from tests.support.in_process_server import READY, SECRET, serving, settings_for
+from harness.running_server import READY
+from harness.server_settings import SECRET, settings_for
+from tests.support.servers import serving
 
 HERE = Path(__file__).resolve().parents[2]
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
-async def asked(server, path):
-    answer = await server.http.get(f"{server.url}{path}")
-    return answer.status_code, answer.json()
+async def get(server, path):
+    response = await server.http.get(f"{server.url}{path}")
+    return response.status_code, response.json()
 
 
-async def test_a_server_with_a_database_is_alive_and_ready(server):
+async def test_a_server_with_a_database_is_healthy_and_ready(server):
     await server.ready()
-    assert await asked(server, "/healthz") == (200, {"status": "ok"})
-    assert await asked(server, "/readyz") == (200, READY)
+    assert await get(server, "/healthz") == (200, {"status": "ok"})
+    assert await get(server, "/readyz") == (200, READY)
 
 
-async def test_a_server_before_its_migrations_is_alive_and_says_what_it_needs(empty_database):
+async def test_a_server_before_its_migrations_is_healthy_but_not_ready(empty_database):
     async with serving(settings_for(await empty_database())) as server:
-        status, body = await asked(server, "/readyz")
+        status, body = await get(server, "/readyz")
         assert (status, body["status"]) == (503, "unready")
         assert [reason.split(":")[0] for reason in body["reasons"]][-1] == "migrations"
-        assert (await asked(server, "/healthz"))[0] == 200
+        assert (await get(server, "/healthz"))[0] == 200
 
 
-async def test_a_server_whose_database_is_gone_is_alive_and_says_so(fresh_database, database_server):
+async def test_a_server_whose_database_is_dropped_is_healthy_but_not_ready(fresh_database, database_server):
     url = await fresh_database()
     async with serving(settings_for(url)) as server:
         await server.ready()
@@ -50,14 +52,14 @@ async def test_a_server_whose_database_is_gone_is_alive_and_says_so(fresh_databa
         await admin.close()
         body = {"degraded": []}
         while not body["degraded"]:
-            status, body = await asked(server, "/readyz")
+            status, body = await get(server, "/readyz")
             assert (status, body["status"]) == (503, "unready")
             assert [reason.split(":")[0] for reason in body["reasons"]] == ["database"]
         assert [reason.split(":")[0] for reason in body["degraded"]] == ["wake-ups"]
-        assert (await asked(server, "/healthz"))[0] == 200
+        assert (await get(server, "/healthz"))[0] == 200
 
 
-async def test_a_request_without_a_database_leaves_one_line_and_no_traceback():
+async def test_a_request_without_a_database_logs_one_line_and_no_traceback():
     async with serving(settings_for("postgresql+asyncpg://nobody@127.0.0.1:1/none")) as server:
         with capture_logs() as logs:
             answer = await server.user("ann").responds("{ viewer { stats { sessionCount } } }")
@@ -67,28 +69,28 @@ async def test_a_request_without_a_database_leaves_one_line_and_no_traceback():
     assert "exc_info" not in failed
 
 
-def test_the_image_is_given_all_that_it_copies():
+def test_dockerignore_permits_what_the_dockerfile_copies():
     copied = re.findall(r"^COPY (?!--from)(.+) \S+$", (HERE / "Dockerfile").read_text(), re.M)
     allowed = {line[1:] for line in (HERE / ".dockerignore").read_text().splitlines() if line.startswith("!")}
     assert {name for names in copied for name in names.split()} == allowed
 
 
-async def figures(server):
-    answer = await server.http.get(f"{server.url}/metrics")
-    assert answer.headers["content-type"].startswith("text/plain")
-    lines = [line.rsplit(" ", 1) for line in answer.text.splitlines() if not line.startswith("#")]
+async def metrics(server):
+    response = await server.http.get(f"{server.url}/metrics")
+    assert response.headers["content-type"].startswith("text/plain")
+    lines = [line.rsplit(" ", 1) for line in response.text.splitlines() if not line.startswith("#")]
     return {name: float(value) for name, value in lines}
 
 
-async def test_figures_tell_of_every_operation_by_kind_and_outcome(server, ann):
-    before = await figures(server)
+async def test_metrics_count_operations_by_kind_and_outcome(server, ann):
+    before = await metrics(server)
     session = await ann.creates_session("Figures")
     await ann.sees(session, "title")
     await ann.responds("{ sessions(first: 0) { totalCount } }")
     await ann.responds("{ nothing }")
     async with ann.follows(session) as live:
         await live.until("CaughtUp")
-        during = await figures(server)
+        during = await metrics(server)
     changed = {name: during[name] - before[name] for name in during if name.startswith("colloquy_requests_total")}
     assert {name: by for name, by in changed.items() if by} == {
         'colloquy_requests_total{kind="mutation",outcome="OK"}': 1,
@@ -104,20 +106,29 @@ async def test_figures_tell_of_every_operation_by_kind_and_outcome(server, ann):
     assert not [name for name in during if ann.name in name or session in name]
 
 
-async def test_the_log_of_a_process_names_each_request_and_no_secret(database_url):
-    token, spoiled = (mint(Settings(jwt_secret=SECRET), sub="ann", ttl_seconds=60 + n) for n in range(2))
-    spoiled = spoiled[:-4] + "AAAA"
-    given = {"DATABASE_URL": database_url, "JWT_SECRET": SECRET, "PORT": "0", "LOG_FORMAT": "json", "LOG_LEVEL": "info"}
+async def test_metrics_count_slow_statements_by_name(fresh_database):
+    settings = settings_for(await fresh_database(), slow_statement_seconds=1e-6)
+    async with serving(settings) as server:
+        await server.user("ann").creates_session("Slow")
+        found = await metrics(server)
+    assert found['colloquy_slow_statements_total{statement="session.create"}'] == 1
+
+
+async def test_the_log_has_a_line_for_each_request_and_no_secret(database_url):
+    token, invalid = (mint(Settings(jwt_secret=SECRET), sub="ann", ttl_seconds=60 + n) for n in range(2))
+    invalid = invalid[:-4] + "AAAA"
+    variables = {"DATABASE_URL": database_url, "JWT_SECRET": SECRET, "PORT": "0"}
+    variables |= {"LOG_FORMAT": "json", "LOG_LEVEL": "info"}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", "from app.cli import main; main()", "serve"),
-        env=os.environ | given,
+        env=os.environ | variables,
         cwd=HERE,
         stderr=asyncio.subprocess.PIPE,
     )
     try:
         lines, url = await until_it_serves(process)
         async with httpx2.AsyncClient(timeout=30) as http:
-            for bearer in (token, spoiled):
+            for bearer in (token, invalid):
                 await http.post(
                     f"{url}/graphql?access_token={token}",
                     json={"query": 'query Asked { session(key: "a private key") { id } }'},
@@ -138,15 +149,15 @@ async def test_the_log_of_a_process_names_each_request_and_no_secret(database_ur
     assert answered["request_id"] != refused["request_id"]
     assert all({"level", "timestamp", "logger"} <= entry.keys() for entry in entries)
     password = make_url(database_url).password
-    secrets = [SECRET, *token.split("."), *spoiled.split("."), "a private key", *([password] if password else [])]
+    secrets = [SECRET, *token.split("."), *invalid.split("."), "a private key", *([password] if password else [])]
     assert [secret for secret in secrets if secret in "\n".join(lines)] == []
 
 
 async def until_it_serves(process):
-    """The lines of its log so far, and its address."""
+    """The lines of the log so far, and the address of the server."""
     lines = []
     while not lines or "http://" not in lines[-1]:
         line = await process.stderr.readline()
-        assert line, f"it ended: {lines}"
+        assert line, f"the process ended: {lines}"
         lines.append(line.decode())
     return lines, "http://" + lines[-1].split("http://")[1].split()[0].rstrip('",')

@@ -1,4 +1,4 @@
-"""The sweeper: what time has made stale goes, in small steps, and nothing else does."""
+"""The sweeper expires, erases and removes what is due, and nothing else."""
 
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -7,21 +7,22 @@ import asyncpg
 import pytest
 
 from app import sweeper
-from app.db.access.database import Database
 from app.db.operations import check
-from app.db.operations.sweep import alone
+from app.db.operations.sweep import exclusive
 from harness.postgres import dsn
-from tests.support.in_process_server import serving, settings_for
+from harness.server_settings import settings_for
+from tests.support.databases import open_database
+from tests.support.servers import serving
 from tests.support.streaming import cancels, ended, extends, finishes, reads, starts, writes
 from tests.support.users import error
 
-WEEK = sweeper.ages(settings_for("postgresql://nowhere/at-all"))
-MONTH = WEEK._replace(kept=timedelta(days=30))
+WEEK = sweeper.retention(settings_for("postgresql://nowhere/at-all"))
+MONTH = WEEK._replace(deleted=timedelta(days=30))
 
 
 @asynccontextmanager
 async def opened(url):
-    db = Database(url, pool_size=3)
+    db = open_database(url, pool_size=3)
     try:
         yield db
     finally:
@@ -29,8 +30,8 @@ async def opened(url):
 
 
 @pytest.fixture
-async def world(fresh_database):
-    """A database of one's own: a server on it, a second door, and an administrator who turns the clock."""
+async def swept(fresh_database):
+    """A database of its own: a user of a server on it, the sweeper's database, and a connection that changes times."""
     url = await fresh_database()
     admin = await asyncpg.connect(dsn(url))
     async with serving(settings_for(url)) as server, opened(url) as db:
@@ -38,8 +39,8 @@ async def world(fresh_database):
     await admin.close()
 
 
-async def test_an_idle_session_expires_and_a_message_wakes_it(world):
-    ann, db, admin = world
+async def test_an_idle_session_expires_and_a_message_reactivates_it(swept):
+    ann, db, admin = swept
     old, young = await ann.creates_session("Old"), await ann.creates_session("Young")
     cursor = (await ann.sees(old, "eventCursor"))["eventCursor"]
     await admin.execute("update sessions set last_activity_at = now() - interval '8 days' where title = 'Old'")
@@ -55,8 +56,8 @@ async def test_an_idle_session_expires_and_a_message_wakes_it(world):
     assert (await sweeper.sweep_once(db, WEEK))["sessions expired"] == 0
 
 
-async def test_past_its_end_a_session_is_expired_for_good(world):
-    ann, db, admin = world
+async def test_a_session_past_expires_at_is_expired_permanently(swept):
+    ann, db, admin = swept
     session = await ann.creates_session(expiresAt="2099-01-01T00:00:00Z")
     await admin.execute("update sessions set expires_at = now() - interval '1 second'")
     assert await ann.appends(session, "late") == error("ILLEGAL_TRANSITION", field="sessionId")
@@ -65,8 +66,8 @@ async def test_past_its_end_a_session_is_expired_for_good(world):
     assert await ann.appends(session, "later") == error("ILLEGAL_TRANSITION", field="sessionId")
 
 
-async def test_what_was_deleted_long_ago_is_erased_and_then_forgotten(world):
-    ann, db, admin = world
+async def test_a_session_deleted_long_ago_is_erased_and_its_tombstone_removed_later(swept):
+    ann, db, admin = swept
     session = await ann.creates_session("Gone")
     await ann.appends(session, "words")
     await ann.does("deleteSession", id=session)
@@ -81,8 +82,8 @@ async def test_what_was_deleted_long_ago_is_erased_and_then_forgotten(world):
     assert await admin.fetchval("select count(*) from sessions") == 0
 
 
-async def test_purged_tombstones_move_the_horizon(world):
-    ann, db, admin = world
+async def test_the_removal_of_tombstones_advances_the_horizon(swept):
+    ann, db, admin = swept
     session = await ann.creates_session()
     cursor = (await ann.sees(session, "eventCursor"))["eventCursor"]
     for text in ("one", "two", "three"):
@@ -94,11 +95,11 @@ async def test_purged_tombstones_move_the_horizon(world):
     reset, _caught_up = await ann.replays(session, cursor)
     assert (reset["__typename"], reset["reason"]) == ("StreamReset", "CURSOR_UNKNOWN")
     assert await ann.appends(session, "four") == {"sequence": 4, "text": "four"}
-    assert [found async for _, found in check.broken(db) if found] == []
+    assert [found async for _, found in check.violations(db) if found] == []
 
 
-async def test_an_old_key_is_free_again(world):
-    ann, db, admin = world
+async def test_an_old_idempotency_key_can_be_used_again(swept):
+    ann, db, admin = swept
     create = "mutation { createSession(input: {}) { session { id } } }"
     first = await ann.responds(create, {"idempotency-key": "k"})
     await admin.execute("update idempotency_keys set created_at = now() - interval '2 days'")
@@ -106,47 +107,51 @@ async def test_an_old_key_is_free_again(world):
     assert (await ann.responds(create, {"idempotency-key": "k"}))["data"] != first["data"]
 
 
-async def test_a_stream_that_nobody_goes_on_with_has_failed(world):
-    ann, db, admin = world
+async def test_a_streaming_message_with_a_silent_producer_fails(swept):
+    ann, db, admin = swept
     session, other = await ann.creates_session(), await ann.creates_session()
-    left, heard, beside = [await starts(ann, session), await starts(ann, session), await starts(ann, other)]
-    for writing in (left, heard, beside):
+    abandoned, extended, other_session = [
+        await starts(ann, session),
+        await starts(ann, session),
+        await starts(ann, other),
+    ]
+    for writing in (abandoned, extended, other_session):
         await writes(ann, writing, "partial ", "text")
     cursor = (await ann.sees(session, "eventCursor"))["eventCursor"]
     await admin.execute("update streams set updated_at = now() - interval '301 seconds'")
-    assert await extends(ann, heard, 12, "") is None
+    assert await extends(ann, extended, 12, "") is None
     assert (await sweeper.due(db, WEEK))["sessions with abandoned streams"] == 2
     assert (await sweeper.sweep_once(db, WEEK))["sessions with abandoned streams"] == 2
-    assert await reads(ann, left) == await reads(ann, beside) == ("FAILED", "partial text")
-    assert await reads(ann, heard) == ("STREAMING", "partial text")
-    failed, still_written, _ = await ann.replays(session, cursor)
-    assert (failed["message"]["id"], failed["message"]["text"]) == (left.message, "partial text")
-    assert still_written["message"]["id"] == heard.message
-    assert await extends(ann, left, 12, "x") == ended("FAILED")
-    assert (await cancels(ann, left))["code"] == "ILLEGAL_TRANSITION"
+    assert await reads(ann, abandoned) == await reads(ann, other_session) == ("FAILED", "partial text")
+    assert await reads(ann, extended) == ("STREAMING", "partial text")
+    failed, still_streaming, _ = await ann.replays(session, cursor)
+    assert (failed["message"]["id"], failed["message"]["text"]) == (abandoned.message, "partial text")
+    assert still_streaming["message"]["id"] == extended.message
+    assert await extends(ann, abandoned, 12, "x") == ended("FAILED")
+    assert (await cancels(ann, abandoned))["code"] == "ILLEGAL_TRANSITION"
     found = await ann.asks('{ searchMessages(query: "partial") { totalCount } }')
     assert found["searchMessages"]["totalCount"] == 2
-    assert await finishes(ann, heard) == ("COMPLETE", "partial text")
+    assert await finishes(ann, extended) == ("COMPLETE", "partial text")
     assert (await sweeper.sweep_once(db, WEEK))["sessions with abandoned streams"] == 0
-    assert [found async for _, found in check.broken(db) if found] == []
+    assert [found async for _, found in check.violations(db) if found] == []
 
 
-async def test_the_end_of_an_abandoned_stream_wakes_its_readers(world):
-    ann, db, admin = world
+async def test_the_end_of_an_abandoned_stream_is_published(swept):
+    ann, db, admin = swept
     session = await ann.creates_session()
     await writes(ann, await starts(ann, session), "partial")
-    told = []
-    db.on_commit = lambda owner, changes: told.append((owner, *changes))
+    published = []
+    db.on_commit = lambda owner, changes: published.append((owner, *changes))
     await admin.execute("update streams set updated_at = now() - interval '301 seconds'")
     await sweeper.sweep_once(db, WEEK)
-    [(owner, move)] = told
-    assert (owner, f"ses_{move.session_id}") == (ann.name, session)
-    assert move.revision is not None
+    [(owner, change)] = published
+    assert (owner, f"ses_{change.session_id}") == (ann.name, session)
+    assert change.revision is not None
 
 
-async def test_one_replica_sweeps_at_a_time(world):
-    _, db, _ = world
-    async with alone(db) as mine:
-        assert mine
+async def test_one_replica_sweeps_at_a_time(swept):
+    _, db, _ = swept
+    async with exclusive(db) as locked:
+        assert locked
         assert await sweeper.sweep_once(db, WEEK) is None
     assert await sweeper.sweep_once(db, WEEK) is not None

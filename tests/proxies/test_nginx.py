@@ -10,9 +10,9 @@ from websockets.asyncio.client import connect
 from websockets.typing import Subprotocol
 
 from harness.nginx import TRUSTED, nginx
+from harness.server_settings import settings_for
+from tests.support import servers
 from tests.support.events import events
-from tests.support.in_process_server import serving as serving_colloquy
-from tests.support.in_process_server import settings_for
 from tests.transport.sample_server import Server, serving
 
 PONG = {"data": {"ping": "pong"}}
@@ -84,7 +84,7 @@ async def test_a_socket_of_our_own_page_passes(behind, server):
 
 
 async def test_a_prefix_that_stays_in_the_path_is_a_setting(database_url, http):
-    async with serving_colloquy(settings_for(database_url, root_path="/chat")) as running:
+    async with servers.serving(settings_for(database_url, root_path="/chat")) as running:
         ann = running.user("ann-behind-nginx")
         headers = {"authorization": f"Bearer {ann.token}"}
         with nginx(running.url, keep_prefix=True) as kept, nginx(running.url) as taken:

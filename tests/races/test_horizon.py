@@ -6,12 +6,14 @@ import random
 import asyncpg
 
 from app.auth import Viewer
-from app.db.access.database import Database
 from app.live.tuning import LiveTuning
 from app.live.viewer_reader import ViewerReader
 from harness.postgres import dsn
-from tests.live.test_viewer_events import kinds, subjects
-from tests.support.in_process_server import serving, settings_for
+from harness.server_settings import settings_for
+from tests.live.test_session_events import kinds
+from tests.live.test_viewer_events import subjects
+from tests.support.databases import open_database
+from tests.support.servers import serving
 
 RENAME = "update sessions set title = $2, head = head + 1, revision = head + 1 where id = $1::uuid"
 
@@ -73,7 +75,7 @@ async def commit_out_of_order(ann, database_url):
 
 async def test_a_long_transaction_is_read_after_its_commit_and_hides_no_other(ann, database_url):
     slow, quick = await ann.creates_session("0"), await ann.creates_session("0")
-    start = await ann.settled()
+    start = await ann.quiet_cursor()
     connection = await asyncpg.connect(dsn(database_url))
     try:
         transaction = connection.transaction()
@@ -95,7 +97,7 @@ async def test_a_pass_of_several_batches_may_join_only_passes_that_ended_before_
     start = await ann.now()
     for _ in range(101):
         await ann.does("createTask", type="done")
-    db = Database(database_url)
+    db = open_database(database_url)
     reader = ViewerReader(db, Viewer(ann.name, frozenset(), (), 0.0), None, LiveTuning().batch_size)
     position, _ = await reader.start(start)
     first = await reader.read(position)

@@ -31,9 +31,9 @@ from app.transport import (
     routes,
 )
 from tests.support.events import events
-from tests.transport.sample_schema import Context, Resolvers, build_sample_schema
+from tests.transport.transport_schema import Context, Resolvers, build_sample_schema
 
-SETTINGS = Settings(jwt_secret="a secret of this test suite, long enough", port=0, _env_file=None)
+SETTINGS = Settings(jwt_secret="a secret of this test suite, long enough", port=0, _env_file=None)  # type: ignore[call-arg]
 ALLOWED_ORIGIN = "https://friend.example"
 MAX_BODY = 256 * 1024
 MAX_DOCUMENT = 32 * 1024
@@ -141,7 +141,13 @@ def operations_of(
 ) -> Operations:
     """The operations of the sample schema; contexts and outcomes are kept for the test."""
     inspect = DocumentLimits(LIMITS)
-    engine = Engine(build_sample_schema(resolvers), inspect=inspect, max_tokens=2000, cache_size=64)
+    engine = Engine(
+        build_sample_schema(resolvers),
+        inspect=inspect,
+        max_tokens=2000,
+        cache_size=64,
+        event_context=Context.fresh,
+    )
     documents = Documents(engine, trusted=trusted, only_trusted=only_trusted, max_bytes=MAX_DOCUMENT, cache_size=4)
 
     def make_context(viewer: Any, **made_with: Any) -> Context:

@@ -1,6 +1,7 @@
 """Connection: sends to clients that have gone, and sends that are cancelled while they wait."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
@@ -28,7 +29,7 @@ async def test_a_cancelled_send_has_cleaned_up_when_it_returns():
         finally:
             steps.append("cleaned up")
 
-    rest = run_until_blocked(send())
+    rest: Any = run_until_blocked(send())
 
     async def wait():
         await rest

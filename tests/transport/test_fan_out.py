@@ -43,7 +43,7 @@ class FailingStream:
     def __init__(self):
         self.may_fail = asyncio.Event()
 
-    async def respond(self, event):
+    async def execute_event(self, event):
         await self.may_fail.wait()
         raise ValueError(event)
 
@@ -51,7 +51,7 @@ class FailingStream:
 class EchoStream:
     """Its results are its events."""
 
-    async def respond(self, event):
+    async def execute_event(self, event):
         return ExecutionResult({"event": event})
 
 

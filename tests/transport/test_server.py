@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from app.server import MAX_HEAD_BYTES
-from tests.support.server_process import process
+from tests.support.servers import ServerProcess, server_process
 from tests.transport.sample_server import Server
 
 ROOT = Path(__file__).parents[2]
@@ -85,6 +85,10 @@ async def test_a_head_at_the_limit_is_served_and_bodies_do_not_count(server: Ser
         assert (await ready.next())["payload"] == {"data": {"ping": "pong"}}
 
 
+def port_of(running: ServerProcess) -> str:
+    return str(httpx2.URL(running.url).port)
+
+
 def health_check() -> list[str]:
     """The command of the image, for this machine's Python."""
     [command] = re.findall(
@@ -97,31 +101,31 @@ def health_check() -> list[str]:
 
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="no IPv6 on this machine")
 async def test_a_server_on_all_ipv6_addresses_is_reached_by_ipv4_too(database_url):
-    async with process(database_url, HOST="::") as running:
+    async with server_process(database_url, HOST="::") as running:
         for host in ("127.0.0.1", "[::1]"):
-            assert (await running.http.get(f"http://{host}:{running.port}/healthz")).status_code == 200
+            assert (await running.http.get(f"http://{host}:{port_of(running)}/healthz")).status_code == 200
 
 
 @pytest.mark.parametrize("host", ["::", "0.0.0.0"])
 async def test_the_health_check_of_the_image_passes_on_every_address_for_containers(database_url, host):
-    async with process(database_url, HOST=host) as running:
-        check = await asyncio.create_subprocess_exec(*health_check(), env={"PORT": str(running.port)})
+    async with server_process(database_url, HOST=host) as running:
+        check = await asyncio.create_subprocess_exec(*health_check(), env={"PORT": port_of(running)})
         assert await check.wait() == 0
     check = await asyncio.create_subprocess_exec(
-        *health_check(), env={"PORT": str(running.port)}, stderr=asyncio.subprocess.DEVNULL
+        *health_check(), env={"PORT": port_of(running)}, stderr=asyncio.subprocess.DEVNULL
     )
     assert await check.wait() != 0
 
 
 async def test_an_address_in_use_is_named(database_url):
-    async with process(database_url, HOST="::") as running:
+    async with server_process(database_url, HOST="::") as running:
         second = await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", "from app.cli import main; main()", "serve"),
-            env={"HOST": "::", "PORT": str(running.port), "DATABASE_URL": database_url, "JWT_SECRET": "x" * 32},
+            env={"HOST": "::", "PORT": port_of(running), "DATABASE_URL": database_url, "JWT_SECRET": "x" * 32},
             cwd=ROOT,
             stderr=asyncio.subprocess.PIPE,
         )
         _, said = await asyncio.wait_for(second.communicate(), 60)
     assert second.returncode == 3
-    assert f"PORT={running.port}" in said.decode()
+    assert f"PORT={port_of(running)}" in said.decode()
     assert "Address already in use" in said.decode()

@@ -12,8 +12,8 @@ from graphql import build_schema, parse, validate
 
 from app.transport.documents import sha256
 from app.transport.trusted_documents import InvalidManifests, read_manifests
-from tests.support.in_process_server import serving, settings_for
-from tests.support.server_process import environment
+from harness.server_settings import environment_for, settings_for
+from tests.support.servers import serving
 
 MANIFESTS = Path(__file__).parent / "manifests"
 SCHEMA = build_schema((Path(__file__).parents[2] / "schema.graphql").read_text())
@@ -101,7 +101,7 @@ def test_every_problem_of_every_file_is_named_at_once(manifest, tmp_path):
 
 
 def test_a_server_with_such_a_manifest_does_not_start(manifest):
-    variables = environment("postgresql://nobody@127.0.0.1:9/none", TRUSTED_DOCUMENTS=str(manifest([])))
+    variables = environment_for("postgresql://nobody@127.0.0.1:9/none", TRUSTED_DOCUMENTS=str(manifest([])))
     command = [sys.executable, "-c", "from app.cli import main; main()", "serve"]
     ended = subprocess.run(command, env=os.environ | variables, capture_output=True, text=True)
     assert (ended.returncode, ended.stdout) == (1, "")

@@ -1,4 +1,4 @@
-"""The engine's pool: one `create_async_engine`, whose connections are handed out for one statement or transaction."""
+"""The connection pool: one SQLAlchemy engine, whose connections serve one statement or one transaction at a time."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -14,26 +14,26 @@ from app.db.access import failures
 from app.db.access.async_engine import AsyncConnection, AsyncEngine, create_async_engine
 from app.errors import TimedOut
 
-GOODBYE_SECONDS = 5
+CLOSE_TIMEOUT_SECONDS = 5
 
 
-class Held(NamedTuple):
-    """A connection of the engine: SQLAlchemy's hold on it, the driver's own, and when it was opened."""
+class PooledConnection(NamedTuple):
+    """A connection of the engine: SQLAlchemy's proxy, the driver's connection, and when it was opened (monotonic)."""
 
-    pooled: PoolProxiedConnection
+    proxy: PoolProxiedConnection
     driver: Any
-    opened: float
+    opened_at: float
 
 
 class Pool:
-    """At most `size` connections; who waits longer than `patience` seconds for one gets TimedOut.
+    """At most `size` connections; a wait for one that exceeds `acquire_timeout` seconds raises TimedOut.
 
-    One that is not in use stays checked out of SQLAlchemy's pool: to go through it for every statement would
-    cost as much as the statement.
+    An idle connection stays checked out of SQLAlchemy's pool: a checkout for every statement would cost as much as the
+    statement.
     """
 
     def __init__(
-        self, url: str, *, size: int, acquire_timeout: float, statement_cache: bool, settings: dict[str, str]
+        self, url: str, *, size: int, acquire_timeout: float, statement_cache: int, settings: dict[str, str]
     ) -> None:
         self.engine = _engine(url, size, statement_cache, settings)
         self._pool = cast(AsyncAdaptedQueuePool, self.engine.sync_engine.pool)
@@ -41,94 +41,100 @@ class Pool:
         event.listen(self._pool, "checkout", _on_checkout)
         self._acquire_timeout = acquire_timeout
         self._free = asyncio.Semaphore(size)
-        self._resting: list[Held] = []
+        self._idle: list[PooledConnection] = []
 
     @property
     def idle(self) -> int:
-        """Open connections that wait for work."""
-        return len(self._resting) + self._pool.checkedin()
+        """How many open connections are not in use."""
+        return len(self._idle) + self._pool.checkedin()
 
     @property
     def busy(self) -> int:
-        """Connections at work."""
-        return self._pool.checkedout() - len(self._resting)
+        """How many connections are in use."""
+        return self._pool.checkedout() - len(self._idle)
 
-    async def take(self, opened_after: float = 0) -> Held:
-        """A connection that is alive as far as this end knows."""
-        await self._wait_for_one()
+    async def acquire(self, opened_after: float = 0) -> PooledConnection:
+        """A connection that is open as far as this side knows, and was opened after that moment (monotonic)."""
+        if self._free.locked():
+            await self._wait()
+        else:
+            await self._free.acquire()
         try:
             while True:
-                held = self._resting.pop() if self._resting else await self._open()
-                if not held.driver.is_closed() and held.opened >= opened_after:
-                    return held
-                held.pooled.invalidate()
+                connection = self._idle.pop() if self._idle else await self._open()
+                if not connection.driver.is_closed() and connection.opened_at >= opened_after:
+                    return connection
+                connection.proxy.invalidate()
         except BaseException:
             self._free.release()
             raise
 
-    def give_back(self, held: Held) -> None:
-        """Whoever took it is done with it; one that is closed or still in a transaction is thrown away."""
+    def release(self, connection: PooledConnection) -> None:
+        """Takes an acquired connection back; one that is closed or still in a transaction is discarded."""
         try:
-            if held.driver.is_closed() or held.driver.is_in_transaction():
-                held.pooled.invalidate()
+            if connection.driver.is_closed() or connection.driver.is_in_transaction():
+                connection.proxy.invalidate()
             else:
-                self._resting.append(held)
+                self._idle.append(connection)
         finally:
             self._free.release()
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
-        """One of SQLAlchemy's own, for what is rare."""
-        await self._wait_for_one()
+        """A connection of SQLAlchemy's, for rare statements outside of the request path."""
+        await self._wait()
         try:
-            if self._resting:
-                self._resting.pop().pooled.close()  # its pool may have none left otherwise
+            if self._idle:
+                self._idle.pop().proxy.close()  # SQLAlchemy's pool may have no connection left otherwise
             async with self.engine.connect() as connection:
                 yield connection
         finally:
             self._free.release()
 
     async def close(self) -> None:
-        """Says goodbye to the server, but not for longer than it takes to answer."""
-        while self._resting:
-            self._resting.pop().pooled.close()
+        """Closes every connection; waits at most CLOSE_TIMEOUT_SECONDS for the server."""
+        while self._idle:
+            self._idle.pop().proxy.close()
         with suppress(TimeoutError):
-            async with asyncio.timeout(GOODBYE_SECONDS):
+            async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
                 await self.engine.dispose()
 
-    async def _wait_for_one(self) -> None:
-        if not self._free.locked():
-            await self._free.acquire()
-            return
+    async def _wait(self) -> None:
         try:
             async with asyncio.timeout(self._acquire_timeout):
                 await self._free.acquire()
         except TimeoutError:
-            raise TimedOut("The server has more to do than it can; try again.") from None
+            raise TimedOut("All database connections are busy; try again.") from None
 
-    async def _open(self) -> Held:
-        pooled = await self.engine.raw_connection()
-        return Held(pooled, pooled.driver_connection, pooled.info["opened"])
+    async def _open(self) -> PooledConnection:
+        proxy = await self.engine.raw_connection()
+        return PooledConnection(proxy, proxy.driver_connection, proxy.info["opened_at"])
 
 
-def hang_up_if_useless(held: Held, error: BaseException) -> None:
-    """A connection that was lost; or cut off in mid-protocol by a cancellation, which it may never recover from."""
+def terminate_if_unusable(connection: PooledConnection, error: BaseException) -> None:
+    """Closes a connection that was lost, or that a cancellation interrupted in the middle of the protocol."""
     if isinstance(error, asyncio.CancelledError) or failures.connection_lost(error):
-        held.driver.terminate()
+        connection.driver.terminate()
+
+
+async def use_text_codecs(driver: Any) -> None:
+    """Transports uuid, json and jsonb as text in both directions: the program only passes them on."""
+    for name in ("uuid", "json", "jsonb"):
+        await driver.set_type_codec(name, schema="pg_catalog", encoder=str, decoder=str, format="text")
 
 
 def _on_connect(connection: Any, record: Any) -> None:
-    connection.run_async(plain_values)
-    record.info["opened"] = monotonic()
+    connection.run_async(use_text_codecs)
+    record.info["opened_at"] = monotonic()
 
 
 def _on_checkout(connection: Any, *_: Any) -> None:
-    """Asks for another one in place of one that was closed while it waited in SQLAlchemy's pool."""
+    """Makes SQLAlchemy's pool replace a connection that was closed while it was idle there."""
     if connection.driver_connection.is_closed():
         raise DisconnectionError
 
 
-def _engine(url: str, size: int, statement_cache: bool, settings: dict[str, str]) -> AsyncEngine:
+def _engine(url: str, size: int, statement_cache: int, settings: dict[str, str]) -> AsyncEngine:
     address = make_url(url).set(drivername="postgresql+asyncpg")
     query = {"ssl" if name == "sslmode" else name: value for name, value in address.query.items()}
     return create_async_engine(
@@ -137,15 +143,9 @@ def _engine(url: str, size: int, statement_cache: bool, settings: dict[str, str]
         max_overflow=0,
         pool_reset_on_return=None,
         connect_args={
-            "statement_cache_size": 512 if statement_cache else 0,
+            "statement_cache_size": statement_cache,
             "max_cached_statement_lifetime": 0,
             "prepared_statement_cache_size": 0,
             "server_settings": {"application_name": "colloquy", "timezone": "UTC", **settings},
         },
     )
-
-
-async def plain_values(driver: Any) -> None:
-    """uuid, json and jsonb are text on both ends: nothing is parsed that is only passed on."""
-    for name in ("uuid", "json", "jsonb"):
-        await driver.set_type_codec(name, schema="pg_catalog", encoder=str, decoder=str, format="text")

@@ -1,35 +1,46 @@
-"""What must never be in the database, and where it is: the invariants, asked of every row of every owner."""
+"""The rules that every row of every owner must obey (invariants 1 to 3), and the sessions that violate them."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
-from sqlalchemy import ColumnElement, ScalarSelect, and_, func, literal, or_, select, union_all
+from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, func, literal, or_, select, union_all
 
-from app.db.access.database import AcrossOwners, Database, Row, across_owners
+from app.db.access.database import Database
+from app.db.access.statement import AcrossOwners, Row, across_owners
 from app.db.tables import approvals, message_chunks, messages, session_agents, sessions, streams, tasks
 
 s, m, g, t, p = sessions.c, messages.c, session_agents.c, tasks.c, approvals.c
 x, c = streams.c, message_chunks.c
 
 
-class Found(Row):
-    """A session that breaks a rule."""
+class Violation(Row):
+    """A session that violates a rule."""
 
     owner_id: str
     session_id: str
 
 
-def _counts(*conditions: ColumnElement[bool]) -> ScalarSelect[int]:
-    """How many messages of a session fulfil the conditions."""
+RULES: dict[str, AcrossOwners[Violation]] = {}
+"""Each rule with the query for the sessions that violate it."""
+
+
+def _rule(name: str, rule: str, query: Select[Any]) -> None:
+    sentence = f"The sessions that violate the rule: {rule}."
+    RULES[rule] = across_owners(f"check.{name}", sentence, query, Violation)
+
+
+def _sessions(*conditions: ColumnElement[bool]) -> Select[Any]:
+    return select(s.owner_id, s.id.label("session_id")).where(*conditions)
+
+
+def _message_count(*conditions: ColumnElement[bool]) -> ScalarSelect[int]:
+    """The number of messages of a session that fulfil the conditions."""
     return (
         select(func.count())
         .where(m.owner_id == s.owner_id, m.session_id == s.id, *conditions)
         .correlate(sessions)
         .scalar_subquery()
     )
-
-
-def _sessions(*conditions: ColumnElement[bool]) -> AcrossOwners[Found]:
-    return across_owners(select(s.owner_id, s.id.label("session_id")).where(*conditions), Found)
 
 
 _numbers = union_all(
@@ -40,75 +51,92 @@ _numbers = union_all(
     select(p.owner_id, p.session_id, p.revision).where(p.session_id.is_not(None)),
 ).subquery("numbers")
 _n = _numbers.c
-_living = m.deleted_at.is_(None)
-_unread = and_(_living, m.role != "USER", m.sequence > s.last_read_sequence)
-_mine = and_(s.owner_id == _n.owner_id, s.id == _n.session_id)
+_of_numbers = and_(s.owner_id == _n.owner_id, s.id == _n.session_id)
+
+_not_deleted = m.deleted_at.is_(None)
+_rule(
+    "message_count",
+    "messageCount is the number of messages",
+    _sessions(s.message_count != _message_count(_not_deleted)),
+)
+_unread = and_(_not_deleted, m.role != "USER", m.sequence > s.last_read_sequence)
+_rule(
+    "unread_count",
+    "unreadCount is the number of unread messages",
+    _sessions(s.unread_count != _message_count(_unread)),
+)
+_rule(
+    "sequences",
+    "the sequences of a session are 1, 2, 3, ... without a gap",
+    _sessions(
+        or_(
+            s.last_sequence != _message_count() + s.purged_count,
+            s.last_sequence != _message_count(m.sequence.between(1, s.last_sequence)) + s.purged_count,
+        )
+    ),
+)
+_rule(
+    "head",
+    "no change number is above the session's head",
+    _sessions(_n.revision > s.head).join(_numbers, _of_numbers),
+)
+_rule(
+    "unique_numbers",
+    "every change number of a session belongs to one row",
+    select(_n.owner_id, _n.session_id)
+    .group_by(_n.owner_id, _n.session_id, _n.revision)
+    .having(func.count() > literal(1)),
+)
+_rule(
+    "existing_session",
+    "the session of every row exists and is not erased",
+    select(_n.owner_id, _n.session_id)
+    .outerjoin(sessions, _of_numbers)
+    .where(or_(s.id.is_(None), s.erased_at.is_not(None))),
+)
 
 _streaming = union_all(
     select(x.owner_id, x.session_id, x.sequence),
     select(m.owner_id, m.session_id, m.sequence).where(m.status == "STREAMING"),
 ).subquery("streaming")
+_rule(
+    "stream_of_message",
+    "a message has a stream exactly while it is STREAMING",
+    select(_streaming.c.owner_id, _streaming.c.session_id)
+    .group_by(_streaming.c.owner_id, _streaming.c.session_id, _streaming.c.sequence)
+    .having(func.count() != literal(2)),
+)
 _size = func.char_length(c.text)
 _of_stream = and_(c.owner_id == x.owner_id, c.session_id == x.session_id, c.sequence == x.sequence)
-_written = select(func.coalesce(func.sum(_size), 0)).where(_of_stream).correlate(streams).scalar_subquery()
-_before = func.sum(_size).over(partition_by=(c.owner_id, c.session_id, c.sequence), order_by=c.offset) - _size
+_length = select(func.coalesce(func.sum(_size), 0)).where(_of_stream).correlate(streams).scalar_subquery()
+_rule(
+    "stream_length",
+    "the length of a stream is the length of its chunks",
+    select(x.owner_id, x.session_id).where(x.length != _length),
+)
+_end_of_previous = func.sum(_size).over(partition_by=(c.owner_id, c.session_id, c.sequence), order_by=c.offset) - _size
 _chunks = (
-    select(c.owner_id, c.session_id, c.offset, _before.label("before"), x.fence)
+    select(c.owner_id, c.session_id, c.offset, _end_of_previous.label("end_of_previous"), x.fence)
     .outerjoin(streams, _of_stream)
     .subquery("chunks")
 )
+_rule(
+    "chunk_offsets",
+    "every chunk of a stream begins where the previous one ends",
+    select(_chunks.c.owner_id, _chunks.c.session_id).where(
+        or_(_chunks.c.fence.is_(None), _chunks.c.offset != _chunks.c.end_of_previous)
+    ),
+)
 
-RULES: dict[str, AcrossOwners[Found]] = {
-    "messageCount is the number of messages": _sessions(s.message_count != _counts(_living)),
-    "unreadCount is the number of unread messages": _sessions(s.unread_count != _counts(_unread)),
-    "sequences are 1, 2, 3 without a gap": _sessions(
-        or_(
-            s.last_sequence != _counts() + s.purged_count,
-            s.last_sequence != _counts(m.sequence.between(1, s.last_sequence)) + s.purged_count,
-        )
-    ),
-    "no number is above the session's head": across_owners(
-        select(s.owner_id, s.id.label("session_id")).join(_numbers, _mine).where(_n.revision > s.head), Found
-    ),
-    "no two things share a number": across_owners(
-        select(_n.owner_id, _n.session_id)
-        .group_by(_n.owner_id, _n.session_id, _n.revision)
-        .having(func.count() > literal(1)),
-        Found,
-    ),
-    "nothing lies in a session that is not there": across_owners(
-        select(_n.owner_id, _n.session_id)
-        .outerjoin(sessions, _mine)
-        .where(or_(s.id.is_(None), s.erased_at.is_not(None))),
-        Found,
-    ),
-    "a stream is there while its message is STREAMING": across_owners(
-        select(_streaming.c.owner_id, _streaming.c.session_id)
-        .group_by(_streaming.c.owner_id, _streaming.c.session_id, _streaming.c.sequence)
-        .having(func.count() != literal(2)),
-        Found,
-    ),
-    "a stream is as long as its chunks": across_owners(
-        select(x.owner_id, x.session_id).where(x.length != _written), Found
-    ),
-    "the chunks of a stream follow one another": across_owners(
-        select(_chunks.c.owner_id, _chunks.c.session_id).where(
-            or_(_chunks.c.fence.is_(None), _chunks.c.offset != _chunks.c.before)
-        ),
-        Found,
-    ),
-}
-
-
-ANY = across_owners(select(s.owner_id, s.id.label("session_id")).limit(1), Found)
+ANY_SESSION = across_owners("check.any_session", "A session of any owner.", _sessions().limit(1), Violation)
 
 
 async def is_empty(db: Database) -> bool:
-    """Whether nobody has made a session yet."""
-    return not await db.fetch_across(ANY)
+    """True if no owner has a session."""
+    return not await db.fetch_across(ANY_SESSION)
 
 
-async def broken(db: Database) -> AsyncIterator[tuple[str, list[Found]]]:
-    """Each rule with the sessions that break it, one rule after the other."""
+async def violations(db: Database) -> AsyncIterator[tuple[str, list[Violation]]]:
+    """Each rule with the sessions that violate it, one rule after the other."""
     for rule, query in RULES.items():
         yield rule, await db.fetch_across(query)

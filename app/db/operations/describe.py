@@ -1,4 +1,4 @@
-"""The tables in words, for `docs/SCHEMA.md`: printed from the metadata, never written by hand."""
+"""The description of the tables for `docs/SCHEMA.md`, generated from the metadata."""
 
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -26,12 +26,12 @@ def markdown(metadata: MetaData) -> str:
 def _column(column: Column[object]) -> str:
     kind = column.type.compile(DIALECT)
     default = getattr(column.server_default, "arg", None)
-    shown = _sql(default) if isinstance(default, ClauseElement) else f"'{default}'"
+    default_sql = _sql(default) if isinstance(default, ClauseElement) else f"'{default}'"
     cells = [
         f"`{column.name}`",
         kind.replace(' COLLATE "C"', " C"),
         "yes" if column.nullable else "",
-        "" if default is None else f"`{shown}`",
+        "" if default is None else f"`{default_sql}`",
         (column.doc or "").replace("|", "\\|"),
     ]
     return "| " + " | ".join(cells) + " |"

@@ -1,4 +1,4 @@
-"""Whether the database can serve this program: what `/readyz` asks. Serving needs nothing else of the migrations."""
+"""Readiness of the database, for `/readyz`: the only part of the migrations that a serving process needs."""
 
 import re
 from functools import cache
@@ -16,24 +16,24 @@ REVISIONS = re.compile(r'^(revision|down_revision)\b[^=]*= *(?:["\'](\w+)|None)'
 
 
 @cache
-def expected_revision() -> str | None:
+def expected_revision(scripts: Path = SCRIPTS) -> str | None:
     """The newest revision among the migration scripts; None without any. Alembic agrees, but costs a start 60 ms."""
-    scripts = [dict(REVISIONS.findall(path.read_text())) for path in (SCRIPTS / "versions").glob("*.py")]
-    [newest] = {script["revision"] for script in scripts} - {script["down_revision"] for script in scripts} or [None]
+    found = [dict(REVISIONS.findall(path.read_text())) for path in (scripts / "versions").glob("*.py")]
+    [newest] = {script["revision"] for script in found} - {script["down_revision"] for script in found} or [None]
     return newest
 
 
 async def current_revision(connection: AsyncConnection) -> str | None:
-    """The revision of the database; None for one that was never migrated."""
+    """The revision of the database; None if it was never migrated."""
     try:
         found: str | None = await connection.scalar(text("SELECT version_num FROM alembic_version"))
-    except ProgrammingError:  # there is no such table
+    except ProgrammingError:  # the table does not exist
         return None
     return found
 
 
 async def unready(db: Database) -> str | None:
-    """Why the database cannot serve this program; None when it can."""
+    """Why the database cannot serve this program; None if it can."""
     expected = expected_revision()
     try:
         async with db.pool.connection() as connection:

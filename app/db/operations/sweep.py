@@ -1,6 +1,7 @@
-"""What time has made stale: found across owners, changed for one owner at a time with the condition repeated.
+"""The steps of the sweeper: find what is due across owners, then change it for one owner at a time.
 
-The second door only reads (invariant 1); no lock is held between the finding and the change.
+The queries across owners only read (invariant 1). The sweeper holds no lock between the query and the change, so each
+change repeats the condition of its query.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -10,77 +11,96 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Integer, and_, bindparam, delete, func, or_, select, update
 
-from app.db import audit, session, streaming_message
-from app.db.access.database import OWNER, AcrossOwners, Database, Row, Statement, Tx, across_owners, statement
+from app.db import audit, session, session_erasure, streaming_end
+from app.db.access.database import Database
+from app.db.access.statement import OWNER, AcrossOwners, Row, Statement, across_owners, statement
+from app.db.access.transaction import Tx
 from app.db.reading.rows import SessionRow
 from app.db.tables import idempotency_keys, messages, sessions, streams
-from app.db.tables.columns import Moment
+from app.db.tables.columns import Timestamp
 
 s, m, k, x = sessions.c, messages.c, idempotency_keys.c, streams.c
 LOCK = 2_608_114_907  # any number that nothing else in the database locks
-BEFORE, LIMIT = bindparam("before", type_=Moment), bindparam("limit", type_=Integer)
+BEFORE, LIMIT = bindparam("before", type_=Timestamp), bindparam("limit", type_=Integer)
+HAS_ID = and_(s.owner_id == OWNER, s.id == bindparam("session_id"))
 
 
 class Owner(NamedTuple):
-    """Whose rows a change is bound to."""
+    """The owner that a change is bound to."""
 
     subject: str
 
 
 class Due(Row):
-    """Something stale: its owner, and its key among the owner's."""
+    """One thing that is due: its owner, and its key."""
 
     owner_id: str
     key: str
 
 
 class Step(NamedTuple):
-    """One kind of staleness: what is due before a moment, and what becomes of it. `act` tells whether it did."""
+    """One step of the sweeper: the query for what is due before a time, and the change of one such thing.
+
+    `act` returns whether it changed anything.
+    """
 
     name: str
     due: AcrossOwners[Due]
     act: Callable[[Tx, str, datetime], Awaitable[bool]]
 
 
-def _due(key: Any, owner: Any, *conditions: Any) -> AcrossOwners[Due]:
-    return across_owners(select(owner.label("owner_id"), key.label("key")).where(*conditions).limit(LIMIT), Due)
+def _due(name: str, sentence: str, owner: Any, key: Any, *conditions: Any, distinct: bool = False) -> AcrossOwners[Due]:
+    query = select(owner.label("owner_id"), key.label("key")).where(*conditions).limit(LIMIT)
+    return across_owners(f"sweep.{name}", sentence, query.distinct() if distinct else query, Due)
 
 
-_running = and_(or_(s.status == "PENDING", s.status == "ACTIVE"), s.deleted_at.is_(None))
-_idle = and_(_running, or_(s.last_activity_at < BEFORE, s.expires_at <= func.now()))
+_is_idle = and_(
+    or_(s.status == "PENDING", s.status == "ACTIVE"),
+    s.deleted_at.is_(None),
+    or_(s.last_activity_at < BEFORE, s.expires_at <= func.now()),
+)
 EXPIRE = statement(
-    update(sessions)
-    .where(s.owner_id == OWNER, s.id == bindparam("session_id"), _idle)
-    .values(status="EXPIRED", **session.NEXT)
-    .returning(sessions),
+    "sweep.expire",
+    "Expires a session that is still idle.",
+    update(sessions).where(HAS_ID, _is_idle).values(status="EXPIRED", **session.NEXT_REVISION).returning(sessions),
     SessionRow,
 )
-_ended = and_(s.erased_at.is_(None), or_(s.deleted_at < BEFORE, and_(s.status == "EXPIRED", s.updated_at < BEFORE)))
-STILL_ENDED = statement(
-    select(sessions).where(s.owner_id == OWNER, s.id == bindparam("session_id"), _ended).with_for_update(), SessionRow
+_has_ended = and_(s.erased_at.is_(None), or_(s.deleted_at < BEFORE, and_(s.status == "EXPIRED", s.updated_at < BEFORE)))
+LOCK_ENDED = statement(
+    "sweep.lock_ended",
+    "A session that is still deleted or expired, locked until the commit.",
+    select(sessions).where(HAS_ID, _has_ended).with_for_update(),
+    SessionRow,
 )
-FORGET_SESSION: Statement[Row] = statement(
-    delete(sessions).where(s.owner_id == OWNER, s.id == bindparam("session_id"), s.erased_at < BEFORE).returning(s.id)
+REMOVE_SESSION: Statement[Row] = statement(
+    "sweep.remove_session",
+    "Removes the tombstone of an erased session.",
+    delete(sessions).where(HAS_ID, s.erased_at < BEFORE).returning(s.id),
 )
-PURGE_MESSAGES = statement(
+REMOVE_MESSAGES: Statement[Row] = statement(
+    "sweep.remove_messages",
+    "Removes the tombstones of deleted messages of a session.",
     delete(messages)
     .where(m.owner_id == OWNER, m.session_id == bindparam("session_id"), m.deleted_at < BEFORE)
     .returning(m.revision),
-    Row,
 )
-MOVE_HORIZON: Statement[Row] = statement(
+ADVANCE_HORIZON: Statement[Row] = statement(
+    "sweep.advance_horizon",
+    "Counts removed tombstones in their session, and refuses cursors from before the removal.",
     update(sessions)
-    .where(s.owner_id == OWNER, s.id == bindparam("session_id"))
+    .where(HAS_ID)
     .values(
-        purged_count=s.purged_count + bindparam("purged", type_=Integer),
+        purged_count=s.purged_count + bindparam("removed", type_=Integer),
         horizon=func.greatest(s.horizon, bindparam("newest", type_=Integer)),
     )
-    .returning(s.id)
+    .returning(s.id),
 )
-FORGET_KEY: Statement[Row] = statement(
+REMOVE_KEY: Statement[Row] = statement(
+    "sweep.remove_key",
+    "Removes an old idempotency key.",
     delete(idempotency_keys)
     .where(k.owner_id == OWNER, k.key == bindparam("key"), k.created_at < BEFORE)
-    .returning(k.key)
+    .returning(k.key),
 )
 
 
@@ -93,82 +113,110 @@ async def _expire(tx: Tx, session_id: str, before: datetime) -> bool:
 
 
 async def _erase(tx: Tx, session_id: str, before: datetime) -> bool:
-    if await tx.one(STILL_ENDED, session_id=session_id, before=before) is None:
+    if await tx.one(LOCK_ENDED, session_id=session_id, before=before) is None:
         return False
-    row = await session.erase(tx, session_id)
+    row = await session_erasure.erase(tx, session_id)
     if row is not None:
         tx.record_change(row.id, row.head)
         await audit.record_system(tx, "session.deleted", row, mode="HARD")
     return row is not None
 
 
-async def _forget_session(tx: Tx, session_id: str, before: datetime) -> bool:
-    return await tx.one(FORGET_SESSION, session_id=session_id, before=before) is not None
+async def _remove_session(tx: Tx, session_id: str, before: datetime) -> bool:
+    return await tx.one(REMOVE_SESSION, session_id=session_id, before=before) is not None
 
 
-async def _purge_messages(tx: Tx, session_id: str, before: datetime) -> bool:
+async def _remove_messages(tx: Tx, session_id: str, before: datetime) -> bool:
     if await tx.one(session.FOR_UPDATE, session_id=session_id) is None:
         return False
-    gone = await tx.fetch(PURGE_MESSAGES, session_id=session_id, before=before)
-    newest = max((row["revision"] for row in gone), default=0)
-    await tx.one(MOVE_HORIZON, session_id=session_id, purged=len(gone), newest=newest)
-    return bool(gone)
+    removed = await tx.fetch(REMOVE_MESSAGES, session_id=session_id, before=before)
+    newest = max((row["revision"] for row in removed), default=0)
+    await tx.one(ADVANCE_HORIZON, session_id=session_id, removed=len(removed), newest=newest)
+    return bool(removed)
 
 
-async def _forget_key(tx: Tx, key: str, before: datetime) -> bool:
-    return await tx.one(FORGET_KEY, key=key, before=before) is not None
+async def _remove_key(tx: Tx, key: str, before: datetime) -> bool:
+    return await tx.one(REMOVE_KEY, key=key, before=before) is not None
 
 
-EXPIRED = Step("sessions expired", _due(s.id, s.owner_id, _idle), _expire)
-ERASED = Step("sessions erased", _due(s.id, s.owner_id, _ended), _erase)
-FORGOTTEN = Step("tombstones of sessions removed", _due(s.id, s.owner_id, s.erased_at < BEFORE), _forget_session)
-PURGED = Step(
+EXPIRE_SESSIONS = Step(
+    "sessions expired", _due("idle", "Sessions that are idle or past expiresAt.", s.owner_id, s.id, _is_idle), _expire
+)
+ERASE_SESSIONS = Step(
+    "sessions erased", _due("ended", "Sessions deleted or expired before a time.", s.owner_id, s.id, _has_ended), _erase
+)
+REMOVE_SESSIONS = Step(
+    "tombstones of sessions removed",
+    _due("erased", "Sessions erased before a time.", s.owner_id, s.id, s.erased_at < BEFORE),
+    _remove_session,
+)
+REMOVE_TOMBSTONES = Step(
     "sessions cleared of tombstones",
-    across_owners(
-        select(m.owner_id, m.session_id.label("key")).where(m.deleted_at < BEFORE).distinct().limit(LIMIT), Due
+    _due(
+        "deleted_messages",
+        "Sessions with messages deleted before a time.",
+        m.owner_id,
+        m.session_id,
+        m.deleted_at < BEFORE,
+        distinct=True,
     ),
-    _purge_messages,
+    _remove_messages,
 )
-SILENT = across_owners(
-    select(x.owner_id, x.session_id.label("key")).where(x.updated_at < BEFORE).distinct().limit(LIMIT), Due
+REMOVE_KEYS = Step(
+    "idempotency keys removed",
+    _due("old_keys", "Idempotency keys stored before a time.", k.owner_id, k.key, k.created_at < BEFORE),
+    _remove_key,
+)
+SILENT_STREAMS = _due(
+    "silent_streams",
+    "Sessions with streams that are silent since a time.",
+    x.owner_id,
+    x.session_id,
+    x.updated_at < BEFORE,
+    distinct=True,
 )
 
 
-def abandoned(indexing: Mapping[str, Any]) -> Step:
-    """Streams whose producer has not come back: FAILED, with what was written."""
+def fail_streams(indexing: Mapping[str, Any]) -> Step:
+    """The step that ends streaming messages whose producer is silent: FAILED, with the text so far."""
 
-    async def end(tx: Tx, session_id: str, before: datetime) -> bool:
+    async def fail(tx: Tx, session_id: str, before: datetime) -> bool:
         if await tx.one(session.FOR_UPDATE, session_id=session_id) is None:
             return False
-        return bool(await streaming_message.end_all(tx, session_id, "FAILED", indexing, before))
+        return bool(await streaming_end.end_all(tx, session_id, "FAILED", indexing, before))
 
-    return Step("sessions with abandoned streams", SILENT, end)
-
-
-KEYS = Step("idempotency keys removed", _due(k.key, k.owner_id, k.created_at < BEFORE), _forget_key)
+    return Step("sessions with abandoned streams", SILENT_STREAMS, fail)
 
 
-class Ages(NamedTuple):
-    """How old what may become, None is for ever; and how a text that is folded becomes searchable."""
+class Retention(NamedTuple):
+    """How long things are kept: idle sessions, what was deleted (None: forever), idempotency keys, silent streams.
+
+    `indexing` are the search parameters of the settings, for the text of a failed stream.
+    """
 
     idle: timedelta
-    kept: timedelta | None
+    deleted: timedelta | None
     keys: timedelta
     silent: timedelta
     indexing: Mapping[str, Any]
 
     def steps(self) -> list[tuple[Step, timedelta]]:
-        """What to do, and with what is older than what."""
-        purge = [] if self.kept is None else [(step, self.kept) for step in (ERASED, FORGOTTEN, PURGED)]
-        return [(abandoned(self.indexing), self.silent), (EXPIRED, self.idle), *purge, (KEYS, self.keys)]
+        """The steps in their order, each with the age from which on a thing is due."""
+        removal = (ERASE_SESSIONS, REMOVE_SESSIONS, REMOVE_TOMBSTONES)
+        return [
+            (fail_streams(self.indexing), self.silent),
+            (EXPIRE_SESSIONS, self.idle),
+            *([] if self.deleted is None else [(step, self.deleted) for step in removal]),
+            (REMOVE_KEYS, self.keys),
+        ]
 
 
 @asynccontextmanager
-async def alone(db: Database) -> AsyncIterator[bool]:
-    """Whether no other replica sweeps at the moment, and none will until the end of the block.
+async def exclusive(db: Database) -> AsyncIterator[bool]:
+    """Holds the sweeper's lock until the end of the block; False if another replica holds it.
 
-    The lock is a transaction's: a pooler would give a session's lock to whoever comes next. It may be idle for as long
-    as the sweep takes, and holds up no vacuum, having no snapshot.
+    The lock belongs to a transaction: a pooler would hand a session's lock to another client. The transaction may be
+    idle for the whole sweep; without a snapshot it holds up no vacuum.
     """
     async with db.pool.connection() as connection, connection.begin():
         await connection.execute(select(func.set_config("idle_in_transaction_session_timeout", "0", True)))

@@ -1,6 +1,7 @@
-"""Light rows: what lists show of a thing. Most reads ask for no more, and a whole row costs twice as much.
+"""Partial rows: the columns that lists need. Most reads need no more, and a full row costs twice as much.
 
-Their times are text, as clients get it. Which fields of the public face they suffice for, `schema/light.py` says.
+The times in a partial row are text, in the format that clients receive. `app/schema/partial_rows.py` has the fields
+that these columns serve.
 """
 
 from typing import NamedTuple
@@ -13,12 +14,15 @@ SESSION = ADDED | {
     *("id", "key", "title", "status", "agent_type", "head"),
     *("message_count", "unread_count", "last_read_sequence", "last_activity_at"),
 }
-PART = ADDED | {"session_id", "kind", "key", "agent_id"}
+SESSION_AGENT = ADDED | {"session_id", "kind", "key", "agent_id"}
 AGENT = ADDED | {"id", "key", "name", "type", "status"}
 
 
 class PartialRows(NamedTuple):
-    """Which rows may be light in an operation, and whether it goes from agents' parts on to the catalogue."""
+    """The classes of rows that may be partial in an operation.
+
+    `joined`: the operation reads the catalogue's agents of session agents, so one statement reads both.
+    """
 
     rows: frozenset[type[Entity]] = frozenset()
     joined: bool = False

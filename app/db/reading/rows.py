@@ -1,21 +1,28 @@
-"""The rows that walk up to the schema: asyncpg records, here with their columns' names and types."""
+"""The rows that statements return and the schema resolves: the driver's records, with column names and types."""
 
 from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from app.db.access.database import Row
+from app.db.access.statement import Row
+
+
+class MessageKey(NamedTuple):
+    """The identity of a message."""
+
+    session_id: str
+    sequence: int
 
 
 class Entity(Row):
-    """What a statement may add to a row: its cursor on a page, its parent's place (from 1) when read for several."""
+    """A row of a noun. A page adds its cursor, a read for several parents the index of its parent (from 1)."""
 
     cursor: str
     parent: int
 
 
 class SessionRow(Entity):
-    """One session; `head` counts every change in it, `revision` is its own newest one."""
+    """One session; `head` is the newest change number in it, `revision` that of the session's own newest change."""
 
     owner_id: str
     id: str
@@ -44,7 +51,7 @@ class SessionRow(Entity):
 
 
 class AgentRow(Entity):
-    """One entry of the catalogue."""
+    """One agent of the catalogue."""
 
     owner_id: str
     id: str
@@ -61,8 +68,8 @@ class AgentRow(Entity):
     updated_at: datetime
 
 
-class ListedAgent(NamedTuple):
-    """A light row of the catalogue that came beside an agent's part."""
+class PartialAgent(NamedTuple):
+    """A partial row of the catalogue that was read together with a session agent."""
 
     id: str
     key: str | None
@@ -72,7 +79,7 @@ class ListedAgent(NamedTuple):
 
 
 class SessionAgentRow(Entity):
-    """One agent's part in one session."""
+    """One agent in one session."""
 
     owner_id: str
     session_id: str
@@ -91,7 +98,7 @@ class SessionAgentRow(Entity):
 
 
 class MessageRow(Entity):
-    """One message; its identity is (session_id, sequence). `documented`: it has a `raw`, read only when asked for."""
+    """One message. `documented`: it has a `raw`, which only the statements of `DocumentRow` read."""
 
     owner_id: str
     session_id: str
@@ -116,20 +123,20 @@ class MessageRow(Entity):
 
 
 class DocumentRow(MessageRow):
-    """A message with its document, and the blocks that were made of it unless its text is all there is."""
+    """A message with its document, and its content blocks; `content` is None if the text is the only block."""
 
     raw: str | None
     content: str | None
 
 
 class StreamingRow(MessageRow):
-    """A message with its text whole, and as long as it says, also while it is being written."""
+    """A message with its text so far, also while the message is being written, and the text's length in code points."""
 
     length: int
 
 
 class FoundRow(MessageRow):
-    """A message that matches a search: how well, from 0 to 1, and where: between two marks in the headline."""
+    """A message that matches a search: `rank` from 0 to 1; matches in `headline` stand between two `mark`s."""
 
     rank: float
     headline: str
@@ -137,7 +144,7 @@ class FoundRow(MessageRow):
 
 
 class TaskRow(Entity):
-    """One piece of work; its revision is the session's number or, without a session, its own count."""
+    """One task; `revision` is the session's change number or, without a session, a count of the task's changes."""
 
     owner_id: str
     id: str
@@ -172,7 +179,7 @@ class ApprovalRow(Entity):
 
 
 class AuditRow(Entity):
-    """That somebody did something to a thing."""
+    """One event of the audit log: an actor did something to a subject."""
 
     owner_id: str
     id: str
@@ -188,17 +195,20 @@ class AuditRow(Entity):
 
 
 class ChangeRow(Row):
-    """That something in a session has changed: of which kind, and its key there."""
+    """One changed row of a session: its kind, its change number, and its key in the session.
+
+    `sequence` is a message's key, (`agent_kind`, `key`) that of a session agent, `key` the id of a task or approval.
+    """
 
     revision: int
     kind: str
     sequence: int
-    part_kind: str
-    part_key: str
+    agent_kind: str
+    key: str
 
 
 class ChunkRow(Row):
-    """A piece of the text of a message that is being written."""
+    """One chunk of the text of a streaming message; `offset` in code points."""
 
     sequence: int
     offset: int

@@ -1,12 +1,13 @@
-"""Every table, a file per noun; the metadata that Alembic compares with the database."""
+"""Every table, a file per noun, and the metadata that Alembic compares with the database."""
 
-from app.db.tables.agent import agents, session_agents
+from app.db.tables.agent import agents
 from app.db.tables.approval import approvals
 from app.db.tables.audit import audit_events
 from app.db.tables.columns import metadata
 from app.db.tables.idempotency import idempotency_keys
 from app.db.tables.message import messages
 from app.db.tables.session import sessions
+from app.db.tables.session_agent import session_agents
 from app.db.tables.streaming_message import message_chunks, streams
 from app.db.tables.task import tasks
 

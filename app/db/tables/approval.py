@@ -1,4 +1,4 @@
-"""Approvals: a decision that a task or a tool call in a message waits for."""
+"""Approvals: decisions that a task, or a tool call in a message, waits for."""
 
 from sqlalchemy import (
     BigInteger,
@@ -12,26 +12,31 @@ from sqlalchemy import (
     Text,
 )
 
-from app.db.tables.columns import Moment, Ordered, Uuid, Xid8, metadata, moment, owner
+from app.db.tables.columns import BytewiseText, Timestamp, Uuid, Xid8, metadata, owner_column, timestamp_column
 
-# A task may go with the session it was created in, and leave an approval in another: so no key leads to it.
+# No foreign key to tasks: erasing the session of a task deletes the task, and its approval may be in another session.
 approvals = Table(
     "approvals",
     metadata,
-    owner(),
+    owner_column(),
     Column("id", Uuid, nullable=False),
-    Column("session_id", Uuid, doc="The session it lies in: the message's, else the task's."),
-    Column("task_id", Uuid, doc="Of a task that may be gone."),
-    Column("message_sequence", Integer, doc="The message in the session whose tool call waits."),
-    Column("tool_use_id", Ordered),
-    Column("approver_role", Ordered),
+    Column("session_id", Uuid, doc="The session of the message, or else of the task."),
+    Column("task_id", Uuid, doc="The task; it may have been erased."),
+    Column("message_sequence", Integer, doc="The message whose tool call waits."),
+    Column("tool_use_id", BytewiseText),
+    Column("approver_role", BytewiseText),
     Column("status", Text, nullable=False, server_default="PENDING"),
     Column("notes", Text),
-    Column("decided_by", Text, doc="The subject of the token."),
-    Column("decided_at", Moment),
-    Column("revision", BigInteger, nullable=False, doc="The session's number of its newest change, or its own count."),
-    moment("created_at"),
-    Column("changed_xid", Xid8, doc="The transaction of the newest change, stamped by a trigger."),
+    Column("decided_by", Text, doc="The `sub` of the token that decided."),
+    Column("decided_at", Timestamp),
+    Column(
+        "revision",
+        BigInteger,
+        nullable=False,
+        doc="The session's change number of its newest change; without a session a count of its changes.",
+    ),
+    timestamp_column("created_at"),
+    Column("changed_xid", Xid8, doc="The transaction of the newest change; set by a trigger."),
     PrimaryKeyConstraint("owner_id", "id"),
     ForeignKeyConstraint(["owner_id", "session_id"], ["sessions.owner_id", "sessions.id"]),
     CheckConstraint("status IN ('PENDING', 'APPROVED', 'REJECTED', 'CANCELLED')", name="status"),

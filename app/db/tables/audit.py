@@ -1,23 +1,23 @@
-"""The audit: who did what to which thing, in the transaction that did it. Append-only by a trigger."""
+"""The audit log: which actor did what to which subject, in the same transaction. A trigger makes it append-only."""
 
 from sqlalchemy import CheckConstraint, Column, Index, Integer, PrimaryKeyConstraint, Table, Text
 
-from app.db.tables.columns import Ordered, Uuid, document, metadata, moment, owner
+from app.db.tables.columns import BytewiseText, Uuid, json_column, metadata, owner_column, timestamp_column
 
 audit_events = Table(
     "audit_events",
     metadata,
-    owner(),
+    owner_column(),
     Column("id", Uuid, nullable=False),
-    Column("event_type", Ordered, nullable=False),
-    Column("actor", Text, nullable=False, doc="The token's subject, or `system`."),
-    Column("role", Ordered, doc="The token's, never an input."),
-    Column("trace_id", Ordered, doc="32 hexadecimal digits, from `traceparent`."),
-    moment("at"),
+    Column("event_type", BytewiseText, nullable=False),
+    Column("actor", Text, nullable=False, doc="The token's `sub`, or `system`."),
+    Column("role", BytewiseText, doc="A role of the token; never a value from the request."),
+    Column("trace_id", BytewiseText, doc="32 hexadecimal digits, from `traceparent`."),
+    timestamp_column("at"),
     Column("subject_kind", Text, nullable=False),
-    Column("subject_id", Uuid, nullable=False, doc="Its id; a message's session."),
-    Column("subject_sequence", Integer, doc="A message's place in its session."),
-    document("metadata"),
+    Column("subject_id", Uuid, nullable=False, doc="The id of the subject; for a message the id of its session."),
+    Column("subject_sequence", Integer, doc="The sequence of a message."),
+    json_column("metadata"),
     PrimaryKeyConstraint("owner_id", "id"),
     CheckConstraint("subject_kind IN ('SESSION', 'MESSAGE', 'AGENT', 'TASK', 'APPROVAL')", name="subject_kind"),
     CheckConstraint("(subject_kind = 'MESSAGE') = (subject_sequence IS NOT NULL)", name="subject_sequence"),

@@ -1,4 +1,4 @@
-"""What all tables share: the metadata, the owner that leads every key, and the column types."""
+"""What all tables share: the metadata, the owner column that leads every key, and the column types."""
 
 from typing import Any
 
@@ -16,16 +16,16 @@ metadata = MetaData(
 )
 
 Uuid = UUID(as_uuid=False)
-Moment = DateTime(timezone=True)
-# Keyset columns compare bytewise, so that a page reads the same on every server, whatever its locale.
-Ordered = Text(collation="C")
+Timestamp = DateTime(timezone=True)
+# Bytewise comparison of keyset columns: a page has the same order on every server, whatever the server's locale.
+BytewiseText = Text(collation="C")
 
-
-RFC3339 = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'  # of a time in UTC, as our connections have it
+# The format of `to_char` for a time in UTC; the pool sets every connection to UTC.
+RFC3339 = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
 
 
 class Xid8(UserDefinedType[str]):
-    """PostgreSQL's 64-bit transaction id; it travels as text."""
+    """PostgreSQL's 64-bit transaction id, transported as text."""
 
     cache_ok = True
 
@@ -36,23 +36,26 @@ class Xid8(UserDefinedType[str]):
 ischema_names["xid8"] = Xid8
 
 
-def owner() -> Column[str]:
-    """The token's `sub`: first column of every table, first of every key."""
-    return Column("owner_id", Ordered, nullable=False)
+def owner_column() -> Column[str]:
+    """The token's `sub`: first column of every table and of every key."""
+    return Column("owner_id", BytewiseText, nullable=False)
 
 
-def document(name: str) -> Column[str]:
-    """A JSON document, never looked into by SQL."""
+def json_column(name: str) -> Column[str]:
+    """A JSON document; no statement reads inside it."""
     return Column(name, JSON, nullable=False)
 
 
-def moment(name: str) -> Column[object]:
-    """A time that is set when the row is made."""
-    return Column(name, Moment, nullable=False, server_default=func.now())
+def timestamp_column(name: str) -> Column[object]:
+    """A time, by default that of the insert."""
+    return Column(name, Timestamp, nullable=False, server_default=func.now())
 
 
-def shown(column: Any) -> Any:
-    """A column as it is shown: of ids and times their text, which would be parsed only to be written again."""
+def as_client_text(column: Any) -> Any:
+    """The column in the format that clients receive: ids and times as text, all else unchanged.
+
+    The driver would parse both into objects only to have them formatted again.
+    """
     if isinstance(column.type, UUID):
         return cast(column, Text).label(column.key)
     if isinstance(column.type, DateTime):

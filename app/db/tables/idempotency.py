@@ -1,19 +1,23 @@
-"""Idempotency keys: what a mutation answered first, in ids and codes, kept with its effect."""
+"""Idempotency keys: the first result of a mutation, as ids and codes, committed with its effect."""
 
 from sqlalchemy import Column, Index, LargeBinary, PrimaryKeyConstraint, Table
 from sqlalchemy.dialects.postgresql import JSON
 
-from app.db.tables.columns import Ordered, metadata, moment, owner
+from app.db.tables.columns import BytewiseText, metadata, owner_column, timestamp_column
 
 idempotency_keys = Table(
     "idempotency_keys",
     metadata,
-    owner(),
-    Column("key", Ordered, nullable=False),
-    Column("request_hash", LargeBinary, nullable=False, doc="SHA-256 of the field and its arguments."),
-    Column("result", JSON, doc="The payload, its entities as node ids; null only inside its own transaction."),
-    moment("created_at"),
+    owner_column(),
+    Column("key", BytewiseText, nullable=False),
+    Column("request_hash", LargeBinary, nullable=False, doc="SHA-256 of the mutation field and its arguments."),
+    Column(
+        "result",
+        JSON,
+        doc="The result, with a `kind`; entities as ids. NULL only inside the transaction that claims the key.",
+    ),
+    timestamp_column("created_at"),
     PrimaryKeyConstraint("owner_id", "key"),
 )
-# The sweeper looks for old keys of all owners.
+# For the sweeper, which reads the old keys of all owners.
 Index("idempotency_keys_created", idempotency_keys.c.created_at)

@@ -1,4 +1,4 @@
-"""Messages: a message is (session, sequence); a deleted one stays as an emptied tombstone."""
+"""Messages, identified by (session, sequence); a deleted message stays as an empty tombstone."""
 
 from sqlalchemy import (
     BigInteger,
@@ -15,36 +15,50 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSON, TSVECTOR
 
-from app.db.tables.columns import Moment, Ordered, Uuid, document, metadata, moment, owner
+from app.db.tables.columns import BytewiseText, Timestamp, Uuid, json_column, metadata, owner_column, timestamp_column
 
 messages = Table(
     "messages",
     metadata,
-    owner(),
+    owner_column(),
     Column("session_id", Uuid, nullable=False),
-    Column("sequence", Integer, nullable=False, doc="1, 2, 3, ... in the session, given under its lock."),
-    Column("key", Ordered, doc="The client's own name, unique per session and agent."),
-    # The foreign key needs the kind; messages are always an AGENT's.
+    Column("sequence", Integer, nullable=False, doc="1, 2, 3, ... in the session, assigned under the session's lock."),
+    Column("key", BytewiseText, doc="Chosen by the client, unique per session and agent."),
+    # The foreign key to session_agents needs the kind; the agent of a message is always an AGENT.
     Column("agent_kind", Text, Computed("'AGENT'", persisted=True)),
-    Column("agent_key", Ordered),
+    Column("agent_key", BytewiseText),
     Column("role", Text, nullable=False),
     Column("status", Text, nullable=False, server_default="COMPLETE"),
-    Column("fence", Text, doc="The producer that finished it, if it was streamed: whose retry gets the same answer."),
-    Column("text", Text, nullable=False, server_default="", doc="What a person reads; while STREAMING in its chunks."),
-    Column("raw", Text, doc="The producer's document, character for character; null when only text was sent."),
-    Column("content", JSON, doc="Its blocks; null when they are no more than the text."),
-    Column("tsv", TSVECTOR, doc="The words of the text, and '@' with the owner; null in a tombstone or a stream."),
+    Column(
+        "fence",
+        Text,
+        doc="The fence of the producer that finished a streamed message; a retry with it gets the same result.",
+    ),
+    Column(
+        "text",
+        Text,
+        nullable=False,
+        server_default="",
+        doc="The readable text; empty while STREAMING, when the text is in message_chunks.",
+    ),
+    Column("raw", Text, doc="The producer's document, unchanged to the character; NULL when only text was sent."),
+    Column("content", JSON, doc="The content blocks; NULL when the text is the only block."),
+    Column(
+        "tsv",
+        TSVECTOR,
+        doc="Search index of the text, with `@` and the owner as one lexeme; NULL in a tombstone or while STREAMING.",
+    ),
     Column("input_tokens", Integer),
     Column("output_tokens", Integer),
     Column("total_tokens", Integer),
-    document("metadata"),
+    json_column("metadata"),
     Column("created_revision", BigInteger, nullable=False),
     Column("revision", BigInteger, nullable=False),
-    Column("client_created_at", Moment),
-    moment("created_at"),
-    moment("updated_at"),
-    Column("redacted_at", Moment),
-    Column("deleted_at", Moment),
+    Column("client_created_at", Timestamp),
+    timestamp_column("created_at"),
+    timestamp_column("updated_at"),
+    Column("redacted_at", Timestamp),
+    Column("deleted_at", Timestamp),
     PrimaryKeyConstraint("owner_id", "session_id", "sequence"),
     ForeignKeyConstraint(
         ["owner_id", "session_id", "agent_kind", "agent_key"],
@@ -68,5 +82,5 @@ Index(
     postgresql_where=m.key.is_not(None),
 )
 Index("messages_changes", m.owner_id, m.session_id, m.revision, unique=True)
-# A short pending list: the append that has to empty it waits for a moment only.
+# A short pending list: the append that must flush the list waits only for a moment.
 Index("messages_search", m.tsv, postgresql_using="gin", postgresql_with={"gin_pending_list_limit": "512"})

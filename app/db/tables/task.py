@@ -1,4 +1,4 @@
-"""Tasks: work handed from one role to another, in a session or on its own."""
+"""Tasks: work that one role hands to another, in a session or without one."""
 
 from sqlalchemy import (
     BigInteger,
@@ -11,24 +11,29 @@ from sqlalchemy import (
     Text,
 )
 
-from app.db.tables.columns import Ordered, Uuid, Xid8, document, metadata, moment, owner
+from app.db.tables.columns import BytewiseText, Uuid, Xid8, json_column, metadata, owner_column, timestamp_column
 
 tasks = Table(
     "tasks",
     metadata,
-    owner(),
+    owner_column(),
     Column("id", Uuid, nullable=False),
-    Column("session_id", Uuid, doc="The session it was created in."),
-    Column("type", Ordered, nullable=False),
-    Column("from_role", Ordered),
-    Column("to_role", Ordered),
-    document("payload"),
-    Column("trace_id", Ordered),
+    Column("session_id", Uuid, doc="The session that the task was created in."),
+    Column("type", BytewiseText, nullable=False),
+    Column("from_role", BytewiseText),
+    Column("to_role", BytewiseText),
+    json_column("payload"),
+    Column("trace_id", BytewiseText),
     Column("status", Text, nullable=False, server_default="PENDING"),
-    Column("revision", BigInteger, nullable=False, doc="The session's number of its newest change, or its own count."),
-    moment("created_at"),
-    moment("updated_at"),
-    Column("changed_xid", Xid8, doc="The transaction of the newest change, stamped by a trigger."),
+    Column(
+        "revision",
+        BigInteger,
+        nullable=False,
+        doc="The session's change number of its newest change; without a session a count of its changes.",
+    ),
+    timestamp_column("created_at"),
+    timestamp_column("updated_at"),
+    Column("changed_xid", Xid8, doc="The transaction of the newest change; set by a trigger."),
     PrimaryKeyConstraint("owner_id", "id"),
     ForeignKeyConstraint(["owner_id", "session_id"], ["sessions.owner_id", "sessions.id"]),
     CheckConstraint("status IN ('PENDING', 'ACTIVE', 'COMPLETED', 'FAILED', 'CANCELLED')", name="status"),

@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from colloquy import AsyncClient, Client
 
-from clients.python.tests.unreliable_proxy import UnreliableProxy, unreliable_proxy
+from harness.unreliable_proxy import UnreliableProxy, unreliable_proxy
 
 QUICK_RETRIES = {"max_wait": 0.01}
 

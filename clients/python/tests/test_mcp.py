@@ -12,9 +12,9 @@ from mcp import Client as McpClient
 from mcp.client.stdio import StdioServerParameters
 
 from app import sweeper
-from app.db.access.database import Database
 from harness.postgres import dsn
-from tests.support.in_process_server import settings_for
+from harness.server_settings import settings_for
+from tests.support.databases import open_database
 
 MODULE = ["-m", "colloquy.mcp"]
 
@@ -115,8 +115,8 @@ async def expire_idle_sessions(url, user) -> None:
         "update sessions set last_activity_at = now() - interval '8 days' where owner_id = $1", user.name
     )
     await admin.close()
-    db = Database(url, pool_size=2)
-    await sweeper.sweep_once(db, sweeper.ages(settings_for(url)))
+    db = open_database(url, pool_size=2)
+    await sweeper.sweep_once(db, sweeper.retention(settings_for(url)))
     await db.close()
 
 

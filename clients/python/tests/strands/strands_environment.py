@@ -9,7 +9,8 @@ import tarfile
 from pathlib import Path
 from typing import NamedTuple
 
-from harness.wheels import ROOT, unavailable
+from harness.programs import MissingPrerequisite
+from harness.wheels import ROOT
 
 HERE = Path(__file__).resolve().parent
 LOCK, SDIST = ROOT / "requirements/strands.txt", HERE / "sdist.txt"
@@ -45,7 +46,7 @@ def _build(directory: Path) -> None:
         only = ["--no-deps", "--no-binary", "strands-agents", "--require-hashes"]
         _run(python, *PIP, "download", *only, "-d", str(directory), "-r", str(SDIST))
     except subprocess.CalledProcessError as error:
-        unavailable(f"strands-agents cannot be installed: {error.stderr[-500:]}")
+        raise MissingPrerequisite(f"strands-agents cannot be installed: {error.stderr[-500:]}") from error
     [archive] = directory.glob("strands_agents-*.tar.gz")
     with tarfile.open(archive) as sources:
         sources.extractall(directory, filter="data")

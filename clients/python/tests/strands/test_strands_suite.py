@@ -9,7 +9,8 @@ from xml.etree import ElementTree
 import pytest
 
 from clients.python.tests.strands.strands_environment import HERE, ROOT, StrandsEnvironment, strands_environment
-from tests.support.in_process_server import SECRET, Serving
+from harness.server_settings import SECRET
+from tests.support.servers import Server
 
 pytestmark = [pytest.mark.xdist_group("strands"), pytest.mark.timeout(900)]
 
@@ -49,7 +50,7 @@ class Report:
 
 
 async def run_pytest(
-    environment: StrandsEnvironment, server: Serving, junit: Path, directory: Path, *arguments: str
+    environment: StrandsEnvironment, server: Server, junit: Path, directory: Path, *arguments: str
 ) -> Report:
     """Runs pytest in the environment of strands-agents, against this server."""
     variables = {

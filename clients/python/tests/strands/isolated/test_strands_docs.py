@@ -13,7 +13,7 @@ EXAMPLE = re.compile(r"```python\n((?:(?!```).)*colloquy\.strands(?:(?!```).)*)`
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_an_example_prints_what_the_page_says(monkeypatch, capsys, owner, page):
+def test_an_example_prints_what_the_page_shows(monkeypatch, capsys, owner, page):
     [(program, printed)] = EXAMPLE.findall(page.read_text())
     monkeypatch.setenv("COLLOQUY_URL", URL)
     monkeypatch.setenv("COLLOQUY_TOKEN", token(owner))

@@ -1,0 +1,119 @@
+"""Batched reading by key: a lean dataloader, and the reader that runs one statement for a batch of keys.
+
+What is loaded of which noun is in `app/db/loaders.py`.
+"""
+
+from asyncio import Future, get_running_loop
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from typing import Any, TypeVar
+
+import aiodataloader
+
+from app.db.access.database import Database
+from app.db.access.statement import Statement
+from app.db.access.transaction import Viewer
+from app.db.reading.nested import Nested, for_one, parent_arrays
+from app.db.reading.page import Slice, Window
+from app.db.reading.partial_rows import PartialRows
+from app.db.reading.rows import Entity
+
+K = TypeVar("K")
+V = TypeVar("V")
+R = TypeVar("R", bound=Entity)
+Filters = tuple[tuple[str, Any], ...]
+
+
+class DataLoader(aiodataloader.DataLoader[K, V]):
+    """aiodataloader's, with one task and one turn of the event loop per batch instead of two, and a fast path for keys
+    that are loaded already.
+    """
+
+    def __init__(self, batch: Callable[[list[K]], Coroutine[Any, Any, list[V]]]) -> None:
+        self.loop, self.batch_load_fn = get_running_loop(), batch
+        self._cache = {}
+        self._pending: list[tuple[K, Future[V]]] = []
+
+    def get_cache_key(self, key: K) -> K:
+        """The key itself."""
+        return key
+
+    def load(self, key: K) -> "Future[V]":
+        """The value of `key`; one batch reads all keys that are requested before the loop's next turn."""
+        future = self._cache.get(key)
+        if future is None:
+            future = self._cache[key] = self.loop.create_future()
+            if not self._pending:
+                self.loop.call_soon(self._dispatch)
+            self._pending.append((key, future))
+        return future
+
+    def _dispatch(self) -> None:
+        pending, self._pending = self._pending, []
+        self.loop.create_task(self._read(pending))
+
+    async def _read(self, pending: "list[tuple[K, Future[V]]]") -> None:
+        """Reads one batch. The keys of a failed batch are not cached."""
+        try:
+            values = await self.batch_load_fn([key for key, _ in pending])
+            for (_, future), value in zip(pending, values, strict=True):
+                if not future.done():
+                    future.set_result(value)
+        except Exception as error:
+            for key, future in pending:
+                self.clear(key)
+                if not future.done():
+                    future.set_exception(error)
+
+
+class BatchReader:
+    """Reads batches for the loaders of one operation, partial rows where the operation needs no more.
+
+    A reader holds no reference to its loaders: with a reference cycle, the rows of an operation would stay in memory
+    until the garbage collector runs.
+    """
+
+    def __init__(self, db: Database, viewer: Viewer, partial: PartialRows) -> None:
+        self._db, self._viewer, self._partial = db, viewer, partial
+
+    async def by_column(
+        self, statement: Statement[R], parameter: str, column: str, keys: Sequence[str]
+    ) -> list[R | None]:
+        """For each key the row with this value in `column`, or None."""
+        rows = await self._rows(statement, **{parameter: keys})
+        found = {row[column]: row for row in rows}
+        return [found.get(key) for key in keys]
+
+    async def by_parent(self, statement: Statement[R], names: Sequence[str], keys: Sequence[Any]) -> list[R | None]:
+        """For each key, a value or a tuple of `names`, the row whose `parent` is the key's index, or None."""
+        found: list[R | None] = [None] * len(keys)
+        for row in await self._rows(statement, **parent_arrays(names, keys)):
+            found[row.parent - 1] = row
+        return found
+
+    async def pages(
+        self, totals: DataLoader[Any, int], nested: Nested[R], window: Window, filters: Filters, parents: Sequence[Any]
+    ) -> list[Slice[R]]:
+        """For each parent its page of a nested connection."""
+        parameters = nested.order.bounds(window) | dict(filters)
+        if len(parents) == 1:
+            statement, keys = nested.for_one(window.backward), for_one(nested.names, parents[0])
+            rows = [await self._rows(statement, **parameters, **keys)]
+        else:
+            rows = [[] for _ in parents]
+            statement, arrays = nested.for_many(window.backward), parent_arrays(nested.names, parents)
+            for row in await self._rows(statement, **parameters, **arrays):
+                rows[row.parent - 1].append(row)
+        return [
+            Slice.of(page, window, partial(totals.load, parent)) for page, parent in zip(rows, parents, strict=True)
+        ]
+
+    async def totals(self, nested: Nested[Any], filters: Filters, parents: Sequence[Any]) -> list[int]:
+        """For each parent the number of rows of a nested connection."""
+        parameters = dict(filters) | parent_arrays(nested.names, parents)
+        totals = {row.parent: row.total for row in await self._db.fetch(self._viewer, nested.count, **parameters)}
+        return [totals[index] for index in range(1, len(parents) + 1)]
+
+    async def _rows(self, statement: Statement[R], **values: Any) -> list[R]:
+        chosen = statement.partial if statement.row in self._partial.rows else statement
+        return await self._db.fetch(self._viewer, chosen, **values)

@@ -1,0 +1,92 @@
+"""Reading for many parents in one statement: the parents as arrays, and the connections below them."""
+
+from collections.abc import Collection, Sequence
+from functools import cached_property
+from typing import Any, Generic, TypeVar
+
+from sqlalchemy import Select, TableValuedAlias, bindparam, column, func, select, true
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.sql.visitors import replacement_traverse
+
+from app.db.access.statement import Statement, statement, variant
+from app.db.reading.order import Order, direction
+from app.db.reading.page import Count
+from app.db.reading.rows import Entity
+
+R = TypeVar("R", bound=Entity)
+
+
+def parent_table(**types: Any) -> TableValuedAlias:
+    """The requested keys as a table, one array a column; the column `index` is 1, 2, 3, ... in their order."""
+    binds = [bindparam(f"parent_{name}", type_=ARRAY(type_)) for name, type_ in types.items()]
+    columns = [column(name, type_) for name, type_ in types.items()]
+    return func.unnest(*binds).table_valued(*columns, with_ordinality="index", name="parents").render_derived()
+
+
+def parent_arrays(names: Sequence[str], keys: Sequence[Any]) -> dict[str, list[Any]]:
+    """The parameters of `parent_table`; a key is a value, or a tuple if there are several columns."""
+    if len(names) == 1:
+        return {f"parent_{names[0]}": list(keys)}
+    return {f"parent_{name}": [key[index] for key in keys] for index, name in enumerate(names)}
+
+
+def for_one(names: Sequence[str], key: Any) -> dict[str, Any]:
+    """The parameters of `Nested.for_one`."""
+    return {f"parent_{name}": value for name, value in zip(names, (key,) if len(names) == 1 else key, strict=True)}
+
+
+class Nested(Generic[R]):
+    """A connection below many parents, read for all of them by one statement.
+
+    `query` selects the children of `parents`, a `parent_table`; a row's `parent` is the index of its parent. The
+    statements are named `name[for_many,forward]` and the like.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        sentence: str,
+        query: Select[Any],
+        row: type[R],
+        order: Order,
+        parents: TableValuedAlias,
+        partial: Collection[str] = (),
+    ) -> None:
+        self.name, self.sentence, self.order, self.row, self._partial = name, sentence, order, row, partial
+        self.names = [column.name for column in parents.c if column.name != "index"]
+        self._query, self._parents = query, parents
+        self._index = parents.c["index"].label("parent")
+        self._for_one: dict[bool, Statement[R]] = {}
+        self._for_many: dict[bool, Statement[R]] = {}
+
+    def for_one(self, backward: bool) -> Statement[R]:
+        """The page of a single parent, whose key is plain parameters: a third of the cost of `for_many`."""
+        if backward not in self._for_one:
+            bound = {id(column): bindparam(f"parent_{column.name}", type_=column.type) for column in self._parents.c}
+            query: Any = replacement_traverse(self._query, {}, lambda element, **_: bound.get(id(element)))
+            self._for_one[backward] = self._statement("for_one", self.order.page(query, backward), backward)
+        return self._for_one[backward]
+
+    def for_many(self, backward: bool) -> Statement[R]:
+        """The pages of many parents, built at the first use."""
+        if backward not in self._for_many:
+            page = self.order.page(self._query.correlate(self._parents), backward).lateral("page")
+            keys = [page.c[key.column.key or ""] for key in self.order.keys]
+            down = self.order.descending != backward
+            query = select(page, self._index).select_from(self._parents.join(page, true()))
+            query = query.order_by(*(key.desc() if down else key for key in keys))
+            self._for_many[backward] = self._statement("for_many", query, backward)
+        return self._for_many[backward]
+
+    @cached_property
+    def count(self) -> Statement[Count]:
+        """The number of children of each parent."""
+        total = self._query.correlate(self._parents).with_only_columns(func.count().label("total")).lateral("counted")
+        query = select(total, self._index).select_from(self._parents.join(total, true()))
+        return statement(
+            variant(self.name, "count"), f"The number of rows per parent of: {self.sentence}", query, Count
+        )
+
+    def _statement(self, shape: str, query: Select[Any], backward: bool) -> Statement[R]:
+        name = variant(self.name, shape, direction(backward))
+        return statement(name, self.sentence, query, self.row, self._partial)

@@ -1,0 +1,71 @@
+"""The cap on active sessions per agent type: a lock, a count, and the archiving of the least recently active ones.
+
+The lock of the cap comes before the locks of sessions (docs/decisions/0008-cap-lock-order.md).
+"""
+
+from sqlalchemy import Integer, Text, and_, bindparam, func, or_, select
+
+from app.db import session
+from app.db.access.statement import OWNER, Row, Statement, statement
+from app.db.access.transaction import Tx
+from app.db.reading.page import Count
+from app.db.reading.rows import SessionRow
+from app.db.tables import sessions
+
+s = sessions.c
+AGENT_TYPE = bindparam("agent_type", type_=Text)
+# The cap counts sessions that accept a message as they are.
+OTHER_ACTIVE = and_(
+    s.owner_id == OWNER,
+    s.agent_type == AGENT_TYPE,
+    or_(s.status == "PENDING", s.status == "ACTIVE"),
+    s.archived_at.is_(None),
+    s.deleted_at.is_(None),
+    s.id != bindparam("session_id"),
+)
+LOCK: Statement[Row] = statement(
+    "session_cap.lock",
+    "Takes the lock of the cap for an agent type, until the end of the transaction.",
+    select(func.pg_advisory_xact_lock(func.hashtextextended(OWNER.concat(" ").concat(AGENT_TYPE), 0)).label("locked")),
+)
+COUNT_OTHERS = statement(
+    "session_cap.count_others",
+    "The number of active sessions of an agent type, without one session.",
+    select(func.count().label("total")).select_from(sessions).where(OTHER_ACTIVE),
+    Count,
+)
+BEYOND = statement(
+    "session_cap.beyond",
+    "The active sessions of an agent type beyond a number, without one session, the least recently active ones.",
+    select(sessions)
+    .where(OTHER_ACTIVE)
+    .order_by(s.last_activity_at.desc(), s.id.desc())
+    .offset(bindparam("number", type_=Integer)),
+    SessionRow,
+)
+
+
+async def lock(tx: Tx, agent_type: str) -> None:
+    """Blocks other transactions that change the number of active sessions of this type, until this one ends."""
+    await tx.fetch(LOCK, agent_type=agent_type)
+
+
+async def count_others(tx: Tx, row: SessionRow) -> int:
+    """The number of active sessions of its type without this one. Needs `lock`."""
+    [count] = await tx.fetch(COUNT_OTHERS, agent_type=row.agent_type, session_id=row.id)
+    return count.total
+
+
+async def make_room(tx: Tx, row: SessionRow, cap: int) -> list[SessionRow]:
+    """Archives the least recently active sessions of its type until this one is within the cap. Needs `lock`.
+
+    Returns the archived sessions.
+    """
+    beyond = await tx.fetch(BEYOND, agent_type=row.agent_type, session_id=row.id, number=cap - 1)
+    archived = []
+    for other in sorted(beyond, key=lambda session: session.id):  # locks are taken in the order of ids
+        changed = await tx.one(session.ARCHIVE, session_id=other.id)
+        if changed is not None:
+            tx.record_change(changed.id, changed.head)
+            archived.append(changed)
+    return archived

@@ -1,0 +1,38 @@
+"""The statements that the code builds at their first use, built here so that the tests check them too."""
+
+from itertools import product
+
+from app.db import agent, approval, audit, message, search, session, session_agent, task
+from app.db.access.statement import REGISTERED
+from app.db.reading.nested import Nested
+
+NESTED = [
+    value
+    for module in (approval, message, session, session_agent, task)
+    for value in vars(module).values()
+    if isinstance(value, Nested)
+]
+STATES = frozenset({"state", "conversation_manager_state", "internal_state", "raw", "agent_id", "client_created_at"})
+CONTENT = frozenset({"text", "raw", "content", "metadata", "input_tokens", "output_tokens", "total_tokens"})
+
+
+def registered():
+    """Every registered query of the program by name, with all shapes of it."""
+    for backward in (False, True):
+        for nested in NESTED:
+            nested.for_one(backward)
+            nested.for_many(backward)
+        for module in (approval, audit, search, task):
+            module._page(backward)
+        for order in agent.ORDERS.values():
+            agent._page(order, backward)
+        for order, filtered in product(session.ORDERS.values(), (False, True)):
+            session._page(order, backward, filtered)
+        message._update(CONTENT, redacted=backward)
+    for nested in NESTED:
+        assert nested.count
+    agent._update(frozenset(agent.INSERT_COLUMNS) - {"id", "key"})
+    session._update(frozenset(session.INSERT_COLUMNS) - {"id", "key"})
+    session_agent._insert(STATES)
+    session_agent._update(STATES)
+    return {name: query for name, query in REGISTERED.items() if not name.startswith("test_")}
