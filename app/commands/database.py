@@ -38,13 +38,18 @@ def maintenance_database(settings: Settings, *, pool_size: int = 1) -> Database:
 def upgrade(settings: Settings) -> None:
     """Migrate to the newest revision."""
     with reporting(migrate.MigrationError):
-        migrate.upgrade(direct_url(settings))
+        migrate.upgrade(direct_url(settings), report=_print_progress)
 
 
 def migrate_to(revision: str) -> None:
     """Migrate up or down to a revision and print where the database is then."""
     with reporting(migrate.MigrationError), available_database(load_settings()) as settings:
-        print(f"The database is at {migrate.to_revision(direct_url(settings), revision) or 'nothing'}.")
+        reached = migrate.to_revision(direct_url(settings), revision, report=_print_progress)
+        print(f"The database is at {reached or 'nothing'}.")
+
+
+def _print_progress(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def check_invariants() -> int:
