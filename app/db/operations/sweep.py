@@ -152,9 +152,10 @@ async def _expire(tx: Tx, session_id: str, before: datetime) -> bool:
 
 
 async def _erase(tx: Tx, session_id: str, before: datetime) -> bool:
-    if await tx.one(LOCK_ENDED, session_id=session_id, before=before) is None:
+    ended = await tx.one(LOCK_ENDED, session_id=session_id, before=before)
+    if ended is None:
         return False
-    row = await session_erasure.erase(tx, session_id)
+    row = await session_erasure.erase(tx, ended)
     if row is not None:
         tx.record_change(row.id, row.head)
         await audit.record_system(tx, "session.deleted", row, mode="HARD")
