@@ -113,7 +113,9 @@ class SessionReader:
         if any(change.kind == "session" for change in changes):
             found["session"] = await self._db.one(viewer, session.ONE, session_id=session_id)
         if sequences := [change.sequence for change in changes if change.kind == "message"]:
-            rows = await self._db.fetch(viewer, message.IN_SESSION, session_id=session_id, sequences=sequences)
+            rows = await self._db.fetch(
+                viewer, message.IN_SESSION, session_id=session_id, **parent_arrays(("sequence",), sequences)
+            )
             found |= {("message", row.sequence): row for row in rows}
             if any(row.status == "STREAMING" for row in rows):
                 streaming = await self._db.fetch(viewer, session_changes.STREAMING, session_id=session_id)

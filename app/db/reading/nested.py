@@ -39,7 +39,8 @@ class Nested(Generic[R]):
     """A connection below many parents, read for all of them by one statement.
 
     `query` selects the children of `parents`, a `parent_table`; a row's `parent` is the index of its parent. The
-    statements are named `name[for_many,forward]` and the like.
+    statements are named `name[for_many,forward]` and the like. `stored_count` selects the number of children, without
+    a filter, from where the program keeps it: `total` and `parent`.
     """
 
     def __init__(
@@ -51,10 +52,11 @@ class Nested(Generic[R]):
         order: Order,
         parents: TableValuedAlias,
         partial: Collection[str] = (),
+        stored_count: Select[Any] | None = None,
     ) -> None:
         self.name, self.sentence, self.order, self.row, self._partial = name, sentence, order, row, partial
         self.names = [column.name for column in parents.c if column.name != "index"]
-        self._query, self._parents = query, parents
+        self._query, self._parents, self._stored_count = query, parents, stored_count
         self._index = parents.c["index"].label("parent")
         self._for_one: dict[bool, Statement[R]] = {}
         self._for_many: dict[bool, Statement[R]] = {}
@@ -86,6 +88,14 @@ class Nested(Generic[R]):
         return statement(
             variant(self.name, "count"), f"The number of rows per parent of: {self.sentence}", query, Count
         )
+
+    @cached_property
+    def stored_count(self) -> Statement[Count] | None:
+        """The stored number of children of each parent, without a filter; None where it is not stored."""
+        if self._stored_count is None:
+            return None
+        sentence = f"The stored number of rows per parent of: {self.sentence}"
+        return statement(variant(self.name, "stored_count"), sentence, self._stored_count, Count)
 
     def _statement(self, shape: str, query: Select[Any], backward: bool) -> Statement[R]:
         name = variant(self.name, shape, direction(backward))
