@@ -97,19 +97,16 @@ OF_SESSION_AGENTS = Nested(
     MESSAGE,
 )
 
-sequences = parent_table(sequence=Integer())
-# A join: a generic plan of `= any(:sequences)` reads the whole session.
-IN_SESSION = statement(
-    "message.in_session",
-    "The messages of a session with these sequences, deleted ones too.",
-    select(*MESSAGE_COLUMNS)
-    .select_from(sequences.join(messages, m.sequence == sequences.c.sequence))
-    .where(m.owner_id == OWNER, m.session_id == bindparam("session_id")),
-    MessageRow,
-)
 message_keys = parent_table(session_id=Uuid, sequence=Integer())
 by_message_key = message_keys.join(
     messages, and_(m.session_id == message_keys.c.session_id, m.sequence == message_keys.c.sequence)
+)
+# Arrays of keys: with the session as a parameter, or `= any(:sequences)`, a generic plan reads the whole session.
+IN_SESSION = statement(
+    "message.in_session",
+    "The messages with these sessions and sequences, deleted ones too.",
+    select(*MESSAGE_COLUMNS).select_from(by_message_key).where(m.owner_id == OWNER),
+    MessageRow,
 )
 BY_MESSAGE_KEYS = statement(
     "message.by_message_keys",

@@ -219,6 +219,7 @@ OF_AGENTS = Nested(
     ORDERS["LAST_ACTIVITY", "DESC"],
     agent,
     SESSION,
+    parts=(s.archived_at.is_(None), s.archived_at.is_not(None)),
 )
 
 
