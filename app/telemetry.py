@@ -227,10 +227,14 @@ class Metrics:
             "colloquy_bus_healthy", "1: wake-ups between processes arrive; 0: readers poll.", registry=registry
         )
         self._sweeps = Counter("colloquy_swept", "Rows that the sweeper changed, by step.", ["step"], registry=registry)
+        self._sweep_failures = Counter(
+            "colloquy_sweep_failures", "Failures of the sweeper, by step.", ["step"], registry=registry
+        )
 
-    def record_sweep(self, step: str, count: int) -> None:
-        """Count the rows that the sweeper changed in one batch."""
-        self._sweeps.labels(step).inc(count)
+    def record_sweep(self, step: str, changed: int, failed: int) -> None:
+        """Count the rows that the sweeper changed in one batch, and those that it failed to change."""
+        self._sweeps.labels(step).inc(changed)
+        self._sweep_failures.labels(step).inc(failed)
 
     def record_request(self, kind: str, outcome: str, seconds: float) -> None:
         """Count one operation: kind, outcome (OK, ERROR or its first error's code) and seconds."""

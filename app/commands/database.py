@@ -97,9 +97,9 @@ async def _sweep_with_progress(db: Database, limits: Retention) -> dict[str, int
     with Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}")) as progress:
         bars: dict[str, TaskID] = {}
 
-        def advance(step: str, count: int) -> None:
+        def advance(step: str, changed: int, failed: int) -> None:
             if step not in bars:
                 bars[step] = progress.add_task(step, total=None)
-            progress.advance(bars[step], count)
+            progress.advance(bars[step], changed)
 
         return await sweeper.sweep_once(db, limits, advance)

@@ -16,6 +16,7 @@ from sqlalchemy import (
     cast,
     func,
     literal,
+    literal_column,
     or_,
     select,
     true,
@@ -76,6 +77,9 @@ OF_SESSIONS = Nested(
     SEQUENCE,
     session,
     MESSAGE,
+    select(
+        func.coalesce(s.message_count, literal(0, Integer)).label("total"), session.c["index"].label("parent")
+    ).select_from(session.outerjoin(sessions, and_(s.owner_id == OWNER, s.id == session.c.session_id))),
 )
 session_agent = parent_table(session_id=Uuid, key=Text())
 OF_SESSION_AGENTS = Nested(
@@ -93,19 +97,16 @@ OF_SESSION_AGENTS = Nested(
     MESSAGE,
 )
 
-IN_SESSION = statement(
-    "message.in_session",
-    "The messages of a session with these sequences, deleted ones too.",
-    select(*MESSAGE_COLUMNS).where(
-        m.owner_id == OWNER,
-        m.session_id == bindparam("session_id"),
-        m.sequence == any_(bindparam("sequences", type_=ARRAY(Integer))),
-    ),
-    MessageRow,
-)
 message_keys = parent_table(session_id=Uuid, sequence=Integer())
 by_message_key = message_keys.join(
     messages, and_(m.session_id == message_keys.c.session_id, m.sequence == message_keys.c.sequence)
+)
+# Arrays of keys: with the session as a parameter, or `= any(:sequences)`, a generic plan reads the whole session.
+IN_SESSION = statement(
+    "message.in_session",
+    "The messages with these sessions and sequences, deleted ones too.",
+    select(*MESSAGE_COLUMNS).select_from(by_message_key).where(m.owner_id == OWNER),
+    MessageRow,
 )
 BY_MESSAGE_KEYS = statement(
     "message.by_message_keys",
@@ -123,12 +124,14 @@ DOCUMENTS = statement(
 ONE = statement(
     "message.one", "One message with document and blocks.", select(*DOCUMENT_COLUMNS).where(HAS_KEY), DocumentRow
 )
+NO_AGENT = literal_column("''", Text)
+"""As in the index `messages_key`: a bound parameter would not match the index's expression."""
 client_keys = parent_table(session_id=Uuid, agent_key=Text(), key=Text())
 by_client_key = client_keys.join(
     messages,
     and_(
         m.session_id == client_keys.c.session_id,
-        func.coalesce(m.agent_key, "") == func.coalesce(client_keys.c.agent_key, ""),
+        func.coalesce(m.agent_key, NO_AGENT) == func.coalesce(client_keys.c.agent_key, NO_AGENT),
         m.key == client_keys.c.key,
     ),
 )

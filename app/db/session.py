@@ -4,7 +4,21 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Boolean, Integer, Text, and_, any_, bindparam, func, insert, or_, select, update
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Integer,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    case,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.db.access.database import Database
@@ -111,17 +125,21 @@ HAS_EXPIRED = statement(
     SessionRow,
 )
 UP_TO = bindparam("up_to", type_=Integer)
-UNREAD_AFTER = (
-    select(func.count())
-    .where(
-        m.owner_id == s.owner_id,
-        m.session_id == s.id,
-        m.sequence > UP_TO,
-        m.role != "USER",
-        m.deleted_at.is_(None),
-    )
-    .correlate(sessions)
-    .scalar_subquery()
+
+
+def _unread(*sequences: ColumnElement[bool]) -> ColumnElement[int]:
+    """The number of messages of these sequences that count as unread."""
+    unread = (m.owner_id == s.owner_id, m.session_id == s.id, m.role != "USER", m.deleted_at.is_(None))
+    return select(func.count()).where(*unread, *sequences).correlate(sessions).scalar_subquery()
+
+
+# Counts the shorter side: the messages that become read, or those that stay unread.
+UNREAD_AFTER = case(
+    (
+        UP_TO - s.last_read_sequence < s.last_sequence - UP_TO,
+        s.unread_count - _unread(m.sequence > s.last_read_sequence, m.sequence <= UP_TO),
+    ),
+    else_=_unread(m.sequence > UP_TO),
 )
 MARK_READ = statement(
     "session.mark_read",
@@ -201,6 +219,7 @@ OF_AGENTS = Nested(
     ORDERS["LAST_ACTIVITY", "DESC"],
     agent,
     SESSION,
+    parts=(s.archived_at.is_(None), s.archived_at.is_not(None)),
 )
 
 

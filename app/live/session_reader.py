@@ -10,7 +10,7 @@ from app.db.access.database import Database
 from app.db.access.statement import Statement
 from app.db.access.transaction import Viewer
 from app.db.reading.nested import parent_arrays
-from app.db.reading.rows import ChangeRow, MessageRow, SessionRow, StreamingRow
+from app.db.reading.rows import ChangeRow, MessageKey, MessageRow, SessionRow, StreamingRow
 from app.errors import Absent
 from app.live.cursors import SessionCursor
 from app.live.events import Event, Kind, ResetReason, TextDelta
@@ -112,8 +112,9 @@ class SessionReader:
         found: dict[Any, Any] = {}
         if any(change.kind == "session" for change in changes):
             found["session"] = await self._db.one(viewer, session.ONE, session_id=session_id)
-        if sequences := [change.sequence for change in changes if change.kind == "message"]:
-            rows = await self._db.fetch(viewer, message.IN_SESSION, session_id=session_id, sequences=sequences)
+        if messages := [(session_id, change.sequence) for change in changes if change.kind == "message"]:
+            named = parent_arrays(MessageKey._fields, messages)
+            rows = await self._db.fetch(viewer, message.IN_SESSION, **named)
             found |= {("message", row.sequence): row for row in rows}
             if any(row.status == "STREAMING" for row in rows):
                 streaming = await self._db.fetch(viewer, session_changes.STREAMING, session_id=session_id)

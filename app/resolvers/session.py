@@ -141,7 +141,7 @@ async def delete(work: UnitOfWork, session_id: str, *, hard: bool) -> tuple[Sess
         if session is None:
             raise NotFound("There is no such session.", field="id")
         if hard:
-            row = await db.session_erasure.erase(tx, session_id)
+            row = await db.session_erasure.erase(tx, session)
         else:
             await db.streaming_end.end_all(tx, session_id, "CANCELLED", work.settings.indexing)
             row = await tx.one(db.session.DELETE, session_id=session_id)

@@ -219,3 +219,28 @@ async def test_agent_returns_its_sessions(ann, bob):
         {"key": "part", "agent": None}
     ]
     assert await ann.sees(stray, "title") == {"title": "stray"}
+
+
+async def test_sessions_of_an_agent_page_by_activity_archived_or_not(ann):
+    agent = await creates(ann)
+    titles = [f"s{number}" for number in range(7)]
+    for number, title in enumerate(titles):
+        session = await ann.creates_session(title)
+        await ann.does("putSessionAgent", sessionId=session, key="part", agentId=agent)
+        if number % 2:
+            await ann.does("archiveSession", id=session)
+    newest_first, pages = titles[::-1], []
+    for size, cursor in (("first: 3", "after"), ("last: 3", "before")):
+        found, at = [], None
+        while True:
+            bound = f', {cursor}: "{at}"' if at else ""
+            selection = f"sessions({size}{bound}) {{ edges {{ cursor node {{ title metadata }} }} totalCount }}"
+            page = (await sees(ann, agent, selection))["sessions"]
+            edges = page["edges"] if cursor == "after" else page["edges"][::-1]
+            if not edges:
+                break
+            found += [edge["node"]["title"] for edge in edges]
+            at = edges[-1]["cursor"]
+            assert page["totalCount"] == 7
+        pages.append(found)
+    assert pages == [newest_first, titles]

@@ -302,6 +302,22 @@ async def test_read_position_moves_forward_up_to_the_newest_message(ann, bob):
     assert outcome(await bob.does("markSessionRead", id=session, upToSequence=1)) == error("NOT_FOUND", field="id")
 
 
+@pytest.mark.parametrize("steps", [[2, 3, 9], [7], [8, 11], [4, 5, 6, 12, 50], [1, 10]])
+async def test_read_up_to_any_sequence_the_later_messages_of_others_are_unread(ann, steps):
+    session = await ann.creates_session()
+    drafts = [{"role": role, "text": "x"} for role in ("USER", "ASSISTANT", "TOOL") * 4]
+    assert (await ann.does("appendMessages", sessionId=session, messages=drafts))["errors"] == []
+    page = await ann.sees(session, "messages { totalCount nodes { id sequence role } }")
+    unread = {node["sequence"]: node["id"] for node in page["messages"]["nodes"] if node["role"] != "USER"}
+    for sequence in (3, 8):
+        assert (await ann.does("deleteMessage", id=unread.pop(sequence)))["errors"] == []
+    for up_to in steps:
+        marked = await ann.does("markSessionRead", "session { unreadCount }", id=session, upToSequence=up_to)
+        assert marked["session"]["unreadCount"] == sum(sequence > up_to for sequence in unread), up_to
+    counted = "messages { totalCount } ofUser: messages(filter: { role: [USER] }) { totalCount }"
+    assert await ann.sees(session, counted) == {"messages": {"totalCount": 10}, "ofUser": {"totalCount": 4}}
+
+
 async def test_deleted_message_is_not_counted(ann):
     session = await ann.creates_session("Count")
     for role in ("USER", "ASSISTANT", "ASSISTANT"):

@@ -31,6 +31,7 @@ def registered():
         message._update(CONTENT, redacted=backward)
     for nested in NESTED:
         assert nested.count
+        assert nested.stored_count is None or nested.stored_count.reads
     agent._update(frozenset(agent.INSERT_COLUMNS) - {"id", "key"})
     session._update(frozenset(session.INSERT_COLUMNS) - {"id", "key"})
     session_agent._insert(STATES)
