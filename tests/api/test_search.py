@@ -1,5 +1,7 @@
 """Search: messages are found by their words, by their owner only, and never after deletion or redaction."""
 
+from unicodedata import normalize
+
 import asyncpg
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -90,6 +92,79 @@ async def test_any_message_is_found_by_its_own_words(ann, text):
         [edge] = found["searchMessages"]["edges"]
         assert edge["node"]["text"] == f"{text} zwieback"
         assert [part["text"] for part in edge["snippet"] if part["matched"]][-1:] in (["zwieback"], [])
+
+
+PARTS = (
+    "see https://user@docs.example.org:8443/install/main.py?id=1234#top, mail jane.doe@mail.example, C:\\temp\\a_b-c"
+)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("main.py", "py", "install", "1234", "8443", "docs", "example.org", "top", "top mai", "INSTALL/MAIN"),
+        *("doe", "jane.doe", "mail.example", "temp", "a_b", "b-c", "C:\\temp", "https", PARTS),
+    ],
+)
+async def test_parts_of_words_are_found(ann, bob, query):
+    await creates_messages(ann, PARTS, "main and py, docs or example")
+    assert PARTS in await finds(ann, query)
+    assert await finds(bob, query) == []
+
+
+async def test_joined_parts_follow_one_another(ann):
+    await creates_messages(ann, "main.py runs", "py and main", "version 1.2.3 of -5", "12.3")
+    assert await finds(ann, "main.py") == ["main.py runs"]
+    assert sorted(await finds(ann, "main py")) == ["main.py runs", "py and main"]
+    assert await finds(ann, "1.2.3") == await finds(ann, "5") == ["version 1.2.3 of -5"]
+
+
+@pytest.mark.parametrize(
+    ("text", "queries"),
+    [
+        ("我们明天去东京都旅行。", ["明天", "东京", "东京都", "旅行", "我们", "明天 旅行"]),
+        ("東京都でコーヒーを飲む", ["東京都", "コーヒー", "飲む", "ｺｰﾋｰ", "京都"]),
+        ("한국어 검색은 쉽다", ["한국", "국어", "검색", "검색은", "한국어 쉽다"]),
+        ("ภาษาไทยไม่มีช่องว่าง", ["ภาษา", "ไทย", "ช่องว่าง", "ไทยไม่มี"]),
+        ("Pythonで検索を書くv2", ["Python", "pyth", "検索", "Pythonで検索", "検索 python", "v2", "書くv2"]),
+    ],
+)
+async def test_scripts_without_spaces_are_found_from_two_characters_on(ann, bob, text, queries):
+    await creates_messages(ann, text, "東に京がある")
+    await creates_messages(bob, text)
+    for query in queries:
+        assert await finds(ann, query) == [text]
+    assert await finds(ann, "東京検索") == []
+
+
+@pytest.mark.parametrize("text", ["Café Ångström", "Cafe\u0301 A\u030angstro\u0308m", "ＣＡＦÉ ÅNGSTRÖM"])
+@pytest.mark.parametrize("query", ["café", "cafe\u0301", "ÅNG", "a\u030angstro\u0308m"])
+async def test_composed_and_decomposed_letters_are_equal(ann, text, query):
+    await creates_messages(ann, text)
+    [edge] = (await ann.asks(SEARCH, words=query))["searchMessages"]["edges"]
+    assert edge["node"]["text"] == text
+    assert "".join(part["text"] for part in edge["snippet"]) == text
+    first, second = text.split()
+    assert [part["text"] for part in edge["snippet"] if part["matched"]] == [first if query[0] == "c" else second]
+
+
+LETTERS = some.characters(categories=("L", "Nd"), max_codepoint=0x2FFFF)
+
+
+@given(words=some.lists(some.text(LETTERS, min_size=2, max_size=8), min_size=1, max_size=5), data=some.data())
+@MANY
+async def test_every_run_of_letters_is_found_by_the_owner_alone(ann, bob, words, data):
+    separators = some.sampled_from([" ", "/", ".", "-", "_", "@", ":", "#", "\\", "\n", "…", "—"])
+    text = "".join(word + data.draw(separators) for word in words)
+    session = await creates_messages(ann, text)
+    word = data.draw(some.sampled_from(words))
+    form = data.draw(some.sampled_from(["NFC", "NFD", "NFKC", "NFKD"]))
+    for query in (word, normalize(form, word), text):
+        assert await finds(ann, query, filter={"sessionId": session}) == [text]
+        assert await finds(bob, query) == []
+    [edge] = (await ann.asks(SEARCH, words=word, filter={"sessionId": session}))["searchMessages"]["edges"]
+    assert "".join(part["text"] for part in edge["snippet"]) == text
+    assert any(part["matched"] for part in edge["snippet"])
 
 
 async def test_snippet_consists_of_plain_text_parts(ann):
