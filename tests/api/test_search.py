@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
 
+from app.db import search
 from harness.postgres import dsn
 from harness.server_settings import settings_for
 from tests.support.servers import serving
@@ -24,6 +25,13 @@ query ($words: String!, $first: Int, $after: String, $last: Int, $before: String
 MANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
+@pytest.fixture(params=["own_rows", "index"])
+def access(request, monkeypatch):
+    """How the matches are read; "index": as for an owner of many messages."""
+    if request.param == "index":
+        monkeypatch.setattr(search, "MAX_FEW_MESSAGES", -1)
+
+
 async def finds(user, query, **wanted):
     """The texts of the matching messages, the best match first."""
     found = (await user.asks(SEARCH, words=query, **wanted))["searchMessages"]
@@ -38,6 +46,7 @@ async def creates_messages(user, *texts, **fields):
     return session
 
 
+@pytest.mark.usefixtures("access")
 async def test_only_the_owner_finds_messages(ann, bob):
     await creates_messages(ann, "The samovar is hot", "Nothing here")
     await creates_messages(bob, "My samovar is cold")
@@ -45,6 +54,7 @@ async def test_only_the_owner_finds_messages(ann, bob):
     assert await finds(bob, "samovar") == ["My samovar is cold"]
 
 
+@pytest.mark.usefixtures("access")
 async def test_all_words_must_match_and_the_last_is_a_prefix(ann):
     await creates_messages(ann, "a red kettle", "a red cup", "a blue kettle", "red-hot tea", "write to tea@pot.example")
     assert await finds(ann, "red ket") == ["a red kettle"]
@@ -112,6 +122,7 @@ async def test_parts_of_words_are_found(ann, bob, query):
     assert await finds(bob, query) == []
 
 
+@pytest.mark.usefixtures("access")
 async def test_joined_parts_follow_one_another(ann):
     await creates_messages(ann, "main.py runs", "py and main", "version 1.2.3 of -5", "12.3")
     assert await finds(ann, "main.py") == ["main.py runs"]
@@ -175,6 +186,7 @@ async def test_snippet_consists_of_plain_text_parts(ann):
     assert 0 < edge["rank"] < 1
 
 
+@pytest.mark.usefixtures("access")
 async def test_pages_from_both_ends_are_complete(ann):
     await creates_messages(ann, *(f"number {n} " + "tea " * (n % 4) for n in range(11)))
     whole = (await ann.asks(SEARCH, words="number", first=100))["searchMessages"]
@@ -207,6 +219,7 @@ async def test_cursor_of_another_connection_is_refused(ann, cursor):
         await finds(ann, "tea", after=cursor)
 
 
+@pytest.mark.usefixtures("access")
 async def test_filters_restrict_the_search(ann):
     talk = await creates_messages(ann, "tea one", agentType="cook")
     other = await creates_messages(ann, "tea two")
@@ -220,6 +233,7 @@ async def test_filters_restrict_the_search(ann):
     assert await finds(ann, "tea", filter={"until": stored["createdAt"]}) == []
 
 
+@pytest.mark.usefixtures("access")
 async def test_changed_message_is_found_by_its_new_words_only(ann):
     session = await creates_messages(ann, "old words", "secret words", "unwanted words")
     await ann.does("updateMessage", id=f"msg_{session[4:]}_1", text="new words")
@@ -230,6 +244,7 @@ async def test_changed_message_is_found_by_its_new_words_only(ann):
     assert await finds(ann, "gone") == ["[gone]"]
 
 
+@pytest.mark.usefixtures("access")
 async def test_deleted_session_is_found_only_after_it_is_restored(ann):
     session = await creates_messages(ann, "hidden tea")
     await ann.does("deleteSession", id=session)
@@ -249,6 +264,7 @@ async def test_messages_with_raw_and_from_batches_are_found(ann):
     assert await finds(ann, "cup") == []
 
 
+@pytest.mark.usefixtures("access")
 async def test_only_the_newest_matches_are_ranked(ann, database_url):
     session = await creates_messages(ann, "common tea")
     connection = await asyncpg.connect(dsn(database_url))
