@@ -69,7 +69,8 @@ def terms(folded: str) -> list[str]:
 def _parts(word: str) -> Iterator[str]:
     for index, piece in enumerate(UNSPACED_RUN.split(word)):
         if index % 2:
-            characters = UNSPACED_CHARACTER.findall(piece)
+            # Without marks, as in Chinese, every code point is a character.
+            characters = list(piece) if piece.isalnum() else UNSPACED_CHARACTER.findall(piece)
             yield from map(add, characters, characters[1:]) if len(characters) > 1 else characters
         elif piece:
             yield piece
