@@ -304,6 +304,9 @@ async def test_search_configuration_is_a_setting(fresh_database):
         "-".join(chr(0x20000 + n) for n in range(32_768)),
         "".join(f"http://{chr(97 + n % 26)}{n}.example/{n}?{n}={n} " for n in range(2_000)),
         "\U00020000" * 65_536,
+        "".join(chr(0x20000 + n) for n in range(65_536)),
+        "".join(f"{chr(0x20000 + n)}\ufdfa" for n in range(32_768)),
+        "".join(f"{chr(0x4E00 + n % 20_000)}{chr(0x20000 + n)}" for n in range(32_768)),
     ],
 )
 async def test_largest_text_limit_can_be_indexed(fresh_database, text):
