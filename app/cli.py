@@ -131,6 +131,17 @@ def sweep(
         database.sweep_due(dry_run)
 
 
+@cli.command()
+def reindex(
+    owner: Annotated[str, typer.Option("--from", help="The owner to start with; the progress shows it.")] = "",
+) -> None:
+    """Rebuild the search index of all messages, while servers serve; after an upgrade or a change of SEARCH_CONFIG."""
+    from app.commands import database
+
+    with _reported():
+        database.reindex_messages(owner)
+
+
 @contextmanager
 def _reported() -> Iterator[None]:
     """A failure that a command foresees: its message on stderr and exit code 1 (2 for a wrong argument)."""

@@ -246,8 +246,7 @@ class Settings(BaseSettings):
     )
     search_config: str = setting(
         "simple",
-        "PostgreSQL text search configuration for new messages; `simple` has no language rules. "
-        "Chinese, Japanese and Korean text is not split into words.",
+        "PostgreSQL text search configuration; `simple` has no language rules. After a change run `colloquy reindex`.",
         "a configuration's name, such as simple or english",
         pattern=r"^[a-z_][a-z0-9_]{0,62}$",
     )

@@ -1,4 +1,4 @@
-"""Commands on the database: migrate, check, sweep."""
+"""Commands on the database: migrate, check, sweep, reindex."""
 
 import asyncio
 import sys
@@ -7,8 +7,9 @@ from contextlib import contextmanager
 
 from app import sweeper
 from app.commands import CommandError, direct_url, load_settings, reporting
+from app.db import search
 from app.db.access.database import Database
-from app.db.operations import check, migrate
+from app.db.operations import check, migrate, reindex
 from app.db.operations.embedded import EmbeddedError, embedded_postgres
 from app.db.operations.sweep import Retention
 from app.settings import Settings
@@ -103,3 +104,26 @@ async def _sweep_with_progress(db: Database, limits: Retention) -> dict[str, int
             progress.advance(bars[step], changed)
 
         return await sweeper.sweep_once(db, limits, advance)
+
+
+def reindex_messages(first_owner: str) -> None:
+    """Rebuild the search index of all messages, from an owner on, and print how many there were."""
+    with available_database(load_settings()) as settings:
+        print(f"{asyncio.run(_reindex(settings, first_owner))} messages are indexed.")
+
+
+async def _reindex(settings: Settings, first_owner: str) -> int:
+    from rich.progress import Progress, TextColumn
+
+    db, total = maintenance_database(settings), 0
+    try:
+        if reason := await search.unready(db, settings.search_config):
+            raise CommandError(reason)
+        with Progress(TextColumn("{task.completed} messages, {task.fields[owner]}")) as progress:
+            task = progress.add_task("", total=None, owner="")
+            async for owner, count in reindex.run(db, settings.indexing, first_owner):
+                total += count
+                progress.update(task, completed=total, owner=owner)
+    finally:
+        await db.close()
+    return total

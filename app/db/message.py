@@ -32,6 +32,7 @@ from app.db.reading.partial_rows import MESSAGE
 from app.db.reading.rows import DocumentRow, MessageKey, MessageRow
 from app.db.tables import messages, sessions
 from app.db.tables.columns import Uuid
+from app.documents.search_words import searchable
 
 s, m = sessions.c, messages.c
 TITLE_LENGTH = 60
@@ -49,13 +50,23 @@ HAS_KEY = and_(
 NOT_DELETED = and_(m.owner_id == OWNER, m.deleted_at.is_(None))
 
 SEARCH_CONFIG = cast(bindparam("config", type_=Text), REGCONFIG)
-SEARCHABLE_LENGTH = bindparam("searchable", type_=Integer)
+WORDS = bindparam("words", type_=Text)
 
 
-def search_vector(text: ColumnElement[str]) -> ColumnElement[Any]:
-    """The lexemes of the beginning of a text, and `@owner` as one more: it narrows the index to the owner's part."""
+def search_vector(words: ColumnElement[str]) -> ColumnElement[Any]:
+    """The lexemes of the words of a text, and `@owner` as one more: it narrows the index to the owner's part."""
     owner = func.array_to_tsvector(array([literal("@", Text).concat(OWNER)]))
-    return func.to_tsvector(SEARCH_CONFIG, func.left(text, SEARCHABLE_LENGTH)).op("||")(owner)
+    return func.to_tsvector(SEARCH_CONFIG, words).op("||")(owner)
+
+
+def words_of(text: str, indexing: Mapping[str, Any]) -> str:
+    """The words of the beginning of a text, for the index."""
+    return searchable(text[: indexing["searchable"]])
+
+
+def vector_parameters(text: str, indexing: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of `search_vector(WORDS)`."""
+    return {"config": indexing["config"], "words": words_of(text, indexing)}
 
 
 SEQUENCE = Order("sequence", "m", (integer_key(m.sequence),))
@@ -169,7 +180,7 @@ LAST_OF_SESSIONS = statement(
 def _update(fields: frozenset[str], redacted: bool) -> Statement[MessageRow]:
     values: dict[str, Any] = {field: bindparam(f"new_{field}", type_=m[field].type) for field in fields}
     if "text" in fields:
-        values["tsv"] = search_vector(values["text"])
+        values["tsv"] = search_vector(WORDS)
     if redacted:
         values["redacted_at"] = func.now()
     revision = bindparam("next_revision", type_=BigInteger)
@@ -199,7 +210,7 @@ async def change(
     """
     parameters = {f"new_{field}": value for field, value in fields.items()}
     if "text" in fields:
-        parameters |= indexing
+        parameters |= vector_parameters(fields["text"], indexing)
     session_id, sequence = key
     return await tx.one(
         _update(frozenset(fields), redacted),

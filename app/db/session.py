@@ -163,7 +163,7 @@ MATCHING = and_(
     or_(AGENT_TYPE.is_(None), s.agent_type == AGENT_TYPE),
     or_(ROLE.is_(None), s.role == ROLE),
     or_(TASK_ID.is_(None), s.task_id == TASK_ID),
-    or_(QUERY.is_(None), func.strpos(func.lower(s.title), func.lower(QUERY)) > 0),
+    or_(QUERY.is_(None), func.strpos(func.lower(func.normalize(s.title)), func.lower(func.normalize(QUERY))) > 0),
 )
 # The list without a filter, which clients read most: it has one generic plan.
 UNFILTERED = and_(s.owner_id == OWNER, s.archived_at.is_(None), s.deleted_at.is_(None))

@@ -10,6 +10,7 @@ from app.db.reading.rows import FoundRow
 from app.limits import MAX_QUERY_LENGTH, MAX_SNIPPET_LENGTH
 from app.resolvers import search
 from app.schema import ids
+from app.schema.base import Info
 from app.schema.connection import Connection, Edge, connection
 from app.schema.inputs import to_python
 from app.schema.message import Message, MessageRole
@@ -52,8 +53,8 @@ class MessageSearchEdge(Edge[Message]):
         description=f"The matching passage of the message, at most {MAX_SNIPPET_LENGTH} characters. The parts in their "
         "order are the passage."
     )
-    def snippet(self: FoundRow) -> list[SnippetPart]:
-        return cast(list[SnippetPart], search.snippet(self.headline, self.mark))
+    def snippet(self: FoundRow, info: Info) -> list[SnippetPart]:
+        return cast(list[SnippetPart], search.snippet(info.context, self))
 
 
 @strawberry.type(description="One page of the messages that match a search.")
@@ -68,10 +69,13 @@ class SearchQuery:
     @connection(
         MessageSearchConnection,
         "Full-text search over the messages of the viewer, the best match first. A message matches if it contains "
-        "every word of the query; of the last word, its beginning is enough. The query has no operators or other "
-        "syntax. The search covers the first 16,384 characters of a message (SEARCH_TEXT_LIMIT). If more than 2,000 "
-        "messages match, only the newest 2,000 are ranked and counted. Deleted messages, and messages of deleted "
-        "sessions, are not found. Chinese, Japanese and Korean text is not split into words.",
+        "every word of the query; of the last word, its beginning is enough. A word is a run of letters and digits; "
+        "punctuation separates the parts of a URL, a path or an address, each of which is found alone. Parts that the "
+        "query joins, as in main.py, follow one another in the message. Text in Chinese, Japanese, Korean, Thai, Lao, "
+        "Khmer and Burmese is found from two characters on. Upper and lower case are equal, and so are the ways in "
+        "which Unicode composes a letter. The query has no operators or other syntax. The search covers the first "
+        "16,384 characters of a message (SEARCH_TEXT_LIMIT). If more than 2,000 messages match, only the newest 2,000 "
+        "are ranked and counted. Deleted messages, and messages of deleted sessions, are not found.",
     )
     async def search_messages(
         self,

@@ -1,10 +1,13 @@
 """Search: messages are found by their words, by their owner only, and never after deletion or redaction."""
 
+from unicodedata import normalize
+
 import asyncpg
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
 
+from app.db import search
 from harness.postgres import dsn
 from harness.server_settings import settings_for
 from tests.support.servers import serving
@@ -22,6 +25,13 @@ query ($words: String!, $first: Int, $after: String, $last: Int, $before: String
 MANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
+@pytest.fixture(params=["own_rows", "index"])
+def access(request, monkeypatch):
+    """How the matches are read; "index": as for an owner of many messages."""
+    if request.param == "index":
+        monkeypatch.setattr(search, "MAX_FEW_MESSAGES", -1)
+
+
 async def finds(user, query, **wanted):
     """The texts of the matching messages, the best match first."""
     found = (await user.asks(SEARCH, words=query, **wanted))["searchMessages"]
@@ -36,6 +46,7 @@ async def creates_messages(user, *texts, **fields):
     return session
 
 
+@pytest.mark.usefixtures("access")
 async def test_only_the_owner_finds_messages(ann, bob):
     await creates_messages(ann, "The samovar is hot", "Nothing here")
     await creates_messages(bob, "My samovar is cold")
@@ -43,6 +54,7 @@ async def test_only_the_owner_finds_messages(ann, bob):
     assert await finds(bob, "samovar") == ["My samovar is cold"]
 
 
+@pytest.mark.usefixtures("access")
 async def test_all_words_must_match_and_the_last_is_a_prefix(ann):
     await creates_messages(ann, "a red kettle", "a red cup", "a blue kettle", "red-hot tea", "write to tea@pot.example")
     assert await finds(ann, "red ket") == ["a red kettle"]
@@ -92,6 +104,80 @@ async def test_any_message_is_found_by_its_own_words(ann, text):
         assert [part["text"] for part in edge["snippet"] if part["matched"]][-1:] in (["zwieback"], [])
 
 
+PARTS = (
+    "see https://user@docs.example.org:8443/install/main.py?id=1234#top, mail jane.doe@mail.example, C:\\temp\\a_b-c"
+)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("main.py", "py", "install", "1234", "8443", "docs", "example.org", "top", "top mai", "INSTALL/MAIN"),
+        *("doe", "jane.doe", "mail.example", "temp", "a_b", "b-c", "C:\\temp", "https", PARTS),
+    ],
+)
+async def test_parts_of_words_are_found(ann, bob, query):
+    await creates_messages(ann, PARTS, "main and py, docs or example")
+    assert PARTS in await finds(ann, query)
+    assert await finds(bob, query) == []
+
+
+@pytest.mark.usefixtures("access")
+async def test_joined_parts_follow_one_another(ann):
+    await creates_messages(ann, "main.py runs", "py and main", "version 1.2.3 of -5", "12.3")
+    assert await finds(ann, "main.py") == ["main.py runs"]
+    assert sorted(await finds(ann, "main py")) == ["main.py runs", "py and main"]
+    assert await finds(ann, "1.2.3") == await finds(ann, "5") == ["version 1.2.3 of -5"]
+
+
+@pytest.mark.parametrize(
+    ("text", "queries"),
+    [
+        ("我们明天去东京都旅行。", ["明天", "东京", "东京都", "旅行", "我们", "明天 旅行"]),
+        ("東京都でコーヒーを飲む", ["東京都", "コーヒー", "飲む", "ｺｰﾋｰ", "京都"]),
+        ("한국어 검색은 쉽다", ["한국", "국어", "검색", "검색은", "한국어 쉽다"]),
+        ("ภาษาไทยไม่มีช่องว่าง", ["ภาษา", "ไทย", "ช่องว่าง", "ไทยไม่มี"]),
+        ("Pythonで検索を書くv2", ["Python", "pyth", "検索", "Pythonで検索", "検索 python", "v2", "書くv2"]),
+    ],
+)
+async def test_scripts_without_spaces_are_found_from_two_characters_on(ann, bob, text, queries):
+    await creates_messages(ann, text, "東に京がある")
+    await creates_messages(bob, text)
+    for query in queries:
+        assert await finds(ann, query) == [text]
+    assert await finds(ann, "東京検索") == []
+
+
+@pytest.mark.parametrize("text", ["Café Ångström", "Cafe\u0301 A\u030angstro\u0308m", "ＣＡＦÉ ÅNGSTRÖM"])
+@pytest.mark.parametrize("query", ["café", "cafe\u0301", "ÅNG", "a\u030angstro\u0308m"])
+async def test_composed_and_decomposed_letters_are_equal(ann, text, query):
+    await creates_messages(ann, text)
+    [edge] = (await ann.asks(SEARCH, words=query))["searchMessages"]["edges"]
+    assert edge["node"]["text"] == text
+    assert "".join(part["text"] for part in edge["snippet"]) == text
+    first, second = text.split()
+    assert [part["text"] for part in edge["snippet"] if part["matched"]] == [first if query[0] == "c" else second]
+
+
+LETTERS = some.characters(categories=("L", "Nd"), max_codepoint=0x2FFFF)
+
+
+@given(words=some.lists(some.text(LETTERS, min_size=2, max_size=8), min_size=1, max_size=5), data=some.data())
+@MANY
+async def test_every_run_of_letters_is_found_by_the_owner_alone(ann, bob, words, data):
+    separators = some.sampled_from([" ", "/", ".", "-", "_", "@", ":", "#", "\\", "\n", "…", "—"])
+    text = "".join(word + data.draw(separators) for word in words)
+    session = await creates_messages(ann, text)
+    word = data.draw(some.sampled_from(words))
+    form = data.draw(some.sampled_from(["NFC", "NFD", "NFKC", "NFKD"]))
+    for query in (word, normalize(form, word), text):
+        assert await finds(ann, query, filter={"sessionId": session}) == [text]
+        assert await finds(bob, query) == []
+    [edge] = (await ann.asks(SEARCH, words=word, filter={"sessionId": session}))["searchMessages"]["edges"]
+    assert "".join(part["text"] for part in edge["snippet"]) == text
+    assert any(part["matched"] for part in edge["snippet"])
+
+
 async def test_snippet_consists_of_plain_text_parts(ann):
     await creates_messages(ann, "<b>bold</b> StartSel=& tea " + "and so on " * 50)
     [edge] = (await ann.asks(SEARCH, words="tea"))["searchMessages"]["edges"]
@@ -100,6 +186,7 @@ async def test_snippet_consists_of_plain_text_parts(ann):
     assert 0 < edge["rank"] < 1
 
 
+@pytest.mark.usefixtures("access")
 async def test_pages_from_both_ends_are_complete(ann):
     await creates_messages(ann, *(f"number {n} " + "tea " * (n % 4) for n in range(11)))
     whole = (await ann.asks(SEARCH, words="number", first=100))["searchMessages"]
@@ -132,6 +219,7 @@ async def test_cursor_of_another_connection_is_refused(ann, cursor):
         await finds(ann, "tea", after=cursor)
 
 
+@pytest.mark.usefixtures("access")
 async def test_filters_restrict_the_search(ann):
     talk = await creates_messages(ann, "tea one", agentType="cook")
     other = await creates_messages(ann, "tea two")
@@ -145,6 +233,7 @@ async def test_filters_restrict_the_search(ann):
     assert await finds(ann, "tea", filter={"until": stored["createdAt"]}) == []
 
 
+@pytest.mark.usefixtures("access")
 async def test_changed_message_is_found_by_its_new_words_only(ann):
     session = await creates_messages(ann, "old words", "secret words", "unwanted words")
     await ann.does("updateMessage", id=f"msg_{session[4:]}_1", text="new words")
@@ -155,6 +244,7 @@ async def test_changed_message_is_found_by_its_new_words_only(ann):
     assert await finds(ann, "gone") == ["[gone]"]
 
 
+@pytest.mark.usefixtures("access")
 async def test_deleted_session_is_found_only_after_it_is_restored(ann):
     session = await creates_messages(ann, "hidden tea")
     await ann.does("deleteSession", id=session)
@@ -174,6 +264,7 @@ async def test_messages_with_raw_and_from_batches_are_found(ann):
     assert await finds(ann, "cup") == []
 
 
+@pytest.mark.usefixtures("access")
 async def test_only_the_newest_matches_are_ranked(ann, database_url):
     session = await creates_messages(ann, "common tea")
     connection = await asyncpg.connect(dsn(database_url))
@@ -213,6 +304,9 @@ async def test_search_configuration_is_a_setting(fresh_database):
         "-".join(chr(0x20000 + n) for n in range(32_768)),
         "".join(f"http://{chr(97 + n % 26)}{n}.example/{n}?{n}={n} " for n in range(2_000)),
         "\U00020000" * 65_536,
+        "".join(chr(0x20000 + n) for n in range(65_536)),
+        "".join(f"{chr(0x20000 + n)}\ufdfa" for n in range(32_768)),
+        "".join(f"{chr(0x4E00 + n % 20_000)}{chr(0x20000 + n)}" for n in range(32_768)),
     ],
 )
 async def test_largest_text_limit_can_be_indexed(fresh_database, text):
