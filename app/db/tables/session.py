@@ -107,4 +107,9 @@ Index(
 # The sweeper searches these for all owners.
 Index("sessions_deleted", s.deleted_at, postgresql_where=and_(s.deleted_at.is_not(None), s.erased_at.is_(None)))
 Index("sessions_expired", s.updated_at, postgresql_where=and_(s.status == "EXPIRED", s.erased_at.is_(None)))
+Index(
+    "sessions_due",
+    s.expires_at,
+    postgresql_where=and_(s.expires_at.is_not(None), s.status.in_(("PENDING", "ACTIVE")), s.deleted_at.is_(None)),
+)
 Index("sessions_erased", s.erased_at, postgresql_where=s.erased_at.is_not(None))
