@@ -1,4 +1,4 @@
-.PHONY: help run test nightly check bench bench-live chaos sidebar lock migration
+.PHONY: help run test nightly check docs bench bench-live chaos sidebar lock migration
 .DEFAULT_GOAL := help
 bin := .venv/bin
 
@@ -12,16 +12,25 @@ test: .venv/dev.stamp  ## Run the whole suite against real PostgreSQL
 	$(bin)/python -m pytest -n 2 --dist loadgroup --cov --cov-report term:skip-covered $(ARGS)
 
 nightly: .venv/dev.stamp  ## Compare compiled operations with graphql-core on 20,000 documents
-	FUZZ_EXAMPLES=20000 $(bin)/python -m pytest engine/tests -s $(ARGS)
+	FUZZ_EXAMPLES=20000 $(bin)/python -m pytest engine/tests tests/properties/test_compiled_execution.py -s $(ARGS)
 
-check: .venv/dev.stamp  ## Check style, types, import contracts, migrations and printed schemas
+check: .venv/dev.stamp  ## Check style, types, imports, words, migrations, generated files and manifests
 	$(bin)/ruff format --check .
 	$(bin)/ruff check .
 	$(bin)/mypy
 	$(bin)/lint-imports --no-logo
-	$(bin)/python scripts/house.py
+	$(bin)/python scripts/check_structure.py
+	$(bin)/python scripts/vocabulary.py
 	$(bin)/python scripts/migrations.py check
-	scripts/printed
+	scripts/check_generated
+	$(bin)/python scripts/manifests.py
+	scripts/check_workflows
+
+docs: .venv/docs.stamp  ## Build the documentation site into site/html; a broken link fails
+	rm -rf site
+	$(bin)/python scripts/schema_reference.py site/source/schema
+	$(bin)/python scripts/docs_site.py site
+	cd site && ../$(bin)/zensical build --strict
 
 bench: .venv/bench.stamp bench/peers/node/node_modules/.package-lock.json  ## Measure against other servers: make bench ARGS=--quick
 	$(bin)/python -m bench $(ARGS)

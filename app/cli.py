@@ -1,256 +1,163 @@
-"""The command line. Exit codes: 0 done, or stopped as asked; 1 failed, and says why; 2 called in a
-wrong way; 3 the server could not start.
+"""Colloquy, the conversation backend of AI chat products.
+
+Exit codes: 0 done, or stopped as asked; 1 failed, with the reason; 2 wrong usage; 3 the server could not start.
 """
 
-import asyncio
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
-from graphql_compiled import compiled
-from graphql_compiled.plan import Uncompilable
 
-from app import auth, sweeper, telemetry
-from app.db import tables
-from app.db.access.database import Database
-from app.db.operations import check, describe, migrate
-from app.db.operations.embedded import EmbeddedError, embedded_postgres
-from app.main import create_app
-from app.schema import schema as graphql
-from app.server import serve as serve_app
-from app.settings import Settings, SettingsError
+# A command imports what it needs when it runs: `--help` and `token` need neither SQLAlchemy nor GraphQL.
 
-# What serving does not need is imported by the command that does: a server that was killed is up again sooner.
+cli = typer.Typer(
+    help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
+)
 
-DEMO_OWNER = "demo"
-DAY = 86_400
 
-cli = typer.Typer(help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+def _show_version(requested: bool) -> None:
+    if requested:
+        from importlib.metadata import version
+
+        typer.echo(f"colloquy-server {version('colloquy-server')}")
+        raise typer.Exit
+
+
+@cli.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None: ...
 
 
 @cli.command()
 def run() -> None:
-    """Start everything on this machine: PostgreSQL unless DATABASE_URL is set, migrations, the server."""
-    with _failing_in_words(), _until_stopped():
-        settings = Settings.load()
-        with _database(settings) as ready:
-            migrate.upgrade(_direct_url(ready))
-            _serve(ready, welcome=True)
+    """Start PostgreSQL (unless DATABASE_URL is set), migrate, and serve; the way to start on one machine."""
+    from app.commands import serving
+
+    with _reported():
+        serving.run()
 
 
 @cli.command()
 def serve(
-    migrations: Annotated[
-        bool, typer.Option("--migrate", help="Bring the database to the newest revision first.")
-    ] = False,
+    migrations: Annotated[bool, typer.Option("--migrate", help="Migrate to the newest revision first.")] = False,
 ) -> None:
-    """Serve, with the database of DATABASE_URL: what a container runs."""
-    with _failing_in_words(), _until_stopped():
-        settings = Settings.load()
-        url = _direct_url(settings)
-        if migrations:
-            migrate.upgrade(url)
-        _serve(settings)
+    """Serve with the database of DATABASE_URL; the command of a container."""
+    from app.commands import serving
+
+    with _reported():
+        serving.serve(migrate_first=migrations)
 
 
-@cli.command("migrate")
-def migrate_(
-    to: Annotated[str, typer.Option(help="A revision; one before the present one takes back.")] = "head",
+@cli.command()
+def migrate(
+    to: Annotated[str, typer.Option(help="A revision; one before the current one downgrades.")] = "head",
 ) -> None:
-    """Bring the database of DATABASE_URL, or the embedded one, to a revision."""
-    with _failing_in_words(), _database(Settings.load()) as settings:
-        typer.echo(f"The database is at {migrate.to_revision(_direct_url(settings), to) or 'nothing'}.")
+    """Migrate the database of DATABASE_URL, or the embedded one, to a revision."""
+    from app.commands import database
+
+    with _reported():
+        database.migrate_to(to)
 
 
 @cli.command()
 def token(
-    sub: Annotated[str, typer.Option(help="The owner of what the bearer makes.")],
-    scope: Annotated[list[str] | None, typer.Option(help="chat:read, chat:write; not given: both.")] = None,
-    role: Annotated[list[str] | None, typer.Option(help="What the bearer may decide on.")] = None,
-    ttl: Annotated[int, typer.Option(help="How long it is valid, in seconds.", min=1)] = DAY,
+    sub: Annotated[str, typer.Option(help="The owner that the token stands for.")],
+    scope: Annotated[list[str] | None, typer.Option(help="chat:read or chat:write, repeatable; default: both.")] = None,
+    role: Annotated[list[str] | None, typer.Option(help="A role for approvals, repeatable.")] = None,
+    ttl: Annotated[int, typer.Option(help="Lifetime in seconds.", min=1)] = 86_400,
 ) -> None:
     """Print a token signed with JWT_SECRET, alone on the last line."""
-    with _failing_in_words():
-        settings = Settings.load()
-    try:
-        typer.echo(auth.mint(settings, sub=sub, scopes=scope, roles=role or [], ttl_seconds=ttl))
-    except ValueError as error:
-        raise typer.BadParameter(str(error)) from None
+    from app.commands import tokens
+
+    with _reported():
+        tokens.print_token(sub, scope, role or [], ttl)
 
 
 @cli.command()
 def schema(
-    tables_: Annotated[bool, typer.Option("--tables", help="The database's tables, in Markdown.")] = False,
+    tables: Annotated[bool, typer.Option("--tables", help="Print the database's tables as Markdown instead.")] = False,
 ) -> None:
     """Print the GraphQL schema."""
-    typer.echo((describe.markdown(tables.metadata) if tables_ else graphql.as_str()).rstrip())
+    from app.commands import printing
+
+    printing.print_tables() if tables else printing.print_schema()
 
 
 @cli.command()
 def explain(
     file: Annotated[typer.FileText, typer.Argument(help="A GraphQL document.")],
-    operation: Annotated[str | None, typer.Option(help="Its name, if there are several.")] = None,
+    operation: Annotated[str | None, typer.Option(help="The operation's name, if the document has several.")] = None,
 ) -> None:
-    """Print the Python that an operation is compiled to."""
-    with _failing_in_words():
-        typer.echo(compiled.explain(graphql._schema, file.read(), operation).rstrip())
+    """Print the Python code that an operation is compiled to."""
+    from app.commands import printing
+
+    with _reported():
+        printing.print_compiled(file.read(), operation)
 
 
 @cli.command()
 def demo(
-    url: Annotated[str, typer.Option(help="The server.")] = "http://127.0.0.1:8000",
+    url: Annotated[str, typer.Option(help="The server's address.")] = "http://127.0.0.1:8000",
 ) -> None:
-    """Tell three conversations to a running server, as the owner of the development token."""
-    with _failing_in_words():
-        from app import demo as conversations
+    """Add three example conversations of the development owner to a running server."""
+    from app.commands import demo as command
 
-        settings = Settings.load()
-        try:
-            asyncio.run(conversations.fill(url, auth.mint(settings, sub=DEMO_OWNER, ttl_seconds=DAY)))
-        except (conversations.Unreachable, RuntimeError) as error:
-            typer.echo(f"The demo could not be told to {url}: {error}", err=True)
-            raise typer.Exit(1) from None
-    typer.echo("Three conversations are there.")
+    with _reported():
+        command.fill(url)
 
 
-@cli.command("check")
-def check_() -> None:
-    """Look at every row of the database: exit 1 if anything breaks an invariant."""
-    with _failing_in_words(), _database(Settings.load()) as settings:
-        found = asyncio.run(_check(settings))
-    raise typer.Exit(1 if found else 0)
+@cli.command()
+def check() -> None:
+    """Check every row of the database against the invariants; exit 1 if one is broken."""
+    from app.commands import database
+
+    with _reported():
+        broken = database.check_invariants()
+    raise typer.Exit(1 if broken else 0)
 
 
 @cli.command()
 def sweep(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count what is due, change nothing.")] = False,
 ) -> None:
-    """Expire, purge and forget what is due; the server does the same every minute."""
-    with _failing_in_words(), _database(Settings.load()) as settings:
-        counts = asyncio.run(_sweep(settings, dry_run))
-    if counts is None:
-        typer.echo("Another process is sweeping.", err=True)
-        raise typer.Exit(1)
-    for step, count in counts.items():
-        typer.echo(f"{count:8} {step}{' would be' if dry_run else ''}")
+    """Expire, purge and delete what is due, as the server does every minute."""
+    from app.commands import database
+
+    with _reported():
+        database.sweep_due(dry_run)
 
 
-async def _sweep(settings: Settings, dry_run: bool) -> dict[str, int] | None:
-    db, limits = _maintenance(settings, pool_size=2), sweeper.retention(settings)
+@cli.command()
+def reindex(
+    owner: Annotated[str, typer.Option("--from", help="The owner to start with; the progress shows it.")] = "",
+) -> None:
+    """Rebuild the search index of all messages, while servers serve; after an upgrade or a change of SEARCH_CONFIG."""
+    from app.commands import database
+
+    with _reported():
+        database.reindex_messages(owner)
+
+
+@contextmanager
+def _reported() -> Iterator[None]:
+    """A failure that a command foresees: its message on stderr and exit code 1 (2 for a wrong argument)."""
+    from app.commands import CommandError, UsageError
+
     try:
-        if dry_run:
-            return await sweeper.due(db, limits)
-        from rich.progress import BarColumn, Progress, TaskID, TextColumn
-
-        with Progress(TextColumn("{task.description}"), BarColumn(), TextColumn("{task.completed}")) as progress:
-            bars: dict[str, TaskID] = {}
-
-            def told(step: str, count: int) -> None:
-                if step not in bars:
-                    bars[step] = progress.add_task(step, total=None)
-                progress.advance(bars[step], count)
-
-            return await sweeper.sweep_once(db, limits, told)
-    finally:
-        await db.close()
-
-
-async def _check(settings: Settings) -> int:
-    """Prints each rule with what breaks it; how many sessions do."""
-    db, total = _maintenance(settings, pool_size=1), 0
-    try:
-        async for rule, found in check.violations(db):
-            total += len(found)
-            typer.echo(f"{'BROKEN' if found else 'ok':7} {rule}" + (f": {len(found)} sessions" if found else ""))
-            for row in found[:10]:
-                typer.echo(f"        {row.owner_id} {row.session_id}")
-    finally:
-        await db.close()
-    return total
+        yield
+    except UsageError as error:
+        raise typer.BadParameter(str(error)) from None
+    except CommandError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(0) from None
 
 
 def main() -> None:
     """The program's entry."""
     cli()
-
-
-@contextmanager
-def _failing_in_words() -> Iterator[None]:
-    try:
-        yield
-    except (SettingsError, EmbeddedError, migrate.MigrationError, Uncompilable) as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
-
-
-@contextmanager
-def _until_stopped() -> Iterator[None]:
-    """SIGTERM unwinds like Ctrl-C, so that the database is stopped too; either is a way to end well."""
-
-    def stop(*_: object) -> NoReturn:
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise typer.Exit(0) from None
-
-
-@contextmanager
-def _database(settings: Settings) -> Iterator[Settings]:
-    """The settings with a database in them: the embedded one when none is named."""
-    if settings.database_url:
-        yield settings
-        return
-    root = settings.data_dir / "postgres"
-    typer.echo(f"PostgreSQL starts in {root} …", err=True)
-    with embedded_postgres(root) as url:
-        yield settings.model_copy(update={"database_url": url})
-
-
-def _direct_url(settings: Settings) -> str:
-    if url := settings.database_direct_url or settings.database_url:
-        return url
-    raise SettingsError(["DATABASE_URL: it is not set; give postgresql://…, or use `colloquy run`"])
-
-
-def _maintenance(settings: Settings, pool_size: int) -> Database:
-    """The database past a pooler, for statements that may take an hour."""
-    hour = {"pool_size": pool_size, "statement_timeout": 3600, "slow_statement": 3600}
-    return Database(_direct_url(settings), **settings.database_options | hour)
-
-
-def _serve(settings: Settings, *, welcome: bool = False) -> None:
-    async def greet(address: str) -> None:
-        if settings.jwt_secret and not settings.production and await _is_empty(settings):
-            from app import demo as conversations
-
-            typer.echo("The database is empty: here come three conversations to look at.", err=True)
-            await conversations.fill(address, auth.mint(settings, sub=DEMO_OWNER, ttl_seconds=DAY))
-        _welcome(settings, address)
-
-    telemetry.set_up_logs(settings)
-    serve_app(create_app(settings), settings, greet if welcome else None)
-
-
-async def _is_empty(settings: Settings) -> bool:
-    db = _maintenance(settings, pool_size=1)
-    try:
-        return await check.is_empty(db)
-    finally:
-        await db.close()
-
-
-def _welcome(settings: Settings, address: str) -> None:
-    typer.echo(
-        "" if settings.production else f"\n  A sidebar  {address}   (in a browser: read, write, watch an answer come)"
-    )
-    typer.echo(f"  GraphQL    {address}/graphql{'   (GraphiQL in a browser)' if settings.graphiql else ''}")
-    typer.echo(f"  Health     {address}/readyz   Metrics {address}/metrics")
-    if settings.jwt_secret and not settings.production:
-        typer.echo(f"  A token for the owner {DEMO_OWNER!r}, good for a day:\n")
-        typer.echo(auth.mint(settings, sub=DEMO_OWNER, ttl_seconds=DAY))
-    typer.echo("\n  Ctrl-C stops everything; the data stays.\n")

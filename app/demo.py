@@ -1,4 +1,4 @@
-"""Three conversations for an empty database, told through the public API like anybody's."""
+"""Three example conversations for an empty database, written through the public API."""
 
 from typing import Any
 
@@ -45,7 +45,7 @@ AGENTS: list[dict[str, Any]] = [
         "hourlyRate": "40.00",
     },
 ]
-# A tool call and its result, as an agent framework writes them down.
+# A tool call and its result in the format of an agent framework.
 WEATHER_CALL = {
     "role": "assistant",
     "content": [
@@ -128,24 +128,24 @@ CONVERSATIONS: list[dict[str, Any]] = [
 
 
 async def fill(address: str, token: str) -> None:
-    """Tells the conversations to the server at `address`, as the bearer of `token`."""
+    """Write the conversations to the server at `address` with `token`. Raises RuntimeError when one is refused."""
     async with httpx2.AsyncClient(base_url=address, headers={"authorization": f"Bearer {token}"}) as http:
-        agents = {agent["key"]: (await _do(http, CREATE_AGENT, agent))["agent"]["id"] for agent in AGENTS}
+        agents = {agent["key"]: (await _mutate(http, CREATE_AGENT, agent))["agent"]["id"] for agent in AGENTS}
         for conversation in CONVERSATIONS:
-            session = (await _do(http, CREATE_SESSION, conversation["session"]))["session"]["id"]
+            session = (await _mutate(http, CREATE_SESSION, conversation["session"]))["session"]["id"]
             key = conversation["agent"]
-            await _do(http, PUT_AGENT, {"sessionId": session, "key": key, "agentId": agents[key]})
+            await _mutate(http, PUT_AGENT, {"sessionId": session, "key": key, "agentId": agents[key]})
             messages = [_message(role, said, key) for role, said in conversation["messages"]]
-            await _do(http, APPEND, {"sessionId": session, "messages": messages})
+            await _mutate(http, APPEND, {"sessionId": session, "messages": messages})
 
 
 def _message(role: str, said: str | dict[str, Any], agent: str) -> dict[str, Any]:
-    """A line of a conversation: a text, or a framework's document."""
+    """The input of one message: a text, or the document of a framework."""
     content = {"text": said} if isinstance(said, str) else {"raw": orjson.dumps(said).decode()}
     return {"role": role, **content, **({"agentKey": agent} if role == "ASSISTANT" else {})}
 
 
-async def _do(http: httpx2.AsyncClient, mutation: str, input: dict[str, Any]) -> Any:
+async def _mutate(http: httpx2.AsyncClient, mutation: str, input: dict[str, Any]) -> Any:
     """The payload of a mutation that must succeed."""
     answer = (await http.post("/graphql", json={"query": mutation, "variables": {"input": input}})).json()
     if "errors" in answer:

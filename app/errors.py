@@ -1,17 +1,17 @@
-"""Everything that may go wrong on purpose.
+"""Expected failures, each raised by its own name.
 
-`Problem` is a business failure: data in a payload's `errors`. `Refused` is a broken request: a top-level
-GraphQL error with `extensions.code`. Whatever else is raised is a bug, shown as INTERNAL and logged.
+`Problem` is a business failure: an entry in a payload's `errors`. `Refused` is an invalid request: a top-level
+GraphQL error with `extensions.code`. Any other exception is a bug: it is answered as INTERNAL and logged.
 """
 
 from collections.abc import Sequence
 
 
 class Problem(Exception):
-    """A business failure, in words for a person; `field` is the path below `input` of what caused it."""
+    """A business failure. `message` is for a person; `field` is the path of its cause below `input`."""
 
     code = "VALIDATION"
-    # Whether it is the answer to an idempotency key for good, or leaves the key free for another try.
+    # True if an idempotency key keeps this failure as its answer; False if the key stays free for another attempt.
     lasting = False
 
     def __init__(self, message: str, *, field: str | Sequence[str] | None = None) -> None:
@@ -26,24 +26,24 @@ class Problem(Exception):
 
 
 class Invalid(Problem):
-    """An argument that cannot be accepted as it is."""
+    """An argument that is not valid."""
 
 
 class NotFound(Problem):
-    """Absent, erased, or somebody else's: the caller cannot tell which."""
+    """The thing is absent, erased, or belongs to another owner; the caller cannot tell which."""
 
     code = "NOT_FOUND"
 
 
 class Forbidden(Problem):
-    """The thing is the caller's, the act is not."""
+    """The caller owns the thing but lacks the role for this action."""
 
     code = "FORBIDDEN"
     lasting = True
 
 
 class Conflict(Problem):
-    """The thing is not in the state that the caller expected."""
+    """The thing is not in the state that the caller expected, or its key is taken."""
 
     code = "CONFLICT"
 
@@ -55,7 +55,7 @@ class Conflict(Problem):
 
 
 class IllegalTransition(Problem):
-    """A status that does not lead to the wanted one."""
+    """The current status does not lead to the requested one."""
 
     code = "ILLEGAL_TRANSITION"
     lasting = True
@@ -68,7 +68,7 @@ class IllegalTransition(Problem):
 
 
 class Limit(Problem):
-    """One more than `limit` is not allowed."""
+    """The action would exceed `limit`."""
 
     code = "LIMIT"
     lasting = True
@@ -79,7 +79,7 @@ class Limit(Problem):
 
 
 class WrongOffset(Problem):
-    """A text that does not continue where the stream ends, at `expected`, in code points."""
+    """Text that does not continue at the end of the streaming message: `expected`, in code points."""
 
     code = "OFFSET_MISMATCH"
 
@@ -89,25 +89,25 @@ class WrongOffset(Problem):
 
 
 class Fenced(Problem):
-    """A producer whose stream another one has taken over."""
+    """Another producer has taken the streaming message over."""
 
     code = "FENCED"
 
 
 class KeyReused(Problem):
-    """An idempotency key that stands for another request."""
+    """The idempotency key belongs to another request."""
 
     code = "IDEMPOTENCY_KEY_REUSED"
 
 
 class InProgress(Problem):
-    """An idempotency key whose first request has not ended."""
+    """The first request with this idempotency key is still running."""
 
     code = "IDEMPOTENCY_IN_PROGRESS"
 
 
 class Refused(Exception):
-    """A request that is not answered: a top-level error with `extensions.code`."""
+    """An invalid request: a top-level error with `extensions.code`."""
 
     code = "BAD_USER_INPUT"
 
@@ -117,11 +117,11 @@ class Refused(Exception):
 
 
 class BadInput(Refused):
-    """An argument outside the payloads' errors: a page size, a page cursor."""
+    """An invalid argument of a query: a page size, a page cursor."""
 
 
 class Unauthenticated(Refused):
-    """No token, or one that proves nothing."""
+    """There is no token, or the token is not valid."""
 
     code = "UNAUTHENTICATED"
 
@@ -133,24 +133,42 @@ class OutOfScope(Refused):
 
 
 class Absent(Refused):
-    """A subscription's subject that is not there."""
+    """The subject of a subscription does not exist for this viewer."""
 
     code = "NOT_FOUND"
 
 
 class TimedOut(Refused):
-    """The request took longer than it may."""
+    """The request took longer than the limit."""
 
     code = "TIMEOUT"
 
 
 class RateLimited(Refused):
-    """More at the same time than one caller may have."""
+    """The caller runs more operations at a time than the limit."""
 
     code = "RATE_LIMITED"
 
 
 class TooComplex(Refused):
-    """A document over one of the limits; the message says which and by how much."""
+    """A document exceeds a limit; the message names the limit and by how much."""
 
     code = "QUERY_TOO_COMPLEX"
+
+
+class Untrusted(Refused):
+    """The document is not one of the trusted ones, and no others are accepted."""
+
+    code = "DOCUMENT_NOT_TRUSTED"
+
+
+class PersistedQueryNotFound(Refused):
+    """No document is known under the hash; the client sends both (Apollo's automatic persisted queries)."""
+
+    code = "PERSISTED_QUERY_NOT_FOUND"
+
+
+class PersistedQueryNotSupported(Refused):
+    """The hash is of an unknown kind or version; the client sends documents without hashes from now on."""
+
+    code = "PERSISTED_QUERY_NOT_SUPPORTED"

@@ -7,12 +7,11 @@ from functools import partial
 from typing import Any
 
 import orjson
-from graphql_compiled.compiled import outcomes
+from graphql_compiled import outcomes
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, request_response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -21,11 +20,13 @@ from app.auth import Authenticator, Viewer, mint
 from app.context import Context
 from app.db import search
 from app.db.access.database import Database
-from app.db.operations import migrate
-from app.live.cursors import Position
+from app.db.operations import readiness
+from app.live.cursors import SessionCursor
 from app.live.hub import Hub
 from app.live.postgres_bus import PostgresBus
 from app.live.shared_bus import SharedBus
+from app.live.tuning import LiveTuning
+from app.origins import Origins
 from app.schema import ids, schema
 from app.schema.idempotency import OnlyOnMutations
 from app.schema.partial_rows import columns_for
@@ -33,53 +34,52 @@ from app.settings import LOOPBACK, Settings, driver_dsn
 from app.telemetry import Metrics
 from app.transport import (
     PATH,
+    CrossOrigin,
     DocumentLimits,
+    Documents,
     Engine,
     EventStreamEndpoint,
     HTTPEndpoint,
     Limits,
     Operations,
+    TrustedProxies,
     WebSocketEndpoint,
+    named_hosts,
+    read_manifests,
     routes,
 )
 
-DOCUMENTS = 256
+DOCUMENTS = 256  # kept of each kind
 DAY_SECONDS = 86_400
-HEADERS = [  # that pages of other origins may send
-    "authorization",
-    "content-type",
-    "idempotency-key",
-    "last-event-id",
-    "traceparent",
-    "apollo-require-preflight",
-]
-DEMO, WELCOME = "demo", "welcome"  # whose session GraphiQL opens on
+DEMO, WELCOME = "demo", "welcome"  # the owner and the session that GraphiQL opens with
 
 
 class Services:
-    """What the operations of one process share."""
+    """Services that all operations of one process share."""
 
-    def __init__(self, settings: Settings) -> None:
-        assert settings.database_url  # whoever serves has started the embedded one
+    def __init__(self, settings: Settings, tuning: LiveTuning | None = None) -> None:
+        assert settings.database_url  # the command has started the embedded one
         self.settings = settings
         self.metrics = Metrics()
-        self.bus = _bus(settings)
-        self.db = Database(settings.database_url, on_commit=self.bus.moved, **settings.database_options)
+        tuning = tuning or LiveTuning()
+        self.bus = _bus(settings, tuning)
+        self.db = Database(settings.database_url, on_commit=self.bus.publish, **settings.database_options)
         self.hub = Hub(
             self.db,
             self.bus,
-            kept=settings.session_purge_days * DAY_SECONDS or None,
-            per_viewer=settings.max_subscribers_per_user,
-            most=settings.max_subscribers,
+            tuning,
+            tombstone_seconds=settings.session_purge_days * DAY_SECONDS or None,
+            max_per_owner=settings.max_subscribers_per_user,
+            max_subscriptions=settings.max_subscribers,
         )
         self.authenticator = Authenticator(settings)
 
     def context(self, viewer: Viewer, **request: Any) -> Context:
-        """What one operation of this viewer may touch."""
+        """The context of one operation of this viewer."""
         return Context(viewer, db=self.db, hub=self.hub, settings=self.settings, columns_for=columns_for, **request)
 
     def operations(self) -> Operations:
-        """The operations of the schema, within the limits of the settings."""
+        """Executes the schema's operations within the limits of the settings."""
         settings = self.settings
         limits = Limits(
             depth=settings.max_depth,
@@ -95,43 +95,61 @@ class Services:
             cache_size=DOCUMENTS,
             introspection=settings.introspection,
             rules=[OnlyOnMutations],
-            early={"Viewer.eventCursor": Context.capture_event_cursor},
+            pre_execution_hooks={"Viewer.eventCursor": Context.capture_event_cursor},
+            on_selection=Context.selecting,
+            event_context=Context.fresh,
+        )
+        documents = Documents(
+            engine,
+            trusted=read_manifests(settings.trusted_documents) if settings.trusted_documents else {},
+            only_trusted=settings.trusted_documents_mode == "only",
+            max_bytes=settings.max_document_bytes,
+            cache_size=DOCUMENTS,
         )
         return Operations(
             engine,
+            documents,
             self.authenticator,
             self.context,
             timeout=settings.request_timeout_seconds,
-            observe=self.metrics.answered,
+            observe=self.metrics.record_request,
         )
 
 
-def _bus(settings: Settings) -> SharedBus:
+def _bus(settings: Settings, tuning: LiveTuning) -> SharedBus:
     if settings.redis_url:
-        from app.live.redis_bus import RedisBus  # a start without Redis does without its package too
+        from app.live.redis_bus import RedisBus  # without Redis its package is not loaded
 
-        return RedisBus(settings.redis_url)
+        return RedisBus(settings.redis_url, tuning)
     url = settings.database_direct_url or settings.database_url
     assert url is not None
-    return PostgresBus(driver_dsn(url))
+    return PostgresBus(driver_dsn(url), tuning)
 
 
 class Application(Starlette):
-    """Starlette, past whose layers GraphQL goes: they would cost a tenth of a short answer, and a sixth of a socket."""
+    """Starlette with a bypass: its layers cost a tenth of a short response and a sixth of a WebSocket."""
 
     direct: Mapping[tuple[str, str | None], ASGIApp] = {}
-    """By method, or by the type of what has none, and path."""
+    """Applications by (method or, without one, scope type; path)."""
+    root_path = ""
+    """A prefix that a proxy may leave in the path."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request, or serve one socket."""
-        direct = self.direct.get((scope.get("method", scope["type"]), scope.get("path")))
-        await (direct or super().__call__)(scope, receive, send)
+        """Serve one request or WebSocket."""
+        path = scope.get("path")
+        if direct := self.direct.get((scope.get("method", scope["type"]), path)):
+            await direct(scope, receive, send)
+            return
+        if self.root_path and path and path.startswith(f"{self.root_path}/"):
+            scope = {**scope, "path": path.removeprefix(self.root_path)}
+        await super().__call__(scope, receive, send)
 
 
-def create_app(settings: Settings) -> Application:
-    """One process's application; needs `settings.database_url`."""
-    services = Services(settings)
+def create_app(settings: Settings, tuning: LiveTuning | None = None) -> Application:
+    """The application of one process; needs `settings.database_url`. Raises InvalidManifests."""
+    services = Services(settings, tuning)
     operations = services.operations()
+    origins = Origins(settings.cors_origins)
     http = HTTPEndpoint(
         operations,
         max_body=settings.max_body_bytes,
@@ -139,62 +157,71 @@ def create_app(settings: Settings) -> Application:
     )
     sockets = WebSocketEndpoint(
         operations,
-        origins=settings.cors_origins,
+        origins=origins,
+        proxies=TrustedProxies(settings.forwarded_allow_ips),
         init_timeout=settings.socket_init_seconds,
         max_operations=settings.max_operations_per_socket,
     )
-    streams = EventStreamEndpoint(operations, max_body=settings.max_body_bytes)
-    _measure(services, sockets, streams)
-    cors = Middleware(
-        CORSMiddleware,
-        allow_origins=settings.cors_origins,
-        allow_methods=["GET", "POST"],
-        allow_headers=HEADERS,
-    )
+    event_streams = EventStreamEndpoint(operations, max_body=settings.max_body_bytes)
+    _observe(services, sockets, event_streams)
     app = Application(
         routes=[
-            *routes(http, sockets, streams),
+            *routes(http, sockets, event_streams),
             *_pages(services),
             Route("/healthz", _alive),
             Route("/readyz", partial(_ready, services)),
             Route("/metrics", partial(_metrics, services)),
         ],
-        middleware=[cors] if settings.cors_origins else [],
+        middleware=[Middleware(CrossOrigin, origins=origins)] if origins else [],
         lifespan=partial(_lifespan, services),
     )
-    app.state.leave = streams.leave
-    # What browsers of other origins ask must pass the CORS layer; a socket is asked for its origin by itself.
-    app.direct = {("websocket", PATH): sockets} | ({} if settings.cors_origins else {("POST", PATH): http})
+    app.router.redirect_slashes = False  # the address would have the scheme and the host that the proxy used
+    app.state.stop_streams = event_streams.stop
+    app.root_path = settings.root_path
+    posts = CrossOrigin(http, origins) if origins else http
+    paths = {PATH, settings.root_path + PATH}
+    app.direct = {("POST", path): posts for path in paths} | {("websocket", path): sockets for path in paths}
     return app
 
 
-def _measure(services: Services, sockets: WebSocketEndpoint, streams: EventStreamEndpoint) -> None:
+def _observe(services: Services, sockets: WebSocketEndpoint, event_streams: EventStreamEndpoint) -> None:
     metrics, pool = services.metrics, services.db.pool
-    metrics.sockets.set_function(lambda: sockets.sockets)
-    metrics.streams.set_function(lambda: streams.streams)
-    metrics.subscribers.set_function(lambda: services.hub.streams)
+    metrics.sockets.set_function(lambda: sockets.open_sockets)
+    metrics.event_streams.set_function(lambda: event_streams.open_streams)
+    metrics.subscribers.set_function(lambda: services.hub.subscriptions)
     bus = services.bus
     metrics.bus.set_function(lambda: bus.healthy)
-    metrics.watch_counts("colloquy_executions", "Operations run, compiled or why not.", "way", lambda: outcomes)
-    metrics.watch_counts(
-        "colloquy_wakeups", "Hints that a session moved.", "way", lambda: {"sent": bus.sent, "received": bus.received}
+    metrics.observe_counts(
+        "colloquy_executions",
+        "Operations by way of execution: compiled, or the reason why not.",
+        "way",
+        lambda: outcomes,
     )
-    metrics.watch_counts(
-        "colloquy_bus", "Connections that carry wake-ups.", "what", lambda: {"found": bus.found, "lost": bus.lost}
+    metrics.observe_counts(
+        "colloquy_wakeups",
+        "Wake-ups sent to and received from other processes.",
+        "way",
+        lambda: {"sent": bus.sent, "received": bus.received},
     )
-    metrics.watch_pool(idle=lambda: pool.idle, busy=lambda: pool.busy)
-    metrics.watch_counts(
+    metrics.observe_counts(
+        "colloquy_bus",
+        "Connections to the wake-up bus that were opened and lost.",
+        "what",
+        lambda: {"found": bus.connects, "lost": bus.disconnects},
+    )
+    metrics.observe_counts(
         "colloquy_slow_statements",
         "Database statements that took SLOW_STATEMENT_SECONDS or more.",
         "statement",
         lambda: services.db.slow.counts,
     )
+    metrics.observe_pool(idle=lambda: pool.idle, busy=lambda: pool.busy)
 
 
 @asynccontextmanager
 async def _lifespan(services: Services, _app: Starlette) -> AsyncIterator[None]:
     await services.bus.start()
-    sweeping = sweeper.run(services.db, sweeper.retention(services.settings), services.metrics.swept)
+    sweeping = sweeper.run(services.db, sweeper.retention(services.settings), services.metrics.record_sweep)
     tasks = [asyncio.create_task(work) for work in (sweeping, services.hub.poll())]
     try:
         yield
@@ -207,13 +234,13 @@ async def _lifespan(services: Services, _app: Starlette) -> AsyncIterator[None]:
 
 
 async def _alive(_request: Request) -> Response:
-    """The process answers."""
+    """Liveness: the process answers."""
     return Response(b'{"status":"ok"}', media_type="application/json")
 
 
 async def _ready(services: Services, _request: Request) -> Response:
-    """The process can do its work; if not, why: 503. What makes it slower does not stop it."""
-    database = await migrate.unready(services.db)
+    """Readiness: 200, or 503 with the reasons. `degraded` lists what makes the process slower but not unready."""
+    database = await readiness.unready(services.db)
     words = await search.unready(services.db, services.settings.search_config)
     reasons = [reason for reason in (database, words) if reason]
     bus = services.bus
@@ -223,45 +250,47 @@ async def _ready(services: Services, _request: Request) -> Response:
 
 
 async def _metrics(services: Services, _request: Request) -> Response:
-    return Response(services.metrics.page(), headers={"content-type": services.metrics.content_type})
+    return Response(services.metrics.render(), headers={"content-type": services.metrics.content_type})
 
 
 def _pages(services: Services) -> list[BaseRoute]:
-    """The sidebar in development, and what the pages are made of."""
+    """The sidebar in development, and the static files of both pages."""
     settings = services.settings
     builds = [
         *([web.GRAPHIQL] if settings.graphiql else []),
         *([] if settings.production else [web.SIDEBAR]),
     ]
     pages = [] if settings.production else [Route("/", partial(_sidebar, services))]
+    if settings.root_path and pages:  # the page's own addresses are relative to its directory
+        pages.append(Route(settings.root_path, RedirectResponse(f"{settings.root_path}/")))
     return [*pages, *web.static_routes(*builds)]
 
 
 async def _sidebar(services: Services, request: Request) -> Response:
-    return web.sidebar_page(endpoint="/graphql", token=_token(services.settings, request))
+    return web.sidebar_page(root="./", token=_token(services.settings, request))
 
 
 async def _graphiql(services: Services, request: Request) -> Response:
-    """GraphiQL; in development with a token and the demo's first session."""
+    """The GraphiQL page; in development with a token and the demo's first session."""
     token, session = _token(services.settings, request), None
     if token:
         viewer = await services.authenticator.viewer(token)
         session = await services.context(viewer).loaders.sessions_by_key.load(WELCOME)
     return web.graphiql_page(
-        endpoint="/graphql",
-        subscription_endpoint="/graphql",
+        root="../" if request.scope["path"].endswith("/") else "./",
         token=token,
         session_id=ids.session(session.id) if session else None,
-        after=str(Position.at(session.id, session.head)) if session else None,
-        sidebar=None if services.settings.production else "/",
+        after=str(SessionCursor.at(session.id, session.head)) if session else None,
+        with_sidebar=not services.settings.production,
     )
 
 
 def _token(settings: Settings, request: Request) -> str | None:
-    """A development token of the demo's owner, for a page.
+    """A development token of the demo's owner for a page served on a loopback name; otherwise None.
 
-    It is not for a page of another site whose name resolves to this machine: it comes with that name.
+    A page of another site whose name resolves to this machine (DNS rebinding) has another host name, and so has a page
+    that a proxy serves to others.
     """
-    if settings.production or not settings.jwt_secret or request.url.hostname not in LOOPBACK:
+    if settings.production or not settings.jwt_secret or not named_hosts(dict(request.scope["headers"])) <= LOOPBACK:
         return None
     return mint(settings, sub=DEMO, ttl_seconds=DAY_SECONDS)

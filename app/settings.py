@@ -1,11 +1,10 @@
-"""Every setting, read once from the environment or a `.env` file: the only reader of either.
+"""Every setting, and the only code that reads the environment or a `.env` file.
 
-`Settings.load()` reads and checks everything and names every problem at once. `Settings(...)` takes what
-it is given and reads nothing, which is what tests want.
+`Settings.load()` reads and validates all of them and reports every problem at once. `Settings(...)` reads nothing:
+for tests.
 """
 
 import os
-import re
 import secrets
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,56 +22,59 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from app.setting_values import (
+    MIN_SECRET_BYTES,
+    absolute_path,
+    networks,
+    origins,
+    path_prefix,
+    split_list,
+    strong_secret,
+    to_lower,
+    web_url,
+)
+
 ACQUIRE_TIMEOUT_SECONDS = 10  # the longest wait for a database connection
-MIN_SECRET_BYTES = 32  # RFC 7518 §3.2: an HS256 key is at least as long as its hash
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 
 
 class SettingsError(Exception):
-    """All that is wrong, one `NAME: what is wrong; what would be right` per line."""
+    """Invalid settings: one line each, `NAME: the problem; what to give instead`."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
         self.problems = problems
 
 
-def setting(default: Any, says: str, right: str, *, shown: str | None = None, **rules: Any) -> Any:
-    """A field: `right` completes "give …" in an error, `shown` stands for a default that is computed."""
+def setting(default: Any, description: str, expected: str, *, default_text: str | None = None, **rules: Any) -> Any:
+    """A field. `expected` completes "give …" in an error; `default_text` describes a computed default."""
     kind = {"default_factory": default} if callable(default) else {"default": default}
-    return Field(**kind, description=says, json_schema_extra={"right": right, "shown": shown}, **rules)
+    return Field(
+        **kind, description=description, json_schema_extra={"expected": expected, "default_text": default_text}, **rules
+    )
 
 
-def number(default: int, says: str, *, low: int = 1, high: int) -> Any:
-    return setting(default, says, f"a whole number from {low} to {high}", ge=low, le=high)
+def whole_number(default: int, description: str, *, low: int = 1, high: int) -> Any:
+    return setting(default, description, f"a whole number from {low} to {high}", ge=low, le=high)
 
 
-def in_development(valid: dict[str, Any]) -> bool:
+def is_development(valid: dict[str, Any]) -> bool:
     return bool(valid["environment"] == "development")
 
 
-def in_development_only(says: str) -> Any:
-    return setting(in_development, says, "true or false", shown="true in development, false in production")
+def development_only(description: str) -> Any:
+    return setting(
+        is_development, description, "true or false", default_text="true in development, false in production"
+    )
 
 
 def data_dir() -> Path:
-    """Root's data does not lie below its home, which the database's own user cannot enter."""
+    """The platform's data directory. For root a place that the database's own account can enter: not its home."""
     return Path("/var/lib/colloquy" if os.geteuid() == 0 else user_data_dir("colloquy"))
 
 
-def lowered(value: Any) -> Any:
-    return value.strip().lower() if isinstance(value, str) else value
-
-
-def split(value: Any) -> Any:
-    return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
-
-
-def absolute(path: Path) -> Path:
-    return path.expanduser().absolute()
-
-
-def respelled(url: str, scheme: str, **names: str) -> str:
-    """The URL under another scheme, its parameters renamed."""
+def with_scheme(url: str, scheme: str, **names: str) -> str:
+    """The URL with another scheme, and with parameters renamed."""
     parts = urlsplit(url)
     query = urlencode({names.get(key, key): value for key, value in parse_qsl(parts.query)}, safe="/")
     # Written out by hand: urlunsplit would drop the two slashes of an empty authority.
@@ -80,184 +82,203 @@ def respelled(url: str, scheme: str, **names: str) -> str:
 
 
 def postgres_url(url: str) -> str:
-    """Any usual spelling of a PostgreSQL URL as SQLAlchemy's asyncpg dialect wants it."""
-    right = "give postgresql://user:password@host:5432/database"
+    """A PostgreSQL URL as SQLAlchemy's asyncpg dialect reads it. Raises ValueError."""
+    expected = "give postgresql://user:password@host:5432/database"
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018
     except ValueError:
-        raise ValueError(f"it is not a URL; {right}") from None
+        raise ValueError(f"it is not a URL; {expected}") from None
     if parts.scheme not in {"postgres", "postgresql", "postgresql+asyncpg"}:
-        raise ValueError(f"it is not a PostgreSQL URL; {right}")
+        raise ValueError(f"it is not a PostgreSQL URL; {expected}")
     parameters = dict(parse_qsl(parts.query))
     if unknown := sorted(parameters.keys() - {"sslmode", "ssl", "host", "port"}):
         raise ValueError(f"it has parameters not known here, {', '.join(unknown)}; leave all but sslmode away")
     if not parts.hostname and "host" not in parameters:
-        raise ValueError(f"it names no host; {right}")
+        raise ValueError(f"it names no host; {expected}")
     if len(parts.path) < 2:
-        raise ValueError(f"it names no database; {right}")
-    return respelled(url, "postgresql+asyncpg", sslmode="ssl")
+        raise ValueError(f"it names no database; {expected}")
+    return with_scheme(url, "postgresql+asyncpg", sslmode="ssl")
 
 
-def redis_address(url: str) -> str:
-    """A URL as redis-py reads it."""
-    right = "give redis://host:6379, rediss:// for TLS, or unix:///path"
+def valid_redis_url(url: str) -> str:
+    """A URL that redis-py accepts. Raises ValueError."""
+    expected = "give redis://host:6379, rediss:// for TLS, or unix:///path"
     try:
         parts = urlsplit(url)
         parts.port  # noqa: B018
     except ValueError:
-        raise ValueError(f"it is not a URL; {right}") from None
+        raise ValueError(f"it is not a URL; {expected}") from None
     if parts.scheme not in {"redis", "rediss", "unix"} or not (
         parts.path if parts.scheme == "unix" else parts.hostname
     ):
-        raise ValueError(f"it is not a Redis URL; {right}")
+        raise ValueError(f"it is not a Redis URL; {expected}")
     return url
 
 
 def driver_dsn(url: str) -> str:
-    """A URL of ours as asyncpg itself reads it, for the connection that listens outside of the pool."""
-    return respelled(url, "postgresql", ssl="sslmode")
+    """A validated PostgreSQL URL as asyncpg reads it, for connections outside the pool."""
+    return with_scheme(url, "postgresql", ssl="sslmode")
 
 
-def web_url(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("it is not a web address; give https://issuer/.well-known/jwks.json")
-    return url
-
-
-def origins(given: tuple[str, ...]) -> tuple[str, ...]:
-    for origin in given:
-        if origin != "*" and not re.fullmatch(r"https?://[^/?#\s]+", origin):
-            raise ValueError(f"{origin!r} is not an origin; give * or https://host[:port], separated by commas")
-    return given
-
-
-def strong(secret: str) -> str:
-    try:
-        size = len(secret.encode())
-    except UnicodeEncodeError:
-        raise ValueError("it is not UTF-8; give text, such as 64 hexadecimal digits") from None
-    if size < MIN_SECRET_BYTES:
-        raise ValueError(f"it has {size} bytes; give at least {MIN_SECRET_BYTES} (openssl rand -hex 32)")
-    return secret
-
-
-Words = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split)]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_list)]
 PostgresUrl = Annotated[str, AfterValidator(postgres_url)]
 
 
 class Settings(BaseSettings):
-    """One process's settings; a field's name in capitals is its variable's name."""
+    """The settings of one process. A field's name in capitals is the name of its environment variable."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
-    environment: Annotated[Literal["development", "production"], BeforeValidator(lowered)] = setting(
+    environment: Annotated[Literal["development", "production"], BeforeValidator(to_lower)] = setting(
         "development",
-        "development or production, which refuses what is only good enough for one's own machine.",
+        "`development` or `production`; production refuses the embedded database and a generated secret.",
         "development or production",
     )
-    host: str = setting("127.0.0.1", "Address to listen on; 0.0.0.0 in a container.", "an address")
-    port: int = number(8000, "Port to listen on; 0 takes any free one.", low=0, high=65535)
-    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(lowered)] = setting(
-        "info", "Log debug, info, warning or error and what is worse.", "debug, info, warning or error"
+    host: str = setting(
+        "127.0.0.1", "Address to listen on; in a container `0.0.0.0`, or `::` for IPv6 and IPv4.", "an address"
     )
-    log_format: Annotated[Literal["json", "console"], BeforeValidator(lowered)] = setting(
-        lambda valid: "console" if in_development(valid) else "json",
-        "One JSON object a line, or coloured text for people.",
+    port: int = whole_number(8000, "Port to listen on; 0 selects a free port.", low=0, high=65535)
+    root_path: Annotated[str, AfterValidator(path_prefix)] = setting(
+        "",
+        "Path under which a proxy serves this server, such as `/chat`; needed only if the proxy leaves it in the path.",
+        "a path",
+    )
+    forwarded_allow_ips: Annotated[Names, AfterValidator(networks)] = setting(
+        (),
+        "Proxies whose `X-Forwarded-Host` and `X-Forwarded-Proto` are used: addresses, networks or `*`.",
+        "addresses",
+    )
+    log_level: Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(to_lower)] = setting(
+        "info", "Lowest level that is logged: debug, info, warning or error.", "debug, info, warning or error"
+    )
+    log_format: Annotated[Literal["json", "console"], BeforeValidator(to_lower)] = setting(
+        lambda valid: "console" if is_development(valid) else "json",
+        "`json`: one object per line; `console`: coloured text.",
         "json or console",
-        shown="console in development, json in production",
+        default_text="console in development, json in production",
     )
-    data_dir: Annotated[Path, AfterValidator(absolute)] = setting(
+    data_dir: Annotated[Path, AfterValidator(absolute_path)] = setting(
         data_dir,
-        "Where the embedded database and the generated secret lie.",
+        "Directory of the embedded database and of the generated secret.",
         "a directory",
-        shown="the platform's data directory; /var/lib/colloquy as root",
+        default_text="the platform's data directory; /var/lib/colloquy as root",
     )
     database_url: PostgresUrl | None = setting(
-        None, "PostgreSQL 15 or newer; without it an embedded one runs in DATA_DIR.", "a URL", repr=False
+        None, "PostgreSQL 15 or newer; unset: an embedded PostgreSQL runs in DATA_DIR.", "a URL", repr=False
     )
     database_direct_url: PostgresUrl | None = setting(
-        None, "The same database past a transaction pooler, for LISTEN and migrations.", "a URL", repr=False
+        None,
+        "The same database without a transaction pooler in between, for LISTEN and migrations.",
+        "a URL",
+        repr=False,
     )
-    pool_size: int = number(
-        10, "Database connections; those of all replicas stay below max_connections (100).", high=1000
+    pool_size: int = whole_number(
+        10, "Database connections of this process; all replicas together stay below max_connections.", high=1000
     )
-    statement_cache: int = number(
-        512, "Prepared statements per connection; 0 behind PgBouncer before 1.21.", low=0, high=10_000
+    statement_cache: int = whole_number(
+        512, "Prepared statements per connection; 0 behind PgBouncer older than 1.21.", low=0, high=10_000
     )
     slow_statement_seconds: float = setting(
         1.0,
-        "A database statement that takes this long is logged and counted, by its name.",
-        "a number above 0, up to 3600",
+        "Duration from which a database statement is logged and counted as slow.",
+        "a number above 0",
         gt=0,
         le=3600,
     )
-    redis_url: Annotated[str, AfterValidator(redis_address)] | None = setting(
-        None, "Carries wake-ups between replicas; without it PostgreSQL does.", "a URL", repr=False
-    )
-    jwt_secret: Annotated[str, AfterValidator(strong)] | None = setting(
+    redis_url: Annotated[str, AfterValidator(valid_redis_url)] | None = setting(
         None,
-        "Verifies HS256 tokens, 32 bytes or more; in development one is generated and kept in DATA_DIR.",
+        "Redis that carries wake-ups between replicas; unset: PostgreSQL's NOTIFY carries them.",
+        "a URL",
+        repr=False,
+    )
+    jwt_secret: Annotated[str, AfterValidator(strong_secret)] | None = setting(
+        None,
+        "Secret that verifies HS256 tokens, at least 32 bytes; in development one is generated in DATA_DIR.",
         "at least 32 random bytes",
         repr=False,
     )
     jwks_url: Annotated[str, AfterValidator(web_url)] | None = setting(
-        None, "The identity provider's keys (RS256, ES256, EdDSA), instead of JWT_SECRET.", "an https URL"
+        None, "Address of the identity provider's keys (RS256, ES256, EdDSA), instead of JWT_SECRET.", "an https URL"
     )
-    jwt_issuer: str | None = setting(None, "The only `iss` accepted; not given: any or none.", "a name")
+    jwt_issuer: str | None = setting(None, "The only accepted `iss`; unset: any issuer, or none.", "a name")
     jwt_audience: str | None = setting(
-        None, "Must be in a token's `aud`; not given: a token with an `aud` is refused.", "a name"
+        None, "Audience that `aud` must contain; unset: a token with an `aud` is refused.", "a name"
     )
-    cors_origins: Annotated[Words, AfterValidator(origins)] = setting(
-        (), "Web origins that browsers may call from, separated by commas; * is any.", "origins"
+    cors_origins: Annotated[Names, AfterValidator(origins)] = setting(
+        (),
+        "Web origins that may call from a browser, separated by commas: `https://app.example.com`, "
+        "`https://*.example.com`, `capacitor://localhost`; `*`: any.",
+        "origins",
     )
-    graphiql: bool = in_development_only("Serve GraphiQL at /graphql.")
-    introspection: bool = in_development_only("Answer questions about the schema itself.")
-    max_active_sessions_per_agent_type: int = number(
-        5, "Active sessions per user and agent type, the oldest makes room; 0 is no cap.", low=0, high=10**6
+    trusted_documents: Annotated[Path, AfterValidator(absolute_path)] | None = setting(
+        None,
+        "Manifest of the GraphQL documents that clients name by id, or a directory of them: of graphql-codegen, Apollo "
+        "or Relay.",
+        "a file or a directory",
     )
-    agent_types: Words = setting((), "The agent types that exist, separated by commas; not given: any.", "names")
-    session_retention_days: int = number(7, "An idle session expires after this long.", high=36_500)
-    session_purge_days: int = number(
-        0, "An expired or deleted session is erased after this long; 0 is never.", low=0, high=36_500
+    trusted_documents_mode: Annotated[Literal["prefer", "only"], BeforeValidator(to_lower)] = setting(
+        "prefer", "`prefer`: other documents are accepted too; `only`: no others.", "prefer or only"
+    )
+    graphiql: bool = development_only("Serve GraphiQL at `/graphql`.")
+    introspection: bool = development_only("Answer introspection queries.")
+    max_active_sessions_per_agent_type: int = whole_number(
+        5,
+        "Active sessions per owner and agent type; one more archives the least recently active; 0: no cap.",
+        low=0,
+        high=10**6,
+    )
+    agent_types: Names = setting((), "Allowed agent types, separated by commas; unset: any.", "names")
+    session_retention_days: int = whole_number(7, "Time without activity after which a session expires.", high=36_500)
+    session_purge_days: int = whole_number(
+        0, "Time after which an expired or deleted session is erased; 0: never.", low=0, high=36_500
     )
     enable_idempotency: bool = setting(
-        True, "Accept idempotency keys; false refuses them instead of ignoring them.", "true or false"
+        True, "Accept idempotency keys; false: refuse a request that has one.", "true or false"
     )
-    idempotency_ttl_seconds: int = number(86_400, "A key answers with its first result this long.", high=10**8)
-    stream_timeout_seconds: int = number(
+    idempotency_ttl_seconds: int = whole_number(
+        86_400, "Time for which an idempotency key returns its first result.", high=10**8
+    )
+    stream_timeout_seconds: int = whole_number(
         300,
-        "A streaming message that its producer is silent about for so long is FAILED, with what it has.",
+        "Silence of a producer after which its streaming message becomes FAILED; its text stays.",
         high=86_400,
     )
     search_config: str = setting(
         "simple",
-        "PostgreSQL's text search configuration, for what is written from now on; `simple` knows no language. "
-        "Chinese, Japanese and Korean are not cut into words.",
+        "PostgreSQL text search configuration; `simple` has no language rules. After a change run `colloquy reindex`.",
         "a configuration's name, such as simple or english",
         pattern=r"^[a-z_][a-z0-9_]{0,62}$",
     )
-    search_text_limit: int = number(
-        16_384, "Characters of a message that are searchable, from its beginning.", high=65_536
+    search_text_limit: int = whole_number(
+        16_384, "Characters of a message that are searchable, counted from its start.", high=65_536
     )
-    max_raw_bytes: int = number(2**20, "The largest document in `raw`.", low=1024, high=2**26)
-    max_body_bytes: int = number(2**23, "The largest HTTP request body.", low=1024, high=2**30)
-    max_frame_bytes: int = number(2**18, "The largest socket message; large writes go by HTTP.", low=1024, high=2**26)
-    max_tokens: int = number(5_000, "Lexical tokens in a document.", high=10**6)
-    max_depth: int = number(20, "Levels of nesting; GraphiQL's own introspection needs 15.", high=200)
-    max_fields: int = number(1_000, "Fields in a document, each fragment as often as it is spread.", high=10**6)
-    max_aliases: int = number(100, "Aliases in a document, counted like fields.", high=10**6)
-    max_directives: int = number(100, "Directives in a document, counted like fields.", high=10**6)
-    max_cost: int = number(
-        20_000, "Objects that an answer may hold; 100 sessions with 100 messages are 10,100.", high=10**9
+    max_raw_bytes: int = whole_number(2**20, "Largest document in `raw`.", low=1024, high=2**26)
+    max_body_bytes: int = whole_number(2**23, "Largest HTTP request body.", low=1024, high=2**30)
+    max_frame_bytes: int = whole_number(
+        2**18, "Largest WebSocket message; larger writes must use HTTP.", low=1024, high=2**26
     )
-    request_timeout_seconds: int = number(30, "A query or mutation is given up after this long.", high=3600)
-    shutdown_seconds: int = number(10, "Requests may finish this long after a stop.", low=0, high=3600)
-    socket_init_seconds: int = number(10, "A socket silent for this long at first is closed.", high=600)
-    max_operations_per_socket: int = number(100, "Operations at the same time on one socket.", high=10**5)
-    max_subscribers_per_user: int = number(1_000, "Live subscriptions of one user in one process.", high=10**6)
-    max_subscribers: int = number(10_000, "Live subscriptions in one process.", high=10**7)
+    max_document_bytes: int = whole_number(
+        2**16, "Largest GraphQL document; it is measured before it is parsed.", low=1024, high=2**24
+    )
+    max_tokens: int = whole_number(5_000, "Lexical tokens in a GraphQL document.", high=10**6)
+    max_depth: int = whole_number(20, "Levels of nesting in a document; GraphiQL's introspection needs 15.", high=200)
+    max_fields: int = whole_number(
+        1_000, "Fields in a document; a fragment counts as often as it is spread.", high=10**6
+    )
+    max_aliases: int = whole_number(100, "Aliases in a document, counted as fields are.", high=10**6)
+    max_directives: int = whole_number(100, "Directives in a document, counted as fields are.", high=10**6)
+    max_cost: int = whole_number(
+        20_000,
+        "Fields of the largest possible response: what is selected below a page counts once for each of its elements.",
+        high=10**9,
+    )
+    request_timeout_seconds: int = whole_number(30, "Time after which a query or mutation is cancelled.", high=3600)
+    shutdown_seconds: int = whole_number(10, "Time that running requests get after a stop signal.", low=0, high=3600)
+    socket_init_seconds: int = whole_number(10, "Time in which a new WebSocket must send `connection_init`.", high=600)
+    max_operations_per_socket: int = whole_number(100, "Concurrent operations on one WebSocket.", high=10**5)
+    max_subscribers_per_user: int = whole_number(1_000, "Live subscriptions of one owner in one process.", high=10**6)
+    max_subscribers: int = whole_number(10_000, "Live subscriptions in one process.", high=10**7)
 
     @classmethod
     def settings_customise_sources(
@@ -276,16 +297,16 @@ class Settings(BaseSettings):
 
     @property
     def indexing(self) -> dict[str, Any]:
-        """How text becomes searchable, as the statements take it."""
+        """Parameters of the statements that make text searchable."""
         return {"config": self.search_config, "searchable": self.search_text_limit}
 
     @property
     def database_options(self) -> dict[str, Any]:
-        """The pool and the time limits of a process that serves requests, as `Database` takes them."""
+        """Parameters of the `Database` of a process that serves requests."""
         return {
             "pool_size": self.pool_size,
             "statement_cache": self.statement_cache,
-            # The request's deadline comes first: it answers TIMEOUT, where a cancelled statement would answer INTERNAL.
+            # Later than the request deadline, which answers TIMEOUT; a cancelled statement would answer INTERNAL.
             "statement_timeout": 1.5 * self.request_timeout_seconds,
             "acquire_timeout": ACQUIRE_TIMEOUT_SECONDS,
             "slow_statement": self.slow_statement_seconds,
@@ -293,50 +314,52 @@ class Settings(BaseSettings):
 
     @property
     def embedded(self) -> bool:
-        """Nobody named a database: our own runs in `data_dir`."""
+        """True without DATABASE_URL: the embedded database runs in `data_dir`."""
         return self.database_url is None
 
     @classmethod
     def load(cls, env_file: Path | None = Path(".env")) -> Self:
-        """Those of the environment before those of `env_file`; `SettingsError` names every problem."""
+        """The validated settings; the environment wins over `env_file`. Raises SettingsError with every problem."""
         try:
-            given = {**DotEnvSettingsSource(cls, env_file=env_file)(), **EnvSettingsSource(cls)()}
+            provided = {**DotEnvSettingsSource(cls, env_file=env_file)(), **EnvSettingsSource(cls)()}
         except UnicodeDecodeError:
             raise SettingsError([f"{env_file}: it is not UTF-8; save it as UTF-8"]) from None
-        wrong = misfits(given)
-        settings = cls(**{name: value for name, value in given.items() if name not in wrong})
-        wrong = dict(conflicts(settings)) | wrong
-        if not wrong and settings.jwt_secret is None and settings.jwks_url is None:
+        problems = invalid_values(provided)
+        settings = cls(**{name: value for name, value in provided.items() if name not in problems})
+        problems = dict(conflicts(settings)) | problems
+        if not problems and settings.jwt_secret is None and settings.jwks_url is None:
             try:
-                return settings.model_copy(update={"jwt_secret": kept_secret(settings.data_dir)})
+                return settings.model_copy(update={"jwt_secret": stored_secret(settings.data_dir)})
             except (OSError, ValueError) as error:
-                wrong["data_dir"] = f"no secret can be kept there ({error}); give a directory to write to"
-        if wrong:
-            raise SettingsError([f"{name.upper()}: {wrong[name]}" for name in cls.model_fields if name in wrong])
+                problems["data_dir"] = f"no secret can be kept there ({error}); give a directory to write to"
+        if problems:
+            raise SettingsError([f"{name.upper()}: {problems[name]}" for name in cls.model_fields if name in problems])
         return settings
 
 
-def misfits(given: dict[str, Any]) -> dict[str, str]:
-    """What is wrong with each value by itself, by field; a secret's value is not repeated."""
+def invalid_values(provided: dict[str, Any]) -> dict[str, str]:
+    """Problems of single values, by field. The value of a secret is not repeated."""
     try:
-        Settings(**given)
+        Settings(**provided)
     except ValidationError as error:
-        found = {str(e["loc"][0]): e for e in error.errors() if e["loc"][0] in given}
-        return {name: misfit(name, e) for name, e in found.items()}
+        found = {str(e["loc"][0]): e for e in error.errors() if e["loc"][0] in provided}
+        return {name: describe_invalid(name, e) for name, e in found.items()}
     return {}
 
 
-def misfit(name: str, error: Any) -> str:
+def describe_invalid(name: str, error: Any) -> str:
     if error["type"] == "value_error":
         return str(error["ctx"]["error"])
-    shown = repr(error["input"]) if Settings.model_fields[name].repr else "the value"
-    return f"{shown} is not accepted; give {notes(name)['right']}"
+    value = repr(error["input"]) if Settings.model_fields[name].repr else "the value"
+    return f"{value} is not accepted; give {metadata_of(name)['expected']}"
 
 
 def conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
-    """What is wrong with the values together."""
+    """Problems of values that do not fit together, as (field, problem)."""
     if settings.jwt_secret and settings.jwks_url:
         yield "jwt_secret", "it is set beside JWKS_URL; give one of the two, tokens have one kind of key"
+    if settings.trusted_documents_mode == "only" and settings.trusted_documents is None:
+        yield "trusted_documents_mode", "only is set without TRUSTED_DOCUMENTS; give both, or prefer"
     if settings.database_direct_url and settings.embedded:
         yield "database_direct_url", "it is set without DATABASE_URL; give both, or neither"
     if not settings.production:
@@ -350,10 +373,10 @@ def conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "jwks_url", "keys that come over plain http can be anybody's; give an https URL"
 
 
-def kept_secret(directory: Path) -> str:
-    """The secret in `directory`, made by whoever comes first: a link appears whole, and only once."""
-    kept = directory / "jwt-secret"
-    if not kept.exists():
+def stored_secret(directory: Path) -> str:
+    """The secret in `directory`, generated by the first process. A hard link appears whole and only once."""
+    path = directory / "jwt-secret"
+    if not path.exists():
         directory.mkdir(parents=True, exist_ok=True)
         new = directory / f".jwt-secret.{os.getpid()}.{secrets.token_hex(4)}"
         with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
@@ -361,43 +384,16 @@ def kept_secret(directory: Path) -> str:
             file.flush()
             os.fsync(file.fileno())
         try:
-            kept.hardlink_to(new)
+            path.hardlink_to(new)
         except FileExistsError:
             pass
         finally:
             new.unlink()
-    secret = kept.read_text().strip()
+    secret = path.read_text().strip()
     if len(secret.encode()) < MIN_SECRET_BYTES:
-        raise ValueError(f"{kept} has fewer than {MIN_SECRET_BYTES} bytes: delete it")
+        raise ValueError(f"{path} has fewer than {MIN_SECRET_BYTES} bytes: delete it")
     return secret
 
 
-def notes(name: str) -> dict[str, Any]:
+def metadata_of(name: str) -> dict[str, Any]:
     return cast(dict[str, Any], Settings.model_fields[name].json_schema_extra)
-
-
-def usual(name: str) -> str:
-    default = Settings.model_fields[name].default
-    if default is None or default == ():
-        return ""
-    return str(default).lower() if isinstance(default, bool) else str(default)
-
-
-def example() -> str:
-    """The text of `.env.example`: every setting, commented out, with its default."""
-    lines = ["# Every setting with its default. Copy to .env and uncomment what you change."]
-    for name, field in Settings.model_fields.items():
-        shown = notes(name)["shown"]
-        lines += ["", f"# {field.description}" + (f" Default: {shown}." if shown else "")]
-        lines += [f"#{name.upper()}=" + ("" if shown else usual(name))]
-    return "\n".join(lines) + "\n"
-
-
-def table() -> str:
-    """The settings as a Markdown table, for the README."""
-    rows = ["| setting | default | unit | what it does |", "| --- | --- | --- | --- |"]
-    for name, field in Settings.model_fields.items():
-        default = notes(name)["shown"] or (f"`{usual(name)}`" if usual(name) else "none")
-        unit = name.rpartition("_")[2] if name.endswith(("_seconds", "_days", "_bytes")) else ""
-        rows.append(f"| `{name.upper()}` | {default} | {unit} | {field.description} |")
-    return "\n".join(rows) + "\n"

@@ -4,23 +4,25 @@ One replica at a time works, in small batches, without a lock that a request wou
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
-import structlog
-
+from app.db.access import failures
 from app.db.access.database import Database
+from app.db.access.statement import AcrossOwners
 from app.db.operations import sweep
-from app.db.operations.sweep import Owner, Retention, Step
+from app.db.operations.sweep import Due, Owner, Position, Retention, Step
+from app.errors import TimedOut
 from app.settings import Settings
+from app.structured_log import get_logger
 
-log = structlog.get_logger("colloquy.sweeper")
-BATCH_SIZE = 100
+log = get_logger("colloquy.sweeper")
+BATCH_SIZE = 1_000
 MAX_DUE = 100_000
 PAUSE_SECONDS = 60.0
 
-OnBatch = Callable[[str, int], None]
-"""Receives the name of a step, and how many things one of its batches changed."""
+OnBatch = Callable[[str, int, int], None]
+"""Receives the name of a step, and how many things one of its batches changed and failed to change."""
 
 
 def retention(settings: Settings) -> Retention:
@@ -35,9 +37,12 @@ def retention(settings: Settings) -> Retention:
 
 
 async def sweep_once(
-    db: Database, limits: Retention, on_batch: OnBatch = lambda _step, _count: None
+    db: Database, limits: Retention, on_batch: OnBatch = lambda _step, _changed, _failed: None
 ) -> dict[str, int] | None:
-    """Runs all steps; returns how many things each changed, or None while another replica sweeps."""
+    """Runs all steps; returns how many things each changed, or None while another replica sweeps.
+
+    A failure is logged, counted and passed over: the next things and the next steps still have their turn.
+    """
     async with sweep.exclusive(db) as locked:
         if not locked:
             return None
@@ -46,10 +51,14 @@ async def sweep_once(
 
 async def due(db: Database, limits: Retention) -> dict[str, int]:
     """How many things each step would change, counted up to MAX_DUE."""
-    now = datetime.now(UTC)
-    return {
-        step.name: len(await db.fetch_across(step.due, before=now - age, limit=MAX_DUE)) for step, age in limits.steps()
-    }
+    counts = {}
+    for step, age in limits.steps():
+        before = datetime.now(UTC) - age
+        found: set[tuple[str, str]] = set()
+        for query in step.due:
+            found.update(_keys(await sweep.due_after(db, query, sweep.START, before, MAX_DUE)))
+        counts[step.name] = min(len(found), MAX_DUE)
+    return counts
 
 
 async def run(db: Database, limits: Retention, on_batch: OnBatch) -> None:
@@ -63,15 +72,46 @@ async def run(db: Database, limits: Retention, on_batch: OnBatch) -> None:
 
 
 async def _run_step(db: Database, step: Step, age: timedelta, on_batch: OnBatch) -> int:
-    """Batch by batch; a batch that changed nothing ends the step until the next sweep."""
+    """All batches of all queries of a step; returns how many things it changed."""
     total, before = 0, datetime.now(UTC) - age
-    while True:
-        batch = await db.fetch_across(step.due, before=before, limit=BATCH_SIZE)
-        count = 0
-        for row in batch:
-            async with db.begin(Owner(row.owner_id)) as tx:
-                count += await step.act(tx, row.key, before)
-        on_batch(step.name, count)
-        total += count
-        if len(batch) < BATCH_SIZE or not count:
-            return total
+    for query in step.due:
+        try:
+            async for batch in _batches(db, query, before):
+                changed, failed = await _change(db, step, batch, before)
+                on_batch(step.name, changed, failed)
+                total += changed
+        except Exception:
+            log.exception("sweep.step_failed", step=step.name, query=query.name)
+            on_batch(step.name, 0, 1)
+    return total
+
+
+async def _batches(db: Database, query: AcrossOwners[Due], before: datetime) -> AsyncIterator[list[Due]]:
+    """What is due, each batch from behind the last thing of the batch before."""
+    position: Due | Position = sweep.START
+    while batch := await sweep.due_after(db, query, position, before, BATCH_SIZE):
+        yield batch
+        if len(batch) < BATCH_SIZE:
+            return
+        position = batch[-1]
+
+
+async def _change(db: Database, step: Step, batch: Sequence[Due], before: datetime) -> tuple[int, int]:
+    """How many things of a batch were changed, and how many raised. Raises when the database does not respond."""
+    changed = failed = 0
+    for owner, key in _keys(batch):
+        try:
+            async with db.begin(Owner(owner)) as tx:
+                changed += await step.act(tx, key, before)
+        except Exception as error:
+            if isinstance(error, TimedOut) or failures.connection_lost(error):
+                raise
+            failed += 1
+            if failed == 1:  # one line a batch: whatever keeps one thing from changing may keep all of them
+                log.exception("sweep.change_failed", step=step.name, key=key)
+    return changed, failed
+
+
+def _keys(batch: Sequence[Due]) -> dict[tuple[str, str], None]:
+    """Owner and key of each thing, once: a session may have several messages or streams that are due."""
+    return dict.fromkeys((row.owner_id, row.key) for row in batch)

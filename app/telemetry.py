@@ -1,10 +1,10 @@
-"""Logs without secrets, the ids of a request and its trace, and the figures of `/metrics`."""
+"""Logs without secrets, request and trace ids, and the metrics of `/metrics`."""
 
 import logging
 import re
 import secrets
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
@@ -13,19 +13,17 @@ from typing import Any, NamedTuple, TextIO
 
 import orjson
 import prometheus_client
-import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
-from structlog.stdlib import ProcessorFormatter
-from structlog.typing import EventDict, Processor, WrappedLogger
 
 from app.settings import Settings
+from app.structured_log import get_logger, structlog
 
 # https://www.w3.org/TR/trace-context/#traceparent-header: lower case; a later version may go on after a dash.
 TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
 
-HIDDEN = "[redacted]"
+REDACTED = "[redacted]"
 SECRET_NAMES = re.compile(r"(?i)authorization|cookie|password|secret|token\Z|api[-_]?key|\Ajwt\Z")
 SECRET_TEXT = re.compile(
     r"((?i:\bbearer)\s+)[^\s\"',;]+"
@@ -39,16 +37,19 @@ class Request(NamedTuple):
     trace_id: str | None
 
 
+Event = MutableMapping[str, Any]
+ProcessorFormatter = structlog.stdlib.ProcessorFormatter
+
 REQUESTS = logging.getLogger("colloquy.request")
-log = structlog.get_logger(REQUESTS.name)
-PROCESS, NUMBERS = secrets.token_hex(4), count(1)
-CURRENT: ContextVar[Request | None] = ContextVar("request", default=None)
+log = get_logger(REQUESTS.name)
+PROCESS_ID, REQUEST_NUMBERS = secrets.token_hex(4), count(1)
+CURRENT_REQUEST: ContextVar[Request | None] = ContextVar("request", default=None)
 
 
 def begin(traceparent: str | None) -> Request:
-    """Name the request of this task and of those it starts; its logs carry both ids from here on."""
-    request = Request(f"{PROCESS}-{next(NUMBERS)}", trace_id_of(traceparent) if traceparent else None)
-    CURRENT.set(request)
+    """Give this task, and the tasks it starts, a request id; their log events carry both ids from here on."""
+    request = Request(f"{PROCESS_ID}-{next(REQUEST_NUMBERS)}", trace_id_of(traceparent) if traceparent else None)
+    CURRENT_REQUEST.set(request)
     return request
 
 
@@ -60,50 +61,50 @@ def trace_id_of(traceparent: str) -> str | None:
     return found[2]
 
 
-class Lines(logging.StreamHandler[TextIO]):
-    """The log as JSON, which also takes what is ready to be written as it is."""
+class JSONLineHandler(logging.StreamHandler[TextIO]):
+    """Writes the log as JSON lines; `line` writes an event without structlog."""
 
     def line(self, **event: Any) -> None:
-        with suppress(OSError, ValueError):  # a full disk or a closed file: what is logged was done all the same
+        with suppress(OSError, ValueError):  # a full disk or a closed file must not fail the request
             self.stream.write(orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE).decode())
             self.flush()
 
 
 def log_request(**event: Any) -> None:
-    """The line of one request, which holds nothing that could be a secret: structlog would take ten times as long."""
-    if not REQUESTS.isEnabledFor(logging.INFO):  # structlog binds before it looks
+    """Log one request. The event holds no secrets, so it skips structlog, which would take ten times as long."""
+    if not REQUESTS.isEnabledFor(logging.INFO):  # structlog would bind first
         return
     handler = logging.root.handlers[0] if logging.root.handlers else None
-    if not isinstance(handler, Lines):
+    if not isinstance(handler, JSONLineHandler):
         log.info("request", **event)
         return
     now = datetime.now(UTC).isoformat(timespec="microseconds")[:26] + "Z"
-    named = with_ids(None, "", event)
+    named = add_ids(None, "", event)
     handler.line(**named, event="request", level="info", logger=REQUESTS.name, timestamp=now)
 
 
-def with_ids(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
-    if request := CURRENT.get():
+def add_ids(_: Any, __: str, event: Event) -> Event:
+    if request := CURRENT_REQUEST.get():
         event["request_id"] = request.id
         if request.trace_id:
             event["trace_id"] = request.trace_id
     return event
 
 
-def without_secrets(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+def redact_event(_: Any, __: str, event: Event) -> Event:
     return {name: redacted(value, name) for name, value in event.items()}
 
 
 def redacted(value: Any, name: Any = "") -> Any:
-    """The same value without what is called a secret or looks like one, however deep."""
+    """A copy of the value in which secrets, found by name or by shape at any depth, are replaced."""
     if isinstance(name, bytes):
         name = name.decode("latin-1")
     if isinstance(name, str) and SECRET_NAMES.search(name):
-        return HIDDEN
+        return REDACTED
     if isinstance(value, bytes):
         value = value.decode("latin-1")
     if isinstance(value, str):
-        return SECRET_TEXT.sub(lambda found: (found[1] or found[2] or "") + HIDDEN, value)
+        return SECRET_TEXT.sub(lambda found: (found[1] or found[2] or "") + REDACTED, value)
     if isinstance(value, Mapping):
         return {redacted(key): redacted(inner, key) for key, inner in value.items()}
     if isinstance(value, tuple | list) and len(value) == 2 and isinstance(value[0], str | bytes):
@@ -114,46 +115,46 @@ def redacted(value: Any, name: Any = "") -> Any:
 
 
 def set_up_logs(settings: Settings) -> None:
-    """Route structlog, the standard library and uvicorn (start it with `log_config=None`) to one stderr."""
-    before: list[Processor] = [
-        with_ids,
+    """Send structlog, the standard library and uvicorn (started with `log_config=None`) to stderr in one format."""
+    preprocessors: list[structlog.typing.Processor] = [
+        add_ids,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
     level = logging.getLevelNamesMapping()[settings.log_level.upper()]
     structlog.configure(
-        processors=[*before, ProcessorFormatter.wrap_for_formatter],
+        processors=[*preprocessors, ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.make_filtering_bound_logger(level),
     )
-    handler = logging.StreamHandler() if settings.log_format == "console" else Lines()
-    handler.setFormatter(formatter(settings.log_format, before))
+    handler = logging.StreamHandler() if settings.log_format == "console" else JSONLineHandler()
+    handler.setFormatter(formatter(settings.log_format, preprocessors))
     logging.root.handlers = [handler]
     logging.root.setLevel(level)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [], True
-    logging.getLogger("httpx2").setLevel(logging.WARNING)  # the demo's requests are logged by the server already
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # the server logs the demo's requests already
 
 
-def formatter(log_format: str, before: list[Processor]) -> ProcessorFormatter:
+def formatter(log_format: str, preprocessors: list[structlog.typing.Processor]) -> ProcessorFormatter:
     console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
     return ProcessorFormatter(
-        foreign_pre_chain=before,
+        foreign_pre_chain=preprocessors,
         processors=[
             ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
-            without_secrets,
+            redact_event,
             console if log_format == "console" else structlog.processors.JSONRenderer(),
         ],
     )
 
 
-KINDS = ("query", "mutation", "subscription", "unknown")  # unknown: refused before its kind was known
+KINDS = ("query", "mutation", "subscription", "unknown")  # unknown: refused before its kind was determined
 OUTCOMES = (
     "OK",
-    "ERROR",  # answered, with fields that failed
+    "ERROR",  # some fields failed
     "UNAUTHENTICATED",
     "FORBIDDEN",
     "NOT_FOUND",
@@ -161,84 +162,98 @@ OUTCOMES = (
     "TIMEOUT",
     "RATE_LIMITED",
     "QUERY_TOO_COMPLEX",
+    "DOCUMENT_NOT_TRUSTED",
+    "PERSISTED_QUERY_NOT_FOUND",
     "INTERNAL",
     "OTHER",
 )
-SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+BUCKET_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
-class Tally(Collector):
-    """Operations counted as plain numbers, a fifth of the library's price: one thread, no locks."""
+class RequestCounts(Collector):
+    """Counts operations in plain integers, at a fifth of the library's cost: one thread, no locks."""
 
     def __init__(self) -> None:
         self.counts = {(kind, outcome): 0 for kind in KINDS for outcome in OUTCOMES}
-        self.buckets = {kind: [0] * (len(SECONDS) + 1) for kind in KINDS}
+        self.buckets = {kind: [0] * (len(BUCKET_SECONDS) + 1) for kind in KINDS}
         self.seconds = dict.fromkeys(KINDS, 0.0)
 
     def collect(self) -> Iterator[Metric]:
-        requests = CounterMetricFamily("colloquy_requests", "Operations answered.", labels=["kind", "outcome"])
+        requests = CounterMetricFamily(
+            "colloquy_requests", "GraphQL operations by kind and outcome.", labels=["kind", "outcome"]
+        )
         for labels, number in self.counts.items():
             requests.add_metric(labels, number)
         yield requests
-        times = HistogramMetricFamily("colloquy_request_seconds", "From request to answer.", labels=["kind"])
+        times = HistogramMetricFamily("colloquy_request_seconds", "Seconds from request to response.", labels=["kind"])
         for kind, buckets in self.buckets.items():
-            upto = zip([*map(str, SECONDS), "+Inf"], accumulate(buckets), strict=True)
+            upto = zip([*map(str, BUCKET_SECONDS), "+Inf"], accumulate(buckets), strict=True)
             times.add_metric([kind], list(upto), self.seconds[kind])
         yield times
 
 
-class Counts(Collector):
-    """Counts that somebody else keeps, read when somebody looks."""
+class CollectedCounts(Collector):
+    """Counters kept elsewhere, read at each scrape."""
 
-    def __init__(self, name: str, says: str, label: str, read: Callable[[], Mapping[str, int]]) -> None:
-        self.name, self.says, self.label, self.read = name, says, label, read
+    def __init__(self, name: str, help_text: str, label: str, read: Callable[[], Mapping[str, int]]) -> None:
+        self.name, self.help_text, self.label, self.read = name, help_text, label, read
 
     def collect(self) -> Iterator[Metric]:
-        family = CounterMetricFamily(self.name, self.says, labels=[self.label])
+        family = CounterMetricFamily(self.name, self.help_text, labels=[self.label])
         for value, number in self.read().items():
             family.add_metric([value], number)
         yield family
 
 
 class Metrics:
-    """One application's figures, in a registry of their own: a process may hold several applications."""
+    """The metrics of one application, in a registry of its own: a test process holds several applications."""
 
     content_type = prometheus_client.CONTENT_TYPE_LATEST
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
-        self._tally = Tally()
-        registry.register(self._tally)
-        self._pool = Gauge("colloquy_pool_connections", "Database connections.", ["state"], registry=registry)
-        self.subscribers = Gauge("colloquy_subscribers", "Live subscriptions.", registry=registry)
-        self.sockets = Gauge("colloquy_sockets", "Open websockets.", registry=registry)
-        self.streams = Gauge("colloquy_event_streams", "Open event streams (SSE).", registry=registry)
-        self.bus = Gauge("colloquy_bus_healthy", "Wake-ups come at once; 0: readers poll.", registry=registry)
-        self._swept = Counter("colloquy_swept", "What the sweeper has done.", ["step"], registry=registry)
+        self._requests = RequestCounts()
+        registry.register(self._requests)
+        self._pool = Gauge(
+            "colloquy_pool_connections", "Open database connections by state.", ["state"], registry=registry
+        )
+        self.subscribers = Gauge("colloquy_subscribers", "Live subscriptions of this process.", registry=registry)
+        self.sockets = Gauge("colloquy_sockets", "Open WebSockets.", registry=registry)
+        self.event_streams = Gauge(
+            "colloquy_event_streams", "Open event streams (server-sent events).", registry=registry
+        )
+        self.bus = Gauge(
+            "colloquy_bus_healthy", "1: wake-ups between processes arrive; 0: readers poll.", registry=registry
+        )
+        self._sweeps = Counter("colloquy_swept", "Rows that the sweeper changed, by step.", ["step"], registry=registry)
+        self._sweep_failures = Counter(
+            "colloquy_sweep_failures", "Failures of the sweeper, by step.", ["step"], registry=registry
+        )
 
-    def swept(self, step: str, count: int) -> None:
-        """Count what the sweeper has done in one batch."""
-        self._swept.labels(step).inc(count)
+    def record_sweep(self, step: str, changed: int, failed: int) -> None:
+        """Count the rows that the sweeper changed in one batch, and those that it failed to change."""
+        self._sweeps.labels(step).inc(changed)
+        self._sweep_failures.labels(step).inc(failed)
 
-    def answered(self, kind: str, outcome: str, seconds: float) -> None:
-        """Count one operation: its kind, OK or ERROR or its first error's code, its time in seconds."""
-        tally = self._tally
-        if (kind, outcome) not in tally.counts:
+    def record_request(self, kind: str, outcome: str, seconds: float) -> None:
+        """Count one operation: kind, outcome (OK, ERROR or its first error's code) and seconds."""
+        requests_counted = self._requests
+        if (kind, outcome) not in requests_counted.counts:
             outcome = "OTHER"
-        tally.counts[kind, outcome] += 1
-        tally.buckets[kind][bisect_left(SECONDS, seconds)] += 1
-        tally.seconds[kind] += seconds
+        requests_counted.counts[kind, outcome] += 1
+        requests_counted.buckets[kind][bisect_left(BUCKET_SECONDS, seconds)] += 1
+        requests_counted.seconds[kind] += seconds
 
-    def watch_pool(self, **states: Callable[[], float]) -> None:
-        """Ask these when somebody looks: `watch_pool(idle=lambda: pool.idle)`."""
+    def observe_pool(self, **states: Callable[[], float]) -> None:
+        """Read these at each scrape: `observe_pool(idle=lambda: pool.idle)`."""
         for state, read in states.items():
             self._pool.labels(state).set_function(read)
 
-    def watch_counts(self, name: str, says: str, label: str, read: Callable[[], Mapping[str, int]]) -> None:
-        """Show counts kept elsewhere: `name` with one label, whose values must be few."""
-        self.registry.register(Counts(name, says, label, read))
+    def observe_counts(self, name: str, help_text: str, label: str, read: Callable[[], Mapping[str, int]]) -> None:
+        """Export counters kept elsewhere: `name` with one label of few values."""
+        self.registry.register(CollectedCounts(name, help_text, label, read))
 
-    def page(self) -> bytes:
-        """What `/metrics` answers, of `content_type`."""
+    def render(self) -> bytes:
+        """The body of `/metrics`, in `content_type`."""
         return prometheus_client.generate_latest(self.registry)

@@ -1,1 +1,1 @@
-"""Colloquy beside the servers that people would pick instead: `make bench`, or `python -m bench --help`."""
+"""Colloquy compared with other servers for the same data: `make bench`, or `python -m bench --help`."""

@@ -1,4 +1,4 @@
-"""Sets up and measures, side by side in one run, every server in every round."""
+"""Starts all servers and measures them in one run, every server in every round."""
 
 import asyncio
 import json
@@ -15,11 +15,16 @@ from typing import Annotated
 import typer
 
 from app.db.operations.embedded import embedded_postgres
-from bench import answers, data, load, openloop, report, servers, usage
+from bench import answers, data, load, open_loop, report, servers
 from bench.memory import memory
-from bench.servers import PEERS, Running
+from bench.results import Results
+from bench.servers import PEERS, RunningPeer
+from harness import usage
+from harness.machine import load_average
+from harness.postgres import postmaster
+from harness.server_settings import token
 
-PLACE = servers.ROOT / ".bench"
+WORK_DIRECTORY = servers.ROOT / ".bench"
 RESULTS = servers.ROOT / "bench/results"
 ORDINARY = ("W1", "W2", "W3", "W4", "W5")
 OPEN_RATE = 1_000
@@ -28,124 +33,145 @@ LAST_PAGE_AFTER = "m.999900"
 
 def main(
     workloads: Annotated[
-        str, typer.Option(help="Which, with commas; W6 makes 1,000,000 messages first.")
+        str, typer.Option(help="Which, separated by commas; W6 creates 1,000,000 messages first.")
     ] = "W1,W2,W3,W4,W5,W6",
-    only: Annotated[str, typer.Option(help="Which servers, with commas; Colloquy is always there.")] = ",".join(PEERS),
+    only: Annotated[str, typer.Option(help="Which servers, separated by commas, besides Colloquy.")] = ",".join(PEERS),
     rounds: Annotated[int, typer.Option(min=1)] = 7,
-    seconds: Annotated[int, typer.Option(help="Of each round.", min=1)] = 5,
-    open_seconds: Annotated[float, typer.Option(help="Of the open loop; 0 leaves it out.")] = 60,
-    requests: Annotated[int, typer.Option(help="Of the look at the memory; 0 leaves it out.")] = 200_000,
-    add: Annotated[bool, typer.Option("--add", help="Beside what bench/results has of other workloads.")] = False,
+    seconds: Annotated[int, typer.Option(help="Length of a round.", min=1)] = 5,
+    open_seconds: Annotated[float, typer.Option(help="Length of the open loop; 0 leaves it out.")] = 60,
+    requests: Annotated[int, typer.Option(help="Requests while memory is measured; 0 leaves it out.")] = 200_000,
+    add: Annotated[bool, typer.Option("--add", help="Keep other workloads' results in bench/results.")] = False,
     quick: Annotated[
-        bool, typer.Option("--quick", help="W1 to W3 of Colloquy and rest, short; writes nothing.")
+        bool, typer.Option("--quick", help="W1 to W3 of Colloquy and rest in short rounds; writes nothing.")
     ] = False,
 ) -> None:
     """Compare Colloquy with its peers; the report goes to bench/results."""
     if quick:
         workloads, only, rounds, seconds, open_seconds, requests = "W1,W2,W3", "rest", 3, 2, 0, 0
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds: no server stays behind
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, so that every started server is stopped
     names = ["colloquy", *(name for name in PEERS if name != "colloquy" and name in only.split(","))]
     try:
         bench = Bench(names, rounds, seconds, open_seconds, requests)
         bench.run(workloads.split(","))
-        report.keep(bench.found, RESULTS, add=add) if not quick else print(report.markdown(bench.found))
-    except (load.Wrong, answers.Different) as wrong:
-        sys.exit(str(wrong))
+    except (load.WrongAnswer, answers.Different) as error:
+        sys.exit(str(error))
+    if quick:
+        print(report.markdown(bench.results))
+    else:
+        write(bench.results, add=add)
+
+
+def write(results: Results, *, add: bool) -> None:
+    """Prints the report and writes it, with every round and a picture; `add` keeps other workloads of earlier runs."""
+    from bench.plot import plot  # matplotlib is not needed for a quick run
+
+    RESULTS.mkdir(exist_ok=True)
+    numbers = RESULTS / "latest.json"
+    if add and numbers.exists():
+        results = results.merged_into(Results.read(numbers))
+    text = report.markdown(results)
+    print(text)
+    (RESULTS / "latest.md").write_text(text)
+    results.write(numbers)
+    plot(results.rounds, RESULTS / "latest.png")
 
 
 class Bench:
-    """One run: which servers, how often, how long; what is left out is 0."""
+    """One run: which servers, how often and for how long; an open loop or a memory test of length 0 is left out."""
 
     def __init__(self, names: list[str], rounds: int, seconds: int, open_seconds: float, requests: int) -> None:
         self.names, self.rounds, self.seconds = names, rounds, seconds
         self.open_seconds, self.requests = open_seconds, requests
-        self.found = report.Found({}, {}, None, None)
+        self.results = Results({}, {}, None, None)
         cores = sorted(os.sched_getaffinity(0))
         if len(cores) < 2:
             raise typer.BadParameter("The server needs a core of its own; this machine has one.")
         self.server_core, self.other_core = cores[:2]
 
     def run(self, workloads: list[str]) -> None:
-        """Measures."""
-        _need(self.names)
-        usage.pin_me(self.other_core)
-        PLACE.mkdir(exist_ok=True)
-        with embedded_postgres(PLACE) as server:
-            self.postgres = int((PLACE.resolve() / "data/postmaster.pid").read_text().split()[0])
+        """Measures all workloads into `results`."""
+        _require_programs(self.names)
+        usage.pin_this_process(self.other_core)
+        WORK_DIRECTORY.mkdir(exist_ok=True)
+        with embedded_postgres(WORK_DIRECTORY) as server:
+            self.postgres = postmaster(WORK_DIRECTORY)
             usage.pin(self.postgres, self.other_core)
             try:
                 if ordinary := [name for name in workloads if name in ORDINARY]:
-                    self._ordinary(asyncio.run(data.fresh(server, data.USUAL)), ordinary)
+                    self._measure_ordinary(asyncio.run(data.fresh(server, data.USUAL)), ordinary)
                 if "W6" in workloads:
-                    self._deep(asyncio.run(data.fresh(server, data.LONG)))
+                    self._measure_deep_page(asyncio.run(data.fresh(server, data.LONG)))
             finally:
                 asyncio.run(data.drop(server))
-        self.found.facts |= {workload: self._facts() for workload in self.found.rounds}
+        self.results.facts |= {workload: self._facts() for workload in self.results.rounds}
 
-    def _ordinary(self, url: str, workloads: list[str]) -> None:
+    def _measure_ordinary(self, url: str, workloads: list[str]) -> None:
         sessions = asyncio.run(data.sessions_of(url))
         with ExitStack() as stack:
-            up = [
-                stack.enter_context(servers.running(PEERS[name], url, self.server_core, PLACE)) for name in self.names
+            running = [
+                stack.enter_context(servers.running(PEERS[name], url, self.server_core, WORK_DIRECTORY))
+                for name in self.names
             ]
-            for workload in sorted(workloads, key=lambda name: (name == "W3", name)):  # what writes comes last
-                able = [server for server in up if workload in server.peer.workloads]
+            for workload in sorted(workloads, key=lambda name: (name == "W3", name)):  # the one that writes comes last
+                able = [server for server in running if workload in server.peer.workloads]
                 answers.compare(able, workload, sessions)
-                files = {server.name: load.written(server.peer, workload, sessions, PLACE) for server in able}
-                self.found.rounds[workload] = self._measured(workload, able, files)
+                files = {
+                    server.name: load.write_requests(server.peer, workload, sessions, WORK_DIRECTORY) for server in able
+                }
+                self.results.rounds[workload] = self._alternate(
+                    workload, {server.name: (server, files[server.name]) for server in able}
+                )
                 if workload == "W1":
-                    self._alone(up[0], files["colloquy"])
+                    self._measure_colloquy(running[0], files["colloquy"])
 
-    def _alone(self, server: Running, requests: Path) -> None:
-        """What is asked of Colloquy only."""
+    def _measure_colloquy(self, server: RunningPeer, requests: Path) -> None:
+        """The measurements that no other server is part of."""
         if self.open_seconds:
-            self.found.opened = openloop.open_loop(server, requests, OPEN_RATE, self.open_seconds)
+            self.results.open_loop = open_loop.open_loop(server, requests, OPEN_RATE, self.open_seconds)
         if self.requests:
-            self.found.memory = memory(server, requests, self.requests, self.postgres)
+            self.results.memory = memory(server, requests, self.requests, self.postgres)
 
-    def _deep(self, url: str) -> None:
+    def _measure_deep_page(self, url: str) -> None:
         """Page 1 and page 10,000 of the one long session, in alternating rounds as if they were two servers."""
         [(owner, session)] = asyncio.run(data.sessions_of(url))
-        with servers.running(PEERS["colloquy"], url, self.server_core, PLACE) as server:
-            files = {}
+        with servers.running(PEERS["colloquy"], url, self.server_core, WORK_DIRECTORY) as server:
+            loads = {}
             for page, after in (("page 1", None), ("page 10,000", LAST_PAGE_AFTER)):
-                asked = PEERS["colloquy"].ask("W6", owner, {"id": f"ses_{session}", "after": after})
-                files[page] = PLACE / f"W6-{page.replace(' ', '-')}.requests"
-                files[page].write_text(f"{load.token(owner)}\t{json.dumps(asked)}\n")
-            pages = self._alternating("W6", {page: (server, file) for page, file in files.items()})
-        self.found.rounds |= {f"W6 {page}": {"colloquy": rounds} for page, rounds in pages.items()}
+                request = PEERS["colloquy"].request("W6", owner, {"id": f"ses_{session}", "after": after})
+                file = WORK_DIRECTORY / f"W6-{page.replace(' ', '-')}.requests"
+                file.write_text(f"{token(owner)}\t{json.dumps(request)}\n")
+                loads[page] = server, file
+            pages = self._alternate("W6", loads)
+        self.results.rounds |= {f"W6 {page}": {"colloquy": rounds} for page, rounds in pages.items()}
 
-    def _measured(self, workload: str, able: list[Running], files: dict[str, Path]) -> dict[str, list[load.Round]]:
-        return self._alternating(workload, {server.name: (server, files[server.name]) for server in able})
-
-    def _alternating(self, workload: str, loads: dict[str, tuple[Running, Path]]) -> dict[str, list[load.Round]]:
-        """Every load in every round, each round beginning with another one; a round to warm up comes first."""
+    def _alternate(self, workload: str, loads: dict[str, tuple[RunningPeer, Path]]) -> dict[str, list[load.Round]]:
+        """Every load in every round, each round beginning with another one, after a round that warms up."""
         names = list(loads)
         found: dict[str, list[load.Round]] = {name: [] for name in names}
         for number in range(-1, self.rounds):
-            turn = number % len(names)
-            for name in names[turn:] + names[:turn]:
+            first = number % len(names)
+            for name in names[first:] + names[:first]:
                 one = load.round_of(*loads[name], self.seconds, self.postgres)
                 if number >= 0:
                     found[name].append(one)
-                shown = f"{one.cpu:7.3f} + {one.pg:.3f} ms {one.rate:6.0f} req/s"
-                print(f"{workload} round {number + 1} of {self.rounds}: {name:12} {shown}", flush=True)
+                figures = f"{one.cpu:7.3f} + {one.pg:.3f} ms {one.rate:6.0f} req/s"
+                print(f"{workload} round {number + 1} of {self.rounds}: {name:12} {figures}", flush=True)
         return found
 
     def _facts(self) -> str:
         """When and how a workload was measured."""
         commit = _git("describe", "--always") + ("-dirty" if _git("diff", "HEAD", "--", ":!bench/results") else "")
         now = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
-        return f"{now}, {self.rounds} rounds of {self.seconds} s, commit {commit}, load average {report.load_average()}"
+        return f"{now}, {self.rounds} rounds of {self.seconds} s, commit {commit}, load average {load_average()}"
 
 
-def _git(*asked: str) -> str:
-    told = subprocess.run(["git", *asked], cwd=servers.ROOT, capture_output=True, text=True, check=False)
-    return told.stdout.strip()
+def _git(*arguments: str) -> str:
+    command = ["git", *arguments]
+    return subprocess.run(command, cwd=servers.ROOT, capture_output=True, text=True, check=False).stdout.strip()
 
 
-def _need(names: list[str]) -> None:
-    """Says what is missing before anything is started."""
+def _require_programs(names: list[str]) -> None:
+    """Raises BadParameter for what is not installed, before anything is started."""
     if not shutil.which("wrk"):
         raise typer.BadParameter("wrk is not installed. On Debian: apt install wrk")
     if any(servers.is_node(PEERS[name]) for name in names) and not servers.NODE.exists():

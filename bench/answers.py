@@ -1,4 +1,4 @@
-"""That all servers answer the same: each answer in the words of ours, and the first difference if there is one."""
+"""Checks that all servers return the same data: each answer in the shape of Colloquy's, and the first difference."""
 
 import re
 from collections.abc import Iterator
@@ -6,36 +6,37 @@ from typing import Any
 
 import httpx2
 
-from bench.load import body, token
-from bench.servers import Running
+from bench.load import body
+from bench.servers import RunningPeer
+from harness.server_settings import token
 
 SAMPLES = 20
 UTC = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?\+00:00")
-# A position is each server's own; that there is one is the same.
-POSITIONS = {"cursor", "startCursor", "endCursor"}
-# Every append is another one.
+# A cursor's text differs between servers; only its presence is compared.
+CURSORS = {"cursor", "startCursor", "endCursor"}
+# Every append creates another message.
 NEW = {"id", "sequence", "createdAt"}
 
 
 class Different(Exception):
-    """Two servers do not give the same data."""
+    """Two servers do not return the same data."""
 
 
-def compare(servers: list[Running], workload: str, sessions: list[tuple[str, str]]) -> None:
-    """Asks all servers the same; raises `Different` where one does not answer what the first does."""
+def compare(servers: list[RunningPeer], workload: str, sessions: list[tuple[str, str]]) -> None:
+    """Sends the same requests to all servers. Raises `Different` where one returns other data than the first."""
     first, *others = servers
     with httpx2.Client(timeout=30) as client:
         for owner, session in sessions[:SAMPLES]:
-            expected = plain(ask(client, first, workload, owner, session), workload)
+            expected = comparable(answer_of(client, first, workload, owner, session), workload)
             for server in others:
-                found = plain(ask(client, server, workload, owner, session), workload)
+                found = comparable(answer_of(client, server, workload, owner, session), workload)
                 if found != expected:
                     where = next(differences(expected, found), "types")
                     raise Different(f"{workload}: {server.name} is not {first.name} at {where}")
 
 
-def ask(client: httpx2.Client, server: Running, workload: str, owner: str, session: str) -> Any:
-    """The data that one server answers, in the shape of ours."""
+def answer_of(client: httpx2.Client, server: RunningPeer, workload: str, owner: str, session: str) -> Any:
+    """The data that one server returns, in the shape of Colloquy's."""
     headers = {"authorization": f"Bearer {token(owner)}", "content-type": "application/json"}
     response = client.post(server.url, content=body(server.peer, workload, owner, session), headers=headers)
     answer = response.json() if response.status_code == 200 else {}
@@ -45,15 +46,16 @@ def ask(client: httpx2.Client, server: Running, workload: str, owner: str, sessi
     return OURS[workload](data, session) if server.name == "postgraphile" else data
 
 
-def plain(value: Any, workload: str) -> Any:
-    """Without what may differ: how a time's zone is spelled, how a position looks, what is new in an append."""
+def comparable(value: Any, workload: str) -> Any:
+    """Without what may differ: the spelling of a time zone, the text of a cursor, the ids and numbers of an append."""
     if isinstance(value, dict):
-        masked = POSITIONS | NEW if workload == "W3" else POSITIONS
+        masked = CURSORS | NEW if workload == "W3" else CURSORS
         return {
-            name: (type(found).__name__ if name in masked else plain(found, workload)) for name, found in value.items()
+            name: type(found).__name__ if name in masked else comparable(found, workload)
+            for name, found in value.items()
         }
     if isinstance(value, list):
-        return [plain(found, workload) for found in value]
+        return [comparable(found, workload) for found in value]
     return UTC.sub(_moment, value) if isinstance(value, str) else value
 
 
@@ -68,19 +70,19 @@ def differences(expected: Any, found: Any, path: str = "data") -> Iterator[str]:
         for name in expected:
             yield from differences(expected[name], found[name], f"{path}.{name}")
     elif isinstance(expected, list) and isinstance(found, list) and len(expected) == len(found):
-        for place, pair in enumerate(zip(expected, found, strict=True)):
-            yield from differences(*pair, f"{path}[{place}]")
+        for index, pair in enumerate(zip(expected, found, strict=True)):
+            yield from differences(*pair, f"{path}[{index}]")
     elif expected != found:
         yield f"{path}: {str(expected)[:300]!r} is {str(found)[:300]!r}"
 
 
 def our_message(row: dict[str, Any], session: str) -> dict[str, Any]:
-    """PostGraphile's message."""
+    """PostGraphile's message in the shape of Colloquy's."""
     ours = {"id": f"msg_{session}_{row['sequence']}", **row}
     if row.get("agent"):
         agent = row["agent"]["agent"]
-        named = {"id": f"agt_{agent['rowId']}", **{name: agent[name] for name in agent if name != "rowId"}}
-        ours["agent"] = {"key": row["agent"]["key"], "agent": named}
+        own = {"id": f"agt_{agent['rowId']}", **{name: agent[name] for name in agent if name != "rowId"}}
+        ours["agent"] = {"key": row["agent"]["key"], "agent": own}
     return ours
 
 

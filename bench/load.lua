@@ -1,5 +1,5 @@
--- Sends the requests of a file, one a line: token, tab, body. Counts every answer that holds an error.
-local requests, place = {}, 0
+-- Sends the requests of a file, one per line: token, tab, body. Counts every answer that holds an error.
+local requests, index = {}, 0
 failures, example = 0, nil -- global: `done` reads them from each thread
 local threads = {}
 
@@ -20,8 +20,8 @@ function init(arguments)
 end
 
 function request()
-  place = place % #requests + 1
-  return requests[place]
+  index = index % #requests + 1
+  return requests[index]
 end
 
 function response(status, headers, body)

@@ -1,4 +1,4 @@
-"""One round: `wrk` asks one server for some seconds, and what it and PostgreSQL used meanwhile."""
+"""One round: `wrk` loads one server for some seconds; what the server and PostgreSQL used meanwhile."""
 
 import json
 import subprocess
@@ -8,25 +8,24 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from app.auth import mint
-from app.settings import Settings
-from bench import usage
-from bench.servers import SECRET, Peer, Running, Variables
+from bench.servers import Peer, RunningPeer, Variables
+from harness import usage
+from harness.server_settings import token
 
 SCRIPT = Path(__file__).with_name("load.lua")
 CONNECTIONS = 16
-LONGEST_SECONDS = 60
-WAYS = 10_000
+MAX_ROUND_SECONDS = 60
+MAX_REQUESTS = 10_000
 TEXT = "What would you do about it, and in which order? " * 4
 
 
-class Wrong(Exception):
+class WrongAnswer(Exception):
     """A server answered with errors."""
 
 
 @dataclass(frozen=True)
 class Round:
-    """Milliseconds of CPU per request, of the server and of PostgreSQL; latencies in milliseconds."""
+    """Milliseconds of CPU per request, of the server and of PostgreSQL; latencies in milliseconds, memory in MiB."""
 
     cpu: float
     pg: float
@@ -38,13 +37,8 @@ class Round:
     requests: int
 
 
-def token(owner: str) -> str:
-    """A day's token of this owner."""
-    return mint(Settings(jwt_secret=SECRET), sub=owner, ttl_seconds=86_400)
-
-
 def variables(workload: str, session: str) -> Variables:
-    """A workload's variables, for this session."""
+    """A workload's variables for this session."""
     match workload:
         case "W2":
             return {}
@@ -57,25 +51,25 @@ def variables(workload: str, session: str) -> Variables:
 
 def body(peer: Peer, workload: str, owner: str, session: str) -> str:
     """A request's JSON."""
-    return json.dumps(peer.ask(workload, owner, variables(workload, session)), separators=(",", ":"))
+    return json.dumps(peer.request(workload, owner, variables(workload, session)), separators=(",", ":"))
 
 
 def lines(peer: Peer, workload: str, sessions: list[tuple[str, str]]) -> Iterator[str]:
-    """What `load.lua` reads."""
+    """Token, tab and body of each request: the format that `load.lua` reads."""
     tokens = {owner: token(owner) for owner, _ in sessions}
     for owner, session in sessions:
         yield f"{tokens[owner]}\t{body(peer, workload, owner, session)}\n"
 
 
-def written(peer: Peer, workload: str, sessions: list[tuple[str, str]], directory: Path) -> Path:
-    """The file of a peer's requests."""
+def write_requests(peer: Peer, workload: str, sessions: list[tuple[str, str]], directory: Path) -> Path:
+    """Writes the file of a peer's requests."""
     file = directory / f"{peer.name}-{workload}.requests"
-    file.write_text("".join(islice(lines(peer, workload, sessions), WAYS)))
+    file.write_text("".join(islice(lines(peer, workload, sessions), MAX_REQUESTS)))
     return file
 
 
-def round_of(server: Running, requests: Path, seconds: int, postgres: int) -> Round:
-    """Raises `Wrong` if any answer held an error."""
+def round_of(server: RunningPeer, requests: Path, seconds: int, postgres: int) -> Round:
+    """Loads a server; `postgres` is the postmaster's pid. Raises `WrongAnswer` if any answer held an error."""
     before = usage.cpu_ms(server.pid), usage.cpu_ms(postgres)
     found = _wrk(server, requests, seconds)
     spent = usage.cpu_ms(server.pid) - before[0], usage.cpu_ms(postgres) - before[1]
@@ -92,17 +86,19 @@ def round_of(server: Running, requests: Path, seconds: int, postgres: int) -> Ro
     )
 
 
-def _wrk(server: Running, requests: Path, seconds: int) -> dict[str, Any]:
-    line = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "20s", "-s", str(SCRIPT), server.url]
-    told = subprocess.run(
-        [*line, "--", str(requests)], check=True, capture_output=True, text=True, timeout=seconds + 60
+def _wrk(server: RunningPeer, requests: Path, seconds: int) -> dict[str, Any]:
+    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "20s", "-s", str(SCRIPT), server.url]
+    output = subprocess.run(
+        [*command, "--", str(requests)], check=True, capture_output=True, text=True, timeout=seconds + 60
     ).stdout
-    result = next((line for line in told.splitlines() if line.startswith("{")), None)
+    result = next((line for line in output.splitlines() if line.startswith("{")), None)
     if result is None:
-        raise Wrong(f"{server.name}: wrk says {told[-1000:]}")
+        raise WrongAnswer(f"{server.name}: wrk printed {output[-1000:]}")
     found: dict[str, Any] = json.loads(result)
-    if not found["requests"] and seconds < LONGEST_SECONDS:
+    if not found["requests"] and seconds < MAX_ROUND_SECONDS:
         return _wrk(server, requests, 2 * seconds)  # too slow a server, or too busy a machine
     if found["wrong"] or not found["requests"]:
-        raise Wrong(f"{server.name}: {found['wrong']} of {found['requests']} answers hold errors\n{told[-1000:]}")
+        raise WrongAnswer(
+            f"{server.name}: {found['wrong']} of {found['requests']} answers hold errors\n{output[-1000:]}"
+        )
     return found

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench import load
-from bench.servers import Running
+from bench.servers import RunningPeer
 
 ROUND_SECONDS = 10
 WARM = 20_000
@@ -23,7 +23,7 @@ class Memory:
 
     @property
     def growth(self) -> float:
-        """From when the caches are full to the end, as a part of it."""
+        """Growth from the moment at which the caches are full to the end, as a fraction."""
         warm = next(rss for requests, rss in self.samples if requests >= WARM)
         return self.samples[-1][1] / warm - 1
 
@@ -32,11 +32,11 @@ class Memory:
         return abs(self.growth) <= ALLOWED
 
 
-def memory(server: Running, requests: Path, most: int, postgres: int) -> Memory:
-    """Asks until `most` requests are answered. Raises `Wrong` if any answer held an error."""
+def memory(server: RunningPeer, requests: Path, goal: int, postgres: int) -> Memory:
+    """Sends requests until `goal` of them are answered. Raises `WrongAnswer` if any answer held an error."""
     samples: list[tuple[int, float]] = []
     answered = 0
-    while answered < most:
+    while answered < goal:
         one = load.round_of(server, requests, ROUND_SECONDS, postgres)
         answered += one.requests
         samples.append((answered, one.rss))

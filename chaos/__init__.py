@@ -1,1 +1,1 @@
-"""Fault experiments: what the product promises, counted while something is broken on purpose."""
+"""Fault experiments: something is broken on purpose under load, and what was lost is counted."""

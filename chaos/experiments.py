@@ -1,25 +1,25 @@
-"""The experiments: what is broken, how often, and on how many replicas."""
+"""The experiments: which fault, how often, and on how many replicas."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from chaos import faults
-from chaos.arena import Arena
-from chaos.silent import stop_reading
-from chaos.stampede import reconnect_at_once
+from chaos.context import Context
+from chaos.stalled_subscribers import stop_reading
+from chaos.thundering_herd import reconnect_at_once
 
-Fault = Callable[[Arena], Awaitable[float]]
+Fault = Callable[[Context], Awaitable[float]]
 
 
 @dataclass(frozen=True)
 class Experiment:
     """A fault, how often it is made, and on how many replicas.
 
-    A harmless one is no excuse for any request to fail; one that waits leaves the machine to others meanwhile.
+    During a harmless fault no request may fail. Experiments that mostly wait (`waits`) run beside the others.
     """
 
     name: str
-    words: str
+    description: str
     fault: Fault
     replicas: int = 1
     redis: bool = False
@@ -30,28 +30,45 @@ class Experiment:
 
 
 EXPERIMENTS = [
-    Experiment("cut clients", "Every socket is cut, every 0.5 to 2 s.", faults.cut_clients, harmless=True),
-    Experiment("500 reconnect", "500 sockets are cut, and come back at once.", reconnect_at_once, harmless=True),
+    Experiment("cut clients", "Every client's socket is cut, every 0.5 to 2 s.", faults.cut_clients, harmless=True),
     Experiment(
-        "silent subscribers",
-        "Ten stop reading 12 MB of events.",
+        "500 reconnect", "500 sockets are cut, and reconnect at the same moment.", reconnect_at_once, harmless=True
+    ),
+    Experiment(
+        "stalled subscribers",
+        "Ten subscribers stop reading 12 MB of events.",
         stop_reading,
         harmless=True,
         waits=True,
         times=1,
         quick_times=1,
     ),
-    Experiment("hop, NOTIFY", "Every client goes to the other replica.", faults.hop, 2, harmless=True),
-    Experiment("hop, Redis", "Every client goes to the other replica; wake-ups by Redis.", faults.hop, 2, True, True),
+    Experiment(
+        "switch replica, NOTIFY", "Every client goes to the other replica.", faults.switch_replica, 2, harmless=True
+    ),
+    Experiment(
+        "switch replica, Redis",
+        "Every client goes to the other replica; wake-ups by Redis.",
+        faults.switch_replica,
+        2,
+        True,
+        True,
+    ),
     Experiment("kill -9 Redis", "Redis is killed; for up to 2 s there is none.", faults.kill_redis, 2, True, True),
     Experiment(
-        "SIGSTOP Redis", "Redis stands still for 5 s, every third time 20.", faults.freeze_redis, 2, True, True, True
+        "SIGSTOP Redis",
+        "Redis stands still for 5 s, every third time for 20 s.",
+        faults.freeze_redis,
+        2,
+        True,
+        True,
+        True,
     ),
     Experiment(
         "cut LISTEN", "The connections that listen are ended, nothing else.", faults.cut_listener, 2, harmless=True
     ),
     Experiment("cut database", "Every connection to the database is ended, every 2 s.", faults.cut_database),
     Experiment("kill -9 PostgreSQL", "The postmaster is killed and started again.", faults.kill_postgres),
-    Experiment("SIGTERM server", "A server is told to stop with writes in flight.", faults.stop_server),
+    Experiment("SIGTERM server", "A server is stopped with writes in flight, and started again.", faults.stop_server),
     Experiment("kill -9 server", "A server is killed and started again.", faults.kill_server),
 ]

@@ -1,91 +1,97 @@
-"""How things break. Each fault returns the moment from which all is whole again, on the clock of `time.monotonic`."""
+"""The faults. Each returns the moment at which everything runs again, on the clock of `time.monotonic`."""
 
 import asyncio
 import time
 
-from chaos.arena import Arena
-from chaos.places import LISTENING, SHUTDOWN_SECONDS, Server
+from chaos.context import Context
+from harness.server_process import ServerProcess
+
+SHUTDOWN_SECONDS = 5
+# A server listens and notifies on one connection: its last statement is one of the two.
+LISTENING = "(query ilike 'listen %' or query ilike '%pg_notify%')"
 
 
-async def kill_server(arena: Arena) -> float:
-    server = arena.random.choice(arena.servers)
+async def kill_server(context: Context) -> float:
+    server = context.random.choice(context.servers)
     server.kill()
-    return await _started(arena, server)
+    return await _start(context, server)
 
 
-async def stop_server(arena: Arena) -> float:
-    server = arena.random.choice(arena.servers)
-    code, seconds = await server.stops()
-    arena.counts.note("seconds from SIGTERM to the end", seconds)
+async def stop_server(context: Context) -> float:
+    server, began = context.random.choice(context.servers), time.monotonic()
+    code = await asyncio.to_thread(server.stop)
+    seconds = time.monotonic() - began
+    context.counts.note("seconds from SIGTERM to the end", seconds)
     if code != 0 or seconds > SHUTDOWN_SECONDS + 1:
-        arena.counts.findings.append(f"SIGTERM: the server ended with {code} after {seconds:.1f} s")
-    return await _started(arena, server)
+        context.counts.findings.append(f"SIGTERM: the server ended with {code} after {seconds:.1f} s")
+    return await _start(context, server)
 
 
-async def _started(arena: Arena, server: Server) -> float:
+async def _start(context: Context, server: ServerProcess) -> float:
     server.start()
-    arena.counts.note("seconds of it until the started program listened", await server.listens())
+    listening = await asyncio.to_thread(server.wait_until_listening, server.port)
+    context.counts.note("seconds of it until the started program listened", listening)
     return server.started
 
 
-async def kill_postgres(arena: Arena) -> float:
-    arena.postgres.kill()
-    await arena.postgres.restart()
+async def kill_postgres(context: Context) -> float:
+    context.postgres.kill()
+    await context.postgres.restart()
     return time.monotonic()
 
 
-async def cut_database(arena: Arena) -> float:
+async def cut_database(context: Context) -> float:
     await asyncio.sleep(2)
-    await arena.postgres.cut(arena.database)
+    await context.postgres.end_connections(context.database)
     return time.monotonic()
 
 
-async def cut_listener(arena: Arena) -> float:
-    cut = await arena.postgres.cut(arena.database, LISTENING)
-    if cut != len(arena.servers):
-        arena.counts.findings.append(f"{cut} listening connections of {len(arena.servers)} servers")
+async def cut_listener(context: Context) -> float:
+    cut = await context.postgres.end_connections(context.database, LISTENING)
+    if cut != len(context.servers):
+        context.counts.findings.append(f"{cut} listening connections of {len(context.servers)} servers")
     return time.monotonic()
 
 
-async def kill_redis(arena: Arena) -> float:
-    assert arena.redis
-    arena.redis.kill()
-    await _without_redis(arena, arena.random.uniform(0.2, 2))
-    arena.redis.start()
-    await arena.redis.ready()
+async def kill_redis(context: Context) -> float:
+    assert context.redis
+    context.redis.kill()
+    await _write_without_redis(context, context.random.uniform(0.2, 2))
+    context.redis.start()
+    await asyncio.to_thread(context.redis.wait_until_listening, context.redis.port)
     return time.monotonic()
 
 
-async def freeze_redis(arena: Arena) -> float:
-    """Every third time for 20 s, and as long as it takes to be noticed otherwise."""
-    assert arena.redis
-    arena.redis.freeze()
-    await _without_redis(arena, 20 if arena.counts.faults % 3 == 0 and not arena.quick else 5)
-    arena.redis.thaw()
+async def freeze_redis(context: Context) -> float:
+    """Every third time for 20 s; otherwise for as long as the servers need to notice."""
+    assert context.redis
+    context.redis.freeze()
+    await _write_without_redis(context, 20 if context.counts.faults % 3 == 0 and not context.quick else 5)
+    context.redis.thaw()
     return time.monotonic()
 
 
-async def _without_redis(arena: Arena, seconds: float) -> None:
-    """Whatever is written is stored at once, and heard when the other replica looks for itself."""
+async def _write_without_redis(context: Context, seconds: float) -> None:
+    """A write is acknowledged at once, and delivered when the other replica polls."""
     until = time.monotonic() + seconds
-    while (asked := time.monotonic()) < until:
-        await arena.probe.heard()
-        arena.counts.note("seconds until a write was heard without Redis", time.monotonic() - asked)
+    while (sent := time.monotonic()) < until:
+        await context.probe.round_trip()
+        context.counts.note("seconds until a write was received without Redis", time.monotonic() - sent)
         await asyncio.sleep(0.1)
 
 
-async def cut_clients(arena: Arena) -> float:
-    await asyncio.sleep(arena.random.uniform(0.5, 2))
-    for reader in arena.load.readers:
+async def cut_clients(context: Context) -> float:
+    await asyncio.sleep(context.random.uniform(0.5, 2))
+    for reader in context.load.readers:
         reader.cut()
     return time.monotonic()
 
 
-async def hop(arena: Arena) -> float:
-    """Everybody goes to the other replica: readers are cut, writers turn with their next request."""
-    await asyncio.sleep(arena.random.uniform(0.2, 1))
-    for owner in arena.load.owners:
-        owner.hop()
-    for reader in arena.load.readers:
+async def switch_replica(context: Context) -> float:
+    """Every client goes to the other replica: readers are cut, writers go with their next request."""
+    await asyncio.sleep(context.random.uniform(0.2, 1))
+    for client in context.load.clients:
+        client.switch_replica()
+    for reader in context.load.readers:
         reader.cut()
     return time.monotonic()

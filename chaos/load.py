@@ -1,121 +1,116 @@
-"""The load: several owners' conversations, written and followed while something breaks."""
+"""The load: several owners' conversations, written and followed while something is broken."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from random import Random
-from typing import Any
 
 import httpx2
 
-from chaos.owner import Owner
+from chaos.client import Client
 from chaos.readers import Reader, SessionReader, ViewerReader
 from chaos.writers import Writer
 
 OWNERS, SESSIONS, WRITERS, READERS = 3, 2, 2, 2
 REQUEST_SECONDS = 15
-LEAST_ACTS = 20  # between two faults
-PATIENCE_SECONDS = 30
+ACTS_BETWEEN_FAULTS = 20
+STOP_SECONDS = 30
 CREATE = "session { id eventCursor }"
 
 
 class Load:
-    """Everybody who writes and reads, and when something was broken."""
+    """All clients that write and read, and the windows of time in which something was broken."""
 
     def __init__(self, name: str, urls: list[str], http: httpx2.AsyncClient, random: Random) -> None:
         self.name, self._urls, self._http, self._random = name, urls, http, random
-        self.owners: list[Owner] = []
+        self.clients: list[Client] = []
         self.writers: list[Writer] = []
         self.readers: list[Reader] = []
-        self.windows: list[tuple[float, float]] = []  # what fails in them is the fault's
+        self.fault_windows: list[tuple[float, float]] = []  # a failure in one of them is excused
         self._writing: list[asyncio.Task[None]] = []
-        self._tasks: list[asyncio.Task[None]] = []
+        self._reading: list[asyncio.Task[None]] = []
 
-    def owner(self, name: str) -> Owner:
-        """This owner once more: with ways, chances and failures of its own."""
-        made = Owner(f"{self.name}/{name}".replace(" ", "-"), self._urls, self._http, Random(self._random.random()))
-        self.owners.append(made)
+    def client(self, owner: str) -> Client:
+        """One more client of this owner, with random choices and failures of its own."""
+        made = Client(f"{self.name}/{owner}".replace(" ", "-"), self._urls, self._http, Random(self._random.random()))
+        self.clients.append(made)
         return made
 
-    async def begins(self) -> None:
-        """Owners, each with a sidebar and sessions that several write and read."""
-        for name in (f"owner {number}" for number in range(OWNERS)):
-            owner = self.owner(name)
-            cursor = (await owner.asks("{ viewer { eventCursor } }"))["viewer"]["eventCursor"]
-            self.follows(ViewerReader(owner, cursor))
+    async def start(self) -> None:
+        """Owners, each with a sidebar and with sessions that several clients write and read."""
+        for owner in (f"owner {number}" for number in range(OWNERS)):
+            client = self.client(owner)
+            cursor = (await client.execute("{ viewer { eventCursor } }"))["viewer"]["eventCursor"]
+            self.add_reader(ViewerReader(client, cursor))
             for number in range(SESSIONS):
-                await self._session(name, f"{name} session {number}")
+                await self._add_session(owner, f"{owner} session {number}")
 
-    async def _session(self, owner: str, title: str) -> None:
-        payload = await self.owner(owner).does("createSession", CREATE, title, title=title)
+    async def _add_session(self, owner: str, title: str) -> None:
+        payload = await self.client(owner).mutate("createSession", CREATE, title, title=title)
         session = payload["session"]
         for number in range(WRITERS):
-            writer = Writer(self.owner(owner), session["id"], f"{title} writer {number}", renames=number == 0)
+            writer = Writer(self.client(owner), session["id"], f"{title} writer {number}", renames=number == 0)
             self.writers.append(writer)
-            self._writing.append(asyncio.create_task(writer.writes()))
+            self._writing.append(asyncio.create_task(writer.write()))
         for _ in range(READERS):
-            self.follows(SessionReader(self.owner(owner), session["id"], session["eventCursor"]))
+            self.add_reader(SessionReader(self.client(owner), session["id"], session["eventCursor"]))
 
-    def follows(self, reader: Reader) -> None:
-        """One more reader, from now on."""
+    def add_reader(self, reader: Reader) -> None:
+        """Follows from now on, until `cancel`."""
         self.readers.append(reader)
-        self.beside(reader.follows())
-
-    def beside(self, work: Coroutine[Any, Any, None]) -> None:
-        """Runs until everything ends."""
-        self._tasks.append(asyncio.create_task(work))
+        self._reading.append(asyncio.create_task(reader.follow()))
 
     @property
     def acts(self) -> int:
-        """How many were acknowledged so far."""
-        return sum(writer.told.acts for writer in self.writers)
+        """The number of writes that were acknowledged so far."""
+        return sum(writer.acknowledged.acts for writer in self.writers)
 
-    async def goes_on(self) -> None:
-        """Returns after some more acts; a writer that was refused ends the experiment."""
-        goal = self.acts + LEAST_ACTS
+    async def wait_for_acts(self) -> None:
+        """Returns after some more acts. Raises what a writer raised: a refused writer ends the experiment."""
+        goal = self.acts + ACTS_BETWEEN_FAULTS
         while self.acts < goal:
             for task in self._writing:
                 if task.done():
                     task.result()
             await asyncio.sleep(0.01)
 
-    async def ends(self) -> None:
-        """Every writer's last act is acknowledged."""
+    async def finish_writing(self) -> None:
+        """Stops the writers; returns when each one's last act is acknowledged."""
         for writer in self.writers:
             writer.stopping = True
-        async with asyncio.timeout(PATIENCE_SECONDS):
+        async with asyncio.timeout(STOP_SECONDS):
             await asyncio.gather(*self._writing)
 
-    async def gone(self) -> None:
-        """Nobody is left."""
-        everybody = [*self._writing, *self._tasks]
-        for task in everybody:
+    async def cancel(self) -> None:
+        """Ends all writers and readers."""
+        tasks = [*self._writing, *self._reading]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*everybody, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Probe:
-    """One more owner, who writes to herself: how long until that works again, there and back."""
+    """A session of its own that is written through one client and followed through another: does the service work?"""
 
-    def __init__(self, owner: Owner, reader: SessionReader) -> None:
-        self._owner, self._reader = owner, reader
+    def __init__(self, client: Client, reader: SessionReader) -> None:
+        self._client, self._reader = client, reader
         self._number = 0
 
     @classmethod
-    async def of(cls, load: Load) -> "Probe":
-        """A session of its own, followed through another way than the one that is written through."""
-        owner = load.owner("prober")
-        session = (await owner.does("createSession", CREATE, "probe"))["session"]
-        reader = SessionReader(load.owner("prober"), session["id"], session["eventCursor"])
-        load.follows(reader)
-        return cls(owner, reader)
+    async def start(cls, load: Load) -> "Probe":
+        """Creates the session and follows it."""
+        client = load.client("prober")
+        session = (await client.mutate("createSession", CREATE, "probe"))["session"]
+        reader = SessionReader(load.client("prober"), session["id"], session["eventCursor"])
+        load.add_reader(reader)
+        return cls(client, reader)
 
-    async def heard(self) -> None:
-        """Returns when a write made now is acknowledged, and its event has come."""
+    async def round_trip(self) -> None:
+        """Returns when a write made now is acknowledged and its event has arrived."""
         self._number += 1
         text = f"probe {self._number}"
         message = {"role": "USER", "text": text}
-        payload = await self._owner.does(
+        payload = await self._client.mutate(
             "appendMessage", "message { id }", text, sessionId=self._reader.session, message=message
         )
         while payload["message"]["id"] not in self._reader.messages:
@@ -124,11 +119,11 @@ class Probe:
 
 @asynccontextmanager
 async def loaded(name: str, urls: list[str], random: Random) -> AsyncIterator[tuple[Load, Probe]]:
-    """A load under way, and a probe; gone at the end."""
+    """A load that runs, and a probe; both end with the block."""
     async with httpx2.AsyncClient(timeout=REQUEST_SECONDS) as http:
         load = Load(name, urls, http, random)
         try:
-            await load.begins()
-            yield load, await Probe.of(load)
+            await load.start()
+            yield load, await Probe.start(load)
         finally:
-            await load.gone()
+            await load.cancel()

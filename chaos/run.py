@@ -1,8 +1,8 @@
-"""One experiment from start to count."""
+"""One experiment from its start to its counts."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from random import Random
@@ -11,69 +11,76 @@ import httpx2
 from sqlalchemy.engine import make_url
 
 from chaos import counts as counting
-from chaos.arena import Arena
+from chaos.context import Context
 from chaos.counts import Counts
 from chaos.experiments import Experiment
+from chaos.faults import SHUTDOWN_SECONDS
 from chaos.load import loaded
-from chaos.places import Postgres, Redis, Server, check
+from harness.postgres import NewDatabase, PostgresServer
+from harness.redis_server import RedisServer
+from harness.server_process import ServerProcess, check
 
 GIVE_UP_SECONDS = 30
-Fresh = Callable[[], Awaitable[str]]
 
 
-async def run(experiment: Experiment, seed: int, postgres: Postgres, fresh: Fresh, place: Path, quick: bool) -> Counts:
+async def run(
+    experiment: Experiment, seed: int, postgres: PostgresServer, database: NewDatabase, directory: Path, quick: bool
+) -> Counts:
     """Breaks and counts; the same seed makes the same choices, though not at the same moments."""
-    random, url = Random(f"{seed} {experiment.name}"), await fresh()
+    random, url = Random(f"{seed} {experiment.name}"), await database()
     async with (
-        _servers(experiment, url, place) as (servers, redis),
+        _servers(experiment, url, directory) as (servers, redis),
         loaded(str(seed), [server.url for server in servers], random) as (load, probe),
     ):
-        database = str(make_url(url).database)
-        arena = Arena(postgres, database, servers, redis, random, load, probe, Counts(), quick)
-        await probe.heard()
+        name = str(make_url(url).database)
+        context = Context(postgres, name, servers, redis, random, load, probe, Counts(), quick)
+        await probe.round_trip()
         for _ in range(experiment.quick_times if quick else experiment.times):
-            await _once(experiment, arena)
-        await load.goes_on()
-        await load.ends()
-        await counting.count(load, arena.counts)
-    code, said = await check(url, place)
-    arena.counts.broken_rules = arena.counts.find("colloquy check", said.splitlines() if code else [])
-    return arena.counts
+            await _break_once(experiment, context)
+        await load.wait_for_acts()
+        await load.finish_writing()
+        await counting.count(load, context.counts)
+    broken = await asyncio.to_thread(check, url, directory)
+    context.counts.broken_rules = context.counts.find("colloquy check", broken)
+    return context.counts
 
 
-async def _once(experiment: Experiment, arena: Arena) -> None:
-    """One fault, and how long until a probe is acknowledged and heard."""
-    await arena.load.goes_on()
+async def _break_once(experiment: Experiment, context: Context) -> None:
+    """One fault, and the time until the probe's next write is acknowledged and received."""
+    await context.load.wait_for_acts()
     began = time.monotonic()
-    whole = await experiment.fault(arena)
+    restored = await experiment.fault(context)
     try:
         async with asyncio.timeout(GIVE_UP_SECONDS):
-            await arena.probe.heard()
+            await context.probe.round_trip()
     except TimeoutError:
-        ended = [f"{one.name} ended with {one.process.returncode}" for one in arena.servers if one.process.poll()]
-        arena.counts.findings.append(f"a probe was not heard within {GIVE_UP_SECONDS} s; {', '.join(ended)}")
-    arena.counts.faults += 1
-    arena.counts.recoveries.append(time.monotonic() - whole)
+        ended = [f"{one.name} ended with {one.exit_code}" for one in context.servers if one.exit_code is not None]
+        context.counts.findings.append(f"the probe did not return within {GIVE_UP_SECONDS} s; {', '.join(ended)}")
+    context.counts.faults += 1
+    context.counts.recoveries.append(time.monotonic() - restored)
     if not experiment.harmless:
-        arena.load.windows.append((began, time.monotonic()))
+        context.load.fault_windows.append((began, time.monotonic()))
 
 
 @asynccontextmanager
-async def _servers(experiment: Experiment, url: str, place: Path) -> AsyncIterator[tuple[list[Server], Redis | None]]:
-    settings = {}
+async def _servers(
+    experiment: Experiment, url: str, directory: Path
+) -> AsyncIterator[tuple[list[ServerProcess], RedisServer | None]]:
+    """Ready replicas, and Redis if the experiment has one; killed at the end."""
+    settings = {"LOG_LEVEL": "WARNING", "SHUTDOWN_SECONDS": str(SHUTDOWN_SECONDS)}
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(httpx2.AsyncClient(timeout=5))
         redis = None
         if experiment.redis:
-            redis = Redis(f"{experiment.name} redis", place)
+            redis = RedisServer(directory, f"{experiment.name} redis")
             stack.callback(redis.kill)
-            await redis.ready()
+            await asyncio.to_thread(redis.wait_until_listening, redis.port)
             settings["REDIS_URL"] = redis.url
         servers = []
         for number in range(experiment.replicas):
-            server = Server(f"{experiment.name} {number}", url, place, **settings)
+            server = ServerProcess(f"{experiment.name} {number}", url, directory, http, **settings)
             stack.callback(server.kill)
             servers.append(server)
         for server in servers:
-            await server.ready(http)
+            await server.ready()
         yield servers, redis

@@ -4,16 +4,16 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Any
 
-from chaos.owner import Owner
+from chaos.client import Client
 
 PAUSE_SECONDS = 0.01, 0.08
-PIECES = [" tea", " with milk,", " no sugar", "\n", " 🫖", " é", " and then some more of it"]
-AGAIN, CANCELLED = 0.1, 0.3
+CHUNKS = [" tea", " with milk,", " no sugar", "\n", " 🫖", " é", " and then some more of it"]
+RESTART_PROBABILITY, CANCEL_PROBABILITY = 0.1, 0.3
 
 
 @dataclass
 class Acknowledged:
-    """What one writer was told is stored: texts by message id, and the last title if it gives titles."""
+    """What the server has acknowledged to one writer: messages by id, and the last title if the writer renames."""
 
     texts: dict[str, str] = field(default_factory=dict)
     sequences: dict[str, int] = field(default_factory=dict)
@@ -23,78 +23,78 @@ class Acknowledged:
 
 
 class Writer:
-    """One of several in a session. Whatever is not acknowledged it does again, under the same key."""
+    """One of several writers of a session."""
 
-    def __init__(self, owner: Owner, session: str, name: str, *, renames: bool) -> None:
-        self.owner, self.session, self.name, self.renames = owner, session, name, renames
-        self.told = Acknowledged()
+    def __init__(self, client: Client, session: str, name: str, *, renames: bool) -> None:
+        self.client, self.session, self.name, self.renames = client, session, name, renames
+        self.acknowledged = Acknowledged()
         self.stopping = False
         self._numbers: Counter[str] = Counter()
 
-    async def writes(self) -> None:
-        """Acts until told to stop; the last act is acknowledged too."""
+    async def write(self) -> None:
+        """Acts until `stopping` is set; the last act is acknowledged too."""
         while not self.stopping:
             await self._act()
-            self.told.acts += 1
-            await self.owner.pauses(*PAUSE_SECONDS)
+            self.acknowledged.acts += 1
+            await self.client.pause(*PAUSE_SECONDS)
 
     async def _act(self) -> None:
         acts = [self._append, self._append, self._append, self._edit, self._stream]
-        await self.owner.random.choice([*acts, self._rename] if self.renames else acts)()
+        await self.client.random.choice([*acts, self._rename] if self.renames else acts)()
 
     def _next(self, what: str) -> str:
-        """A name that nothing else has."""
+        """A text that occurs nowhere else, used as a key too."""
         self._numbers[what] += 1
         return f"{self.name} {what} {self._numbers[what]}"
 
-    def _learn(self, message: dict[str, Any], text: str, status: str = "COMPLETE") -> None:
-        self.told.texts[message["id"]] = text
-        self.told.sequences[message["id"]] = message["sequence"]
-        self.told.statuses[message["id"]] = status
+    def _record(self, message: dict[str, Any], text: str, status: str = "COMPLETE") -> None:
+        self.acknowledged.texts[message["id"]] = text
+        self.acknowledged.sequences[message["id"]] = message["sequence"]
+        self.acknowledged.statuses[message["id"]] = status
 
     async def _append(self) -> None:
-        """With a key of the request, with one of the message, or with both: each alone makes it happen once."""
+        """With an idempotency key, with a message key, or with both: each alone prevents a second message."""
         text = self._next("says")
-        key, message_key = self.owner.random.choice([(text, None), (None, text), (text, text)])
+        key, message_key = self.client.random.choice([(text, None), (None, text), (text, text)])
         message = {"role": "USER", "text": text, "key": message_key}
-        payload = await self.owner.does(
+        payload = await self.client.mutate(
             "appendMessage", "message { id sequence }", key, sessionId=self.session, message=message
         )
-        self._learn(payload["message"], text)
+        self._record(payload["message"], text)
 
     async def _edit(self) -> None:
-        complete = [id for id, status in self.told.statuses.items() if status == "COMPLETE"]
+        complete = [id for id, status in self.acknowledged.statuses.items() if status == "COMPLETE"]
         if not complete:
             return
         text = self._next("corrects")
-        changed = self.owner.random.choice(complete[-20:])
-        payload = await self.owner.does("updateMessage", "message { id sequence }", text, id=changed, text=text)
-        self._learn(payload["message"], text)
+        changed = self.client.random.choice(complete[-20:])
+        payload = await self.client.mutate("updateMessage", "message { id sequence }", text, id=changed, text=text)
+        self._record(payload["message"], text)
 
     async def _rename(self) -> None:
         title = self._next("renames")
-        await self.owner.does("updateSession", "session { id }", title, id=self.session, title=title)
-        self.told.title = title
+        await self.client.mutate("updateSession", "session { id }", title, id=self.session, title=title)
+        self.acknowledged.title = title
 
     async def _stream(self) -> None:
-        """An answer in pieces, finished or cancelled. Now and then the producer starts anew, with its key."""
-        name, text, random = self._next("streams"), "", self.owner.random
-        made = await self._start(name)
-        for piece in [f"{name}:", *random.choices(PIECES, k=random.randint(2, 12))]:
-            if random.random() < AGAIN:
-                made = await self._start(name)
-            of = {"id": made["message"]["id"], "fence": made["fence"]}
-            await self.owner.does("extendMessage", "cursor", **of, offset=len(text), text=piece)
-            text += piece
-            await self.owner.pauses(*PAUSE_SECONDS)
-        if random.random() < CANCELLED:
-            ending, given = "cancelMessage", {"id": made["message"]["id"]}
+        """An answer in chunks, finished or cancelled. Now and then the producer starts again, with the same key."""
+        name, text, random = self._next("streams"), "", self.client.random
+        started = await self._start(name)
+        for chunk in [f"{name}:", *random.choices(CHUNKS, k=random.randint(2, 12))]:
+            if random.random() < RESTART_PROBABILITY:
+                started = await self._start(name)
+            message = {"id": started["message"]["id"], "fence": started["fence"]}
+            await self.client.mutate("extendMessage", "cursor", **message, offset=len(text), text=chunk)
+            text += chunk
+            await self.client.pause(*PAUSE_SECONDS)
+        if random.random() < CANCEL_PROBABILITY:
+            mutation, message = "cancelMessage", {"id": started["message"]["id"]}
         else:
-            ending, given = "finishMessage", {"id": made["message"]["id"], "fence": made["fence"]}
-        payload = await self.owner.does(ending, "message { id sequence status }", f"{name} ends", **given)
-        self._learn(payload["message"], text, payload["message"]["status"])
+            mutation, message = "finishMessage", {"id": started["message"]["id"], "fence": started["fence"]}
+        payload = await self.client.mutate(mutation, "message { id sequence status }", f"{name} ends", **message)
+        self._record(payload["message"], text, payload["message"]["status"])
 
     async def _start(self, name: str) -> Any:
-        return await self.owner.does(
+        return await self.client.mutate(
             "startMessage", "message { id } fence", sessionId=self.session, role="ASSISTANT", key=name
         )

@@ -1,18 +1,17 @@
 """A real PgBouncer in transaction mode, as Debian has it."""
 
 import os
-import shutil
-import socket
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 from sqlalchemy.engine import URL, make_url
 
-PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
+from harness.ports import free_port
+from harness.process import Process
+from harness.programs import program
+
 CONFIGURATION = """
 [databases]
 * = {server}
@@ -28,29 +27,25 @@ default_pool_size = {size}
 
 @contextmanager
 def pgbouncer(url: str, *, size: int) -> Iterator[str]:
-    """The URL of the same database past a pool of `size` connections; without the program as `redis_server` does."""
-    if PGBOUNCER is None:
-        missing = "no PgBouncer on this machine: work behind it was NOT tested (scripts/install-debian)"
-        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
-    address = make_url(url)
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    with tempfile.NamedTemporaryFile("w", suffix=".ini") as file:
-        file.write(CONFIGURATION.format(server=_server(address), port=port, size=size))
-        file.flush()
-        Path(file.name).chmod(0o644)
+    """The URL of the same database through a pool of `size` connections. Raises MissingPrerequisite."""
+    address, port = make_url(url), free_port()
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name)
+        directory.chmod(0o711)  # PgBouncer refuses to run as root, and reads its configuration as nobody
+        (directory / "pgbouncer.ini").write_text(CONFIGURATION.format(server=_server(address), port=port, size=size))
         account = ["--user", "nobody"] if os.geteuid() == 0 else []
-        running = subprocess.Popen([PGBOUNCER, "--quiet", *account, file.name])
+        command = [program("pgbouncer"), "--quiet", *account, str(directory / "pgbouncer.ini")]
+        process = Process("pgbouncer", command, directory, environment={})
         try:
-            past = address.set(host="127.0.0.1", port=port, query={}, username="anybody", password=None)
-            yield past.render_as_string()
+            process.wait_until_listening(port)
+            pooled = address.set(host="127.0.0.1", port=port, query={}, username="anybody", password=None)
+            yield pooled.render_as_string()
         finally:
-            running.terminate()
-            running.wait()
+            process.stop()
 
 
 def _server(address: URL) -> str:
-    """Where PgBouncer finds the server, in its own spelling."""
+    """PgBouncer's connection string for the server of this URL."""
     host = address.query.get("host") or address.host
-    given = {"host": host, "port": address.port, "user": address.username, "password": address.password}
-    return " ".join(f"{name}={value}" for name, value in given.items() if value)
+    options = {"host": host, "port": address.port, "user": address.username, "password": address.password}
+    return " ".join(f"{name}={value}" for name, value in options.items() if value)

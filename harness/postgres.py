@@ -1,10 +1,11 @@
-"""PostgreSQL for tests: one server for the whole run, a migrated database per worker, others on demand."""
+"""PostgreSQL for tests and experiments: databases on a shared server, or a server of one's own to be killed."""
 
 import asyncio
 import hashlib
 import os
 import re
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -18,8 +19,12 @@ from app.db.operations import migrate
 from app.db.operations.embedded import embedded_postgres
 
 HERE = Path(__file__).resolve().parent.parent
-OURS = "select datname from pg_database where datname like 'colloquy\\_%'"
+OUR_DATABASES = "select datname from pg_database where datname like 'colloquy\\_%'"
+CLIENTS = "datname = $1 and backend_type = 'client backend' and pid <> pg_backend_pid()"
 NUMBERS = count()
+
+NewDatabase = Callable[[], Awaitable[str]]
+"""Creates a database without rows and returns its URL."""
 
 
 def dsn(url: str) -> str:
@@ -27,37 +32,79 @@ def dsn(url: str) -> str:
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
+def at(url: str, database: str) -> str:
+    """The URL of another database on the same server."""
+    return make_url(url).set(database=database).render_as_string(hide_password=False)
+
+
+@asynccontextmanager
+async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A connection of the driver, past the application."""
+    connection = await asyncpg.connect(dsn(url))
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
 @contextmanager
 def directory() -> Iterator[Path]:
-    """A directory that the server's account may enter, gone afterwards; so are its twins in /var/lib."""
-    place = Path(tempfile.mkdtemp(prefix="colloquy-test-"))
-    place.chmod(0o711)
+    """A directory that the server's account may enter; removed afterwards, with what it links to in /var/lib."""
+    path = Path(tempfile.mkdtemp(prefix="colloquy-test-"))
+    path.chmod(0o711)
     try:
-        yield place
+        yield path
     finally:
-        for twin in place.glob("**/elsewhere"):
-            shutil.rmtree(twin.resolve())
-        shutil.rmtree(place)
+        for link in path.glob("**/elsewhere"):
+            shutil.rmtree(link.resolve())
+        shutil.rmtree(path)
 
 
 def postmaster(root: Path) -> int:
-    """The pid of the server on `root`, to be killed."""
-    place = root / "elsewhere" if (root / "elsewhere").exists() else root
-    return int((place / "data/postmaster.pid").read_text().splitlines()[0])
+    """The pid of the server whose data is below `root`."""
+    path = root / "elsewhere" if (root / "elsewhere").exists() else root
+    return int((path / "data/postmaster.pid").read_text().splitlines()[0])
+
+
+class PostgresServer:
+    """A durable server that may be killed: what it has acknowledged must outlive it."""
+
+    def __init__(self, url: str, root: Path) -> None:
+        self.url, self.root = url, root
+
+    def kill(self) -> None:
+        """SIGKILL to the postmaster."""
+        os.kill(postmaster(self.root), signal.SIGKILL)
+
+    async def restart(self) -> None:
+        """Starts a killed server; returns after its recovery. `own_server` still stops it."""
+
+        def start() -> None:
+            with embedded_postgres(self.root):
+                pass
+
+        await asyncio.to_thread(start)
+
+    async def end_connections(self, database: str, condition: str = "true") -> int:
+        """Ends the database's client connections of which the SQL condition holds; returns their number."""
+        statement = f"select count(pg_terminate_backend(pid)) from pg_stat_activity where {CLIENTS} and {condition}"
+        async with connected(self.url) as connection:
+            ended: int = await connection.fetchval(statement, database)
+        return ended
 
 
 @contextmanager
-def own_server() -> Iterator[tuple[str, Path]]:
-    """The URL of an empty database on a durable server of one's own, and its root for `postmaster`."""
-    with directory() as place, embedded_postgres(place / "pg") as url:
-        yield url, place / "pg"
+def own_server() -> Iterator[PostgresServer]:
+    """A durable server with an empty database, stopped at the end; its data is removed."""
+    with directory() as path, embedded_postgres(path / "pg") as url:
+        yield PostgresServer(url, path / "pg")
 
 
 @contextmanager
-def server() -> Iterator[str]:
-    """The server of the whole run: `TEST_DATABASE_URL`, or an embedded one that the workers share."""
-    if given := os.environ.get("TEST_DATABASE_URL"):
-        yield given
+def shared_server() -> Iterator[str]:
+    """The URL of the server of the whole run: `TEST_DATABASE_URL`, or an embedded one that the workers share."""
+    if configured := os.environ.get("TEST_DATABASE_URL"):
+        yield configured
         return
     checkout = hashlib.sha256(str(HERE).encode()).hexdigest()[:12]
     with embedded_postgres(Path(tempfile.gettempdir()) / f"colloquy-{os.getuid()}-{checkout}", durable=False) as url:
@@ -65,33 +112,33 @@ def server() -> Iterator[str]:
 
 
 @asynccontextmanager
-async def databases(server: str, *, migrated: bool = True) -> AsyncIterator[Callable[[], Awaitable[str]]]:
-    """A factory of databases without rows on `server`; they are dropped at the end."""
+async def databases(server: str, *, migrated: bool = True) -> AsyncIterator[NewDatabase]:
+    """Creates databases without rows on `server`; they are dropped at the end."""
     template, made = await _template(server) if migrated else "template1", list[str]()
 
-    async def fresh() -> str:
+    async def new() -> str:
         made.append(f"colloquy_test_{os.getpid()}_{next(NUMBERS)}")
-        async with _connected(server) as admin:
+        async with connected(server) as admin:
             await admin.execute(f"create database {made[-1]} template {template} strategy wal_log")
-        return _at(server, made[-1])
+        return at(server, made[-1])
 
     try:
-        yield fresh
+        yield new
     finally:
-        async with _connected(server) as admin:
+        async with connected(server) as admin:
             await _drop(admin, made)
 
 
 async def _template(server: str) -> str:
-    """The database that all others are copied from: migrated by whoever comes first after a change."""
+    """The database that all others are copied from; the first worker after a change of the migrations creates it."""
     name, building = f"colloquy_template_{_fingerprint()}", "colloquy_building"
-    async with _connected(server) as admin:
+    async with connected(server) as admin:
         await admin.execute("select pg_advisory_lock(815)")
-        ours = [row["datname"] for row in await admin.fetch(OURS)]
-        if name not in ours:
-            await _drop(admin, [other for other in ours if not _in_use(other)])
+        existing = [row["datname"] for row in await admin.fetch(OUR_DATABASES)]
+        if name not in existing:
+            await _drop(admin, [other for other in existing if not _in_use(other)])
             await admin.execute(f"create database {building}")
-            await asyncio.to_thread(migrate.upgrade, _at(server, building))
+            await asyncio.to_thread(migrate.upgrade, at(server, building))
             await admin.execute(f"alter database {building} rename to {name}")
     return name
 
@@ -102,22 +149,9 @@ def _fingerprint() -> str:
 
 
 def _in_use(name: str) -> bool:
-    """Whether the run that made this database still goes on."""
+    """True if the process that created this database still runs."""
     owner = re.fullmatch(r"colloquy_test_(\d+)_\d+", name)
-    return bool(owner) and Path(f"/proc/{owner[1]}").exists()
-
-
-def _at(server: str, name: str) -> str:
-    return make_url(server).set(database=name).render_as_string(hide_password=False)
-
-
-@asynccontextmanager
-async def _connected(server: str) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(dsn(server))
-    try:
-        yield connection
-    finally:
-        await connection.close()
+    return owner is not None and Path(f"/proc/{owner[1]}").exists()
 
 
 async def _drop(admin: asyncpg.Connection, names: list[str]) -> None:

@@ -11,8 +11,10 @@ revision = ${repr(up_revision)}
 down_revision = ${repr(down_revision)}
 branch_labels = None
 depends_on = None
+kind = "expand"  # or "contract", with compatible_from: the oldest revision whose program can do without what goes
 
 
+# Indexes, constraints, changes of rows: the steps in app.db.operations.online keep no client waiting.
 def upgrade() -> None:
     ${upgrades if upgrades else "pass"}
 

@@ -1,4 +1,4 @@
-"""What the README shows is what happens: its commands are run, its documents asked, its answers compared."""
+"""The README is right: its commands are run, its documents are executed, and its answers are compared."""
 
 import asyncio
 import json
@@ -13,10 +13,10 @@ import asyncpg
 import pytest
 
 from app import demo, errors
-from app.auth import mint
 from app.main import DEMO
 from harness.postgres import dsn
-from tests.support.in_process_server import SECRET, serving, settings_for
+from harness.server_settings import SECRET, settings_for
+from tests.support.servers import serving
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -24,93 +24,93 @@ STEPS = re.findall(r"^```sh\n(.*?)^```\n(?:```(?:json|text)\n(.*?)^```\n)?", REA
 DOCUMENTS = re.findall(r"^```graphql\n(.*?)^```\n", README, re.S | re.M)
 CATALOGUE = "{ agents { nodes { id } } }"
 CREATE = "mutation { createSession(input: {}) { errors { code message field } } }"
-TWIN = "insert into idempotency_keys (owner_id, key, request_hash) values ($1, $2, '')"
+CLAIM_KEY = "insert into idempotency_keys (owner_id, key, request_hash) values ($1, $2, '')"
 ANSWERS = re.findall(r"^{.*}$", README, re.M)
 MARK = "-- the next step --"
 CHANGING = re.compile(r"[0-9a-f]{8}(?:(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|-[0-9]+)")
 
 
 @pytest.fixture(scope="module")
-async def newcomer(fresh_database):
-    """A server as `make run` shows it to a newcomer."""
+async def readme_server(fresh_database):
+    """A server as `make run` starts it the first time."""
     async with serving(settings_for(await fresh_database())) as running:
-        await demo.fill(running.url, mint(running.settings, sub=DEMO, ttl_seconds=3600))
+        await demo.fill(running.url, running.token(DEMO))
         yield running
 
 
 def renamed(text):
-    """The text with each id that is new in every run as the number of its first appearance."""
+    """The text with each random id replaced by the number of its first appearance."""
     numbers = count(1)
     known = {}
     return CHANGING.sub(lambda found: known.setdefault(found[0], f"<{next(numbers)}>"), text)
 
 
-async def test_every_command_answers_as_it_shows(newcomer, tmp_path):
+async def test_every_command_prints_what_the_readme_shows(readme_server, tmp_path):
     commands = "".join(f"{command}\necho '{MARK}'\n" for command, _ in STEPS)
     commands = commands.replace(".venv/bin", str(Path(sys.executable).parent))
-    commands = commands.replace("127.0.0.1:8000", urlsplit(newcomer.url).netloc)
+    commands = commands.replace("127.0.0.1:8000", urlsplit(readme_server.url).netloc)
     shell = await asyncio.create_subprocess_exec(
         *("bash", "-c", commands),
         cwd=tmp_path,
         env={**os.environ, "JWT_SECRET": SECRET},
         stdout=asyncio.subprocess.PIPE,
     )
-    said, _ = await shell.communicate()
-    answers = renamed(said.decode()).split(f"{MARK}\n")
+    output, _ = await shell.communicate()
+    answers = renamed(output.decode()).split(f"{MARK}\n")
     shown = renamed(MARK.join(answer for _, answer in STEPS)).split(MARK)
     assert [answer.strip() for answer in answers] == [*(answer.strip() for answer in shown), ""]
 
 
-async def test_a_sidebar_needs_these_four_operations(newcomer):
+async def test_the_four_operations_are_enough_for_a_sidebar(readme_server):
     listed, read, followed, all_followed = DOCUMENTS
-    owner = newcomer.user(DEMO)
+    owner = readme_server.user(DEMO)
     shown = await owner.asks(listed)
-    [wanted] = [node["id"] for node in shown["sessions"]["nodes"] if node["title"] == "Welcome to Colloquy"]
-    conversation = (await owner.asks(read, id=wanted))["session"]
-    await owner.appends(wanted, "Said in between.", key="mine")
-    async with owner.subscribes(followed, id=wanted, after=conversation["eventCursor"]) as events:
+    [session] = [node["id"] for node in shown["sessions"]["nodes"] if node["title"] == "Welcome to Colloquy"]
+    conversation = (await owner.asks(read, id=session))["session"]
+    await owner.appends(session, "Sent in between.", key="mine")
+    async with owner.subscribes(followed, id=session, after=conversation["eventCursor"]) as events:
         seen = await events.until("CaughtUp")
-    [said] = [event["message"] for event in seen if event["__typename"] == "MessageAdded"]
-    assert (said["key"], said["text"]) == ("mine", "Said in between.")
-    assert said["sequence"] == conversation["messages"]["nodes"][-1]["sequence"] + 1
+    [added] = [event["message"] for event in seen if event["__typename"] == "MessageAdded"]
+    assert (added["key"], added["text"]) == ("mine", "Sent in between.")
+    assert added["sequence"] == conversation["messages"]["nodes"][-1]["sequence"] + 1
     async with owner.subscribes(all_followed, after=shown["viewer"]["eventCursor"]) as events:
         seen = await events.until("CaughtUp")
-    assert wanted in [event["session"]["id"] for event in seen if event["__typename"] == "SessionChanged"]
+    assert session in [event["session"]["id"] for event in seen if event["__typename"] == "SessionChanged"]
 
 
-async def test_the_answers_that_take_bad_luck_are_as_shown(fresh_database):
+async def test_the_answers_to_failures_are_as_shown(fresh_database):
     url = await fresh_database()
     connection = await asyncpg.connect(dsn(url))
     async with serving(settings_for(url, request_timeout_seconds=2)) as running:
         ann = running.user("ann")
         session = await ann.creates_session()
-        met = [await refused(ann, "ses_nobodys", 1), await refused(ann, session, 101)]
+        answers = [await refused(ann, "ses_nobodys", 1), await refused(ann, session, 101)]
         async with connection.transaction():
             await connection.execute("lock table agents")
-            met.append(await ann.responds(CATALOGUE))
+            answers.append(await ann.responds(CATALOGUE))
         await connection.execute("drop table agents cascade")
-        met.append(await ann.responds(CATALOGUE))
+        answers.append(await ann.responds(CATALOGUE))
     await connection.close()
-    assert [answer for answer in met if not is_shown(answer)] == []
+    assert [answer for answer in answers if not is_shown(answer)] == []
 
 
-async def test_a_call_whose_twin_is_slow_is_answered_as_shown(newcomer):
-    connection = await asyncpg.connect(dsn(newcomer.settings.database_url))
-    owner = newcomer.user(DEMO)
+async def test_the_answer_to_a_concurrent_duplicate_is_as_shown(readme_server):
+    connection = await asyncpg.connect(dsn(readme_server.settings.database_url))
+    owner = readme_server.user(DEMO)
     async with connection.transaction():
-        await connection.execute(TWIN, DEMO, "slow")
+        await connection.execute(CLAIM_KEY, DEMO, "slow")
         answer = await owner.responds(CREATE, {"idempotency-key": "slow"})
     await connection.close()
     assert is_shown(answer)
 
 
 def is_shown(answer):
-    """Whether the README has this answer, its ids aside."""
+    """True if the README has this answer, with any ids."""
     return renamed(json.dumps(answer)) in [renamed(json.dumps(json.loads(shown))) for shown in ANSWERS]
 
 
 async def refused(user, session, times):
-    """The frame that is an error, of so many equal subscriptions on one socket, when all have answered."""
+    """The only error frame of so many equal subscriptions on one socket."""
     query = f'subscription {{ sessionEvents(sessionId: "{session}") {{ __typename }} }}'
     async with user.subscribes(query) as stream:
         for number in range(2, times + 1):
@@ -129,13 +129,13 @@ def test_every_code_has_an_example():
 @pytest.mark.parametrize(
     "page", ["README.md", "ARCHITECTURE.md", "docs/operating.md", "docs/rest.md", "examples/sidebar/README.md"]
 )
-def test_every_link_leads_somewhere(page):
+def test_every_link_has_a_target(page):
     text = (ROOT / page).read_text()
     links = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]
     assert [link for link in links if not ((ROOT / page).parent / link).exists()] == []
 
 
-def test_coming_from_rest_names_what_the_schema_has():
+def test_the_page_for_rest_users_names_fields_of_the_schema():
     rows = [line.split(" | ")[1] for line in (ROOT / "docs/rest.md").read_text().splitlines() if line.startswith("| ")]
     named = {name for row in rows for name in re.findall(r"`((?:[A-Z][A-Za-z]+\.)?[A-Za-z]+)`", row)}
     schema = (ROOT / "schema.graphql").read_text()

@@ -1,4 +1,4 @@
-"""What the environment may say, and what is answered when it says something else."""
+"""Settings from the environment: what is accepted, and the message for everything else."""
 
 import multiprocessing
 import os
@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import Settings, SettingsError, driver_dsn, example, kept_secret, table
+from app.settings import Settings, SettingsError, driver_dsn, stored_secret
+from app.settings_reference import example, table
 
 ROOT = Path(__file__).parent.parent
 SECRET = "0123456789abcdef" * 2
@@ -16,7 +17,7 @@ DATABASE = "postgresql://host/db"
 
 @pytest.fixture(autouse=True)
 def _bare(monkeypatch, tmp_path):
-    """An environment that says nothing but where to keep things, in an empty directory."""
+    """An environment with nothing but DATA_DIR, and an empty working directory."""
     for name in Settings.model_fields:
         monkeypatch.delenv(name.upper(), raising=False)
     monkeypatch.setenv("DATA_DIR", str(tmp_path / "data"))
@@ -38,14 +39,14 @@ def problems():
     return dict(line.split(": ", 1) for line in str(refused.value).splitlines())
 
 
-def test_nothing_given_is_a_working_development_server():
+def test_an_empty_environment_is_a_development_server():
     settings = Settings.load()
     assert (settings.embedded, settings.production) == (True, False)
     assert (settings.graphiql, settings.introspection, settings.log_format) == (True, True, "console")
     assert (settings.max_body_bytes, settings.max_frame_bytes) == (8 * 1024 * 1024, 256 * 1024)
 
 
-def test_every_problem_is_named_at_once_with_what_would_be_right(given):
+def test_every_problem_is_reported_at_once_with_what_is_accepted(given):
     given(PORT="eighty", LOG_FORMAT="xml", JWT_SECRET="short", GRAPHIQL="perhaps", CORS_ORIGINS="https://a, b")
     given(MAX_DEPTH="0", SEARCH_CONFIG="'); drop", JWKS_URL="file:///etc/passwd", DATABASE_URL="mysql://a/b")
     found = problems()
@@ -59,12 +60,44 @@ def test_every_problem_is_named_at_once_with_what_would_be_right(given):
     assert all("; give " in problem for problem in found.values())
 
 
-def test_values_and_their_conflicts_are_named_together(given):
+def test_what_no_browser_proxy_or_client_could_mean_is_refused(given):
+    given(CORS_ORIGINS="https://*.example.com,https://*", ROOT_PATH="chat", FORWARDED_ALLOW_IPS="10.0.0.0/8,proxy")
+    given(TRUSTED_DOCUMENTS_MODE="always")
+    found = problems()
+    assert found == {
+        "CORS_ORIGINS": "'https://*' is not an origin; give * or scheme://host[:port], separated by commas",
+        "ROOT_PATH": "'chat' is not a path; give /chat",
+        "FORWARDED_ALLOW_IPS": "'proxy' is not an address; give 10.0.0.7, 10.0.0.0/8 or *, separated by commas",
+        "TRUSTED_DOCUMENTS_MODE": "'always' is not accepted; give prefer or only",
+    }
+    given(CORS_ORIGINS="", ROOT_PATH="", FORWARDED_ALLOW_IPS="", TRUSTED_DOCUMENTS_MODE="only")
+    assert problems().keys() == {"TRUSTED_DOCUMENTS_MODE"}
+
+
+@pytest.mark.parametrize(
+    ("name", "given_text", "becomes"),
+    [
+        ("root_path", "/", ""),
+        ("root_path", "/chat/", "/chat"),
+        ("root_path", "/a/b.c", "/a/b.c"),
+        (
+            "cors_origins",
+            "HTTPS://App.Example.com:443, capacitor://localhost",
+            ("https://app.example.com", "capacitor://localhost"),
+        ),
+        ("forwarded_allow_ips", "::1,10.0.0.7", ("::1", "10.0.0.7")),
+    ],
+)
+def test_addresses_have_one_spelling(name, given_text, becomes):
+    assert getattr(Settings(**{name: given_text}), name) == becomes
+
+
+def test_values_and_their_conflicts_are_reported_together(given):
     given(ENVIRONMENT="production", PORT="x", JWT_SECRET=SECRET, JWKS_URL="http://issuer/keys")
     assert problems().keys() == {"PORT", "JWT_SECRET", "JWKS_URL", "DATABASE_URL"}
 
 
-def test_a_problem_does_not_repeat_a_secret(given):
+def test_no_message_contains_a_secret(given):
     given(JWT_SECRET="hush-1", DATABASE_URL="mysql://me:hush-2@host/db", REDIS_URL="http://:hush-3@host")
     assert problems().keys() == {"JWT_SECRET", "DATABASE_URL", "REDIS_URL"}
     assert "hush" not in str(problems())
@@ -82,13 +115,13 @@ def test_a_problem_does_not_repeat_a_secret(given):
         ({"DATABASE_URL": DATABASE, "JWKS_URL": "https://issuer/keys", "JWT_SECRET": SECRET}, "JWT_SECRET"),
     ],
 )
-def test_production_refuses_what_is_only_good_enough_at_home(given, values, refused):
+def test_production_refuses_what_only_development_allows(given, values, refused):
     given(ENVIRONMENT="Production", **values)
     assert problems().keys() == {refused}
 
 
 @pytest.mark.parametrize("key", [{"JWT_SECRET": SECRET}, {"JWKS_URL": "http://127.0.0.1:9/keys"}])
-def test_production_hides_the_schema_and_graphiql_until_it_is_asked(given, key):
+def test_production_hides_the_schema_and_graphiql_unless_they_are_set(given, key):
     given(ENVIRONMENT="production", DATABASE_URL=DATABASE, **key)
     settings = Settings.load()
     assert (settings.embedded, settings.production) == (False, True)
@@ -97,7 +130,7 @@ def test_production_hides_the_schema_and_graphiql_until_it_is_asked(given, key):
     assert (Settings.load().graphiql, Settings.load().introspection) == (True, True)
 
 
-def test_the_environment_comes_before_the_file_and_empty_is_not_given(given):
+def test_the_environment_precedes_the_file_and_an_empty_value_is_none(given):
     Path(".env").write_text("PORT=1\nHOST=::1\nSOMEBODY_ELSES=thing\nJWKS_URL=\nAGENT_TYPES= coder ,,writer\n")
     given(PORT="2", LOG_LEVEL="")
     settings = Settings.load()
@@ -105,7 +138,7 @@ def test_the_environment_comes_before_the_file_and_empty_is_not_given(given):
     assert settings.agent_types == ("coder", "writer")
 
 
-def test_what_is_not_text_is_refused(monkeypatch):
+def test_a_value_that_is_not_utf8_is_refused(monkeypatch):
     monkeypatch.setitem(os.environb, b"JWT_SECRET", b"\xff" * 40)
     assert problems() == {"JWT_SECRET": "it is not UTF-8; give text, such as 64 hexadecimal digits"}
     Path(".env").write_bytes(b"HOST=\xff")
@@ -113,7 +146,7 @@ def test_what_is_not_text_is_refused(monkeypatch):
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
-def test_every_spelling_of_a_database_becomes_one(scheme):
+def test_every_spelling_of_a_database_url_becomes_one(scheme):
     settings = Settings(
         database_url=f"{scheme}://me:p%40ss@host:6432/db?sslmode=require",
         database_direct_url=f"{scheme}://me@/db?host=/run/pg",
@@ -135,34 +168,34 @@ def test_every_spelling_of_a_database_becomes_one(scheme):
         ("postgresql://host/db?channel_binding=require", "it has parameters not known here, channel_binding"),
     ],
 )
-def test_a_database_that_cannot_be_one_is_refused(given, url, why):
+def test_a_wrong_database_url_is_refused_with_its_reason(given, url, why):
     given(DATABASE_URL=url)
     assert problems()["DATABASE_URL"].partition(";")[0] == why
 
 
-def test_a_direct_url_alone_leads_nowhere(given):
+def test_a_direct_url_needs_a_database_url(given):
     given(DATABASE_DIRECT_URL=DATABASE)
     assert problems().keys() == {"DATABASE_DIRECT_URL"}
 
 
-def test_the_development_secret_survives_restarts_and_is_ours_alone(tmp_path):
+def test_the_development_secret_survives_restarts_and_is_readable_by_its_user_only(tmp_path):
     first, again = Settings.load(), Settings.load()
     assert first.jwt_secret == again.jwt_secret
     assert len(first.jwt_secret) == 64
-    (kept,) = (tmp_path / "data").iterdir()
-    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    (file,) = (tmp_path / "data").iterdir()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-def test_processes_that_start_together_agree_on_one_secret(tmp_path):
-    places = [tmp_path / str(place) for place in range(50)]
+def test_processes_that_start_at_once_share_one_secret(tmp_path):
+    directories = [tmp_path / str(number) for number in range(50)]
     with multiprocessing.get_context("spawn").Pool(2) as pool:
-        made = pool.map(kept_secret, [place for place in places for _ in range(2)], chunksize=1)
+        made = pool.map(stored_secret, [directory for directory in directories for _ in range(2)], chunksize=1)
     assert made[0::2] == made[1::2]
-    assert len(set(made)) == len(places)
-    assert [len(list(place.iterdir())) for place in places] == [1] * len(places)
+    assert len(set(made)) == len(directories)
+    assert [len(list(directory.iterdir())) for directory in directories] == [1] * len(directories)
 
 
-def test_no_secret_is_made_beside_keys_or_problems(given, tmp_path):
+def test_no_secret_is_created_with_jwks_or_with_problems(given, tmp_path):
     given(JWKS_URL="https://issuer/keys")
     assert Settings.load().jwt_secret is None
     given(JWKS_URL="", PORT="x")
@@ -170,7 +203,7 @@ def test_no_secret_is_made_beside_keys_or_problems(given, tmp_path):
     assert not (tmp_path / "data").exists()
 
 
-def test_a_place_that_cannot_keep_a_secret_is_named(given, tmp_path):
+def test_a_data_directory_that_cannot_hold_a_secret_is_reported(given, tmp_path):
     (tmp_path / "file").write_text("")
     given(DATA_DIR=str(tmp_path / "file" / "below"))
     assert problems().keys() == {"DATA_DIR"}
@@ -179,8 +212,8 @@ def test_a_place_that_cannot_keep_a_secret_is_named(given, tmp_path):
     assert "delete it" in problems()["DATA_DIR"]
 
 
-def test_the_example_is_current_and_says_the_defaults():
-    assert (ROOT / ".env.example").read_text() == example(), "write it again: app.settings.example()"
+def test_the_example_file_is_current_and_has_the_defaults():
+    assert (ROOT / ".env.example").read_text() == example(), "write it again: app.settings_reference.example()"
     lines = [line.removeprefix("#") for line in example().splitlines() if not line.startswith("# ")]
     assert "PORT=8000" in lines
     without = Settings.load()
@@ -195,8 +228,5 @@ def test_the_table_has_a_row_for_every_setting():
     assert "| `REQUEST_TIMEOUT_SECONDS` | `30` | seconds |" in table()
 
 
-def test_the_readme_shows_the_current_table():
-    readme = ROOT / "README.md"
-    if not readme.exists():
-        pytest.skip("no README yet")
-    assert table() in readme.read_text(), "write it again: app.settings.table()"
+def test_the_readme_has_the_current_table():
+    assert table() in (ROOT / "README.md").read_text(), "write it again: app.settings_reference.table()"

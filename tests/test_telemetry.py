@@ -1,4 +1,4 @@
-"""What logs and metrics say, and what they never do."""
+"""Logs and metrics: their content, and the secrets that they never contain."""
 
 import errno
 import io
@@ -21,15 +21,21 @@ TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 @pytest.fixture(params=["json", "console"])
 def written(request):
-    """Reads what was logged so far, in either format; afterwards logging is as it was."""
+    """Returns the log so far, in either format; afterwards logging is configured as before."""
     handlers, level = logging.root.handlers, logging.root.level
     set_up_logs(SETTINGS.model_copy(update={"log_format": request.param}))
     stream = io.StringIO()
-    logging.root.handlers[0].setStream(stream)
+    log_to(stream)
     yield stream.getvalue
     logging.root.handlers = handlers
     logging.root.setLevel(level)
     structlog.reset_defaults()
+
+
+def log_to(stream):
+    handler = logging.root.handlers[0]
+    assert isinstance(handler, logging.StreamHandler)
+    handler.setStream(stream)
 
 
 def log_every_way(secret):
@@ -43,7 +49,7 @@ def log_every_way(secret):
         ours.exception("seen", nested={"deep": [{"Authorization": secret}]}, jwt=secret)
 
 
-def test_a_token_is_in_no_line_of_the_log(written):
+def test_no_log_line_contains_a_token(written):
     log_every_way(TOKEN)
     assert written().count("seen") == 4
     assert "RuntimeError" in written()
@@ -51,7 +57,7 @@ def test_a_token_is_in_no_line_of_the_log(written):
 
 
 @pytest.mark.parametrize(
-    ("said", "kept"),
+    ("value", "logged"),
     [
         ({"token": "abc", "tokens": 3}, {"token": "[redacted]", "tokens": 3}),
         ({"X-Api-Key": "abc", "jwt_secret": b"abc"}, {"X-Api-Key": "[redacted]", "jwt_secret": "[redacted]"}),
@@ -62,8 +68,8 @@ def test_a_token_is_in_no_line_of_the_log(written):
         ("http://host:80/path?a=b", "http://host:80/path?a=b"),
     ],
 )
-def test_what_is_called_or_looks_like_a_secret_is_hidden(said, kept):
-    assert redacted(said) == kept
+def test_a_value_that_is_named_or_looks_like_a_secret_is_redacted(value, logged):
+    assert redacted(value) == logged
 
 
 values = st.recursive(
@@ -73,9 +79,9 @@ values = st.recursive(
 
 
 @given(values, st.sampled_from(["Bearer {}", "{}", "x={};", "https://u:{}@h"]))
-def test_a_token_is_hidden_however_deep_it_lies(value, around):
-    said = [value, {"a": [{"b": (value, around.format(TOKEN))}]}]
-    assert "eyJ" not in json.dumps(redacted(said)[1])
+def test_a_token_is_redacted_at_any_depth(value, around):
+    nested = [value, {"a": [{"b": (value, around.format(TOKEN))}]}]
+    assert "eyJ" not in json.dumps(redacted(nested)[1])
 
 
 def test_a_log_line_carries_the_ids_of_its_request(written):
@@ -90,18 +96,18 @@ def test_a_log_line_carries_the_ids_of_its_request(written):
 
 
 class FullDisk(io.StringIO):
-    """Takes nothing."""
+    """A stream on a full disk."""
 
     def write(self, _text):
         raise OSError(errno.ENOSPC, "No space left on device")
 
 
-def test_a_request_whose_line_cannot_be_written_is_none_the_worse(written, capsys):
-    logging.root.handlers[0].setStream(FullDisk())
+def test_a_log_line_that_cannot_be_written_raises_nothing(written, capsys):
+    log_to(FullDisk())
     log_request(kind="query")
 
 
-def test_the_level_holds_for_everybody(written):
+def test_the_log_level_applies_to_all_loggers(written):
     structlog.get_logger("ours").debug("too much")
     logging.getLogger("theirs").debug("too much")
     structlog.get_logger("ours").info("just right")
@@ -112,7 +118,7 @@ def test_the_level_holds_for_everybody(written):
     "header",
     [f"00-{TRACE}-00f067aa0ba902b7-00", f"cc-{TRACE}-00f067aa0ba902b7-01-what-the-future-brings"],
 )
-def test_a_traceparent_names_its_trace(header):
+def test_a_traceparent_contains_its_trace_id(header):
     assert trace_id_of(header) == TRACE
 
 
@@ -131,15 +137,15 @@ def test_a_traceparent_names_its_trace(header):
         f"00-{TRACE}-00f067aa0ba902b7-01\n",
     ],
 )
-def test_a_malformed_traceparent_names_none(header):
+def test_a_malformed_traceparent_has_no_trace_id(header):
     assert trace_id_of(header) is None
 
 
 def test_operations_are_counted_by_kind_and_outcome_with_bounded_labels():
     metrics, other = Metrics(), Metrics()
-    metrics.answered("query", "OK", 0.001)
-    metrics.answered("query", "OK", 99)
-    metrics.answered("mutation", "WHATEVER_A_CLIENT_SAYS", 0.2)
+    metrics.record_request("query", "OK", 0.001)
+    metrics.record_request("query", "OK", 99)
+    metrics.record_request("mutation", "ANY_TEXT_OF_A_CLIENT", 0.2)
     read = metrics.registry.get_sample_value
     assert read("colloquy_requests_total", {"kind": "query", "outcome": "OK"}) == 2
     assert read("colloquy_requests_total", {"kind": "mutation", "outcome": "OTHER"}) == 1
@@ -147,24 +153,24 @@ def test_operations_are_counted_by_kind_and_outcome_with_bounded_labels():
     assert read("colloquy_request_seconds_bucket", {"kind": "query", "le": "30.0"}) == 1
     assert read("colloquy_request_seconds_bucket", {"kind": "query", "le": "+Inf"}) == 2
     assert read("colloquy_request_seconds_sum", {"kind": "query"}) == 99.001
-    assert b"WHATEVER" not in metrics.page()
+    assert b"ANY_TEXT" not in metrics.render()
     assert other.registry.get_sample_value("colloquy_requests_total", {"kind": "query", "outcome": "OK"}) == 0
 
 
-def test_the_page_shows_the_pool_as_it_is_when_asked():
+def test_the_metrics_have_the_state_of_the_pool_at_each_request():
     metrics, busy = Metrics(), []
-    metrics.watch_pool(busy=lambda: len(busy))
-    assert b'colloquy_pool_connections{state="busy"} 0.0' in metrics.page()
+    metrics.observe_pool(busy=lambda: len(busy))
+    assert b'colloquy_pool_connections{state="busy"} 0.0' in metrics.render()
     busy.append("a connection")
-    assert b'colloquy_pool_connections{state="busy"} 1.0' in metrics.page()
+    assert b'colloquy_pool_connections{state="busy"} 1.0' in metrics.render()
 
 
-def test_gauges_and_counters_have_their_names_on_the_page():
+def test_gauges_and_counters_have_their_names_in_the_metrics():
     metrics = Metrics()
     for one_more in (metrics.subscribers, metrics.sockets):
         one_more.inc()
-    metrics.watch_counts("colloquy_wakeups", "Hints.", "way", lambda: {"sent": 1, "received": 2})
-    lines = set(metrics.page().decode().splitlines())
+    metrics.observe_counts("colloquy_wakeups", "Hints.", "way", lambda: {"sent": 1, "received": 2})
+    lines = set(metrics.render().decode().splitlines())
     assert lines >= {
         "colloquy_subscribers 1.0",
         "colloquy_sockets 1.0",

@@ -1,6 +1,10 @@
+"""The pages of `app/web`: their tokens, their assets, and the sources that they are built from."""
+
 import hashlib
+import json
 import re
 from pathlib import Path
+from urllib.parse import urljoin
 
 import httpx2
 import pytest
@@ -9,70 +13,86 @@ from starlette.applications import Starlette
 
 from app.main import create_app
 from app.web import GRAPHIQL, SIDEBAR, graphiql_page, sidebar_page, static_routes
-from tests.support.in_process_server import settings_for
+from harness.server_settings import settings_for
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "examples" / "sidebar"
 PAGES = {
-    "graphiql": lambda token=None: graphiql_page(endpoint="/g", subscription_endpoint="/g", token=token),
-    "sidebar": lambda token=None: sidebar_page(endpoint="/g", token=token),
+    "graphiql": lambda token=None: graphiql_page(root="./", token=token),
+    "sidebar": lambda token=None: sidebar_page(root="./", token=token),
 }
 PRODUCTION = {"environment": "production", "database_url": "postgresql+asyncpg://nobody@127.0.0.1/none"}
 
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
-def test_no_token_can_leave_its_script_element(page):
+def test_no_token_can_close_its_script_element(page):
     html = page("</script><b>").body.decode()
     assert "</script><b>" not in html
     assert html.count("</script>") == page().body.decode().count("</script>")
 
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
-async def test_everything_the_page_names_is_served_and_may_be_kept(page):
+async def test_every_asset_of_a_page_is_served_and_cacheable(page):
     named = re.findall(r'(?:src|href)="([^"]+)"', page().body.decode())
     assert len(named) == 3
-    async with visitor(Starlette(routes=static_routes(GRAPHIQL, SIDEBAR))) as client:
+    async with client_of(Starlette(routes=static_routes(GRAPHIQL, SIDEBAR))) as client:
         for address in named:
-            answer = await client.get(address)
+            answer = await client.get(urljoin("http://127.0.0.1/", address))
             assert answer.status_code == 200
             assert "immutable" in answer.headers["cache-control"]
 
 
-async def test_the_sidebar_lets_no_other_origin_in_and_its_styles_are_its_own(served):
+@pytest.mark.parametrize("path", ["/", "/graphql", "/graphql/"])
+async def test_every_address_of_a_page_is_relative_and_leads_to_the_server_from_where_the_page_is(demo_server, path):
+    async with httpx2.AsyncClient(headers={"accept": "text/html"}) as client:
+        html = (await client.get(demo_server.url + path)).text
+        named = re.findall(r'(?:src|href)="([^"]+)"', html)
+        config = json.loads(re.search(r'id="config">(.*?)</script>', html)[1])
+        addresses = [config[name] for name in ("endpoint", "subscriptionEndpoint", "sidebar") if name in config]
+        assert len(named) == 3
+        assert [address for address in [*named, *addresses] if not address.startswith(("./", "../"))] == []
+        for address in named:
+            assert (await client.get(urljoin(demo_server.url + path, address))).status_code == 200
+        assert {urljoin(demo_server.url + path, config["endpoint"])} == {f"{demo_server.url}/graphql"}
+
+
+async def test_the_sidebar_allows_no_other_origin(demo_server):
     async with httpx2.AsyncClient() as client:
-        policy = (await client.get(served.url)).headers["content-security-policy"].split("; ")
+        policy = (await client.get(demo_server.url)).headers["content-security-policy"].split("; ")
     assert {rule.split(" ", 1)[1] for rule in policy} == {"'none'", "'self'", "'self' data:"}
 
 
-async def test_a_page_gets_a_token_only_under_a_name_of_this_machine(served):
+async def test_a_page_has_a_token_only_under_a_loopback_host(demo_server):
     async with httpx2.AsyncClient() as client:
-        here = (await client.get(served.url)).text
-        elsewhere = (await client.get(served.url, headers={"host": "somebody.example"})).text
-    assert served.token.split(".")[0] in here
+        here = (await client.get(demo_server.url)).text
+        elsewhere = (await client.get(demo_server.url, headers={"host": "other.example"})).text
+        by_proxy = (await client.get(demo_server.url, headers={"x-forwarded-host": "chat.example.com"})).text
+    assert demo_server.token.split(".")[0] in here
     assert '"token": null' in elsewhere
+    assert '"token": null' in by_proxy
 
 
 @pytest.mark.parametrize("environment", [{}, PRODUCTION], ids=["development", "production"])
-async def test_the_sidebar_is_for_development_only(environment):
+async def test_the_sidebar_is_served_in_development_only(environment):
     app = create_app(settings_for(**{"database_url": PRODUCTION["database_url"], **environment}))
-    async with visitor(app) as client:
+    async with client_of(app) as client:
         assert (await client.get("/")).status_code == (404 if environment else 200)
         assert (await client.get(f"{SIDEBAR.address}/sidebar.js")).status_code == (404 if environment else 200)
 
 
-def test_the_built_sidebar_is_what_its_source_makes():
-    written = [path.relative_to(SOURCE).as_posix() for path in (SOURCE / "src").rglob("*.*") if path.is_file()]
+def test_the_built_sidebar_is_built_from_its_source():
+    sources = [path.relative_to(SOURCE).as_posix() for path in (SOURCE / "src").rglob("*.*") if path.is_file()]
     digest = hashlib.sha256()
-    for name in sorted(["package-lock.json", "vite.config.js", *written]):
+    for name in sorted(["package-lock.json", "vite.config.js", *sources]):
         digest.update(f"{name}\0".encode() + (SOURCE / name).read_bytes())
     assert (SIDEBAR.assets / "source.sha256").read_text().strip() == digest.hexdigest(), "run `make sidebar`"
 
 
-def test_what_the_sidebar_asks_is_in_the_schema():
+def test_the_documents_of_the_sidebar_are_valid():
     documents = [path.read_text() for path in sorted((SOURCE / "src/api/documents").iterdir())]
     schema = build_schema((ROOT / "schema.graphql").read_text())
     assert validate(schema, parse("\n".join(documents))) == []
 
 
-def visitor(app):
+def client_of(app):
     return httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://127.0.0.1")

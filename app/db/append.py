@@ -31,7 +31,7 @@ from app.db.access import failures
 from app.db.access.database import Database
 from app.db.access.statement import OWNER, statement
 from app.db.access.transaction import Tx, Viewer
-from app.db.message import MESSAGE_COLUMNS, search_vector, title_of
+from app.db.message import MESSAGE_COLUMNS, WORDS, search_vector, title_of, vector_parameters, words_of
 from app.db.reading.nested import parent_arrays, parent_table
 from app.db.reading.rows import MessageRow
 from app.db.tables import idempotency_keys, messages, sessions
@@ -101,7 +101,7 @@ def _inserted(head: CTE) -> Insert:
     numbers = (h.owner_id, h.id, h.last_sequence, h.head, h.head)
     return insert(messages).from_select(
         [*NUMBER_COLUMNS, "tsv", *DRAFT_TYPES],
-        select(*numbers, search_vector(bindparam("text", type_=Text)), *draft),
+        select(*numbers, search_vector(WORDS), *draft),
         include_defaults=False,
     )
 
@@ -151,7 +151,7 @@ APPEND_IDEMPOTENT = statement(
 )
 
 _many = advance_session()
-drafts_table = parent_table(**DRAFT_TYPES)
+drafts_table = parent_table(**DRAFT_TYPES, words=Text)
 _index = drafts_table.c["index"]
 APPEND_MANY = statement(
     "message.append_many",
@@ -165,7 +165,7 @@ APPEND_MANY = statement(
             _many.c.last_sequence - COUNT + _index,
             _many.c.head - COUNT + _index,
             _many.c.head - COUNT + _index,
-            search_vector(drafts_table.c.text),
+            search_vector(drafts_table.c.words),
             *(drafts_table.c[name] for name in DRAFT_TYPES),
         ).select_from(_many.join(drafts_table, true())),
         include_defaults=False,
@@ -188,7 +188,7 @@ async def append(
     `draft` has the columns of `DRAFT_TYPES`, `expected` is the last sequence (None: any), `indexing` are the search
     parameters of the settings.
     """
-    values = {**draft, **indexing, **session_effects([draft])}
+    values = {**draft, **vector_parameters(draft["text"], indexing), **session_effects([draft])}
     async with db.session_queue(viewer, session_id):
         row = await db.one(viewer, APPEND, session_id=session_id, expected=expected, **values)
     if row is not None:
@@ -207,7 +207,8 @@ async def append_idempotent(
 ) -> IdempotentAppendRow:
     """As `append`, with an idempotency key and the hash of the request; waits for a concurrent duplicate in flight."""
     key, request_hash = idempotency_key
-    values = {**draft, **indexing, **session_effects([draft]), "idempotency_key": key, "request_hash": request_hash}
+    values = {**draft, **vector_parameters(draft["text"], indexing), **session_effects([draft])}
+    values |= {"idempotency_key": key, "request_hash": request_hash}
     async with db.session_queue(viewer, session_id):
         try:
             rows = await db.fetch(viewer, APPEND_IDEMPOTENT, session_id=session_id, expected=expected, **values)
@@ -229,10 +230,11 @@ async def append_many(
     indexing: Mapping[str, Any],
 ) -> list[MessageRow]:
     """Messages at the end of the session, in the order of the drafts; none if the session does not accept them."""
-    arrays = parent_arrays(tuple(DRAFT_TYPES), [tuple(draft[name] for name in DRAFT_TYPES) for draft in drafts])
-    values = {**arrays, **indexing, **session_effects(drafts)}
-    rows = await tx.fetch(APPEND_MANY, session_id=session_id, expected=expected, **values)
-    return sorted(rows, key=lambda row: row.sequence)
+    rows = [(*(draft[name] for name in DRAFT_TYPES), words_of(draft["text"], indexing)) for draft in drafts]
+    arrays = parent_arrays((*DRAFT_TYPES, "words"), rows)
+    values = {**arrays, "config": indexing["config"], **session_effects(drafts)}
+    appended = await tx.fetch(APPEND_MANY, session_id=session_id, expected=expected, **values)
+    return sorted(appended, key=lambda row: row.sequence)
 
 
 def session_effects(drafts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from sqlalchemy import (
     cast,
     func,
     literal,
+    literal_column,
     or_,
     select,
     true,
@@ -31,6 +32,7 @@ from app.db.reading.partial_rows import MESSAGE
 from app.db.reading.rows import DocumentRow, MessageKey, MessageRow
 from app.db.tables import messages, sessions
 from app.db.tables.columns import Uuid
+from app.documents.search_words import searchable
 
 s, m = sessions.c, messages.c
 TITLE_LENGTH = 60
@@ -48,13 +50,23 @@ HAS_KEY = and_(
 NOT_DELETED = and_(m.owner_id == OWNER, m.deleted_at.is_(None))
 
 SEARCH_CONFIG = cast(bindparam("config", type_=Text), REGCONFIG)
-SEARCHABLE_LENGTH = bindparam("searchable", type_=Integer)
+WORDS = bindparam("words", type_=Text)
 
 
-def search_vector(text: ColumnElement[str]) -> ColumnElement[Any]:
-    """The lexemes of the beginning of a text, and `@owner` as one more: it narrows the index to the owner's part."""
+def search_vector(words: ColumnElement[str]) -> ColumnElement[Any]:
+    """The lexemes of the words of a text, and `@owner` as one more: it narrows the index to the owner's part."""
     owner = func.array_to_tsvector(array([literal("@", Text).concat(OWNER)]))
-    return func.to_tsvector(SEARCH_CONFIG, func.left(text, SEARCHABLE_LENGTH)).op("||")(owner)
+    return func.to_tsvector(SEARCH_CONFIG, words).op("||")(owner)
+
+
+def words_of(text: str, indexing: Mapping[str, Any]) -> str:
+    """The words of the beginning of a text, for the index."""
+    return searchable(text[: indexing["searchable"]])
+
+
+def vector_parameters(text: str, indexing: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters of `search_vector(WORDS)`."""
+    return {"config": indexing["config"], "words": words_of(text, indexing)}
 
 
 SEQUENCE = Order("sequence", "m", (integer_key(m.sequence),))
@@ -76,6 +88,9 @@ OF_SESSIONS = Nested(
     SEQUENCE,
     session,
     MESSAGE,
+    select(
+        func.coalesce(s.message_count, literal(0, Integer)).label("total"), session.c["index"].label("parent")
+    ).select_from(session.outerjoin(sessions, and_(s.owner_id == OWNER, s.id == session.c.session_id))),
 )
 session_agent = parent_table(session_id=Uuid, key=Text())
 OF_SESSION_AGENTS = Nested(
@@ -93,19 +108,16 @@ OF_SESSION_AGENTS = Nested(
     MESSAGE,
 )
 
-IN_SESSION = statement(
-    "message.in_session",
-    "The messages of a session with these sequences, deleted ones too.",
-    select(*MESSAGE_COLUMNS).where(
-        m.owner_id == OWNER,
-        m.session_id == bindparam("session_id"),
-        m.sequence == any_(bindparam("sequences", type_=ARRAY(Integer))),
-    ),
-    MessageRow,
-)
 message_keys = parent_table(session_id=Uuid, sequence=Integer())
 by_message_key = message_keys.join(
     messages, and_(m.session_id == message_keys.c.session_id, m.sequence == message_keys.c.sequence)
+)
+# Arrays of keys: with the session as a parameter, or `= any(:sequences)`, a generic plan reads the whole session.
+IN_SESSION = statement(
+    "message.in_session",
+    "The messages with these sessions and sequences, deleted ones too.",
+    select(*MESSAGE_COLUMNS).select_from(by_message_key).where(m.owner_id == OWNER),
+    MessageRow,
 )
 BY_MESSAGE_KEYS = statement(
     "message.by_message_keys",
@@ -123,12 +135,14 @@ DOCUMENTS = statement(
 ONE = statement(
     "message.one", "One message with document and blocks.", select(*DOCUMENT_COLUMNS).where(HAS_KEY), DocumentRow
 )
+NO_AGENT = literal_column("''", Text)
+"""As in the index `messages_key`: a bound parameter would not match the index's expression."""
 client_keys = parent_table(session_id=Uuid, agent_key=Text(), key=Text())
 by_client_key = client_keys.join(
     messages,
     and_(
         m.session_id == client_keys.c.session_id,
-        func.coalesce(m.agent_key, "") == func.coalesce(client_keys.c.agent_key, ""),
+        func.coalesce(m.agent_key, NO_AGENT) == func.coalesce(client_keys.c.agent_key, NO_AGENT),
         m.key == client_keys.c.key,
     ),
 )
@@ -166,7 +180,7 @@ LAST_OF_SESSIONS = statement(
 def _update(fields: frozenset[str], redacted: bool) -> Statement[MessageRow]:
     values: dict[str, Any] = {field: bindparam(f"new_{field}", type_=m[field].type) for field in fields}
     if "text" in fields:
-        values["tsv"] = search_vector(values["text"])
+        values["tsv"] = search_vector(WORDS)
     if redacted:
         values["redacted_at"] = func.now()
     revision = bindparam("next_revision", type_=BigInteger)
@@ -196,7 +210,7 @@ async def change(
     """
     parameters = {f"new_{field}": value for field, value in fields.items()}
     if "text" in fields:
-        parameters |= indexing
+        parameters |= vector_parameters(fields["text"], indexing)
     session_id, sequence = key
     return await tx.one(
         _update(frozenset(fields), redacted),

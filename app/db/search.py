@@ -5,15 +5,29 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Double, Text, and_, any_, bindparam, cast, func, literal, or_, select
+from sqlalchemy import (
+    ColumnElement,
+    Double,
+    Subquery,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+)
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.db.access.database import Database
 from app.db.access.failures import sqlstate
-from app.db.access.statement import OWNER, Statement, statement, variant
+from app.db.access.statement import OWNER, Row, Statement, statement, variant
 from app.db.access.transaction import Viewer
-from app.db.message import MESSAGE_COLUMNS, SEARCH_CONFIG, SEARCHABLE_LENGTH
+from app.db.message import MESSAGE_COLUMNS, SEARCH_CONFIG
 from app.db.reading.order import Order, SortKey, direction, integer_key, uuid_key
 from app.db.reading.page import Count, Slice, Window
 from app.db.reading.root import read_page
@@ -24,6 +38,7 @@ from app.errors import TimedOut
 
 m, s = messages.c, sessions.c
 MAX_RANKED = 2_000
+MAX_FEW_SESSIONS, MAX_FEW_MESSAGES = 100, 5_000
 RANK = re.compile(r"\d(\.\d+)?(e-\d+)?")
 UNDEFINED_OBJECT = "42704"
 BETWEEN_0_AND_1 = 32  # a flag of ts_rank_cd
@@ -51,69 +66,107 @@ OWNER_LEXEME = cast(_quoted(literal("@", Text).concat(OWNER)), TSQUERY)
 ROLES, SESSION = bindparam("role", type_=ARRAY(Text)), bindparam("session_id", type_=Uuid)
 AGENT_TYPE = bindparam("agent_type", type_=Text)
 SINCE, UNTIL = bindparam("since", type_=Timestamp), bindparam("until", type_=Timestamp)
-# A word in most messages is expensive to rank, not to find: only the newest matches are ranked.
-newest = (
-    select(*MESSAGE_COLUMNS, m.tsv)
-    .select_from(messages.join(sessions, and_(s.owner_id == m.owner_id, s.id == m.session_id)))
-    .where(
-        m.owner_id == OWNER,
-        m.tsv.op("@@")(OWNER_LEXEME),
-        m.tsv.op("@@")(QUERY),
-        m.deleted_at.is_(None),
-        s.deleted_at.is_(None),
-        or_(SESSION.is_(None), m.session_id == SESSION),
-        or_(AGENT_TYPE.is_(None), s.agent_type == AGENT_TYPE),
-        or_(ROLES.is_(None), m.role == any_(ROLES)),
-        or_(SINCE.is_(None), m.created_at >= SINCE),
-        or_(UNTIL.is_(None), m.created_at < UNTIL),
+MATCHES = m.tsv.op("@@", is_comparison=True)(QUERY)
+
+
+class Size(Row):
+    """How many sessions and messages an owner has, counted over a limited number of sessions."""
+
+    sessions: int
+    messages: int
+
+
+_counted = select(s.message_count).where(s.owner_id == OWNER).limit(literal(MAX_FEW_SESSIONS + 1)).subquery("counted")
+SIZE = statement(
+    "search.size",
+    "Whether the owner has few messages.",
+    select(func.count().label("sessions"), func.coalesce(func.sum(_counted.c.message_count), 0).label("messages")),
+    Size,
+)
+
+
+def _newest(*conditions: ColumnElement[bool]) -> Subquery:
+    """The keys of the newest matches: a word in most messages is expensive to rank, not to find.
+
+    Keys alone are sorted, so that the sort stays in memory.
+    """
+    return (
+        select(m.session_id, m.sequence)
+        .select_from(messages.join(sessions, and_(s.owner_id == m.owner_id, s.id == m.session_id)))
+        .where(
+            m.owner_id == OWNER,
+            *conditions,
+            m.deleted_at.is_(None),
+            s.deleted_at.is_(None),
+            or_(SESSION.is_(None), m.session_id == SESSION),
+            or_(AGENT_TYPE.is_(None), s.agent_type == AGENT_TYPE),
+            or_(ROLES.is_(None), m.role == any_(ROLES)),
+            or_(SINCE.is_(None), m.created_at >= SINCE),
+            or_(UNTIL.is_(None), m.created_at < UNTIL),
+        )
+        .order_by(m.created_at.desc())
+        .limit(literal(MAX_RANKED))
+        .subquery("newest")
     )
-    .order_by(m.created_at.desc())
-    .limit(literal(MAX_RANKED))
-    .subquery("newest")
-)
-COUNT = statement(
-    "search.count",
-    "The number of messages that match a search.",
-    select(func.count().label("total")).select_from(newest),
-    Count,
-    custom_plan=True,
-)
-_columns = [column for column in newest.c if column.name != "tsv"]
+
+
+NEWEST = {
+    "index": _newest(m.tsv.op("@@")(OWNER_LEXEME), MATCHES),
+    # The index holds everybody's words, and a prefix reads all that begin with it. For an owner of few messages their
+    # own rows are cheaper; IS TRUE keeps the planner from the index.
+    "own_rows": _newest(MATCHES.is_(true())),
+}
+COUNT = {
+    access: statement(
+        f"search.count[{access}]",
+        "The number of messages that match a search.",
+        select(func.count().label("total")).select_from(newest),
+        Count,
+        custom_plan=True,
+    )
+    for access, newest in NEWEST.items()
+}
 # Double, as the parameters of a cursor are.
-_rank = cast(func.ts_rank_cd(newest.c.tsv, QUERY, BETWEEN_0_AND_1), Double)
-ranked = select(*_columns, _rank.label("rank")).subquery("ranked")
-RELEVANCE = Order(
-    "relevance",
-    "r",
-    (rank_key(ranked.c.rank), uuid_key(ranked.c.session_id), integer_key(ranked.c.sequence)),
-    descending=True,
-)
-# The mark stands before and after each match. It is random, so no text contains it.
-MARK = bindparam("mark", type_=Text)
-OPTIONS = literal("MaxWords=40, MinWords=20, StartSel=", Text).concat(MARK).concat(", StopSel=").concat(MARK)
-HEADLINE = func.ts_headline(SEARCH_CONFIG, func.left(ranked.c.text, SEARCHABLE_LENGTH), QUERY, OPTIONS)
+_rank = cast(func.ts_rank_cd(m.tsv, QUERY, BETWEEN_0_AND_1), Double)
+_lexemes = cast(QUERY, Text).label("lexemes")
+
+
+def _ranked(newest: Subquery) -> Subquery:
+    same = and_(m.owner_id == OWNER, m.session_id == newest.c.session_id, m.sequence == newest.c.sequence)
+    return select(*MESSAGE_COLUMNS, _rank.label("rank")).select_from(newest.join(messages, same)).subquery("ranked")
+
+
+def _relevance(ranked: Subquery) -> Order:
+    keys = rank_key(ranked.c.rank), uuid_key(ranked.c.session_id), integer_key(ranked.c.sequence)
+    return Order("relevance", "r", keys, descending=True)
+
+
+RANKED = {access: _ranked(newest) for access, newest in NEWEST.items()}
+RELEVANCE = {access: _relevance(ranked) for access, ranked in RANKED.items()}
 
 
 @cache
-def _page(backward: bool) -> Statement[FoundRow]:
-    found = select(*ranked.c, HEADLINE.label("headline"), MARK.label("mark"))
+def _page(access: str, backward: bool) -> Statement[FoundRow]:
     return statement(
-        variant("search.page", direction(backward)),
+        variant("search.page", access, direction(backward)),
         "A page of the messages that match a search, the best match first.",
-        RELEVANCE.page(found, backward),
+        RELEVANCE[access].page(select(*RANKED[access].c, _lexemes), backward),
         FoundRow,
         custom_plan=True,
     )
 
 
-async def page(
-    db: Database, viewer: Viewer, window: Window, filters: Mapping[str, Any], headline: Mapping[str, Any]
-) -> Slice[FoundRow]:
+async def page(db: Database, viewer: Viewer, window: Window, filters: Mapping[str, Any]) -> Slice[FoundRow]:
     """One page of the matching messages, the best match first.
 
-    `filters`: query (a tsquery), config, and the filters, None where not set; `headline`: mark, searchable.
+    `filters`: query (a tsquery), config, and the filters, None where not set.
     """
-    return await read_page(db, viewer, _page(window.backward), COUNT, window, RELEVANCE, filters, headline)
+    size = await db.one(viewer, SIZE)
+    few = size is not None and size.sessions <= MAX_FEW_SESSIONS and size.messages <= MAX_FEW_MESSAGES
+    access = "own_rows" if few else "index"
+    return await read_page(
+        db, viewer, _page(access, window.backward), COUNT[access], window, RELEVANCE[access], filters
+    )
 
 
 async def unready(db: Database, config: str) -> str | None:

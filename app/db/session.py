@@ -4,7 +4,21 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Boolean, Integer, Text, and_, any_, bindparam, func, insert, or_, select, update
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Integer,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    case,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.db.access.database import Database
@@ -111,17 +125,21 @@ HAS_EXPIRED = statement(
     SessionRow,
 )
 UP_TO = bindparam("up_to", type_=Integer)
-UNREAD_AFTER = (
-    select(func.count())
-    .where(
-        m.owner_id == s.owner_id,
-        m.session_id == s.id,
-        m.sequence > UP_TO,
-        m.role != "USER",
-        m.deleted_at.is_(None),
-    )
-    .correlate(sessions)
-    .scalar_subquery()
+
+
+def _unread(*sequences: ColumnElement[bool]) -> ColumnElement[int]:
+    """The number of messages of these sequences that count as unread."""
+    unread = (m.owner_id == s.owner_id, m.session_id == s.id, m.role != "USER", m.deleted_at.is_(None))
+    return select(func.count()).where(*unread, *sequences).correlate(sessions).scalar_subquery()
+
+
+# Counts the shorter side: the messages that become read, or those that stay unread.
+UNREAD_AFTER = case(
+    (
+        UP_TO - s.last_read_sequence < s.last_sequence - UP_TO,
+        s.unread_count - _unread(m.sequence > s.last_read_sequence, m.sequence <= UP_TO),
+    ),
+    else_=_unread(m.sequence > UP_TO),
 )
 MARK_READ = statement(
     "session.mark_read",
@@ -145,7 +163,7 @@ MATCHING = and_(
     or_(AGENT_TYPE.is_(None), s.agent_type == AGENT_TYPE),
     or_(ROLE.is_(None), s.role == ROLE),
     or_(TASK_ID.is_(None), s.task_id == TASK_ID),
-    or_(QUERY.is_(None), func.strpos(func.lower(s.title), func.lower(QUERY)) > 0),
+    or_(QUERY.is_(None), func.strpos(func.lower(func.normalize(s.title)), func.lower(func.normalize(QUERY))) > 0),
 )
 # The list without a filter, which clients read most: it has one generic plan.
 UNFILTERED = and_(s.owner_id == OWNER, s.archived_at.is_(None), s.deleted_at.is_(None))
@@ -201,6 +219,7 @@ OF_AGENTS = Nested(
     ORDERS["LAST_ACTIVITY", "DESC"],
     agent,
     SESSION,
+    parts=(s.archived_at.is_(None), s.archived_at.is_not(None)),
 )
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.dialects.postgresql import JSON
 from app.db import message, session
 from app.db.access.statement import OWNER, Row, Statement, statement
 from app.db.access.transaction import Tx
-from app.db.message import DOCUMENT_COLUMNS, MESSAGE_COLUMNS, search_vector
+from app.db.message import DOCUMENT_COLUMNS, MESSAGE_COLUMNS, WORDS, search_vector, vector_parameters
 from app.db.reading.rows import DocumentRow, MessageKey, MessageRow, SessionRow
 from app.db.streaming_message import FENCE, HAS_KEY, SEQUENCE, SESSION, TEXT, concatenated
 from app.db.tables import message_chunks, messages, streams
@@ -45,11 +45,14 @@ FINAL_TYPES: dict[str, Any] = {
     "total_tokens": Integer,
 }
 NO_FIELDS: dict[str, Any] = dict.fromkeys(("fence", "text", "metadata", *FINAL_TYPES))
-_deleted = delete(message_chunks).where(*CHUNKS_OF_KEY).returning(c.offset, c.text).cte("deleted")
-_final = select(func.coalesce(TEXT, concatenated(_deleted.c.text, _deleted.c.offset), "").label("text")).cte("final")
+TEXT_SO_FAR: Statement[Row] = statement(
+    "streaming_end.text_so_far",
+    "The text of the chunks of a message.",
+    select(func.coalesce(concatenated(c.text, c.offset), "").label("text")).where(*CHUNKS_OF_KEY),
+)
 FOLD = statement(
     "streaming_end.fold",
-    "Ends a streaming message: its chunks become the text of its row.",
+    "Ends a streaming message: its row gets the text, and its chunks are deleted.",
     update(messages)
     .where(message.HAS_KEY)
     .values(
@@ -57,12 +60,13 @@ FOLD = statement(
         revision=bindparam("next_revision", type_=BigInteger),
         updated_at=func.now(),
         fence=FENCE,
-        text=_final.c.text,
-        tsv=search_vector(_final.c.text),
+        text=TEXT,
+        tsv=search_vector(WORDS),
         metadata=func.coalesce(bindparam("new_metadata", type_=JSON), m.metadata, type_=JSON),
         **{name: bindparam(f"new_{name}", type_=type_) for name, type_ in FINAL_TYPES.items()},
     )
-    .returning(*MESSAGE_COLUMNS),
+    .returning(*MESSAGE_COLUMNS)
+    .add_cte(delete(message_chunks).where(*CHUNKS_OF_KEY).cte("deleted")),
     MessageRow,
 )
 
@@ -98,6 +102,9 @@ async def fold(
     locked = await tx.one(session.LOCK, session_id=session_id)
     assert locked is not None  # its row is locked already
     values = {**NO_FIELDS, **fields}
+    if (text := values["text"]) is None:
+        chunks = await tx.one(TEXT_SO_FAR, session_id=session_id, sequence=sequence)
+        text = chunks["text"] if chunks else ""
     row = await tx.one(
         FOLD,
         session_id=session_id,
@@ -105,9 +112,9 @@ async def fold(
         new_status=status,
         next_revision=locked.head,
         fence=values["fence"],
-        text=values["text"],
+        text=text,
         **{f"new_{name}": values[name] for name in ("metadata", *FINAL_TYPES)},
-        **indexing,
+        **vector_parameters(text, indexing),
     )
     assert row is not None  # it had a stream
     await _set_title(tx, locked, row)

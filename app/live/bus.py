@@ -1,4 +1,7 @@
-"""Wake-ups: "owner/session moved to n". They carry no data, and a lost one only costs latency (invariant 4)."""
+"""Wake-ups: "this session has changed, up to this revision". They carry no data, so a lost one costs only latency.
+
+`Bus` notifies the listeners of its own process at once. `SharedBus` also sends wake-ups to the other processes.
+"""
 
 import asyncio
 from collections.abc import Iterable
@@ -7,76 +10,76 @@ from typing import Protocol
 COALESCE_SECONDS = 0.02
 
 Subject = tuple[str, str]
-EVERYTHING = ""  # in place of a session: all of the owner's, and what lies in no session
+"""What a listener follows: an owner and a session id, or an owner and OWNER_WIDE."""
+OWNER_WIDE = ""
+"""In place of a session id: all sessions of the owner, and the tasks and approvals outside of sessions."""
 Changes = dict[tuple[str, str, bool], int | None]
-"""To which number, by owner and session; and apart from that, with None, where the text of a stream has grown."""
+"""By owner, session id and whether only streamed text has grown: the newest revision, or None for grown text."""
 
 
-def note(changes: Changes, subject: Subject, number: int | None) -> None:
-    """Adds one: of several numbers the highest counts, in whatever order they come.
+def merge_change(changes: Changes, subject: Subject, revision: int | None) -> None:
+    """Adds a change; of several revisions the highest counts, in whatever order they come.
 
-    That text was added counts beside any number, which readers may have been told before it was.
+    Grown text has a key of its own: readers may have read up to a revision before the text grew.
     """
-    move = (*subject, number is None)
-    changes[move] = None if number is None else max(number, changes.get(move) or 0)
+    key = (*subject, revision is None)
+    changes[key] = None if revision is None else max(revision, changes.get(key) or 0)
 
 
-class Ear(Protocol):
-    """Whoever wants to know that a session, or anything of an owner, has moved."""
+class Listener(Protocol):
+    """Follows one subject."""
 
-    def wake(self, number: int | None, /) -> None:
-        """Something moved to `number`; None when nobody knows."""
+    def notify(self, revision: int | None, /) -> None:
+        """The subject has changed, up to `revision`; None if the revision is unknown."""
 
 
 class Bus:
-    """The wake-ups of one process: to its own readers at once, to other processes by what a subclass does."""
+    """The wake-ups of one process."""
 
     def __init__(self) -> None:
-        self._ears: dict[Subject, Ear] = {}
-        self._moved: Changes = {}
-        self._flush: asyncio.TimerHandle | None = None
+        self._listeners: dict[Subject, Listener] = {}
+        self._pending: Changes = {}
+        self._flush_timer: asyncio.TimerHandle | None = None
         self.healthy = True
         self.sent = self.received = 0
 
-    def open_ear(self, subject: Subject, ear: Ear) -> None:
-        """One ear a subject, open until `close_ear`."""
-        self._ears[subject] = ear
+    def add_listener(self, subject: Subject, listener: Listener) -> None:
+        """Notifies `listener` until `remove_listener`; a subject has one listener."""
+        self._listeners[subject] = listener
 
-    def close_ear(self, subject: Subject) -> None:
-        """Closes the subject's ear."""
-        self._ears.pop(subject, None)
+    def remove_listener(self, subject: Subject) -> None:
+        """The subject's listener is notified no more."""
+        self._listeners.pop(subject, None)
 
-    def moved(self, owner: str, changes: Iterable[tuple[str, int | None]]) -> None:
-        """After a commit: wakes this process's readers, and soon those of the others."""
-        for session_id, number in changes:
+    def publish(self, owner: str, changes: Iterable[tuple[str, int | None]]) -> None:
+        """After a commit: notifies the listeners here, and schedules the wake-ups for other processes.
+
+        `changes` are (session id, revision), with None for the revision if only streamed text has grown.
+        """
+        for session_id, revision in changes:
             subject = owner, session_id
-            self.wake(subject, number)
-            note(self._moved, subject, number)
-        if self._moved and self._flush is None:
-            self._flush = asyncio.get_running_loop().call_later(COALESCE_SECONDS, self._send_off)
+            self.notify(subject, revision)
+            merge_change(self._pending, subject, revision)
+        if self._pending and self._flush_timer is None:
+            self._flush_timer = asyncio.get_running_loop().call_later(COALESCE_SECONDS, self.flush)
 
-    def wake(self, subject: Subject, number: int | None) -> None:
-        """Wakes who listens to a session; and to its owner, unless only a stream has grown."""
-        if ear := self._ears.get(subject):
-            ear.wake(number)
-        if number is not None and (ear := self._ears.get((subject[0], EVERYTHING))):
-            ear.wake(None)
+    def notify(self, subject: Subject, revision: int | None) -> None:
+        """Notifies the listener of a session, and that of its owner unless only streamed text has grown."""
+        if listener := self._listeners.get(subject):
+            listener.notify(revision)
+        if revision is not None and (listener := self._listeners.get((subject[0], OWNER_WIDE))):
+            listener.notify(None)
 
-    def wake_all(self) -> None:
-        """After wake-ups may have been lost: everybody looks."""
-        for ear in list(self._ears.values()):
-            ear.wake(None)
+    def notify_all(self) -> None:
+        """Every listener reads: wake-ups may have been lost."""
+        for listener in list(self._listeners.values()):
+            listener.notify(None)
 
-    def _send_off(self) -> None:
-        moved, self._moved, self._flush = self._moved, {}, None
-        self.sent += len(moved)
-        self.send(moved)
+    def flush(self) -> None:
+        """Sends the wake-ups that wait to be coalesced."""
+        changes, self._pending, self._flush_timer = self._pending, {}, None
+        self.sent += len(changes)
+        self.broadcast(changes)
 
-    def send(self, moved: Changes) -> None:
-        """Tells the other processes. A bus of one process has none."""
-
-    async def start(self) -> None:
-        """Opens what `send` needs."""
-
-    async def stop(self) -> None:
-        """Closes it."""
+    def broadcast(self, changes: Changes) -> None:
+        """Sends wake-ups to the other processes. A bus of one process has none to send to."""

@@ -1,4 +1,4 @@
-"""One subject as this process follows it: one reader, however many listen, and no task while nothing happens."""
+"""A channel: the one reader of a subject in this process, shared by all subscriptions that have caught up."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
@@ -7,98 +7,111 @@ from typing import Any, Generic, Protocol, TypeVar
 from app.live.reader import Batch, P, Reader
 
 
-class Listener(Protocol):
-    """Whoever is told what a channel reads."""
+class BatchListener(Protocol):
+    """Receives the batches that a channel reads."""
 
-    def hear(self, batch: Batch[Any], /) -> Awaitable[None]:
-        """All of a batch, for whoever listens at this moment. What is awaited does not raise."""
+    def on_batch(self, batch: Batch[Any], /) -> Awaitable[None]:
+        """Delivers a batch to the subscribers of this moment. The awaitable does not raise."""
 
 
-L = TypeVar("L", bound=Listener)
+L = TypeVar("L", bound=BatchListener)
 
 
 class Channel(Generic[P]):
-    """Woken by the bus, reads what is new and tells it to all who listen; they are at the same place."""
+    """Reads when the bus notifies it, and passes each batch to its listeners, which are all at `position`.
 
-    __slots__ = ("_due", "_has_read", "_listeners", "_looking", "failure", "place", "reader", "streams")
+    It has a task only while it reads.
+    """
+
+    __slots__ = (
+        "_listeners",
+        "_read_done",
+        "_read_task",
+        "_stale",
+        "failure",
+        "position",
+        "reader",
+        "subscriptions",
+    )
 
     def __init__(self, reader: Reader[P]) -> None:
         self.reader = reader
-        self.streams = 0
-        """How many streams use it, listening or not."""
-        self.place: P | None = None
+        self.subscriptions = 0
+        """How many are open, with or without a listener here."""
+        self.position: P | None = None
         self.failure: Exception | None = None
-        """Why the newest look failed: it is due again, whenever somebody wakes it."""
-        self._listeners: dict[Hashable, Listener] = {}
-        self._looking: asyncio.Task[None] | None = None
-        self._has_read: asyncio.Future[None] | None = None
-        self._due = False
+        """Why the newest read failed; the next notification starts another one."""
+        self._listeners: dict[Hashable, BatchListener] = {}
+        self._read_task: asyncio.Task[None] | None = None
+        self._read_done: asyncio.Future[None] | None = None
+        self._stale = False
+        """True if there may be changes after `position`."""
 
-    def wake(self, number: int | None) -> None:
-        """Something moved to `number`; None when nobody knows."""
-        if number is not None and self.place is not None and self.reader.has_told(self.place, number):
+    def notify(self, revision: int | None) -> None:
+        """The subject has changed, up to `revision`; None if the revision is unknown."""
+        if revision is not None and self.position is not None and self.reader.has_delivered(self.position, revision):
             return
-        self._due = True
-        if self._listeners and self._looking is None:
-            self._looking = asyncio.create_task(self._look())
+        self._stale = True
+        if self._listeners and self._read_task is None:
+            self._read_task = asyncio.create_task(self._read_while_stale())
 
-    def join(self, key: Hashable, make: Callable[[], L], place: P) -> L | None:
-        """The listener of this key, who hears what comes after `place`; None if the channel is at another place."""
+    def join(self, key: Hashable, make: Callable[[], L], position: P) -> L | None:
+        """The listener of this key, which receives all events after `position`; None if the channel is elsewhere."""
         if not self._listeners:
-            if self.place is not None and not place.meets(self.place):
-                self._due = True  # those who have left may have been told what this one has not
-            self.place = place
-        elif self.place is None or not place.meets(self.place):
+            if self.position is not None and not position.can_join(self.position):
+                self._stale = True  # departed listeners may have consumed changes that the newcomer lacks: read again
+            self.position = position
+        elif self.position is None or not position.can_join(self.position):
             return None
         listener = self._listeners.get(key)
         if listener is None:
             listener = self._listeners[key] = make()
-        if self._due:
-            self.wake(None)
+        if self._stale:
+            self.notify(None)
         return listener  # type: ignore[return-value]  # keys of one kind name listeners of one kind
 
     def leave(self, key: Hashable) -> None:
-        """The listener of this key hears no more."""
+        """Removes the listener of this key."""
         self._listeners.pop(key, None)
         if not self._listeners:
-            self.failure = None  # nobody is behind; whoever joins next has read for itself
+            self.failure = None  # no listener is behind, and the next one will have read by itself
 
-    async def look(self) -> None:
-        """Returns once the channel has read anew or could not; while it is woken, it goes on without end."""
-        self.wake(None)
-        if self._looking is not None:
-            if self._has_read is None:
-                self._has_read = asyncio.get_running_loop().create_future()
-            await asyncio.wait([self._has_read])
+    async def wait_for_read(self) -> None:
+        """Returns after one read, which may have failed; the channel may go on reading."""
+        self.notify(None)
+        if self._read_task is not None:
+            if self._read_done is None:
+                self._read_done = asyncio.get_running_loop().create_future()
+            await asyncio.wait([self._read_done])
 
-    async def _look(self) -> None:
+    async def _read_while_stale(self) -> None:
         try:
-            while self._due and self._listeners:
-                self._due = False
-                await self._read()
+            while self._stale and self._listeners:
+                self._stale = False
+                await self._read_batch()
                 self.failure = None
         except Exception as error:
             self.failure = error if self._listeners else None
         finally:
-            self._looking = None
-            self._say_read()
+            self._read_task = None
+            self._signal_read_done()
 
-    async def _read(self) -> None:
-        since = self.place
-        assert since is not None  # somebody listens
+    async def _read_batch(self) -> None:
+        since = self.position
+        assert since is not None  # there are listeners
         batch = await self.reader.read(since)
-        self._say_read()
-        if self.place is not since:
-            self._due = True  # all who listened have left, and others are at another place
+        self._signal_read_done()
+        if self.position is not since:
+            self._stale = True  # all listeners have left, and others have joined at another position
             return
-        self.place, self._due = batch.place, self._due or batch.more
+        self.position, self._stale = batch.position, self._stale or batch.more
         if batch.events:
-            told = [listener.hear(batch) for listener in self._listeners.values()]
-            await (told[0] if len(told) == 1 else asyncio.gather(*told))
-        if self.reader.pause:
-            await asyncio.sleep(self.reader.pause)
+            deliveries = [listener.on_batch(batch) for listener in self._listeners.values()]
+            await (deliveries[0] if len(deliveries) == 1 else asyncio.gather(*deliveries))
+        if self.reader.min_interval:
+            await asyncio.sleep(self.reader.min_interval)
 
-    def _say_read(self) -> None:
-        if self._has_read is not None:
-            self._has_read.set_result(None)
-            self._has_read = None
+    def _signal_read_done(self) -> None:
+        if self._read_done is not None:
+            self._read_done.set_result(None)
+            self._read_done = None

@@ -1,4 +1,4 @@
-"""What a feed tells: an event, and the position of its reader after it."""
+"""Live events before they become types of the GraphQL schema."""
 
 from dataclasses import dataclass
 from enum import Enum
@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Kind(Enum):
-    """What an event tells."""
+    """The event's type in the schema."""
 
     MESSAGE_ADDED = "MessageAdded"
     MESSAGE_DELTA = "MessageDelta"
@@ -21,8 +21,8 @@ class Kind(Enum):
     STREAM_RESET = "StreamReset"
 
 
-class Reset(Enum):
-    """Why a cursor could not be honoured."""
+class ResetReason(Enum):
+    """Why a subscription cannot start at the client's cursor."""
 
     CURSOR_UNKNOWN = "CURSOR_UNKNOWN"
     CURSOR_FROM_THE_FUTURE = "CURSOR_FROM_THE_FUTURE"
@@ -30,16 +30,19 @@ class Reset(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event, and the cursor after it; `thing` is the row it tells of, a delta, or the reason of a reset."""
+    """One event, and the cursor after it.
+
+    `data` is the changed row, a TextDelta for MESSAGE_DELTA, a ResetReason for STREAM_RESET, None for CAUGHT_UP.
+    """
 
     kind: Kind
     cursor: str
-    thing: Any = None
+    data: Any = None
 
 
 @dataclass(frozen=True, slots=True)
-class Delta:
-    """The text of a streaming message from `offset` (in code points) on."""
+class TextDelta:
+    """Text that was added to a streaming message at `offset`, in code points."""
 
     session_id: str
     sequence: int

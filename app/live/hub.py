@@ -1,4 +1,4 @@
-"""Who follows what: the channels of one process, how many may listen, and the slow poll beneath (invariant 4)."""
+"""Opens the subscriptions of one process on shared channels, limits their number, and polls beneath the bus."""
 
 import asyncio
 from collections import Counter
@@ -6,117 +6,138 @@ from collections.abc import Callable
 from time import monotonic
 from typing import Any
 
-import structlog
-
 from app.db.access.database import Database
 from app.db.access.transaction import Viewer
 from app.errors import RateLimited
-from app.live.bus import EVERYTHING, Bus, Subject
+from app.live.bus import OWNER_WIDE, Bus, Subject
 from app.live.channel import Channel
-from app.live.cursors import Horizon
+from app.live.cursors import ViewerCursor
 from app.live.reader import Reader
 from app.live.session_reader import SessionReader
-from app.live.subscription import Show, Stream
-from app.live.viewer_reader import ViewerReader, present
+from app.live.subscription import Convert, Subscription
+from app.live.tuning import LiveTuning
+from app.live.viewer_reader import ViewerReader, current_cursor
+from app.structured_log import get_logger
 
-log = structlog.get_logger("colloquy.live")
-POLL_SECONDS = 30.0
-DEGRADED_POLL_SECONDS = 2.0
-RETRY_SECONDS = 1.0
+log = get_logger("colloquy.live")
 TICK_SECONDS = 0.25
-WAKES_AT_ONCE, BREATH_SECONDS = 50, 0.1  # a poll of thousands must not be felt
+RETRY_SECONDS = 1.0
+NOTIFY_CHUNK, NOTIFY_PAUSE_SECONDS = 50, 0.1  # a poll of thousands of channels must not hold up requests
 
 
 class Hub:
-    """Follows sessions and viewers: their rows from the database, the moment to look from the bus.
+    """The channels of one process: rows come from the database, notifications from the bus.
 
-    `kept` is how long tombstones stay, in seconds; None is for ever. At most `per_viewer` streams are open for one
-    subject, and `most` in all.
+    `tombstone_seconds` is how long tombstones are kept; None is forever. `max_per_owner` and `max_subscriptions`
+    limit open subscriptions.
     """
 
     def __init__(
-        self, db: Database, bus: Bus, *, kept: float | None = None, per_viewer: int = 100, most: int = 10_000
+        self,
+        db: Database,
+        bus: Bus,
+        tuning: LiveTuning,
+        *,
+        tombstone_seconds: float | None,
+        max_per_owner: int,
+        max_subscriptions: int,
     ) -> None:
-        self._db, self._bus, self._kept = db, bus, kept
-        self._per_viewer, self._most = per_viewer, most
+        self._db, self._bus, self._tuning = db, bus, tuning
+        self._tombstone_seconds = tombstone_seconds
+        self._max_per_owner, self._max_subscriptions = max_per_owner, max_subscriptions
         self._channels: dict[Subject, Channel[Any]] = {}
-        self._open: Counter[str] = Counter()
+        self._open_by_owner: Counter[str] = Counter()
 
     @property
-    def streams(self) -> int:
+    def subscriptions(self) -> int:
         """How many are open."""
-        return self._open.total()
+        return self._open_by_owner.total()
 
     def session_events(
-        self, viewer: Viewer, session_id: str, show: Show, after: str | None = None, follow: bool = True
-    ) -> Stream[Any]:
-        """What happens in a session. Raises Absent, once it is read, when there is no such session, and none was
-        erased after the cursor."""
+        self, viewer: Viewer, session_id: str, convert: Convert, after: str | None, follow: bool
+    ) -> Subscription[Any]:
+        """The events of a session after a cursor, or from now on; without `follow` they end with CaughtUp.
+
+        Its first read raises Absent if the session does not exist and was not erased after the cursor.
+        """
         subject = viewer.subject, session_id
-        return self._stream(subject, lambda: SessionReader(self._db, viewer, session_id), show, after, follow)
+        return self._subscription(
+            subject,
+            lambda: SessionReader(self._db, viewer, session_id, self._tuning.batch_size),
+            convert,
+            after,
+            follow,
+        )
 
-    def viewer_events(self, viewer: Viewer, show: Show, after: str | None = None, follow: bool = True) -> Stream[Any]:
-        """What happens to the viewer's sessions, tasks and approvals."""
-        subject = viewer.subject, EVERYTHING
-        return self._stream(subject, lambda: ViewerReader(self._db, viewer, self._kept), show, after, follow)
+    def viewer_events(self, viewer: Viewer, convert: Convert, after: str | None, follow: bool) -> Subscription[Any]:
+        """The events of the viewer's sessions, tasks and approvals, as `session_events`."""
+        subject = viewer.subject, OWNER_WIDE
+        return self._subscription(
+            subject,
+            lambda: ViewerReader(self._db, viewer, self._tombstone_seconds, self._tuning.batch_size),
+            convert,
+            after,
+            follow,
+        )
 
-    async def now(self, viewer: Viewer) -> Horizon:
-        """Where the viewer's events go on from this moment."""
-        return await present(self._db, viewer)
+    async def viewer_cursor(self, viewer: Viewer) -> ViewerCursor:
+        """The cursor after all of the viewer's changes up to now."""
+        return await current_cursor(self._db, viewer)
 
     async def poll(self) -> None:
-        """Wakes everybody now and then, sooner while wake-ups may be lost; until it is cancelled."""
+        """Notifies all channels now and then, more often while the bus is down; runs until it is cancelled."""
         polled = retried = monotonic()
         while True:
             await asyncio.sleep(TICK_SECONDS)
             channels, now = list(self._channels.values()), monotonic()
-            if now - polled >= (POLL_SECONDS if self._bus.healthy else DEGRADED_POLL_SECONDS):
+            tuning = self._tuning
+            if now - polled >= (tuning.poll_seconds if self._bus.healthy else tuning.degraded_poll_seconds):
                 polled = now
-                await _wake(channels)
+                await _notify(channels)
             elif now - retried >= RETRY_SECONDS:
                 retried = now
-                await _wake(_behind(channels))
+                await _notify(_failed(channels))
 
-    def _stream(
-        self, subject: Subject, make: Callable[[], Reader[Any]], show: Show, after: str | None, follow: bool
-    ) -> Stream[Any]:
-        return Stream(lambda: self._enter(subject, make), lambda: self._leave(subject), show, after, follow)
+    def _subscription(
+        self, subject: Subject, make: Callable[[], Reader[Any]], convert: Convert, after: str | None, follow: bool
+    ) -> Subscription[Any]:
+        return Subscription(lambda: self._open(subject, make), lambda: self._close(subject), convert, after, follow)
 
-    def _enter(self, subject: Subject, make: Callable[[], Reader[Any]]) -> Channel[Any]:
+    def _open(self, subject: Subject, make: Callable[[], Reader[Any]]) -> Channel[Any]:
         owner = subject[0]
-        if self._open[owner] >= self._per_viewer:
-            raise RateLimited(f"At most {self._per_viewer} subscriptions of one user are open at a time.")
-        if self.streams >= self._most:
-            raise RateLimited(f"This server has {self._most} subscriptions open, as many as it takes; try again.")
+        if self._open_by_owner[owner] >= self._max_per_owner:
+            raise RateLimited(f"At most {self._max_per_owner} subscriptions of one user are open at a time.")
+        if self.subscriptions >= self._max_subscriptions:
+            raise RateLimited(f"This server's limit of {self._max_subscriptions} subscriptions is reached; try again.")
         channel = self._channels.get(subject)
         if channel is None:
             channel = self._channels[subject] = Channel(make())
-            self._bus.open_ear(subject, channel)
-        channel.streams += 1
-        self._open[owner] += 1
+            self._bus.add_listener(subject, channel)
+        channel.subscriptions += 1
+        self._open_by_owner[owner] += 1
         return channel
 
-    def _leave(self, subject: Subject) -> None:
+    def _close(self, subject: Subject) -> None:
         channel, owner = self._channels[subject], subject[0]
-        channel.streams -= 1
-        self._open[owner] -= 1
-        if not self._open[owner]:
-            del self._open[owner]
-        if not channel.streams:
+        channel.subscriptions -= 1
+        self._open_by_owner[owner] -= 1
+        if not self._open_by_owner[owner]:
+            del self._open_by_owner[owner]
+        if not channel.subscriptions:
             del self._channels[subject]
-            self._bus.close_ear(subject)
+            self._bus.remove_listener(subject)
 
 
-def _behind(channels: list[Channel[Any]]) -> list[Channel[Any]]:
-    """Those whose newest look failed."""
-    behind = [channel for channel in channels if channel.failure is not None]
-    if behind:
-        log.warning("live.behind", channels=len(behind), error=repr(behind[0].failure))
-    return behind
+def _failed(channels: list[Channel[Any]]) -> list[Channel[Any]]:
+    """The channels whose newest read failed."""
+    failed = [channel for channel in channels if channel.failure is not None]
+    if failed:
+        log.warning("live.reads_failed", channels=len(failed), error=repr(failed[0].failure))
+    return failed
 
 
-async def _wake(channels: list[Channel[Any]]) -> None:
-    for place, channel in enumerate(channels):
-        if place % WAKES_AT_ONCE == WAKES_AT_ONCE - 1:
-            await asyncio.sleep(BREATH_SECONDS)
-        channel.wake(None)
+async def _notify(channels: list[Channel[Any]]) -> None:
+    for index, channel in enumerate(channels):
+        if index % NOTIFY_CHUNK == NOTIFY_CHUNK - 1:
+            await asyncio.sleep(NOTIFY_PAUSE_SECONDS)
+        channel.notify(None)

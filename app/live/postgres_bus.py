@@ -1,48 +1,52 @@
-"""Wake-ups by LISTEN and NOTIFY."""
+"""Wake-ups over PostgreSQL: LISTEN and NOTIFY."""
 
 import asyncio
 from typing import Any
 
 import asyncpg
 
-from app.live.shared_bus import CHANNEL, SharedBus
+from app.live.shared_bus import WAKE_UP_CHANNEL, SharedBus
+from app.live.tuning import LiveTuning
 
 CONNECT_SECONDS = 5.0
 
 
 class PostgresBus(SharedBus):
-    """One connection of its own, past the pool and any pooler; PostgreSQL refuses payloads of 8,000 bytes."""
+    """Uses one connection of its own, outside of the pool; LISTEN does not work through a transaction pooler."""
 
     name = "PostgreSQL"
-    payload_bytes = 7_900
-    beat_seconds = 10.0
+    max_payload_bytes = 7_900  # PostgreSQL refuses 8,000
 
-    def __init__(self, dsn: str) -> None:
-        super().__init__()
+    def __init__(self, dsn: str, tuning: LiveTuning) -> None:
+        super().__init__(
+            heartbeat_seconds=tuning.postgres_heartbeat_seconds, send_timeout_seconds=tuning.send_timeout_seconds
+        )
         self._dsn = dsn
         self._connection: Any = None
 
-    async def listen(self) -> None:
+    async def receive(self) -> None:
         closed = asyncio.Event()
         connection: Any = await asyncpg.connect(  # type: ignore[no-untyped-call]
             self._dsn, timeout=CONNECT_SECONDS
         )
         try:
             connection.add_termination_listener(lambda _: closed.set())
-            await connection.add_listener(CHANNEL, lambda _connection, _pid, _channel, payload: self.hear(payload))
+            await connection.add_listener(
+                WAKE_UP_CHANNEL, lambda _connection, _pid, _channel, payload: self.on_payload(payload)
+            )
             self._connection = connection
-            self.connected()
+            self.on_connected()
             await closed.wait()
         finally:
             self._connection = None
             connection.terminate()
 
-    async def tell(self, payload: str) -> None:
-        await self._execute("SELECT pg_notify($1, $2)", CHANNEL, payload)
+    async def send(self, payload: str) -> None:
+        await self._execute("SELECT pg_notify($1, $2)", WAKE_UP_CHANNEL, payload)
 
-    async def beat(self) -> None:
-        """A connection that died in silence is noticed by asking; NOTIFY would cost a transaction id."""
-        await self._execute(f"LISTEN {CHANNEL}")
+    async def heartbeat(self) -> None:
+        """Executes LISTEN again: any statement finds a dead connection, and NOTIFY would use a transaction id."""
+        await self._execute(f"LISTEN {WAKE_UP_CHANNEL}")
 
     async def _execute(self, statement: str, *values: str) -> None:
         connection = self._connection
@@ -51,5 +55,5 @@ class PostgresBus(SharedBus):
         try:
             await connection.execute(statement, *values)
         except BaseException:
-            connection.terminate()  # also when the answer is late: `listen` ends and connects anew
+            connection.terminate()  # after a timeout too: `receive` ends and reconnects
             raise

@@ -1,51 +1,52 @@
-"""What a stream of events is read by: the rows after a place, in batches. The rows are the log (invariant 3)."""
+"""The interface of readers: they read the changes of one subject after a position, in batches, from the rows."""
 
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from app.live.events import Event, Reset
-
-BATCH = 100
+from app.live.events import Event, ResetReason
 
 
-class Place(Protocol):
-    """Where a reader is."""
+class Position(Protocol):
+    """How far a client's events have been read."""
 
     @property
     def cursor(self) -> str:
-        """Where a client goes on from here."""
+        """The cursor from which a client resumes at this position."""
 
-    def meets(self, other: Any, /) -> bool:
-        """Whether who is here has been told all that a reader at `other` has, and will be told the rest with it."""
+    def can_join(self, other: Any, /) -> bool:
+        """True if a reader here can join one at `other` without missing events."""
 
 
-P = TypeVar("P", bound=Place)
+P = TypeVar("P", bound=Position)
 
 
 @dataclass(frozen=True, slots=True)
 class Batch(Generic[P]):
-    """What came after a place, and the place after that. `more`: look again at once; `over`: nothing will follow."""
+    """The events after a position, and the position after them.
+
+    `more`: further events wait to be read. `ended`: no event will follow.
+    """
 
     events: list[Event]
-    place: P
+    position: P
     more: bool = False
-    over: bool = False
+    ended: bool = False
 
 
 class Reader(Protocol[P]):
-    """Reads one subject: a session, or all of an owner."""
+    """Reads the events of one session, or of everything that belongs to one owner."""
 
-    pause: float
-    """Seconds between two looks at the same subject, for everybody who follows it."""
+    min_interval: float
+    """Seconds between two reads of a channel."""
 
-    async def begin(self, after: str | None) -> tuple[P, Reset | None]:
-        """Where a client with this cursor begins, and why not where it asked to. Raises Absent."""
+    async def start(self, after: str | None) -> tuple[P, ResetReason | None]:
+        """The position of a cursor; or the newest position, and why the cursor cannot be used. Raises Absent."""
 
-    async def read(self, place: P) -> Batch[P]:
-        """The changed things after a place, in their newest state."""
+    async def read(self, position: P) -> Batch[P]:
+        """What has changed after a position, each thing once and in its newest state."""
 
-    async def complete(self, place: P) -> Batch[P]:
-        """What a client must have been told besides before it has caught up."""
+    async def finish_replay(self, position: P) -> Batch[P]:
+        """Further events that a client needs before CaughtUp."""
 
-    def has_told(self, place: P, number: int) -> bool:
-        """Whether a reader at this place need not look for a change of this number."""
+    def has_delivered(self, position: P, revision: int) -> bool:
+        """True if a reader at `position` need not read for a change up to `revision`."""

@@ -1,4 +1,4 @@
-"""Wake-ups by Redis pub/sub, for many replicas."""
+"""Wake-ups over Redis pub/sub, for many replicas."""
 
 import asyncio
 from contextlib import aclosing
@@ -7,54 +7,56 @@ from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
-from app.live.shared_bus import CHANNEL, SharedBus
+from app.live.shared_bus import WAKE_UP_CHANNEL, SharedBus
+from app.live.tuning import LiveTuning
 
+HEARTBEAT_SECONDS = 1.0
 SILENCE_SECONDS = 4.0
-ANSWER_SECONDS = 2.0
+RESPONSE_SECONDS = 2.0
 
 
 class RedisBus(SharedBus):
-    """Every process hears all wake-ups on one channel, its own too: one that does not hear itself is deaf.
+    """Every process receives all wake-ups on one channel, its own included, which serve as its heartbeat.
 
-    So a Redis that hangs, a line that died in silence, and a right to publish that is missing look alike: after
-    `SILENCE_SECONDS` the bus is lost, and connects anew.
+    A Redis that hangs, a dead connection, and a missing permission to publish all show as silence: after
+    SILENCE_SECONDS without a payload of its own, the process reconnects.
     """
 
     name = "Redis"
-    payload_bytes = 65_536
-    beat_seconds = 1.0
+    max_payload_bytes = 65_536
 
-    def __init__(self, url: str) -> None:
-        super().__init__()
+    def __init__(self, url: str, tuning: LiveTuning) -> None:
+        super().__init__(heartbeat_seconds=HEARTBEAT_SECONDS, send_timeout_seconds=tuning.send_timeout_seconds)
         self._url = url
-        self._mouth = self._client()
+        self._publisher = self._client()
 
     def _client(self) -> Redis:
-        """Every retry is ours; RESP2 is what any server of the kind speaks."""
+        """A client without retries, which this bus does itself, in RESP2, which every compatible server supports."""
         return Redis.from_url(
             self._url,
             protocol=2,
-            socket_timeout=ANSWER_SECONDS,
-            socket_connect_timeout=ANSWER_SECONDS,
+            socket_timeout=RESPONSE_SECONDS,
+            socket_connect_timeout=RESPONSE_SECONDS,
             retry=Retry(NoBackoff(), 0),
         )
 
     async def stop(self) -> None:
         await super().stop()
-        await self._mouth.aclose()
+        await self._publisher.aclose()
 
-    async def listen(self) -> None:
+    async def receive(self) -> None:
         loop = asyncio.get_running_loop()
-        async with asyncio.timeout(SILENCE_SECONDS) as silence, self._client() as client, client.pubsub() as ears:
-            await ears.subscribe(CHANNEL)
-            async with aclosing(ears.listen()) as messages:
+        async with asyncio.timeout(SILENCE_SECONDS) as silence, self._client() as client, client.pubsub() as pubsub:
+            await pubsub.subscribe(WAKE_UP_CHANNEL)
+            async with aclosing(pubsub.listen()) as messages:
                 async for message in messages:
-                    if message["type"] == "message" and self.hear(message["data"]):
+                    if message["type"] == "message" and self.on_payload(message["data"]):
                         silence.reschedule(loop.time() + SILENCE_SECONDS)
-                        self.connected()
+                        self.on_connected()
 
-    async def tell(self, payload: str) -> None:
-        await self._mouth.publish(CHANNEL, payload)
+    async def send(self, payload: str) -> None:
+        await self._publisher.publish(WAKE_UP_CHANNEL, payload)
 
-    async def beat(self) -> None:
-        await self.tell(self.payload([]))
+    async def heartbeat(self) -> None:
+        """Publishes an empty wake-up."""
+        await self.send(self.payload([]))

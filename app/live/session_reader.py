@@ -1,4 +1,4 @@
-"""The events of one session: what changed after a number, and how its streaming messages have grown."""
+"""The events of one session: its changes after a revision, and the growth of its streaming messages."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,117 +10,120 @@ from app.db.access.database import Database
 from app.db.access.statement import Statement
 from app.db.access.transaction import Viewer
 from app.db.reading.nested import parent_arrays
-from app.db.reading.rows import ChangeRow, MessageRow, SessionRow, StreamingRow
+from app.db.reading.rows import ChangeRow, MessageKey, MessageRow, SessionRow, StreamingRow
 from app.errors import Absent
-from app.live.cursors import Position
-from app.live.events import Delta, Event, Kind, Reset
-from app.live.reader import BATCH, Batch
+from app.live.cursors import SessionCursor
+from app.live.events import Event, Kind, ResetReason, TextDelta
+from app.live.reader import Batch
 
 BY_IDS: dict[str, Statement[Any]] = {"task": task.BY_IDS, "approval": approval.BY_IDS}
-READS = 5
-Streams = Mapping[int, int]
-"""How much of which streaming message has been told, in code points."""
+MAX_READS = 5
+Lengths = Mapping[int, int]
+"""By sequence: how much of each streaming message's text was delivered, in code points."""
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """After a number of the session, and after so much of the messages that are being written."""
+class SessionPosition:
+    """After a revision of the session, and after `lengths` of its streaming messages."""
 
-    position: Position
-    streams: Streams = field(default_factory=dict)
+    after: SessionCursor
+    lengths: Lengths = field(default_factory=dict)
 
     @property
     def cursor(self) -> str:
-        return str(self.position)
+        return str(self.after)
 
-    def meets(self, other: "Place") -> bool:
+    def can_join(self, other: "SessionPosition") -> bool:
         return self == other
 
 
 class SessionReader:
-    """Reads what changes in one session of the viewer."""
+    """Reads the events of one session; `batch_size` is the most changes that one read returns."""
 
-    pause = 0.0
+    min_interval = 0.0
 
-    def __init__(self, db: Database, viewer: Viewer, session_id: str) -> None:
-        self._db, self._viewer, self._session_id = db, viewer, session_id
+    def __init__(self, db: Database, viewer: Viewer, session_id: str, batch_size: int) -> None:
+        self._db, self._viewer, self._session_id, self._batch_size = db, viewer, session_id, batch_size
 
-    async def begin(self, after: str | None) -> tuple[Place, Reset | None]:
+    async def start(self, after: str | None) -> tuple[SessionPosition, ResetReason | None]:
         row = await self._db.one(self._viewer, session.ONE, session_id=self._session_id)
-        position, reset = _begin(row, self._session_id, after)
-        return Place(position), reset
+        cursor, reset = _start(row, self._session_id, after)
+        return SessionPosition(cursor), reset
 
-    async def read(self, place: Place) -> Batch[Place]:
-        changes, found = await self._changed(place.position)
-        more = len(changes) == BATCH or len(found) < len(changes)
-        at = _after(place.position, changes, more)
-        events = [_event(change, row, place.position.base, at) for change, row in found]
-        streams = _still_written(place.streams, found)
+    async def read(self, position: SessionPosition) -> Batch[SessionPosition]:
+        changes, found = await self._changes(position.after)
+        more = len(changes) == self._batch_size or len(found) < len(changes)
+        after = _cursor_after(position.after, changes, more)
+        events = [_event(change, row, position.after.base, after) for change, row in found]
+        lengths = _lengths_after(position.lengths, found)
         if not more:
-            grown = await self._grown(at, streams)
-            events += grown
-            streams |= {delta.sequence: delta.offset + len(delta.text) for delta in map(_delta, grown)}
-        over = bool(events) and events[-1].kind is Kind.SESSION_REMOVED
-        return Batch(events, Place(at, streams), more, over)
+            deltas = await self._deltas(lengths)
+            events += [Event(Kind.MESSAGE_DELTA, str(after), delta) for delta in deltas]
+            lengths |= {delta.sequence: delta.offset + len(delta.text) for delta in deltas}
+        ended = bool(events) and events[-1].kind is Kind.SESSION_REMOVED
+        return Batch(events, SessionPosition(after, lengths), more, ended)
 
-    async def complete(self, place: Place) -> Batch[Place]:
-        """Every message that is being written, whole: deltas mean something from there on."""
+    async def finish_replay(self, position: SessionPosition) -> Batch[SessionPosition]:
+        """Every streaming message with its text so far, because deltas can only extend a text that the client has."""
         rows = await self._db.fetch(self._viewer, session_changes.STREAMING, session_id=self._session_id)
-        fresh = [row for row in rows if row.sequence not in place.streams and row.revision <= place.position.number]
-        events = [Event(Kind.MESSAGE_CHANGED, place.cursor, row) for row in fresh]
-        streams = {**place.streams, **{row.sequence: row.length for row in fresh}}
-        return Batch(events, Place(place.position, streams))
+        new = [row for row in rows if row.sequence not in position.lengths and row.revision <= position.after.revision]
+        events = [Event(Kind.MESSAGE_CHANGED, position.cursor, row) for row in new]
+        lengths = {**position.lengths, **{row.sequence: row.length for row in new}}
+        return Batch(events, SessionPosition(position.after, lengths))
 
-    def has_told(self, place: Place, number: int) -> bool:
-        return number <= place.position.number
+    def has_delivered(self, position: SessionPosition, revision: int) -> bool:
+        return revision <= position.after.revision
 
-    async def _changed(self, position: Position) -> tuple[list[ChangeRow], list[tuple[ChangeRow, Any]]]:
-        """What changed, and that in its newest state: read once more when something changed between the two.
+    async def _changes(self, after: SessionCursor) -> tuple[list[ChangeRow], list[tuple[ChangeRow, Any]]]:
+        """The changes after a cursor, and those of them whose row was found in the state that the change left.
 
-        Whatever were left out comes again, under its newer number.
+        Two statements read them, so a row may have changed again in between: then both are read once more. A change
+        that is still missing after MAX_READS comes with the next batch, under its newer revision.
         """
         changes, found = list[ChangeRow](), list[tuple[ChangeRow, Any]]()
-        for _ in range(READS):
+        for _ in range(MAX_READS):
             changes = await self._db.fetch(
-                self._viewer, session_changes.CHANGES, session_id=self._session_id, after=position.number, limit=BATCH
+                self._viewer,
+                session_changes.CHANGES,
+                session_id=self._session_id,
+                after=after.revision,
+                limit=self._batch_size,
             )
             rows = await self._rows(changes)
-            found = [(change, row) for change in changes if _is_whole(change, row := rows.get(_key(change)))]
+            found = [(change, row) for change in changes if _is_current(change, row := rows.get(_key(change)))]
             if len(found) == len(changes):
                 break
         return changes, found
 
-    async def _grown(self, position: Position, streams: Streams) -> list[Event]:
-        """The new text of the messages that are being written."""
-        if not streams:
+    async def _deltas(self, lengths: Lengths) -> list[TextDelta]:
+        """The text of the streaming messages that was not delivered yet."""
+        if not lengths:
             return []
-        known = parent_arrays(("sequence", "offset"), list(streams.items()))
+        known = parent_arrays(("sequence", "offset"), list(lengths.items()))
         chunks = await self._db.fetch(self._viewer, session_changes.NEW_CHUNKS, session_id=self._session_id, **known)
         return [
-            Event(
-                Kind.MESSAGE_DELTA,
-                str(position),
-                Delta(self._session_id, sequence, streams[sequence], "".join(chunk.text for chunk in new)),
-            )
+            TextDelta(self._session_id, sequence, lengths[sequence], "".join(chunk.text for chunk in new))
             for sequence, new in groupby(chunks, key=lambda chunk: chunk.sequence)
         ]
 
     async def _rows(self, changes: list[ChangeRow]) -> dict[Any, Any]:
+        """The changed rows in their newest state, by `_key`."""
         viewer, session_id = self._viewer, self._session_id
         found: dict[Any, Any] = {}
         if any(change.kind == "session" for change in changes):
             found["session"] = await self._db.one(viewer, session.ONE, session_id=session_id)
-        if sequences := [change.sequence for change in changes if change.kind == "message"]:
-            rows = await self._db.fetch(viewer, message.IN_SESSION, session_id=session_id, sequences=sequences)
+        if messages := [(session_id, change.sequence) for change in changes if change.kind == "message"]:
+            named = parent_arrays(MessageKey._fields, messages)
+            rows = await self._db.fetch(viewer, message.IN_SESSION, **named)
             found |= {("message", row.sequence): row for row in rows}
             if any(row.status == "STREAMING" for row in rows):
-                whole = await self._db.fetch(viewer, session_changes.STREAMING, session_id=session_id)
-                found |= {("message", row.sequence): row for row in whole}
+                streaming = await self._db.fetch(viewer, session_changes.STREAMING, session_id=session_id)
+                found |= {("message", row.sequence): row for row in streaming}
         if keys := [
             (session_id, change.agent_kind, change.key) for change in changes if change.kind == "session_agent"
         ]:
-            named = parent_arrays(("session_id", "kind", "key"), keys)
-            parts = await self._db.fetch(viewer, session_agent.BY_KEYS, **named)
+            identities = parent_arrays(("session_id", "kind", "key"), keys)
+            parts = await self._db.fetch(viewer, session_agent.BY_KEYS, **identities)
             found |= {(row.kind, row.key): row for row in parts}
         for kind, by_ids in BY_IDS.items():
             if ids := [change.key for change in changes if change.kind == kind]:
@@ -128,35 +131,31 @@ class SessionReader:
         return found
 
 
-def _is_whole(change: ChangeRow, row: Any) -> bool:
-    """Whether the row is what the change has left; a message that is being written must have come with its text."""
+def _is_current(change: ChangeRow, row: Any) -> bool:
+    """True if the row is in the state that the change left; a streaming message must come with its text."""
     if row is None or row.revision != change.revision:
         return False
     return not isinstance(row, MessageRow) or row.status != "STREAMING" or isinstance(row, StreamingRow)
 
 
-def _event(change: ChangeRow, row: Any, base: int, at: Position) -> Event:
-    """The event of a change; the last one of a batch says where the reader is after all of it."""
-    here = at if change.revision == at.number else Position(at.session_id, change.revision, base)
-    return Event(_kind(change, row, base), str(here), row)
+def _event(change: ChangeRow, row: Any, base: int, after: SessionCursor) -> Event:
+    """The event of a change. The cursor of a batch's last event is the batch's own."""
+    last = change.revision == after.revision
+    cursor = after if last else SessionCursor(after.session_id, change.revision, base)
+    return Event(_kind(change, row, base), str(cursor), row)
 
 
-def _still_written(streams: Streams, found: list[tuple[ChangeRow, Any]]) -> dict[int, int]:
-    """How much has been told of which streaming message, once these changes have been."""
+def _lengths_after(lengths: Lengths, found: list[tuple[ChangeRow, Any]]) -> dict[int, int]:
+    """The delivered lengths after these changes: a changed message is delivered with all of its text."""
     changed = {row.sequence for _, row in found if isinstance(row, MessageRow)}
-    kept = {sequence: length for sequence, length in streams.items() if sequence not in changed}
-    return kept | {row.sequence: row.length for _, row in found if isinstance(row, StreamingRow)}
+    unchanged = {sequence: length for sequence, length in lengths.items() if sequence not in changed}
+    return unchanged | {row.sequence: row.length for _, row in found if isinstance(row, StreamingRow)}
 
 
-def _delta(event: Event) -> Delta:
-    delta: Delta = event.thing
-    return delta
-
-
-def _after(position: Position, changes: list[ChangeRow], more: bool) -> Position:
-    """Where a reader is after the changes; once all have been told, there is nothing new up to there."""
-    number = changes[-1].revision if changes else position.number
-    return Position(position.session_id, number, position.base if more else number)
+def _cursor_after(cursor: SessionCursor, changes: list[ChangeRow], more: bool) -> SessionCursor:
+    """The cursor after the changes; once there are no more, the replay has ended and the base moves along."""
+    revision = changes[-1].revision if changes else cursor.revision
+    return SessionCursor(cursor.session_id, revision, cursor.base if more else revision)
 
 
 def _key(change: ChangeRow) -> Any:
@@ -170,19 +169,19 @@ def _key(change: ChangeRow) -> Any:
     return "session"
 
 
-def _begin(row: SessionRow | None, session_id: str, after: str | None) -> tuple[Position, Reset | None]:
-    """Where a reader begins, and why not where it asked to."""
-    asked = Position.parse(after or "")
-    if asked is not None and asked.session_id != session_id:
-        asked = None
-    if row is None or (row.erased_at is not None and (asked is None or asked.number >= row.revision)):
+def _start(row: SessionRow | None, session_id: str, after: str | None) -> tuple[SessionCursor, ResetReason | None]:
+    """The cursor to start from, and why it is not the one that the client sent. Raises Absent."""
+    requested = SessionCursor.parse(after or "")
+    if requested is not None and requested.session_id != session_id:
+        requested = None
+    if row is None or (row.erased_at is not None and (requested is None or requested.revision >= row.revision)):
         raise Absent("There is no such session.")
-    now = Position.at(session_id, row.head)
+    now = SessionCursor.at(session_id, row.head)
     if after is None:
         return now, None
-    if asked is None or asked.base > asked.number or asked.base < row.horizon:
-        return now, Reset.CURSOR_UNKNOWN
-    return (now, Reset.CURSOR_FROM_THE_FUTURE) if asked.number > row.head else (asked, None)
+    if requested is None or requested.base > requested.revision or requested.base < row.horizon:
+        return now, ResetReason.CURSOR_UNKNOWN
+    return (now, ResetReason.CURSOR_FROM_THE_FUTURE) if requested.revision > row.head else (requested, None)
 
 
 def _kind(change: ChangeRow, row: Any, base: int) -> Kind:

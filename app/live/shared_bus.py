@@ -1,4 +1,4 @@
-"""What every bus between processes does: it comes back by itself, keeps what could not be said, and says it again."""
+"""Wake-ups between processes: reconnects without end, keeps what could not be sent, and sends it again."""
 
 import asyncio
 import random
@@ -7,162 +7,165 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import orjson
-import structlog
 
-from app.live.bus import Bus, Changes, note
+from app.live.bus import Bus, Changes, merge_change
+from app.structured_log import get_logger
 
-log = structlog.get_logger("colloquy.live")
+log = get_logger("colloquy.live")
 
-CHANNEL = "colloquy"
-RETRY_SECONDS = 0.1, 1.0  # the first wait and the longest one, each cut by chance so that replicas do not come at once
-TELL_SECONDS = 2.0
-MOST_UNSENT = 10_000
+WAKE_UP_CHANNEL = "colloquy"
+RETRY_SECONDS = 0.1, 1.0  # the first delay and the longest; jitter keeps replicas from reconnecting together
+MAX_UNSENT = 10_000
 
 
 class SharedBus(Bus):
-    """Wakes the readers of other processes too.
+    """A bus between processes over PostgreSQL or Redis, which a subclass connects to.
 
-    A subclass says how; `name` is what a person calls it. Nobody waits for it: while it is down the moves are kept,
-    and readers poll.
+    Nothing waits for it: while it is down, it keeps the wake-ups that it could not send, and readers poll.
     """
 
     name: str
-    payload_bytes: int
-    beat_seconds: float
+    """For logs and `/readyz`."""
+    max_payload_bytes: int
 
-    def __init__(self) -> None:
+    def __init__(self, *, heartbeat_seconds: float, send_timeout_seconds: float) -> None:
         super().__init__()
-        self._node = secrets.token_hex(8)
+        self._heartbeat_seconds, self._send_timeout = heartbeat_seconds, send_timeout_seconds
+        self._process_id = secrets.token_hex(8)
         self._unsent: Changes = {}
-        self._due = asyncio.Event()
-        self._listening: asyncio.Task[None] | None = None
-        self._speaking: asyncio.Task[None] | None = None
-        self._tries = 0
+        self._has_unsent = asyncio.Event()
+        self._receiver: asyncio.Task[None] | None = None
+        self._sender: asyncio.Task[None] | None = None
+        self._failures = 0
         self.healthy = False
-        self.found = self.lost = 0
+        self.connects = self.disconnects = 0
 
-    async def listen(self) -> None:
-        """Hears until the connection is lost; `connected` once nothing more can be missed, `hear` of each payload."""
+    async def receive(self) -> None:
+        """Receives until the connection is lost.
+
+        Calls `on_connected` once no further payload can be missed, and `on_payload` for each payload.
+        """
         raise NotImplementedError
 
-    async def tell(self, payload: str) -> None:
-        """Hands a payload to all processes; raises when it may not have arrived."""
+    async def send(self, payload: str) -> None:
+        """Sends a payload to all processes; raises if it may not have arrived."""
         raise NotImplementedError
 
-    async def beat(self) -> None:
-        """After a silence: raises, or makes `listen` end, if nobody would hear."""
+    async def heartbeat(self) -> None:
+        """After a silence: raises, or ends `receive`, if the connection is dead."""
         raise NotImplementedError
 
     async def start(self) -> None:
-        self._listening = asyncio.create_task(self._stay_connected())
-        self._speaking = asyncio.create_task(self._speak())
+        """Connects in the background."""
+        self._receiver = asyncio.create_task(self._receive_forever())
+        self._sender = asyncio.create_task(self._send_forever())
 
     async def stop(self) -> None:
-        """Says what is left to say, if that takes no time."""
-        await _end(self._speaking)
-        self._send_off()
+        """Sends what is unsent if the bus is healthy, and disconnects."""
+        await _cancel(self._sender)
+        self.flush()
         if self.healthy and self._unsent:
             with suppress(Exception):
-                await self._say(self._take())
-        await _end(self._listening)
+                await self._send_all(self._take_unsent())
+        await _cancel(self._receiver)
 
-    def send(self, moved: Changes) -> None:
-        for (owner, session_id, _), number in moved.items():
-            if len(self._unsent) < MOST_UNSENT:  # a lost wake-up costs the others one slow poll
-                note(self._unsent, (owner, session_id), number)
-        self._due.set()
+    def broadcast(self, changes: Changes) -> None:
+        for (owner, session_id, _), revision in changes.items():
+            if len(self._unsent) < MAX_UNSENT:  # a dropped wake-up delays other processes by one poll
+                merge_change(self._unsent, (owner, session_id), revision)
+        self._has_unsent.set()
 
-    def connected(self) -> None:
-        """From now on everything is heard; what was said before may have been missed."""
+    def on_connected(self) -> None:
+        """No payload is missed from here on; earlier ones may have been."""
         if not self.healthy:
-            self.healthy, self._tries = True, 0
-            self.found += 1
-            self.wake_all()
-            log.info("live.bus_found", bus=self.name)
+            self.healthy, self._failures = True, 0
+            self.connects += 1
+            self.notify_all()
+            log.info("live.bus_connected", bus=self.name)
 
-    def hear(self, payload: str | bytes) -> bool:
-        """Wakes whom it concerns; whether it came from this very process, whose readers know already."""
+    def on_payload(self, payload: str | bytes) -> bool:
+        """Notifies the listeners; True if this process sent the payload and has notified them before."""
         try:
-            node, moved = orjson.loads(payload)
-            if node == self._node:
+            process_id, changes = orjson.loads(payload)
+            if process_id == self._process_id:
                 return True
-            for owner, session_id, number in moved:
-                self.wake((owner, session_id), number)
+            for owner, session_id, revision in changes:
+                self.notify((owner, session_id), revision)
                 self.received += 1
         except (ValueError, TypeError):
-            log.warning("live.wake_up_unreadable", bus=self.name)
+            log.warning("live.payload_invalid", bus=self.name)
         return False
 
-    async def _stay_connected(self) -> None:
+    async def _receive_forever(self) -> None:
         while True:
-            why = "closed"
+            reason = "closed"
             try:
-                await self.listen()
-            except Exception as loss:  # whatever it was: there is no other way back than to try again
-                why = f"{type(loss).__name__}: {loss}"
-            if not self._tries:
-                log.warning("live.bus_lost", bus=self.name, why=why)
+                await self.receive()
+            except Exception as error:  # of any kind: reconnecting is the only remedy
+                reason = f"{type(error).__name__}: {error}"
+            if not self._failures:
+                log.warning("live.bus_disconnected", bus=self.name, reason=reason)
             if self.healthy:
-                self.lost += 1
+                self.disconnects += 1
                 self.healthy = False
-                self.wake_all()  # from the long sleep between polls into the short one
-            self._tries += 1
-            await asyncio.sleep(_wait(self._tries))
+                self.notify_all()  # wake-ups of the last moments may be lost
+            self._failures += 1
+            await asyncio.sleep(_retry_delay(self._failures))
 
-    async def _speak(self) -> None:
-        tries = 0
+    async def _send_forever(self) -> None:
+        failures = 0
         while True:
             with suppress(TimeoutError):
-                async with asyncio.timeout(self.beat_seconds):
-                    await self._due.wait()
-            moved = self._take()
+                async with asyncio.timeout(self._heartbeat_seconds):
+                    await self._has_unsent.wait()
+            changes = self._take_unsent()
             try:
-                await self._say(moved)
-                tries = 0
-            except BaseException as failure:
-                self.send(moved)
-                if not isinstance(failure, Exception):
+                await self._send_all(changes)
+                failures = 0
+            except BaseException as error:
+                self.broadcast(changes)
+                if not isinstance(error, Exception):
                     raise
-                tries += 1
-                await asyncio.sleep(_wait(tries))
+                failures += 1
+                await asyncio.sleep(_retry_delay(failures))
 
-    def _take(self) -> Changes:
-        moved, self._unsent = self._unsent, {}
-        self._due.clear()
-        return moved
+    def _take_unsent(self) -> Changes:
+        changes, self._unsent = self._unsent, {}
+        self._has_unsent.clear()
+        return changes
 
-    async def _say(self, moved: Changes) -> None:
-        async with asyncio.timeout(TELL_SECONDS):
-            if not moved:
-                await self.beat()
-            for payload in self.payloads(moved):
-                await self.tell(payload)
+    async def _send_all(self, changes: Changes) -> None:
+        async with asyncio.timeout(self._send_timeout):
+            if not changes:
+                await self.heartbeat()
+            for payload in self.payloads(changes):
+                await self.send(payload)
 
-    def payloads(self, moved: Changes) -> Iterator[str]:
-        """As few as their size allows; ids and numbers, nothing else."""
+    def payloads(self, changes: Changes) -> Iterator[str]:
+        """The changes as JSON, in as few payloads as `max_payload_bytes` allows."""
         batch: list[tuple[str, str, int | None]] = []
         size = 0
-        for (owner, session_id, _), number in moved.items():
-            cost = len(orjson.dumps((owner, session_id, number))) + 1
-            if batch and size + cost > self.payload_bytes:
+        for (owner, session_id, _), revision in changes.items():
+            cost = len(orjson.dumps((owner, session_id, revision))) + 1
+            if batch and size + cost > self.max_payload_bytes:
                 yield self.payload(batch)
                 batch, size = [], 0
-            batch.append((owner, session_id, number))
+            batch.append((owner, session_id, revision))
             size += cost
         if batch:
             yield self.payload(batch)
 
     def payload(self, batch: list[tuple[str, str, int | None]]) -> str:
-        """The text of one wake-up for all."""
-        return orjson.dumps((self._node, batch)).decode()
+        """The JSON of [process id, [[owner, session id, revision], ...]]."""
+        return orjson.dumps((self._process_id, batch)).decode()
 
 
-async def _end(task: asyncio.Task[None] | None) -> None:
+async def _cancel(task: asyncio.Task[None] | None) -> None:
     if task is not None:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 
 
-def _wait(tries: int) -> float:
+def _retry_delay(failures: int) -> float:
     shortest, longest = RETRY_SECONDS
-    return min(longest, shortest * (1 << min(tries, 10))) * random.uniform(0.5, 1)  # noqa: S311
+    return min(longest, shortest * (1 << min(failures, 10))) * random.uniform(0.5, 1)  # noqa: S311

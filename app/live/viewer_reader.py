@@ -1,6 +1,7 @@
-"""The events of all that is an owner's: sessions, tasks and approvals that changed since a horizon.
+"""The events of everything that belongs to one owner: sessions, tasks and approvals that changed since a horizon.
 
-What lies at or above the horizon is read again by the next look; what was told of it is remembered until then.
+Transactions end in another order than they begin. Each read therefore returns every change at or above the horizon,
+and a position remembers which of them were delivered, until a later horizon has passed them.
 """
 
 import time
@@ -13,13 +14,15 @@ from app.db import approval, task, viewer_changes
 from app.db.access.database import Database
 from app.db.access.statement import Statement
 from app.db.access.transaction import Viewer
-from app.db.viewer_changes import HorizonRow, ViewerChangeRow
-from app.live.cursors import Horizon
-from app.live.events import Event, Kind, Reset
-from app.live.reader import BATCH, Batch
+from app.db.viewer_changes import ViewerChangeRow
+from app.live.cursors import ViewerCursor
+from app.live.events import Event, Kind, ResetReason
+from app.live.reader import Batch
 
-Key = tuple[int, str, str]
-START: Key = (0, "", str(UUID(int=0)))
+ChangeKey = tuple[int, str, str]
+"""The order in which changes are read: transaction, kind, id."""
+FIRST: tuple[str, str] = ("", str(UUID(int=0)))
+"""The kind and id before all others of a transaction."""
 KINDS: dict[str, tuple[Kind, Statement[Any]]] = {
     "session": (Kind.SESSION_CHANGED, viewer_changes.SESSIONS),
     "task": (Kind.TASK_CHANGED, task.BY_IDS),
@@ -28,105 +31,114 @@ KINDS: dict[str, tuple[Kind, Statement[Any]]] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Outlook:
-    """Behind a horizon; inside a look that takes several batches, after the `last` one's end.
+class ViewerPosition:
+    """After a horizon, and after the delivered changes at or above it.
 
-    `told`: which transaction's change of what was told already although it lies at or above the horizon.
-    `began` is when the newest look did, with its first batch, and `ended` when its last one so far did, in monotonic
-    seconds.
+    A pass reads everything above a horizon, in one batch or several. Inside a pass, `last` is the last change read and
+    `next_cursor` the one after the pass. `pass_started` and `pass_ended` are when the newest pass began its first batch
+    and ended its last one, in monotonic seconds.
     """
 
-    horizon: Horizon
-    told: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    last: Key | None = None
-    next: Horizon | None = None
-    began: float = 0.0
-    ended: float = 0.0
+    after: ViewerCursor
+    delivered: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    """By kind and id: the transaction of the newest delivered change."""
+    last: ChangeKey | None = None
+    next_cursor: ViewerCursor | None = None
+    pass_started: float = 0.0
+    pass_ended: float = 0.0
 
     @property
     def cursor(self) -> str:
-        return str(self.horizon)
+        return str(self.after)
 
-    def meets(self, other: "Outlook") -> bool:
-        """What the other was told before I began to look, I have seen; what it will be told, I have not all."""
-        return self.began >= other.ended
+    def can_join(self, other: "ViewerPosition") -> bool:
+        # A pass that began after the other one ended has read everything that the other one delivered.
+        return self.pass_started >= other.pass_ended
 
 
 class ViewerReader:
-    """Reads what changes of the viewer's. `kept` is how long tombstones stay, in seconds; None is for ever."""
+    """Reads the viewer's events.
 
-    pause = 0.05
+    `tombstone_seconds` is how long tombstones are kept; None is forever. `batch_size` is the most changes that one
+    read returns.
+    """
 
-    def __init__(self, db: Database, viewer: Viewer, kept: float | None) -> None:
-        self._db, self._viewer, self._kept = db, viewer, kept
+    min_interval = 0.05
 
-    async def begin(self, after: str | None) -> tuple[Outlook, Reset | None]:
-        now = await present(self._db, self._viewer)
+    def __init__(self, db: Database, viewer: Viewer, tombstone_seconds: float | None, batch_size: int) -> None:
+        self._db, self._viewer = db, viewer
+        self._tombstone_seconds, self._batch_size = tombstone_seconds, batch_size
+
+    async def start(self, after: str | None) -> tuple[ViewerPosition, ResetReason | None]:
+        now = await current_cursor(self._db, self._viewer)
         if after is None:
-            return Outlook(now), None
-        asked = Horizon.parse(after)
-        if asked is None or asked.epoch != now.epoch or self._is_forgotten(asked, now):
-            return Outlook(now), Reset.CURSOR_UNKNOWN
-        if asked.xid > now.xid:
-            return Outlook(now), Reset.CURSOR_FROM_THE_FUTURE
-        return Outlook(asked), None
+            return ViewerPosition(now), None
+        requested = ViewerCursor.parse(after)
+        if requested is None or requested.epoch != now.epoch or self._may_miss_tombstones(requested, now):
+            return ViewerPosition(now), ResetReason.CURSOR_UNKNOWN
+        if requested.xid > now.xid:
+            return ViewerPosition(now), ResetReason.CURSOR_FROM_THE_FUTURE
+        return ViewerPosition(requested), None
 
-    async def read(self, place: Outlook) -> Batch[Outlook]:
-        began = time.monotonic() if place.last is None else place.began
-        after = place.last or (place.horizon.xid, *START[1:])
-        touched = await self._db.fetch(
-            self._viewer,
-            viewer_changes.CHANGES,
-            limit=BATCH,
-            **dict(zip(("after_xid", "after_kind", "after_id"), (str(after[0]), *after[1:]), strict=True)),
-        )
-        behind = place.next or replace(place.horizon, xid=touched[0].low_xid, at=int(time.time()))
+    async def read(self, position: ViewerPosition) -> Batch[ViewerPosition]:
+        started = time.monotonic() if position.last is None else position.pass_started
+        touched = await self._touched(position)
+        next_cursor = position.next_cursor or replace(position.after, xid=touched[0].low_xid, at=int(time.time()))
         found = [row for row in touched if row.kind is not None]
-        fresh = [row for row in found if place.told.get((row.kind or "", row.id)) != row.xid]
-        told = {**place.told, **{(row.kind or "", row.id): row.xid for row in fresh}}
-        more = len(found) == BATCH
+        new = [row for row in found if position.delivered.get((row.kind or "", row.id)) != row.xid]
+        delivered = {**position.delivered, **{(row.kind or "", row.id): row.xid for row in new}}
+        more = len(found) == self._batch_size
         if more:
             end = found[-1]
-            at = replace(place, told=told, last=(end.xid, end.kind or "", end.id), next=behind, began=began)
+            last = end.xid, end.kind or "", end.id
+            reached = replace(position, delivered=delivered, last=last, next_cursor=next_cursor, pass_started=started)
         else:
-            above = {key: xid for key, xid in told.items() if xid >= behind.xid}
-            at = Outlook(behind, above, began=began)
-        events = await self._events(fresh, place, at)
-        return Batch(events, replace(at, ended=time.monotonic()), more)
+            above = {key: xid for key, xid in delivered.items() if xid >= next_cursor.xid}
+            reached = ViewerPosition(next_cursor, above, pass_started=started)
+        events = await self._events(new, position.cursor, reached.cursor)
+        return Batch(events, replace(reached, pass_ended=time.monotonic()), more)
 
-    async def complete(self, place: Outlook) -> Batch[Outlook]:
-        return Batch([], place)
+    async def finish_replay(self, position: ViewerPosition) -> Batch[ViewerPosition]:
+        return Batch([], position)
 
-    def has_told(self, _place: Outlook, _number: int) -> bool:
+    def has_delivered(self, _position: ViewerPosition, _revision: int) -> bool:
         return False
 
-    def _is_forgotten(self, asked: Horizon, now: Horizon) -> bool:
-        """Whether tombstones from after the cursor may be gone."""
-        return self._kept is not None and asked.at < now.at - self._kept
+    def _may_miss_tombstones(self, cursor: ViewerCursor, now: ViewerCursor) -> bool:
+        return self._tombstone_seconds is not None and cursor.at < now.at - self._tombstone_seconds
 
-    async def _events(self, fresh: list[ViewerChangeRow], place: Outlook, at: Outlook) -> list[Event]:
-        """The changed things in their newest state; the last one's cursor says that the look is complete."""
+    async def _touched(self, position: ViewerPosition) -> list[ViewerChangeRow]:
+        xid, kind, key = position.last or (position.after.xid, *FIRST)
+        return await self._db.fetch(
+            self._viewer,
+            viewer_changes.CHANGES,
+            limit=self._batch_size,
+            after_xid=str(xid),
+            after_kind=kind,
+            after_id=key,
+        )
+
+    async def _events(self, touched: list[ViewerChangeRow], before: str, after: str) -> list[Event]:
+        """An event for each changed row that still exists; only the last one has the cursor after the whole batch."""
         rows: dict[tuple[str, str], Any] = {}
         for kind, (_, by_ids) in KINDS.items():
-            if ids := [row.id for row in fresh if row.kind == kind]:
+            if ids := [row.id for row in touched if row.kind == kind]:
                 rows |= {(kind, row.id): row for row in await self._db.fetch(self._viewer, by_ids, ids=ids)}
-        there = [(row, thing) for row in fresh if (thing := rows.get((row.kind or "", row.id))) is not None]
+        existing = [
+            (change, row) for change in touched if (row := rows.get((change.kind or "", change.id))) is not None
+        ]
         return [
-            Event(_kind(row, thing), at.cursor if row is there[-1][0] else place.cursor, thing) for row, thing in there
+            Event(_kind(change, row), after if change is existing[-1][0] else before, row) for change, row in existing
         ]
 
 
-async def present(db: Database, viewer: Viewer) -> Horizon:
-    """Where a stream of the viewer's events starts if it shall tell all that comes from now on."""
+async def current_cursor(db: Database, viewer: Viewer) -> ViewerCursor:
+    """The cursor after all of the viewer's changes up to now."""
     [row] = await db.fetch(viewer, viewer_changes.HORIZON)
-    return _horizon(row)
+    return ViewerCursor(row.epoch, row.low_xid, int(row.at.timestamp()))
 
 
-def _horizon(row: HorizonRow) -> Horizon:
-    return Horizon(row.epoch, row.low_xid, int(row.at.timestamp()))
-
-
-def _kind(touched: ViewerChangeRow, row: Any) -> Kind:
-    if touched.kind == "session" and row.erased_at is not None:
+def _kind(change: ViewerChangeRow, row: Any) -> Kind:
+    if change.kind == "session" and row.erased_at is not None:
         return Kind.SESSION_REMOVED
-    return KINDS[touched.kind or ""][0]
+    return KINDS[change.kind or ""][0]

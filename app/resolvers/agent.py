@@ -1,6 +1,7 @@
-"""Decisions on the catalogue's agents."""
+"""Use cases of agents in the catalogue."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from uuid_utils.compat import uuid7
@@ -12,19 +13,21 @@ from app.db.access.transaction import Tx
 from app.db.reading.page import Slice, Window
 from app.db.reading.rows import AgentRow
 from app.errors import Conflict, NotFound
+from app.limits import MAX_NOTE_LENGTH, MAX_SKILLS
 from app.resolvers import validation
+from app.unit_of_work import UnitOfWork
 
-CHECKS = {
-    "key": lambda value, field: validation.optional(value, field),
-    "name": lambda value, field: validation.text(value, field, shortest=1),
-    "type": lambda value, field: validation.text(value, field, shortest=1),
-    "description": lambda value, field: validation.optional(value, field, longest=10_000),
-    "status": validation.present,
-    "skills": lambda value, field: validation.texts(value, field),
+CHECKS: dict[str, validation.Check] = {
+    "key": validation.optional_text,
+    "name": validation.name,
+    "type": validation.name,
+    "description": partial(validation.optional_text, max_length=MAX_NOTE_LENGTH),
+    "status": validation.not_null,
+    "skills": partial(validation.names, maximum=MAX_SKILLS),
     "hourly_rate": validation.not_negative,
-    "metadata": validation.present,
+    "metadata": validation.not_null,
 }
-NEW: dict[str, Any] = {
+DEFAULTS: dict[str, Any] = {
     "key": None,
     "description": None,
     "status": "AVAILABLE",
@@ -34,33 +37,34 @@ NEW: dict[str, Any] = {
 }
 
 
-async def create(ctx: Context, fields: Mapping[str, Any]) -> AgentRow:
-    """A new entry. Raises Conflict when the key is taken."""
-    values = NEW | validation.only({name: value for name, value in fields.items() if value is not None}, CHECKS)
+async def create(work: UnitOfWork, fields: Mapping[str, Any]) -> AgentRow:
+    """Creates an agent. A field that is None gets its default. Raises Invalid, and Conflict for a key in use."""
+    provided = {name: value for name, value in fields.items() if value is not None}
+    values = DEFAULTS | validation.checked(provided, CHECKS)
     with translated({"agents_key": Conflict("An agent with this key exists already.", field="key")}):
-        async with ctx.begin() as tx:
+        async with work.begin() as tx:
             row = await db.agent.create(tx, {"id": str(uuid7()), **values})
             await db.audit.record(tx, "agent.created", row)
     return row
 
 
-async def update(ctx: Context, agent_id: str, fields: Mapping[str, Any], expected: int | None) -> AgentRow:
-    """The agent with these fields. Raises NotFound, and Conflict when it is not at the expected revision."""
-    checked = validation.only(fields, CHECKS)
-    async with ctx.begin() as tx:
-        row = await db.agent.change(tx, agent_id, checked, expected)
+async def update(work: UnitOfWork, agent_id: str, fields: Mapping[str, Any], expected_revision: int | None) -> AgentRow:
+    """Changes fields of an agent. Raises Invalid, NotFound, and Conflict if its revision is not the expected one."""
+    values = validation.checked(fields, CHECKS)
+    async with work.begin() as tx:
+        row = await db.agent.change(tx, agent_id, values, expected_revision)
         if row is not None:
-            await _record_change(tx, row, checked)
+            await _record_change(tx, row, values)
             return row
-        found = await tx.one(db.agent.BY_IDS, ids=[agent_id])
-        if found is None:
+        existing = await tx.one(db.agent.BY_IDS, ids=[agent_id])
+        if existing is None:
             raise NotFound("There is no such agent.", field="id")
-        raise Conflict("The agent has changed since.", field="expectedRevision", current_revision=found.revision)
+        raise Conflict("The agent has changed since.", field="expectedRevision", current_revision=existing.revision)
 
 
-async def delete(ctx: Context, agent_id: str) -> AgentRow:
-    """The emptied entry. Raises NotFound."""
-    async with ctx.begin() as tx:
+async def delete(work: UnitOfWork, agent_id: str) -> AgentRow:
+    """Deletes an agent, and returns its emptied row. Raises NotFound."""
+    async with work.begin() as tx:
         row = await tx.one(db.agent.DELETE, agent_id=agent_id)
         if row is None:
             raise NotFound("There is no such agent.", field="id")
@@ -68,14 +72,13 @@ async def delete(ctx: Context, agent_id: str) -> AgentRow:
     return row
 
 
-async def _record_change(tx: Tx, row: AgentRow, fields: Mapping[str, Any]) -> None:
-    if "status" in fields:
+async def _record_change(tx: Tx, row: AgentRow, values: Mapping[str, Any]) -> None:
+    if "status" in values:
         await db.audit.record(tx, "agent.status_changed", row, toStatus=row.status)
     else:
-        await db.audit.record(tx, "agent.updated", row, fields=validation.publics(fields))
+        await db.audit.record(tx, "agent.updated", row, fields=validation.public_names(values))
 
 
-async def page(ctx: Context, window: Window, field: str, direction: str, filters: Mapping[str, Any]) -> Slice[AgentRow]:
-    """One page of the viewer's catalogue."""
-    order = db.agent.ORDERS[field, direction]
-    return await db.agent.page(ctx.db, ctx.viewer, window, order, filters)
+async def page(ctx: Context, window: Window, order: tuple[str, str], filters: Mapping[str, Any]) -> Slice[AgentRow]:
+    """One page of the viewer's catalogue, in an order of (field, direction)."""
+    return await db.agent.page(ctx.db, ctx.viewer, window, db.agent.ORDERS[order], filters)

@@ -1,4 +1,4 @@
-"""Decisions on the audit: it is only read here."""
+"""Use cases of the audit. Events are only read here: the other use cases record them."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -10,5 +10,5 @@ from app.db.reading.rows import AuditRow
 
 
 async def page(ctx: Context, window: Window, filters: Mapping[str, Any]) -> Slice[AuditRow]:
-    """One page of the viewer's audit."""
+    """One page of the viewer's audit events, the oldest first."""
     return await db.audit.page(ctx.db, ctx.viewer, window, filters)

@@ -1,51 +1,34 @@
-"""Decisions on searching: any text is a question, none of it is syntax."""
+"""Use cases of search. A query has no syntax: every text is a valid query."""
 
 from collections.abc import Mapping
-from secrets import token_hex
-from typing import Any, NamedTuple
+from typing import Any
 
 from app import db
 from app.context import Context
 from app.db.reading.page import Slice, Window
 from app.db.reading.rows import FoundRow
-from app.documents.parsing import cleaned
+from app.documents import snippet as snippets
+from app.documents.parsing import clean
+from app.documents.search_words import tsquery
+from app.documents.snippet import Part
 from app.errors import BadInput
+from app.limits import MAX_QUERY_LENGTH
 
-LONGEST_QUERY = 1_000
-LONGEST_SNIPPET = 400
-DOUBLED = str.maketrans({"\\": "\\\\", "'": "''"})
-
-
-class Part(NamedTuple):
-    """A piece of a snippet."""
-
-    text: str
-    matched: bool
+UNSTEMMED = "simple"
 
 
 async def page(ctx: Context, window: Window, query: str, filters: Mapping[str, Any]) -> Slice[FoundRow]:
-    """The viewer's messages that hold all words of `query`, of the last one its beginning. Raises BadInput."""
-    question = {"query": tsquery(query), "config": ctx.settings.search_config, **filters}
-    shown = {"mark": token_hex(12), "searchable": ctx.settings.search_text_limit}
-    return await db.search.page(ctx.db, ctx.viewer, window, question, shown)
-
-
-def tsquery(query: str) -> str:
-    """All words, quoted, so that none is an operator (PostgreSQL, 8.11.2); the last one is still being typed."""
-    if len(query) > LONGEST_QUERY:
-        raise BadInput(f"query takes at most {LONGEST_QUERY} characters; it has {len(query)}.")
-    words = cleaned(query).split()
-    if not words:
+    """The viewer's messages with all words of `query`; of the last word, its beginning is enough. Raises BadInput."""
+    if len(query) > MAX_QUERY_LENGTH:
+        raise BadInput(f"query takes at most {MAX_QUERY_LENGTH} characters; it has {len(query)}.")
+    if not query.strip():
         raise BadInput("query needs a word to look for; it is empty.")
-    quoted = " & ".join(f"'{word.translate(DOUBLED)}'" for word in words)
-    return f"{quoted}:*"
+    conditions = {"query": tsquery(clean(query)), "config": ctx.settings.search_config, **filters}
+    return await db.search.page(ctx.db, ctx.viewer, window, conditions)
 
 
-def snippet(headline: str, mark: str) -> list[Part]:
-    """The pieces of a headline, of which every other one lies between two marks; 400 characters at most."""
-    parts, left = [], LONGEST_SNIPPET
-    for place, text in enumerate(headline.split(mark)):
-        if text[:left]:
-            parts.append(Part(text[:left], place % 2 == 1))
-        left = max(0, left - len(text))
-    return parts
+def snippet(ctx: Context, row: FoundRow) -> list[Part]:
+    """The passage of a found message with the words of the query."""
+    settings = ctx.settings
+    text = row.text[: settings.search_text_limit]
+    return snippets.snippet(text, row.lexemes, stemmed=settings.search_config != UNSTEMMED)

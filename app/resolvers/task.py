@@ -1,4 +1,4 @@
-"""Decisions on tasks."""
+"""Use cases of tasks."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,59 +12,60 @@ from app.db.reading.page import Slice, Window
 from app.db.reading.rows import TaskRow
 from app.errors import Conflict, IllegalTransition, NotFound
 from app.resolvers import session, validation
+from app.unit_of_work import UnitOfWork
 
-CHECKS = {
-    "type": lambda value, field: validation.text(value, field, shortest=1),
-    "from_role": lambda value, field: validation.optional(value, field),
-    "to_role": lambda value, field: validation.optional(value, field),
-    "payload": validation.present,
-    "trace_id": lambda value, field: validation.optional(value, field),
+CHECKS: dict[str, validation.Check] = {
+    "type": validation.name,
+    "from_role": validation.optional_text,
+    "to_role": validation.optional_text,
+    "payload": validation.not_null,
+    "trace_id": validation.optional_text,
 }
-NEW: dict[str, Any] = {"from_role": None, "to_role": None, "payload": "{}"}
+DEFAULTS: dict[str, Any] = {"from_role": None, "to_role": None, "payload": "{}"}
 NEXT_STATUS = {"PENDING": ("ACTIVE", "CANCELLED"), "ACTIVE": ("COMPLETED", "FAILED", "CANCELLED")}
 
 
-async def create(ctx: Context, session_id: str | None, fields: Mapping[str, Any]) -> TaskRow:
-    """A new task, in a session or on its own. Raises NotFound for the session."""
-    sent = {name: value for name, value in fields.items() if name == "trace_id" or value is not None}
-    values = NEW | {"trace_id": ctx.trace_id} | validation.only(sent, CHECKS)
-    async with ctx.begin() as tx:
+async def create(work: UnitOfWork, session_id: str | None, fields: Mapping[str, Any]) -> TaskRow:
+    """Creates a task, in a session or outside of sessions. Raises Invalid, and NotFound for the session."""
+    provided = {name: value for name, value in fields.items() if name == "trace_id" or value is not None}
+    values = DEFAULTS | {"trace_id": work.context.trace_id} | validation.checked(provided, CHECKS)
+    async with work.begin() as tx:
         number = await session.next_number(tx, session_id, "session", "sessionId") or 1
         row = await db.task.create(tx, {"id": str(uuid7()), "session_id": session_id, "revision": number, **values})
         await db.audit.record(tx, "task.created", row)
     return row
 
 
-async def set_status(ctx: Context, task_id: str, status: str, expected: int | None) -> TaskRow:
-    """The task in its next status. Raises NotFound, Conflict, IllegalTransition."""
-    async with ctx.begin() as tx:
-        there = await one(tx, task_id)
-        number = await session.next_number(tx, there.session_id, "task")
-        there = await one(tx, task_id, lock=True)
-        if expected not in (None, there.revision):
-            raise Conflict("The task has changed since.", field="expectedRevision", current_revision=there.revision)
-        if status not in NEXT_STATUS.get(there.status, ()):
+async def set_status(work: UnitOfWork, task_id: str, status: str, expected_revision: int | None) -> TaskRow:
+    """Sets the next status of a task. Raises NotFound, Conflict, IllegalTransition."""
+    async with work.begin() as tx:
+        # The session is locked before the task (order of locks), so the task is read twice.
+        session_id = (await read(tx, task_id)).session_id
+        number = await session.next_number(tx, session_id, "task")
+        task = await read(tx, task_id, lock=True)
+        if expected_revision not in (None, task.revision):
+            raise Conflict("The task has changed since.", field="expectedRevision", current_revision=task.revision)
+        if status not in NEXT_STATUS.get(task.status, ()):
             raise IllegalTransition(
-                f"A task that is {there.status} cannot become {status}.",
-                from_status=there.status,
+                f"A task that is {task.status} cannot become {status}.",
+                from_status=task.status,
                 to_status=status,
                 field="status",
             )
-        row = await tx.one(
-            db.task.SET_STATUS, task_id=task_id, new_status=status, next_revision=number or there.revision + 1
-        )
+        revision = number or task.revision + 1
+        row = await tx.one(db.task.SET_STATUS, task_id=task_id, new_status=status, next_revision=revision)
         assert row is not None  # its row is locked
-        await db.audit.record(tx, "task.status_changed", row, fromStatus=there.status, toStatus=status)
+        await db.audit.record(tx, "task.status_changed", row, fromStatus=task.status, toStatus=status)
     return row
 
 
 async def page(ctx: Context, window: Window, filters: Mapping[str, Any]) -> Slice[TaskRow]:
-    """One page of the viewer's tasks."""
+    """One page of the viewer's tasks, the oldest first."""
     return await db.task.page(ctx.db, ctx.viewer, window, filters)
 
 
-async def one(tx: Tx, task_id: str, field: str = "id", *, lock: bool = False) -> TaskRow:
-    """The task, under its lock where wanted. Raises NotFound."""
+async def read(tx: Tx, task_id: str, field: str = "id", *, lock: bool = False) -> TaskRow:
+    """The task, locked on request. Raises NotFound for this field of the input."""
     row = await tx.one(db.task.FOR_UPDATE if lock else db.task.ONE, task_id=task_id)
     if row is None:
         raise NotFound("There is no such task.", field=field)

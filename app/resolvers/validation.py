@@ -1,43 +1,57 @@
-"""What was given, checked: each function names the field and says what would be right."""
+"""Checks of input values. Each one names the field and says what would be accepted. Raises Invalid."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
 from app.errors import Invalid
+from app.limits import MAX_NAME_LENGTH
 
-NAME_LENGTH = 255
+Check = Callable[[Any, str], Any]
+"""`(value, field)`: returns the value to store."""
 
 
-def text(value: str | None, field: str, *, longest: int = NAME_LENGTH, shortest: int = 0) -> str:
-    """A text that PostgreSQL can keep, of so many characters. Null is refused."""
+def text(value: str | None, field: str, *, min_length: int = 0, max_length: int = MAX_NAME_LENGTH) -> str:
+    """A text that PostgreSQL can store; its length counts code points. Null is refused."""
     if value is None:
         raise Invalid(f"{field} cannot be null.", field=field)
     if "\0" in value:
         raise Invalid(f"{field} cannot hold the character U+0000.", field=field)
     if not value.isascii():
         _refuse_surrogates(value, field)
-    if not shortest <= len(value) <= longest:
-        bounds = f"{shortest} to {longest}" if shortest else f"at most {longest}"
+    if not min_length <= len(value) <= max_length:
+        bounds = f"{min_length} to {max_length}" if min_length else f"at most {max_length}"
         raise Invalid(f"{field} needs {bounds} characters; it has {len(value)}.", field=field)
     return value
 
 
-def optional(value: str | None, field: str, *, longest: int = NAME_LENGTH, shortest: int = 1) -> str | None:
-    """The same, or null."""
-    return None if value is None else text(value, field, longest=longest, shortest=shortest)
+def name(value: str | None, field: str) -> str:
+    """A text of 1 to 255 characters."""
+    return text(value, field, min_length=1)
 
 
-def present(value: Any, field: str) -> Any:
-    """Anything but null."""
+def optional_text(
+    value: str | None, field: str, *, min_length: int = 1, max_length: int = MAX_NAME_LENGTH
+) -> str | None:
+    """A text, or null."""
+    return None if value is None else text(value, field, min_length=min_length, max_length=max_length)
+
+
+def not_null(value: Any, field: str) -> Any:
+    """Any value but null."""
     if value is None:
         raise Invalid(f"{field} cannot be null.", field=field)
     return value
 
 
+def unchecked(value: Any, _field: str) -> Any:
+    """Any value: its type in the schema is check enough."""
+    return value
+
+
 def future(value: datetime | None, field: str) -> datetime | None:
-    """A time that has not come yet, or null."""
+    """A time in the future, or null."""
     if value is not None and value <= datetime.now(UTC):
         raise Invalid(f"{field} must lie in the future.", field=field)
     return value
@@ -50,27 +64,27 @@ def not_negative(value: Decimal | None, field: str) -> Decimal | None:
     return value
 
 
-def texts(values: Sequence[str] | None, field: str, *, most: int = 100) -> list[str]:
-    """So many texts that are not empty; null is refused."""
-    if values is None or len(values) > most:
-        raise Invalid(f"{field} takes at most {most} texts, and cannot be null.", field=field)
-    return [text(value, field, shortest=1) for value in values]
+def names(values: Sequence[str] | None, field: str, *, maximum: int) -> list[str]:
+    """At most `maximum` texts of 1 to 255 characters. Null is refused."""
+    if values is None or len(values) > maximum:
+        raise Invalid(f"{field} takes at most {maximum} texts, and cannot be null.", field=field)
+    return [name(value, field) for value in values]
 
 
-def only(fields: Mapping[str, Any], checks: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that were sent, each through its check, which also gets the field's public name."""
-    return {name: checks[name](value, public(name)) for name, value in fields.items()}
+def checked(fields: Mapping[str, Any], checks: Mapping[str, Check]) -> dict[str, Any]:
+    """The fields that a client sent, each through its check."""
+    return {field: checks[field](value, public_name(field)) for field, value in fields.items()}
 
 
-def public(name: str) -> str:
-    """A field's name as clients know it."""
-    head, *tail = name.split("_")
+def public_name(field: str) -> str:
+    """The name of a field in the schema: `expires_at` is `expiresAt`."""
+    head, *tail = field.split("_")
     return head + "".join(part.capitalize() for part in tail)
 
 
-def publics(names: Iterable[str]) -> list[str]:
-    """The same of several, in alphabetical order."""
-    return sorted(map(public, names))
+def public_names(fields: Iterable[str]) -> list[str]:
+    """The names of several fields, in alphabetical order."""
+    return sorted(map(public_name, fields))
 
 
 def _refuse_surrogates(value: str, field: str) -> None:

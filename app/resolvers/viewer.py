@@ -1,4 +1,4 @@
-"""The viewer's own figures."""
+"""Use cases of the viewer: figures about its objects."""
 
 from app import db
 from app.context import Context
@@ -6,11 +6,11 @@ from app.db.stats import TypeStats
 
 
 async def stats(ctx: Context) -> list[TypeStats]:
-    """The figures of the viewer's sessions by agent type, one row at least."""
+    """Figures of the viewer's sessions, a row for each agent type; at least one row."""
     return await ctx.db.fetch(ctx.viewer, db.stats.BY_AGENT_TYPE)
 
 
 async def unread_sessions(ctx: Context) -> int:
-    """How many sessions, neither archived nor deleted, hold something unread."""
+    """The number of sessions with unread messages that are neither archived nor deleted."""
     [row] = await ctx.db.fetch(ctx.viewer, db.stats.UNREAD)
     return row.total

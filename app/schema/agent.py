@@ -1,33 +1,34 @@
-"""Agents: the catalogue."""
+"""Agents: the entries of the catalogue."""
 
 from asyncio import Future
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import strawberry
-from strawberry import Maybe
 
+from app.context import Context
 from app.db import session as sessions
 from app.db.reading.page import Slice, Window
 from app.db.reading.rows import AgentRow, PartialAgent, SessionRow
 from app.db.stats import AgentMetricsRow
 from app.resolvers import agent
 from app.schema import ids
-from app.schema.base import Info, Node, UserError, enum, errors, provided_fields, rows_of
-from app.schema.connection import After, Before, Connection, First, Last
-from app.schema.mutation import mutation
+from app.schema.base import Info, Node, OrderDirection, enum, rows_of
+from app.schema.connection import Connection, connection
+from app.schema.descriptions import METADATA, NODE_ID
+from app.schema.inputs import to_python
 from app.schema.scalars import DateTime, Decimal, Json
 
 Session = Annotated["Session", strawberry.lazy("app.schema.session")]
-field = strawberry.field
+field, argument = strawberry.field, strawberry.argument
 
 
 @enum(
-    "Whether an agent can be given work.",
-    AVAILABLE="Free.",
-    BUSY="At work.",
-    OFFLINE="Not reachable.",
-    RETIRED="Kept for its history only.",
+    "Whether an agent can take work. The client sets the status; the server only stores it and filters by it.",
+    AVAILABLE="The agent can take work.",
+    BUSY="The agent works and takes no more work now.",
+    OFFLINE="The agent cannot be reached.",
+    RETIRED="The agent takes no more work; its entry remains for its history.",
 )
 class AgentStatus(StrEnum):
     AVAILABLE = "AVAILABLE"
@@ -37,10 +38,10 @@ class AgentStatus(StrEnum):
 
 
 @enum(
-    "By what agents are ordered.",
-    NAME="By name, code point by code point.",
-    CREATED_AT="By the time of creation.",
-    HOURLY_RATE="By rate; agents without one come before the cheapest.",
+    "The value by which agents are ordered. Agents with equal values are ordered by their time of creation.",
+    NAME="The name, compared by Unicode code points.",
+    CREATED_AT="The time of creation.",
+    HOURLY_RATE="The hourly rate. An agent without a rate counts as cheaper than every other.",
 )
 class AgentOrderField(StrEnum):
     NAME = "NAME"
@@ -48,147 +49,120 @@ class AgentOrderField(StrEnum):
     HOURLY_RATE = "HOURLY_RATE"
 
 
-@enum("Which end comes first.", ASC="The smallest or oldest.", DESC="The largest or newest.")
-class OrderDirection(StrEnum):
-    ASC = "ASC"
-    DESC = "DESC"
-
-
-@strawberry.input(description="How agents are ordered.")
+@strawberry.input(description="The order of a list of agents.")
 class AgentOrder:
-    field: AgentOrderField = strawberry.field(description="By what.")
-    direction: OrderDirection = strawberry.field(description="Which end comes first.")
+    field: AgentOrderField = strawberry.field(description="The value by which agents are ordered.")
+    direction: OrderDirection = strawberry.field(description="The direction of the order.")
 
 
-@strawberry.input(description="Which agents are wanted; what is not set does not restrict.")
+@strawberry.input(
+    description="Conditions on a list of agents. An agent must meet all conditions; null or omitted: no condition."
+)
 class AgentFilter:
-    status: list[AgentStatus] | None = field(default=None, description="In one of these statuses.")
-    type: str | None = field(default=None, description="Of this type.")
-    skills: list[str] | None = field(default=None, description="With all of these skills.")
+    status: list[AgentStatus] | None = field(default=None, description="The agent has one of these statuses.")
+    type: str | None = field(default=None, description="The agent has exactly this type.")
+    skills: list[str] | None = field(default=None, description="The agent has all of these skills.")
     max_hourly_rate: Decimal | None = field(
-        default=None, description="At this rate or below; agents without a rate are left out."
+        default=None, description="The agent has a rate, and the rate is not above this one."
     )
-    query: str | None = field(default=None, description="With this text in name or description, letter case ignored.")
+    query: str | None = field(
+        default=None,
+        description="The name or the description of the agent contains this text. Upper and lower case are equal.",
+    )
+
+    @staticmethod
+    def parameters(filter: "AgentFilter | None") -> dict[str, Any]:
+        """The filter as parameters of the statements."""
+        return {name: to_python(value) for name, value in vars(filter or AgentFilter()).items()}
 
 
-@strawberry.type(description="What an agent has done, counted now.")
+@strawberry.type(
+    description="Figures about the work of one agent, counted when they are read. "
+    "Deleted sessions and deleted messages do not count."
+)
 class AgentMetrics:
-    session_count: int = field(description="Sessions it takes part in.")
-    active_session_count: int = field(description="Those that are PENDING or ACTIVE and not archived.")
-    message_count: int = field(description="Messages it has said; deleted ones do not count.")
-    failed_session_count: int = field(description="Sessions that FAILED.")
-    mean_response_seconds: float | None = field(
-        description="Mean time from a user's message to this agent's next one, over its last 1,000 messages; "
-        "null before the first answer."
+    session_count: int = field(description="The number of sessions in which the agent takes part.")
+    active_session_count: int = field(
+        description="The number of these sessions that are PENDING or ACTIVE and not archived."
     )
-    last_active_at: DateTime | None = field(description="When it said something last.")
+    message_count: int = field(description="The number of messages of the agent.")
+    failed_session_count: int = field(description="The number of its sessions with status FAILED.")
+    mean_response_seconds: float | None = field(
+        description="The mean time in seconds from a USER message to the next message of the agent, over the newest "
+        "1,000 messages of the agent. Null before the first answer."
+    )
+    last_active_at: DateTime | None = field(
+        description="The time of the newest message of the agent; null without messages."
+    )
 
 
-@strawberry.type(description="An entry of the catalogue.")
+@strawberry.type(
+    description="An agent in the catalogue of the owner. It takes part in sessions through its SessionAgents."
+)
 class Agent(Node):
-    key: str | None = field(description="The client's own name for the agent, unique per owner.")
-    name: str = field(description="What people call it.")
-    description: str | None = field(description="What it does.")
-    type: str = field(description="The kind of work it does, in the owner's words.")
-    status: AgentStatus = field(description="Whether it can be given work.")
-    skills: list[str] = field(description="What it can do, in the owner's words.")
-    hourly_rate: Decimal | None = field(description="Its price, in the owner's currency.")
-    metadata: Json = field(description="Whatever the client keeps with it.")
-    revision: int = field(description="1, 2, 3 ...: what `expectedRevision` compares.")
-    created_at: DateTime = field(description="When it was created.")
-    updated_at: DateTime = field(description="When it was last changed.")
+    key: str | None = field(description="The key that the client gave the agent, unique per owner; null if none.")
+    name: str = field(description="The name for people.")
+    description: str | None = field(description="What the agent does, for people; null if not set.")
+    type: str = field(description="The kind of work that the agent does, as the client names it.")
+    status: AgentStatus = field(description="Whether the agent can take work.")
+    skills: list[str] = field(description="The skills of the agent, as the client names them, in the stored order.")
+    hourly_rate: Decimal | None = field(
+        description="The price of one hour, in the currency of the client; null if not set."
+    )
+    metadata: Json = field(description=METADATA)
+    revision: int = field(
+        description="The number of changes of the agent, its creation included: 1, 2, 3. "
+        "`expectedRevision` is compared with it."
+    )
+    created_at: DateTime = field(description="The time at which the server created the agent.")
+    updated_at: DateTime = field(description="The time of the newest change of the agent.")
 
     is_type_of = rows_of(AgentRow, PartialAgent)
 
-    @field(description="Opaque, never reused; `node(id:)` finds the thing again.")
+    @field(description=NODE_ID)
     def id(self: AgentRow) -> strawberry.ID:
         return ids.agent(self.id)
 
-    @field(graphql_type=AgentMetrics, description="What it has done.")
+    @field(graphql_type=AgentMetrics, description="Figures about the work of the agent.")
     def metrics(self: AgentRow, info: Info) -> "Future[AgentMetricsRow | None]":
         return info.context.loaders.agent_metrics.load(self.id)
 
-    @field(
-        graphql_type=Connection[Session],
-        description="The sessions it takes part in, the latest active first.",
+    @connection(
+        Connection[Session],
+        "The sessions in which the agent takes part, the most recently active first. "
+        "Archived sessions are included, deleted ones are not.",
     )
-    def sessions(
-        self: AgentRow,
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> "Future[Slice[SessionRow]]":
-        window = Window.of(first, after, last, before)
-        return info.context.loaders.page(sessions.OF_AGENTS, self.id, window)
+    def sessions(self: AgentRow, ctx: Context, window: Window) -> "Future[Slice[SessionRow]]":
+        return ctx.loaders.page(sessions.OF_AGENTS, self.id, window)
 
 
-@strawberry.input(description="A new entry of the catalogue.")
-class CreateAgentInput:
-    key: Maybe[str | None] = field(description="The client's own name for it, unique per owner.")
-    name: str = field(description="What people call it, 1 to 255 characters.")
-    type: str = field(description="The kind of work it does, 1 to 255 characters.")
-    description: Maybe[str | None] = field(description="What it does.")
-    status: Maybe[AgentStatus | None] = field(description="AVAILABLE when not set.")
-    skills: Maybe[list[str] | None] = field(description="What it can do; none when not set.")
-    hourly_rate: Maybe[Decimal | None] = field(description="Its price, not below zero.")
-    metadata: Maybe[Json | None] = field(description="Whatever the client keeps with it; {} when not set.")
-
-
-@strawberry.input(description="What changes; what is not set stays as it is.")
-class UpdateAgentInput:
-    id: strawberry.ID = field(description="Which agent.")
-    expected_revision: Maybe[int | None] = field(description="Refuse with CONFLICT if it is not at this revision.")
-    name: Maybe[str | None] = field(description="1 to 255 characters.")
-    description: Maybe[str | None] = field(description="null clears it.")
-    skills: Maybe[list[str] | None] = field(description="All of them, in place of the old ones.")
-    hourly_rate: Maybe[Decimal | None] = field(description="Not below zero; null clears it.")
-    metadata: Maybe[Json | None] = field(description="In place of the old one.")
-
-
-@strawberry.input(description="A new status.")
-class SetAgentStatusInput:
-    id: strawberry.ID = field(description="Which agent.")
-    status: AgentStatus = field(description="Any status may follow any other.")
-
-
-@strawberry.input(description="One agent.")
-class AgentIdInput:
-    id: strawberry.ID = field(description="Which agent.")
-
-
-@strawberry.type(description="The agent as it is now.")
-class AgentPayload:
-    agent: Agent | None = field(default=None, description="Null when it was refused.")
-    errors: list[UserError] = errors()
-
-
-@strawberry.type(description="What was deleted.")
-class DeleteAgentPayload:
-    deleted_id: strawberry.ID | None = field(default=None, description="Null when nothing was.")
-    errors: list[UserError] = errors()
+BY_NAME = AgentOrder(field=AgentOrderField.NAME, direction=OrderDirection.ASC)
 
 
 @strawberry.type
-class AgentMutation:
-    @mutation("Adds an agent to the catalogue.")
-    async def create_agent(self, info: Info, input: CreateAgentInput) -> AgentPayload:
-        return AgentPayload(agent=await agent.create(info.context, provided_fields(input)))
+class AgentQuery:
+    @field(
+        graphql_type=Agent | None,
+        description="The agent with this id or this key; null if there is none. Send exactly one of `id` and `key`.",
+    )
+    def agent(
+        self,
+        info: Info,
+        id: Annotated[strawberry.ID | None, argument(description="The id of the agent.")] = None,
+        key: Annotated[str | None, argument(description="The key that the client gave the agent.")] = None,
+    ) -> "Future[AgentRow | None] | None":
+        loaders = info.context.loaders
+        return ids.load_by_id_or_key(ids.parse_agent, loaders.agents, loaders.agents_by_key, id, key)
 
-    @mutation("Changes an agent.")
-    async def update_agent(self, info: Info, input: UpdateAgentInput) -> AgentPayload:
-        agent_id = ids.named(ids.agent_of, input.id, "agent")
-        expected = input.expected_revision.value if input.expected_revision else None
-        fields = provided_fields(input, "id", "expected_revision")
-        return AgentPayload(agent=await agent.update(info.context, agent_id, fields, expected))
-
-    @mutation("Says whether an agent can be given work.")
-    async def set_agent_status(self, info: Info, input: SetAgentStatusInput) -> AgentPayload:
-        agent_id = ids.named(ids.agent_of, input.id, "agent")
-        return AgentPayload(agent=await agent.update(info.context, agent_id, {"status": input.status.value}, None))
-
-    @mutation("Deletes an agent from the catalogue; its parts in sessions stay, without it.")
-    async def delete_agent(self, info: Info, input: AgentIdInput) -> DeleteAgentPayload:
-        row = await agent.delete(info.context, ids.named(ids.agent_of, input.id, "agent"))
-        return DeleteAgentPayload(deleted_id=ids.agent(row.id))
+    @connection(Connection[Agent], "The agents in the catalogue of the viewer.")
+    async def agents(
+        self,
+        ctx: Context,
+        window: Window,
+        filter: Annotated[
+            AgentFilter | None, argument(description="Conditions on the agents. Null or omitted: all agents.")
+        ] = None,
+        order_by: Annotated[AgentOrder, argument(description="The order of the agents. Default: by name.")] = BY_NAME,
+    ) -> Slice[AgentRow]:
+        order = order_by.field.value, order_by.direction.value
+        return await agent.page(ctx, window, order, AgentFilter.parameters(filter))

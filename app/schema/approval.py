@@ -1,4 +1,4 @@
-"""Approvals: decisions that are waited for."""
+"""Approvals: decisions that a task or a tool call waits for."""
 
 from asyncio import Future
 from enum import StrEnum
@@ -7,15 +7,21 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import Maybe
 
+from app.context import Context
 from app.db.reading.page import Slice, Window
-from app.db.reading.rows import ApprovalRow, MessageRow, SessionRow, TaskRow
-from app.live.cursors import Position
+from app.db.reading.rows import ApprovalRow, MessageKey, MessageRow, SessionRow, TaskRow
+from app.live.cursors import SessionCursor
 from app.resolvers import approval
 from app.schema import ids
-from app.schema.base import Info, Node, UserError, cursor, enum, errors, provided_fields, rows_of, to_python
-from app.schema.connection import After, Before, Connection, First, Last
+from app.schema.base import Info, Node, enum, rows_of
+from app.schema.connection import Connection, connection
+from app.schema.descriptions import NODE_ID
+from app.schema.inputs import provided_fields, value_of, values_of
 from app.schema.mutation import mutation
+from app.schema.payload import cursor, errors
 from app.schema.scalars import DateTime
+from app.schema.user_errors import UserError
+from app.unit_of_work import UnitOfWork
 
 Message = Annotated["Message", strawberry.lazy("app.schema.message")]
 Session = Annotated["Session", strawberry.lazy("app.schema.session")]
@@ -24,11 +30,11 @@ field, argument = strawberry.field, strawberry.argument
 
 
 @enum(
-    "How an approval was decided.",
-    PENDING="Not yet.",
-    APPROVED="It may be done.",
-    REJECTED="It may not.",
-    CANCELLED="Nobody waits for it any more.",
+    "The state of an approval. PENDING is the first state; each other state is final.",
+    PENDING="The approval waits for a decision.",
+    APPROVED="The work may be done.",
+    REJECTED="The work must not be done.",
+    CANCELLED="The decision is no longer needed.",
 )
 class ApprovalStatus(StrEnum):
     PENDING = "PENDING"
@@ -37,119 +43,153 @@ class ApprovalStatus(StrEnum):
     CANCELLED = "CANCELLED"
 
 
-@enum("A decision; there is one per approval.", APPROVE="Do it.", REJECT="Do not.", CANCEL="Wait no more.")
+@enum(
+    "A decision on an approval. An approval takes one decision only.",
+    APPROVE="The work may be done: the approval becomes APPROVED.",
+    REJECT="The work must not be done: the approval becomes REJECTED.",
+    CANCEL="The decision is no longer needed: the approval becomes CANCELLED.",
+)
 class Decision(StrEnum):
     APPROVE = "APPROVE"
     REJECT = "REJECT"
     CANCEL = "CANCEL"
 
 
-@strawberry.input(description="Which approvals are wanted; what is not set does not restrict.")
+@strawberry.input(
+    description="Conditions on a list of approvals. An approval must meet all conditions; null or omitted: no "
+    "condition."
+)
 class ApprovalFilter:
-    status: list[ApprovalStatus] | None = field(default=None, description="In one of these statuses.")
-    approver_role: str | None = field(default=None, description="To be decided in this role.")
+    status: list[ApprovalStatus] | None = field(default=None, description="The approval has one of these statuses.")
+    approver_role: str | None = field(default=None, description="The approval needs exactly this role.")
 
     @staticmethod
     def parameters(filter: "ApprovalFilter | None") -> dict[str, Any]:
-        """As the statements take it; hashable, because pages of equal filters are read together."""
-        wanted = filter or ApprovalFilter()
-        return vars(wanted) | {"status": None if wanted.status is None else tuple(to_python(wanted.status))}
+        """The filter as parameters of the statements: hashable, because pages with equal filters are read together."""
+        conditions = vars(filter or ApprovalFilter())
+        return conditions | {"status": values_of(conditions["status"])}
 
 
-@strawberry.type(description="A decision that a task, a tool call in a message, or both wait for. It is taken once.")
+ApprovalConditions = Annotated[
+    ApprovalFilter | None, argument(description="Conditions on the approvals. Null or omitted: all approvals.")
+]
+
+
+@strawberry.type(description="A decision for which a task, a tool call in a message, or both wait. It is decided once.")
 class Approval(Node):
-    tool_use_id: str | None = field(description="The tool call that waits, as its producer named it.")
-    approver_role: str | None = field(description="The role that a token must name to decide it; null: any token.")
-    status: ApprovalStatus = field(description="How it was decided.")
-    notes: str | None = field(description="The request's, then the decision's where it brought some.")
-    decided_by: str | None = field(description="The subject of the token that decided.")
-    decided_at: DateTime | None = field(description="When it was decided.")
-    created_at: DateTime = field(description="When it was requested.")
+    tool_use_id: str | None = field(
+        description="The id of the waiting tool call, as its producer wrote it in the message; null without a tool "
+        "call."
+    )
+    approver_role: str | None = field(
+        description="The role that a token of the owner must name to decide; null: every token of the owner may decide."
+    )
+    status: ApprovalStatus = field(description="The state of the approval.")
+    notes: str | None = field(
+        description="The notes of the decision; without these, the notes of the request; null if there are none."
+    )
+    decided_by: str | None = field(description="The subject of the token that decided; null while PENDING.")
+    decided_at: DateTime | None = field(description="The time of the decision; null while PENDING.")
+    created_at: DateTime = field(description="The time of the request.")
 
     is_type_of = rows_of(ApprovalRow)
 
-    @field(description="Opaque, never reused; `node(id:)` finds the thing again.")
+    @field(description=NODE_ID)
     def id(self: ApprovalRow) -> strawberry.ID:
         return ids.approval(self.id)
 
-    @field(graphql_type=Task | None, description="The task that waits; null also when it is gone with its session.")
+    @field(
+        graphql_type=Task | None,
+        description="The waiting task; null without a task, or after the task was erased with its session.",
+    )
     def task(self: ApprovalRow, info: Info) -> "Future[TaskRow | None] | None":
         return info.context.loaders.tasks.load(self.task_id) if self.task_id else None
 
-    @field(graphql_type=Session | None, description="The session it lies in.")
+    @field(graphql_type=Session | None, description="The session of the approval; null if it is in no session.")
     def session(self: ApprovalRow, info: Info) -> "Future[SessionRow | None] | None":
         return info.context.loaders.sessions.load(self.session_id) if self.session_id else None
 
-    @field(graphql_type=Message | None, description="The message whose tool call waits; null also when it is deleted.")
+    @field(
+        graphql_type=Message | None,
+        description="The message with the waiting tool call; null without a tool call, or after its deletion.",
+    )
     def message(self: ApprovalRow, info: Info) -> "Future[MessageRow | None] | None":
         if self.session_id is None or self.message_sequence is None:
             return None
-        return info.context.loaders.messages.load((self.session_id, self.message_sequence))
+        return info.context.loaders.messages.load(MessageKey(self.session_id, self.message_sequence))
 
 
-@strawberry.input(description="What waits: a task, a tool call (`messageId` and `toolUseId`), or both.")
+@strawberry.input(
+    description="The values of a new approval. It is for a task (`taskId`), for a tool call (`messageId` and "
+    "`toolUseId` together), or for both."
+)
 class RequestApprovalInput:
-    task_id: Maybe[strawberry.ID | None] = field(description="The task that waits.")
+    task_id: Maybe[strawberry.ID | None] = field(description="The id of the waiting task.")
     session_id: Maybe[strawberry.ID | None] = field(
-        description="The session it lies in; when not set the message's, else the task's. "
-        "The task must be its own, the one it works on, or of no session."
+        description="The id of the session of the approval. Null or omitted: the session of the message, or else the "
+        "session of the task. A task must have been created in this session, be the task of this session, or be in no "
+        "session."
     )
-    message_id: Maybe[strawberry.ID | None] = field(description="The message with the tool call.")
-    tool_use_id: Maybe[str | None] = field(description="The tool call, as its producer named it.")
-    approver_role: Maybe[str | None] = field(description="Who may decide; anybody of the owner's when not set.")
-    notes: Maybe[str | None] = field(description="For whoever decides, at most 10,000 characters.")
+    message_id: Maybe[strawberry.ID | None] = field(description="The id of the message with the tool call.")
+    tool_use_id: Maybe[str | None] = field(
+        description="The id of the tool call, as its producer wrote it in the message, 1 to 255 characters. The "
+        "message must contain this tool call, or be STREAMING."
+    )
+    approver_role: Maybe[str | None] = field(
+        description="The role that a token must name to decide, 1 to 255 characters. Null or omitted: every token of "
+        "the owner may decide."
+    )
+    notes: Maybe[str | None] = field(description="Notes for the approver, at most 10,000 characters.")
 
 
-@strawberry.input(description="A decision.")
+@strawberry.input(description="The decision on an approval.")
 class DecideApprovalInput:
-    id: strawberry.ID = field(description="Which approval.")
-    decision: Decision = field(description="What is decided.")
-    notes: Maybe[str | None] = field(description="In place of the request's; null and not set leave those.")
+    id: strawberry.ID = field(description="The id of the approval to decide.")
+    decision: Decision = field(description="The decision.")
+    notes: Maybe[str | None] = field(
+        description="Notes that replace those of the request, at most 10,000 characters. Null or omitted: the notes of "
+        "the request stay."
+    )
 
 
-@strawberry.type(description="The approval as it is now.")
+@strawberry.type(description="The result of a mutation of an approval.")
 class ApprovalPayload:
-    approval: Approval | None = field(default=None, description="Null when it was refused.")
+    approval: Approval | None = field(default=None, description="The approval after the mutation; null after an error.")
     cursor: str | None = cursor()
     errors: list[UserError] = errors()
 
     @classmethod
     def of(cls, row: ApprovalRow) -> "ApprovalPayload":
-        at = str(Position.at(row.session_id, row.revision)) if row.session_id else None
-        return cls(approval=row, cursor=at)
+        position = SessionCursor.at(row.session_id, row.revision) if row.session_id else None
+        return cls(approval=row, cursor=str(position) if position else None)
 
 
 @strawberry.type
 class ApprovalMutation:
-    @mutation("Asks for a decision.")
-    async def request_approval(self, info: Info, input: RequestApprovalInput) -> ApprovalPayload:
+    @mutation(
+        "Creates an approval with status PENDING. Errors: VALIDATION, NOT_FOUND.",
+        input="The values of the new approval.",
+    )
+    async def request_approval(self, work: UnitOfWork, input: RequestApprovalInput) -> ApprovalPayload:
         fields = provided_fields(input)
-        task_id = ids.maybe(ids.task_of, fields.pop("task_id", None), "task", "taskId")
-        session_id = ids.maybe(ids.session_of, fields.pop("session_id", None), "session", "sessionId")
-        place = ids.maybe(ids.message_of, fields.pop("message_id", None), "message", "messageId")
-        return ApprovalPayload.of(await approval.request(info.context, task_id, session_id, place, fields))
+        task_id = ids.optional(ids.require_task, fields.pop("task_id", None), "taskId")
+        session_id = ids.optional(ids.require_session, fields.pop("session_id", None), "sessionId")
+        message = ids.optional(ids.require_message, fields.pop("message_id", None), "messageId")
+        return ApprovalPayload.of(await approval.request(work, task_id, session_id, message, fields))
 
-    @mutation("Decides, once: whoever comes second gets CONFLICT. FORBIDDEN without the approver's role.")
-    async def decide_approval(self, info: Info, input: DecideApprovalInput) -> ApprovalPayload:
-        approval_id = ids.named(ids.approval_of, input.id, "approval")
-        notes = input.notes.value if input.notes else None
-        return ApprovalPayload.of(await approval.decide(info.context, approval_id, input.decision.value, notes))
+    @mutation(
+        "Decides an approval that is PENDING. Of several decisions the first one wins. Errors: VALIDATION, NOT_FOUND; "
+        "FORBIDDEN if the token does not name the approver's role; CONFLICT if the approval is decided already.",
+        input="The approval and the decision.",
+    )
+    async def decide_approval(self, work: UnitOfWork, input: DecideApprovalInput) -> ApprovalPayload:
+        approval_id = ids.require_approval(input.id)
+        row = await approval.decide(work, approval_id, input.decision.value, value_of(input.notes))
+        return ApprovalPayload.of(row)
 
 
 @strawberry.type
 class ApprovalQuery:
-    @field(
-        graphql_type=Connection[Approval],
-        description="Your approvals, in and out of sessions, as they were requested.",
-    )
-    async def approvals(
-        self,
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-        filter: Annotated[ApprovalFilter | None, argument(description="Which approvals are wanted.")] = None,
-    ) -> Slice[ApprovalRow]:
-        window = Window.of(first, after, last, before)
-        return await approval.page(info.context, window, ApprovalFilter.parameters(filter))
+    @connection(Connection[Approval], "All approvals of the viewer, in sessions and outside, the oldest request first.")
+    async def approvals(self, ctx: Context, window: Window, filter: ApprovalConditions = None) -> Slice[ApprovalRow]:
+        return await approval.page(ctx, window, ApprovalFilter.parameters(filter))

@@ -1,4 +1,4 @@
-"""What a message is made of, as typed blocks, and the tokens it took."""
+"""The content of a message as typed blocks, and its token usage."""
 
 from typing import Any
 
@@ -6,74 +6,85 @@ import orjson
 import strawberry
 from strawberry import Maybe
 
-from app.documents import content
+from app.documents.blocks import text_blocks
 from app.schema.scalars import Json
 
 field = strawberry.field
 
 
-@strawberry.interface(description="One part of a message.")
+POSITION = "The position of the block in its message, counted from 0."
+
+
+@strawberry.interface(description="One part of the content of a message.")
 class ContentBlock:
-    position: int = field(description="Its place in the message, from 0.")
+    position: int = field(description=POSITION)
 
 
-@strawberry.type(description="What a person reads.")
+@strawberry.type(description="Text for people.")
 class TextBlock(ContentBlock):
-    text: str = field(description="The text.")
+    text: str = field(description="The text of the block.")
 
 
-@strawberry.type(description="What a model thought before it spoke.")
+@strawberry.type(description="Reasoning of a model before its answer.")
 class ReasoningBlock(ContentBlock):
-    text: str = field(description="The thought; empty where its producer keeps it secret.")
+    text: str = field(description="The reasoning; empty if its producer encrypted or withheld it.")
 
 
-@strawberry.type(description="A tool is called.")
+@strawberry.type(description="A call of a tool by a model.")
 class ToolUseBlock(ContentBlock):
-    tool_use_id: str = field(description="The producer's name for this call.")
-    name: str = field(description="Which tool.")
-    input: Json = field(description="Its arguments.")
+    tool_use_id: str = field(description="The id of the call, as its producer wrote it.")
+    name: str = field(description="The name of the tool.")
+    input: Json = field(description="The arguments of the call.")
 
 
-@strawberry.type(description="What a tool answered.")
+@strawberry.type(description="The result of a tool call.")
 class ToolResultBlock(ContentBlock):
-    tool_use_id: str = field(description="The call that it answers.")
-    is_error: bool = field(description="The tool failed.")
-    content: Json = field(description="The answer, as its producer has it.")
+    tool_use_id: str = field(description="The id of the call that has this result.")
+    is_error: bool = field(description="True if the tool failed.")
+    content: Json = field(description="The result, as its producer wrote it.")
 
 
-@strawberry.type(description="A picture, a sound, a film or a file. The bytes themselves are in `raw`.")
+@strawberry.type(description="An image, a sound, a video or a file. Its bytes are in `Message.raw`, if at all.")
 class MediaBlock(ContentBlock):
-    media_type: str = field(description="RFC 6838, as far as the producer says: `image/*` is some picture.")
-    file_name: str | None = field(description="Its name, if it has one.")
-    byte_length: int | None = field(description="Its size, if its bytes are in `raw`.")
+    media_type: str = field(
+        description="The media type (RFC 6838). If the producer did not send it: `image/*` for an image, "
+        "`application/octet-stream` for a file."
+    )
+    file_name: str | None = field(description="The name of the file; null if the producer sent none.")
+    byte_length: int | None = field(description="The size in bytes; null if the bytes are not in `Message.raw`.")
 
 
-@strawberry.type(description="A part that is none of the others.")
+@strawberry.type(description="A part of a kind that the server does not know.")
 class OtherBlock(ContentBlock):
-    kind: str = field(description="What it calls itself.")
-    raw: Json = field(description="The part, with what cannot be kept replaced: exact is only the message's `raw`.")
+    kind: str = field(description="The name of the kind in the document, at most 255 characters.")
+    raw: Json = field(
+        description="The part as JSON. Characters and numbers that this server cannot store as JSON are replaced; the "
+        "exact part is in `Message.raw`."
+    )
 
 
-@strawberry.type(description="The tokens that a message took.")
+@strawberry.type(description="The numbers of tokens that a model processed for one message.")
 class TokenUsage:
-    input_tokens: int = field(description="Tokens read.")
-    output_tokens: int = field(description="Tokens written.")
-    total_tokens: int = field(description="Tokens billed: the sum, unless said otherwise.")
+    input_tokens: int = field(description="The number of tokens that the model read.")
+    output_tokens: int = field(description="The number of tokens that the model wrote.")
+    total_tokens: int = field(description="The total as the producer reported it; otherwise the sum of the two others.")
 
 
-@strawberry.input(description="The tokens that a message took.")
+@strawberry.input(description="The numbers of tokens that a model processed for one message, each 0 to 2,147,483,647.")
 class TokenUsageInput:
-    input_tokens: int = field(description="Tokens read, 0 or more.")
-    output_tokens: int = field(description="Tokens written, 0 or more.")
-    total_tokens: Maybe[int | None] = field(description="Tokens billed, 0 or more; the sum when not set.")
+    input_tokens: int = field(description="The number of tokens that the model read.")
+    output_tokens: int = field(description="The number of tokens that the model wrote.")
+    total_tokens: Maybe[int | None] = field(
+        description="The total number of tokens. Null or omitted: the sum of the two others."
+    )
 
 
 BLOCKS = [TextBlock, ReasoningBlock, ToolUseBlock, ToolResultBlock, MediaBlock, OtherBlock]
 
 
 def blocks(text: str, stored: str | None) -> list[ContentBlock]:
-    """The blocks of a message, from what is stored of them; without that they are its text."""
-    parts = content.of_text(text) if stored is None else orjson.loads(stored)
+    """The blocks of a message. `stored` is their JSON; None if the message is only its text."""
+    parts = text_blocks(text) if stored is None else orjson.loads(stored)
     return [_block(position, **part) for position, part in enumerate(parts)]
 
 
@@ -93,7 +104,7 @@ def _block(position: int, kind: str, **part: Any) -> ContentBlock:
 
 
 def usage(input_tokens: int | None, output_tokens: int | None, total_tokens: int | None) -> TokenUsage | None:
-    """The columns of a message's usage, which are set together or not at all."""
+    """The usage of a message; None if its columns are NULL, which all three are or none."""
     if input_tokens is None or output_tokens is None or total_tokens is None:
         return None
     return TokenUsage(input_tokens=input_tokens, output_tokens=output_tokens, total_tokens=total_tokens)

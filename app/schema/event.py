@@ -1,4 +1,4 @@
-"""Events: what happens in a session, as it happens or as it did."""
+"""Events: the changes in a session or of a viewer, replayed from a cursor and then live."""
 
 from collections.abc import AsyncIterator, Callable
 from enum import StrEnum
@@ -6,7 +6,7 @@ from typing import Annotated, Any, cast
 
 import strawberry
 
-from app.live.events import Event as Fact
+from app.live.events import Event as LiveEvent
 from app.live.events import Kind
 from app.schema import ids
 from app.schema.approval import Approval
@@ -20,78 +20,89 @@ field, argument = strawberry.field, strawberry.argument
 
 
 @enum(
-    "Why the replay could not start at the cursor.",
-    CURSOR_UNKNOWN="It is no cursor of this stream, or older than what is kept.",
-    CURSOR_FROM_THE_FUTURE="It is ahead of the stream: the database was put back to an earlier state.",
+    "The reason why a replay could not start at the cursor.",
+    CURSOR_UNKNOWN="The cursor does not belong to these events, or is older than the changes that the server keeps.",
+    CURSOR_FROM_THE_FUTURE="The cursor is ahead of the newest change: the database was restored to an earlier state.",
 )
 class ResetReason(StrEnum):
     CURSOR_UNKNOWN = "CURSOR_UNKNOWN"
     CURSOR_FROM_THE_FUTURE = "CURSOR_FROM_THE_FUTURE"
 
 
-@strawberry.interface(description="Something that happened, and the position after it.")
+@strawberry.interface(description="One event of a subscription.")
 class Event:
-    cursor: str = field(description="Where a stream must start to go on after this event.")
+    cursor: str = field(
+        description="The position after this event: opaque. A subscription with this `after` continues behind it."
+    )
 
 
-@strawberry.type(description="A message that is new to this reader.")
+@strawberry.type(description="A message was created after the cursor of this reader.")
 class MessageAdded(Event):
-    message: Message = field(description="In its newest state.")
+    message: Message = field(description="The message in its newest state.")
 
 
 @strawberry.type(
-    description="A message that is being written has grown. A reader's text up to `offset`, and `text` after it, is "
-    "the message's so far."
+    description="The text of a streaming message has grown. The text that the reader has up to `offset`, followed by "
+    "`text`, is the text of the message so far."
 )
 class MessageDelta(Event):
-    message_id: strawberry.ID = field(description="Which message.")
-    offset: int = field(description="Where in the message it begins, in Unicode code points.")
-    text: str = field(description="What it says from there on.")
+    message_id: strawberry.ID = field(description="The id of the message.")
+    offset: int = field(description="The position in the message at which `text` starts, in Unicode code points.")
+    text: str = field(description="The new text.")
 
 
-@strawberry.type(description="A message was changed.")
+@strawberry.type(description="A message was changed. A replay also sends it for each STREAMING message.")
 class MessageChanged(Event):
-    message: Message = field(description="In its newest state.")
+    message: Message = field(description="The message in its newest state.")
 
 
 @strawberry.type(description="A message was deleted.")
 class MessageRemoved(Event):
-    message_id: strawberry.ID = field(description="The id it had.")
+    message_id: strawberry.ID = field(description="The id of the deleted message.")
 
 
-@strawberry.type(description="A session's own fields were changed.")
+@strawberry.type(
+    description="A session is new, or its own fields were changed: title, status, metadata, expiry, archiving, SOFT "
+    "deletion or restoring, or the position up to which the owner has read."
+)
 class SessionChanged(Event):
-    session: Session = field(description="In its newest state.")
+    session: Session = field(description="The session in its newest state.")
 
 
-@strawberry.type(description="A session was erased; nothing follows in its stream.")
+@strawberry.type(description="A session was erased (HARD deletion). `sessionEvents` of this session then completes.")
 class SessionRemoved(Event):
-    session_id: strawberry.ID = field(description="The id it had.")
+    session_id: strawberry.ID = field(description="The id of the erased session.")
 
 
-@strawberry.type(description="An agent's part in the session is new or was changed.")
+@strawberry.type(description="A SessionAgent of the session is new or was changed.")
 class SessionAgentChanged(Event):
-    session_agent: SessionAgent = field(description="In its newest state.")
+    session_agent: SessionAgent = field(description="The SessionAgent in its newest state.")
 
 
 @strawberry.type(description="A task is new or was changed.")
 class TaskChanged(Event):
-    task: Task = field(description="In its newest state.")
+    task: Task = field(description="The task in its newest state.")
 
 
 @strawberry.type(description="An approval was requested or decided.")
 class ApprovalChanged(Event):
-    approval: Approval = field(description="In its newest state.")
+    approval: Approval = field(description="The approval in its newest state.")
 
 
-@strawberry.type(description="The replay has ended; from here on events come as they happen.")
+@strawberry.type(
+    description="The replay is complete: the reader has every change up to this cursor. Later events are live. With "
+    "`follow: false` this is the last event."
+)
 class CaughtUp(Event):
     pass
 
 
-@strawberry.type(description="The cursor could not be honoured: read again what you show. The stream goes on from now.")
+@strawberry.type(
+    description="The replay could not start at the cursor, so changes may be missing. The client must read again what "
+    "it shows. The subscription continues from now."
+)
 class StreamReset(Event):
-    reason: ResetReason = field(description="Why.")
+    reason: ResetReason = field(description="The reason why the replay could not start at the cursor.")
 
 
 SessionEvent = Annotated[
@@ -106,67 +117,95 @@ SessionEvent = Annotated[
     | ApprovalChanged
     | CaughtUp
     | StreamReset,
-    strawberry.union("SessionEvent", description="What can happen in a session; unknown members must be ignored."),
+    strawberry.union(
+        "SessionEvent",
+        description="An event of one session. Later versions may add members; a client must ignore those that it does "
+        "not know.",
+    ),
 ]
 
 
 ViewerEvent = Annotated[
     SessionChanged | SessionRemoved | TaskChanged | ApprovalChanged | CaughtUp | StreamReset,
-    strawberry.union("ViewerEvent", description="What can happen to a viewer; unknown members must be ignored."),
+    strawberry.union(
+        "ViewerEvent",
+        description="An event of one viewer. Later versions may add members; a client must ignore those that it does "
+        "not know.",
+    ),
 ]
-After = Annotated[str | None, argument(description="Where to go on; null starts now.")]
-Follow = Annotated[bool, argument(description="false ends after CaughtUp: the pull twin, for scripts, tests and curl.")]
+After = Annotated[
+    str | None,
+    argument(
+        description="The event cursor after which the events start. Null or omitted: the events start now. A cursor "
+        "that the server cannot use returns StreamReset first, never an error. `Last-Event-ID` of an SSE request "
+        "replaces it."
+    ),
+]
+Follow = Annotated[
+    bool,
+    argument(
+        description="`true`: stay open after CaughtUp and send live events. `false`: complete after CaughtUp, for "
+        "clients that poll."
+    ),
+]
 
 
-SHOWN: dict[Kind, Callable[[str, Any], Event]] = {
-    Kind.MESSAGE_ADDED: lambda at, row: MessageAdded(cursor=at, message=row),
-    Kind.MESSAGE_DELTA: lambda at, delta: MessageDelta(
-        cursor=at,
+EVENT_TYPES: dict[Kind, Callable[[str, Any], Event]] = {
+    Kind.MESSAGE_ADDED: lambda cursor, row: MessageAdded(cursor=cursor, message=row),
+    Kind.MESSAGE_DELTA: lambda cursor, delta: MessageDelta(
+        cursor=cursor,
         message_id=ids.message(delta.session_id, delta.sequence),
         offset=delta.offset,
         text=delta.text,
     ),
-    Kind.MESSAGE_CHANGED: lambda at, row: MessageChanged(cursor=at, message=row),
-    Kind.MESSAGE_REMOVED: lambda at, row: MessageRemoved(
-        cursor=at, message_id=ids.message(row.session_id, row.sequence)
+    Kind.MESSAGE_CHANGED: lambda cursor, row: MessageChanged(cursor=cursor, message=row),
+    Kind.MESSAGE_REMOVED: lambda cursor, row: MessageRemoved(
+        cursor=cursor, message_id=ids.message(row.session_id, row.sequence)
     ),
-    Kind.SESSION_CHANGED: lambda at, row: SessionChanged(cursor=at, session=row),
-    Kind.SESSION_REMOVED: lambda at, row: SessionRemoved(cursor=at, session_id=ids.session(row.id)),
-    Kind.SESSION_AGENT_CHANGED: lambda at, row: SessionAgentChanged(cursor=at, session_agent=row),
-    Kind.TASK_CHANGED: lambda at, row: TaskChanged(cursor=at, task=row),
-    Kind.APPROVAL_CHANGED: lambda at, row: ApprovalChanged(cursor=at, approval=row),
-    Kind.STREAM_RESET: lambda at, reason: StreamReset(cursor=at, reason=ResetReason(reason.value)),
-    Kind.CAUGHT_UP: lambda at, _: CaughtUp(cursor=at),
+    Kind.SESSION_CHANGED: lambda cursor, row: SessionChanged(cursor=cursor, session=row),
+    Kind.SESSION_REMOVED: lambda cursor, row: SessionRemoved(cursor=cursor, session_id=ids.session(row.id)),
+    Kind.SESSION_AGENT_CHANGED: lambda cursor, row: SessionAgentChanged(cursor=cursor, session_agent=row),
+    Kind.TASK_CHANGED: lambda cursor, row: TaskChanged(cursor=cursor, task=row),
+    Kind.APPROVAL_CHANGED: lambda cursor, row: ApprovalChanged(cursor=cursor, approval=row),
+    Kind.STREAM_RESET: lambda cursor, reason: StreamReset(cursor=cursor, reason=ResetReason(reason.value)),
+    Kind.CAUGHT_UP: lambda cursor, _: CaughtUp(cursor=cursor),
 }
 
 
-def shown(fact: Fact) -> Event:
-    """An event of the feed as its type in the schema."""
-    return SHOWN[fact.kind](fact.cursor, fact.thing)
+def event_of(event: LiveEvent) -> Event:
+    """The schema type of an event that a subscription delivers."""
+    return EVENT_TYPES[event.kind](event.cursor, event.data)
 
 
-@strawberry.type(description="What is streamed.")
+@strawberry.type(
+    description="Live events, over WebSocket (graphql-transport-ws) or server-sent events. A cursor lets a client "
+    "continue after a lost connection."
+)
 class Subscription:
     @strawberry.subscription(
-        description="What happens in a session: what came after the cursor, each changed thing once and newest; every "
-        "message that is being written, whole; then CaughtUp; then every change in its order. Never missed, never "
-        "twice. `after` takes Session.eventCursor, a payload's cursor or an event's."
+        description="The changes in one session. First the replay: each object that changed after the cursor once, in "
+        "its newest state, and each STREAMING message with its whole text. Then CaughtUp. Then live events in the "
+        "order of the commits; several changes of one object may arrive as one event. No change is missed, none is "
+        "sent twice. `after` takes `Session.eventCursor`, the `cursor` of a payload, or the cursor of an event. "
+        "Errors: NOT_FOUND."
     )
     async def session_events(
         self,
         info: Info,
-        session_id: Annotated[strawberry.ID, argument(description="Which session.")],
+        session_id: Annotated[strawberry.ID, argument(description="The id of the session.")],
         after: After = None,
         follow: Follow = True,
     ) -> AsyncIterator[SessionEvent]:
-        session, ctx = ids.session_of(session_id) or ids.NOTHING, info.context
-        return cast(Any, ctx.hub.session_events(ctx.viewer, session, shown, ctx.resume_after or after, follow))
+        session, ctx = ids.parse_session(session_id) or ids.NO_ROW, info.context
+        return cast(Any, ctx.hub.session_events(ctx.viewer, session, event_of, ctx.resume_after or after, follow))
 
     @strawberry.subscription(
-        description="What happens to your sessions, tasks and approvals: what came after the cursor, each changed "
-        "thing once and newest; then CaughtUp; then every change, several of one thing possibly merged. Never missed, "
-        "possibly twice around CaughtUp or after a resume. `after` takes Viewer.eventCursor or an event's."
+        description="The changes of all sessions, tasks and approvals of the viewer. First the replay: each object "
+        "that changed after the cursor, in its newest state. Then CaughtUp. Then live events; several changes of one "
+        "object may arrive as one event. No change is missed; a change may be sent twice, around CaughtUp or after a "
+        "new connection. The order is fixed within a session only. `after` takes `Viewer.eventCursor` or the cursor of "
+        "an event."
     )
     async def viewer_events(self, info: Info, after: After = None, follow: Follow = True) -> AsyncIterator[ViewerEvent]:
         ctx = info.context
-        return cast(Any, ctx.hub.viewer_events(ctx.viewer, shown, ctx.resume_after or after, follow))
+        return cast(Any, ctx.hub.viewer_events(ctx.viewer, event_of, ctx.resume_after or after, follow))

@@ -1,7 +1,7 @@
-"""Node ids: opaque to clients, and all that a lookup by primary key needs to us.
+"""Node ids: opaque for clients; for the server, the kind of an object and its primary key.
 
-An id that is not in its canonical form, or of another kind, is simply absent. Those that every page is full of are
-made without a call of `ID`, which is `str`.
+A text that is not the canonical form of an id names no object. The functions that make ids return plain strings
+without a call of `ID`, which is `str`, because every page makes many.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from strawberry import ID
 
 from app.db.reading.rows import AgentRow, ApprovalRow, MessageKey, MessageRow, SessionAgentRow, SessionRow, TaskRow
-from app.errors import NotFound
+from app.errors import BadInput, NotFound
 
 T = TypeVar("T")
 UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -22,10 +22,11 @@ MESSAGE = re.compile(f"msg_({UUID})_([1-9][0-9]{{0,9}})")
 TASK = re.compile(f"tsk_({UUID})")
 APPROVAL = re.compile(f"apr_({UUID})")
 AUDIT_EVENT = re.compile(f"aud_({UUID})")
-PART = re.compile(f"prt_({UUID})_([am])_([A-Za-z0-9_-]+)")
-SUBJECTS = {"SESSION": "ses", "AGENT": "agt", "TASK": "tsk", "APPROVAL": "apr"}
-NOTHING = "00000000-0000-0000-0000-000000000000"  # the id of no row
-KINDS = {"a": "AGENT", "m": "MULTI_AGENT"}
+SESSION_AGENT = re.compile(f"prt_({UUID})_([am])_([A-Za-z0-9_-]+)")
+SUBJECT_PREFIXES = {"SESSION": "ses", "AGENT": "agt", "TASK": "tsk", "APPROVAL": "apr"}
+SESSION_AGENT_KINDS = {"a": "AGENT", "m": "MULTI_AGENT"}
+NO_ROW = "00000000-0000-0000-0000-000000000000"
+"""A uuid that no row has."""
 
 
 def session(session_id: str) -> ID:
@@ -34,22 +35,17 @@ def session(session_id: str) -> ID:
 
 
 def agent(agent_id: str) -> ID:
-    """The id of a catalogue entry."""
+    """The id of an agent in the catalogue."""
     return f"agt_{agent_id}"  # type: ignore[return-value]
 
 
 def message(session_id: str, sequence: int) -> ID:
-    """The id of a message: its session and its place in it."""
+    """The id of a message."""
     return f"msg_{session_id}_{sequence}"  # type: ignore[return-value]
 
 
-def subject(kind: str, thing_id: str, sequence: int | None) -> ID:
-    """The id of what an audit event is about."""
-    return message(thing_id, sequence) if sequence is not None else ID(f"{SUBJECTS[kind]}_{thing_id}")
-
-
-def part(session_id: str, kind: str, key: str) -> ID:
-    """The id of an agent's part in a session."""
+def session_agent(session_id: str, kind: str, key: str) -> ID:
+    """The id of a SessionAgent."""
     return ID(f"prt_{session_id}_{kind[0].lower()}_{urlsafe_b64encode(key.encode()).decode().rstrip('=')}")
 
 
@@ -68,104 +64,132 @@ def audit_event(event_id: str) -> ID:
     return ID(f"aud_{event_id}")
 
 
-def session_of(text: str) -> str | None:
-    """The session that an id names."""
-    found = SESSION.fullmatch(text)
-    return found[1] if found else None
+def subject(kind: str, row_id: str, sequence: int | None) -> ID:
+    """The id of the object of an audit event."""
+    return message(row_id, sequence) if sequence is not None else ID(f"{SUBJECT_PREFIXES[kind]}_{row_id}")
 
 
-def agent_of(text: str) -> str | None:
-    """The agent that an id names."""
-    found = AGENT.fullmatch(text)
-    return found[1] if found else None
+def parse_session(text: str) -> str | None:
+    """The uuid in the id of a session; None for another text."""
+    return _uuid_in(SESSION, text)
 
 
-def task_of(text: str) -> str | None:
-    """The task that an id names."""
-    found = TASK.fullmatch(text)
-    return found[1] if found else None
+def parse_agent(text: str) -> str | None:
+    """The uuid in the id of an agent; None for another text."""
+    return _uuid_in(AGENT, text)
 
 
-def approval_of(text: str) -> str | None:
-    """The approval that an id names."""
-    found = APPROVAL.fullmatch(text)
-    return found[1] if found else None
+def parse_task(text: str) -> str | None:
+    """The uuid in the id of a task; None for another text."""
+    return _uuid_in(TASK, text)
 
 
-def audit_event_of(text: str) -> str | None:
-    """The audit event that an id names."""
-    found = AUDIT_EVENT.fullmatch(text)
-    return found[1] if found else None
+def parse_approval(text: str) -> str | None:
+    """The uuid in the id of an approval; None for another text."""
+    return _uuid_in(APPROVAL, text)
 
 
-def message_of(text: str) -> MessageKey | None:
-    """The session and sequence that an id names."""
-    found = MESSAGE.fullmatch(text)
-    return MessageKey(found[1], int(found[2])) if found and int(found[2]) < 2**31 else None
+def parse_audit_event(text: str) -> str | None:
+    """The uuid in the id of an audit event; None for another text."""
+    return _uuid_in(AUDIT_EVENT, text)
 
 
-def subject_of(text: str) -> tuple[str, str, int | None]:
-    """The kind, id and sequence of what an audit event may be about; for another id, of nothing."""
-    if place := message_of(text):
-        return "MESSAGE", *place
-    prefix, _, thing_id = text.partition("_")
-    kinds = [kind for kind, known in SUBJECTS.items() if known == prefix]
-    return (kinds[0], thing_id, None) if kinds and re.fullmatch(UUID, thing_id) else ("", NOTHING, None)
+def parse_message(text: str) -> MessageKey | None:
+    """The key in the id of a message; None for another text."""
+    match = MESSAGE.fullmatch(text)
+    return MessageKey(match[1], int(match[2])) if match and int(match[2]) < 2**31 else None
 
 
-def part_of(text: str) -> tuple[str, str, str] | None:
-    """The session, kind and key that an id names."""
-    found = PART.fullmatch(text)
+def parse_session_agent(text: str) -> tuple[str, str, str] | None:
+    """The session, kind and key in the id of a SessionAgent; None for another text."""
+    match = SESSION_AGENT.fullmatch(text)
+    if not match:
+        return None
+    session_id, kind, encoded = match[1], SESSION_AGENT_KINDS[match[2]], match[3]
     try:
-        key = urlsafe_b64decode(found[3] + "=" * (-len(found[3]) % 4)).decode() if found else ""
+        key = urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
     except ValueError:
         return None
-    if not found or not key or "\0" in key or part(found[1], KINDS[found[2]], key) != text:
-        return None
-    return found[1], KINDS[found[2]], key
+    canonical = key and "\0" not in key and session_agent(session_id, kind, key) == text
+    return (session_id, kind, key) if canonical else None
 
 
-OF: dict[type, Callable[[Any], ID]] = {
+def parse_subject(text: str) -> tuple[str, str, int | None]:
+    """The kind, uuid and sequence of the object of an audit event; for another text, those of no object."""
+    if key := parse_message(text):
+        return "MESSAGE", *key
+    prefix, _, row_id = text.partition("_")
+    kind = next((kind for kind, known in SUBJECT_PREFIXES.items() if known == prefix), None)
+    return (kind, row_id, None) if kind and re.fullmatch(UUID, row_id) else ("", NO_ROW, None)
+
+
+def _uuid_in(pattern: re.Pattern[str], text: str) -> str | None:
+    match = pattern.fullmatch(text)
+    return match[1] if match else None
+
+
+def _required(parse: Callable[[str], T | None], noun: str) -> Callable[..., T]:
+    """The parser of an id in an input: raises NotFound, which names the input's field, where `parse` returns None."""
+
+    def require(text: str, field: str = "id") -> T:
+        key = parse(text)
+        if key is None:
+            raise NotFound(f"There is no such {noun}.", field=field)
+        return key
+
+    return require
+
+
+require_session = _required(parse_session, "session")
+require_agent = _required(parse_agent, "agent")
+require_task = _required(parse_task, "task")
+require_approval = _required(parse_approval, "approval")
+require_message = _required(parse_message, "message")
+
+
+def optional(require: Callable[[str, str], T], text: str | None, field: str) -> T | None:
+    """The parsed id; None for null."""
+    return None if text is None else require(text, field)
+
+
+ID_OF: dict[type, Callable[[Any], ID]] = {
     SessionRow: lambda row: session(row.id),
     AgentRow: lambda row: agent(row.id),
     MessageRow: lambda row: message(row.session_id, row.sequence),
-    SessionAgentRow: lambda row: part(row.session_id, row.kind, row.key),
+    SessionAgentRow: lambda row: session_agent(row.session_id, row.kind, row.key),
     TaskRow: lambda row: task(row.id),
     ApprovalRow: lambda row: approval(row.id),
 }
 LOADERS: tuple[tuple[Callable[[str], Any], str], ...] = (
-    (session_of, "sessions"),
-    (message_of, "messages"),
-    (agent_of, "agents"),
-    (part_of, "session_agents"),
-    (task_of, "tasks"),
-    (approval_of, "approvals"),
-    (audit_event_of, "audit_events"),
+    (parse_session, "sessions"),
+    (parse_message, "messages"),
+    (parse_agent, "agents"),
+    (parse_session_agent, "session_agents"),
+    (parse_task, "tasks"),
+    (parse_approval, "approvals"),
+    (parse_audit_event, "audit_events"),
 )
 
 
-def named(parse: Callable[[str], T | None], text: str, what: str, field: str = "id") -> T:
-    """What an input's id names; NotFound when it names nothing of this kind."""
-    found = parse(text)
-    if found is None:
-        raise NotFound(f"There is no such {what}.", field=field)
-    return found
-
-
-def maybe(parse: Callable[[str], T | None], text: str | None, what: str, field: str) -> T | None:
-    """The same, or None for null."""
-    return None if text is None else named(parse, text, what, field)
-
-
-def of(row: Any) -> ID:
-    """The node id of a row."""
-    return next(OF[kind] for kind in type(row).__mro__ if kind in OF)(row)
+def of_row(row: Any) -> ID:
+    """The id of a row."""
+    return next(ID_OF[kind] for kind in type(row).__mro__ if kind in ID_OF)(row)
 
 
 def load(loaders: Any, text: str) -> Any:
-    """The future of the row that any id names; None for an id of no kind."""
+    """The future of the row with this id; None for a text that is not an id."""
     for parse, loader in LOADERS:
         key = parse(text)
         if key is not None:
             return getattr(loaders, loader).load(key)
     return None
+
+
+def load_by_id_or_key(parse: Any, by_id: Any, by_key: Any, id: str | None, key: str | None) -> Any:
+    """The future of the row with this id or this key; None for a text that is not an id. Raises BadInput."""
+    if (id is None) == (key is None):
+        raise BadInput("Name it by exactly one of id and key.")
+    if key is not None:
+        return by_key.load(key)
+    row_id = parse(id)
+    return by_id.load(row_id) if row_id else None

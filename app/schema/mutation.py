@@ -1,74 +1,85 @@
-"""What every mutation field does around its resolver."""
+"""Mutation fields: fresh loaders, idempotency keys, and business failures as data."""
 
-import functools
 from collections.abc import Awaitable, Callable
-from typing import Any
+from functools import partial
+from typing import Annotated, Any
 
 import strawberry
 
-from app.context import Context, Once
+from app.context import Context
 from app.db.access.failures import translated
 from app.errors import Problem
 from app.resolvers import idempotency
-from app.schema.base import Info, error_of
-from app.schema.idempotency import once_of, restored, stored
+from app.resolvers.idempotency import IdempotencyKey
+from app.schema.base import Info
+from app.schema.idempotency import key_of
+from app.schema.replay import restored, stored_fields
+from app.schema.user_errors import error_of
+from app.unit_of_work import UnitOfWork
 
-Resolve = Callable[[Any, Info, Any], Awaitable[Any]]
+Resolve = Callable[..., Awaitable[Any]]
+"""`(self, work, input)`, or `(self, work, input, idempotency_key)` for one that stores its key: returns the payload."""
 
 
-def mutation(description: str, *, keeps_its_key: bool = False) -> Callable[[Resolve], Any]:
-    """A mutation field: fresh loaders, at most once under a key, a business failure as its payload's `errors`.
+def mutation(description: str, *, input: str, stores_key: bool = False) -> Callable[[Resolve], Any]:
+    """A mutation field, declared by a function that gets a unit of work and the input, and returns the payload.
 
-    One that `keeps_its_key` finds it in `ctx.once`, and keeps it with its answer by itself.
+    `input` describes the argument. A business failure becomes the payload's `errors`. Under an idempotency key the
+    payload commits with the key; a function that `stores_key` gets the key (or None) as an argument and does so itself.
     """
 
-    def decorate(resolve: Resolve) -> Any:
+    def declare(resolve: Resolve) -> Any:
         payload: Any = resolve.__annotations__["return"]
+        argument = strawberry.argument(description=input)
 
-        @functools.wraps(resolve)
-        async def guarded(self: Any, info: Info, input: Any) -> Any:
-            info.context.forget()
-            once = once_of(info, input)
+        async def field(self: Any, info: Info, input: Any) -> Any:
+            context = info.context
+            context.reset_loaders()
+            key = key_of(info, input)
             try:
-                if once is None:
-                    with translated({}):
-                        return await resolve(self, info, input)
-                return await _once(payload, info, once, lambda: resolve(self, info, input), keeps_its_key)
+                with translated({}):
+                    if key is not None:
+                        return await _at_most_once(payload, partial(resolve, self), context, input, key, stores_key)
+                    return await resolve(self, UnitOfWork(context), input, *([None] if stores_key else []))
             except Problem as problem:
                 return payload(errors=[error_of(problem)])
 
-        return strawberry.mutation(guarded, description=description)
+        field.__name__, field.__module__ = resolve.__name__, resolve.__module__
+        field.__annotations__["input"] = Annotated[resolve.__annotations__["input"], argument]
+        field.__annotations__["return"] = payload
+        return strawberry.mutation(field, description=description)
 
-    return decorate
+    return declare
 
 
-async def _once(
-    payload: Any, info: Info, once: Once, resolve: Callable[[], Awaitable[Any]], keeps_its_key: bool
+async def _at_most_once(
+    payload: Any, resolve: Resolve, context: Context, input: Any, key: IdempotencyKey, stores_key: bool
 ) -> Any:
-    """The field's answer, in one transaction with its key; or the first answer again."""
-    info.context.once = once if keeps_its_key else None
+    """The payload of the first call with this key: made now, or restored."""
+    work = UnitOfWork(context)
     try:
         try:
-            return await (resolve() if keeps_its_key else _kept(info.context, once, resolve))
+            if stores_key:
+                return await resolve(work, input, key)
+            return await _resolve_and_store(resolve, work, input, key)
         except Problem as problem:
             if not problem.lasting:
                 raise
-            refused = payload(errors=[error_of(problem)])
-        # Another try would not mend it: the failure is the key's answer, though nothing else has happened.
-        return await _kept(info.context, once, lambda: _ready(refused))
+            # A retry would fail again, so the failure is stored under the key, though nothing else was written.
+            return await _store(payload(errors=[error_of(problem)]), work, key)
     except idempotency.Replay as replay:
-        info.context.extensions["idempotency"] = {"replayed": True}
-        return await restored(payload, replay.result, info.context.loaders)
-    finally:
-        info.context.once = None
+        context.extensions["idempotency"] = {"replayed": True}
+        return await restored(payload, replay.result, context.loaders)
 
 
-async def _kept(ctx: Context, once: Once, resolve: Callable[[], Awaitable[Any]]) -> Any:
-    async with idempotency.claimed(ctx, once) as tx:
-        answer = await resolve()
-        await idempotency.keep(tx, once, stored(answer))
-    return answer
+async def _resolve_and_store(resolve: Resolve, work: UnitOfWork, input: Any, key: IdempotencyKey) -> Any:
+    async with idempotency.claim(work, key) as claim:
+        payload = await resolve(claim.work, input)
+        await claim.store(idempotency.payload_result(stored_fields(payload)))
+    return payload
 
 
-async def _ready(answer: Any) -> Any:
-    return answer
+async def _store(payload: Any, work: UnitOfWork, key: IdempotencyKey) -> Any:
+    async with idempotency.claim(work, key) as claim:
+        await claim.store(idempotency.payload_result(stored_fields(payload)))
+    return payload

@@ -1,4 +1,7 @@
-"""Which fields a light row answers; an operation that asks for no others reads no whole ones."""
+"""Partial rows: which fields of the public types need no more columns than lists read.
+
+`app/db/reading/partial_rows.py` has the columns. A field that needs another column must not stand here.
+"""
 
 from functools import lru_cache
 from typing import NamedTuple
@@ -7,19 +10,19 @@ from app.db.reading.partial_rows import PartialRows
 from app.db.reading.rows import AgentRow, Entity, MessageRow, SessionAgentRow, SessionRow
 
 
-class Answers(NamedTuple):
-    """The fields of a public type that need nothing but its light row."""
+class PartialType(NamedTuple):
+    """The row of a public type, and the fields for which a partial row is enough."""
 
     row: type[Entity]
     fields: set[str]
 
 
 TYPES = {
-    "Message": Answers(
+    "Message": PartialType(
         MessageRow,
         {"id", "key", "sequence", "role", "status", "text", "createdAt", "session", "agent", "approvals"},
     ),
-    "Session": Answers(
+    "Session": PartialType(
         SessionRow,
         {
             *("id", "key", "title", "status", "agentType", "lastActivityAt", "eventCursor", "streaming"),
@@ -27,17 +30,17 @@ TYPES = {
             *("lastMessage", "message", "messages", "agent", "agents", "tasks", "approvals"),
         },
     ),
-    "SessionAgent": Answers(SessionAgentRow, {"id", "key", "kind", "agent", "session", "messages"}),
-    "Agent": Answers(AgentRow, {"id", "key", "name", "type", "status", "metrics", "sessions"}),
+    "SessionAgent": PartialType(SessionAgentRow, {"id", "key", "kind", "agent", "session", "messages"}),
+    "Agent": PartialType(AgentRow, {"id", "key", "name", "type", "status", "metrics", "sessions"}),
 }
 
 
 @lru_cache(maxsize=1024)
 def columns_for(selected: frozenset[tuple[str, str]]) -> PartialRows:
-    """What suffices for an operation that selects these fields, as (type, field)."""
-    asked: dict[str, set[str]] = {name: set() for name in TYPES}
-    for type_, field in selected:
-        if type_ in asked:
-            asked[type_].add(field)
-    rows = frozenset(TYPES[name].row for name, fields in asked.items() if fields - {"__typename"} <= TYPES[name].fields)
+    """The rows that may be partial in an operation that selects these fields, as (type, field)."""
+    fields: dict[str, set[str]] = {name: {"__typename"} for name in TYPES}
+    for type_name, field in selected:
+        if type_name in fields:
+            fields[type_name].add(field)
+    rows = frozenset(kind.row for name, kind in TYPES.items() if fields[name] <= kind.fields | {"__typename"})
     return PartialRows(rows, ("SessionAgent", "agent") in selected and {SessionAgentRow, AgentRow} <= rows)

@@ -1,4 +1,4 @@
-"""The scalars: exact where the built-in ones drop or bend what was sent."""
+"""The scalars DateTime, Decimal and JSON: exact where the built-in ones change the value that was sent."""
 
 import math
 import re
@@ -19,13 +19,13 @@ Decimal = NewType("Decimal", Number)
 
 
 class Json(str):
-    """The text of a JSON value."""
+    """A JSON value as its text, which is stored and returned unchanged."""
 
     __slots__ = ()
 
 
-def parse_moment(value: Any) -> datetime:
-    """RFC 3339 with an offset, to the microsecond; the answer is in UTC."""
+def parse_time(value: Any) -> datetime:
+    """The time of an RFC 3339 text with an offset and at most microseconds, in UTC."""
     if not isinstance(value, str) or not RFC3339.fullmatch(value):
         raise GraphQLError(
             f"DateTime needs RFC 3339 with an offset and at most microseconds, such as 2026-01-31T12:00:00.000000Z; "
@@ -37,19 +37,20 @@ def parse_moment(value: Any) -> datetime:
         raise GraphQLError(f"DateTime cannot be {value!r}: there is no such time.") from None
 
 
-def show_moment(value: datetime | str) -> datetime | str:
-    """UTC with six digits: the database's times are in UTC, and orjson writes all digits of those that have any.
+def serialize_time(value: datetime | str) -> datetime | str:
+    """A time that the JSON encoder writes in UTC with six digits. Partial rows have this text already.
 
-    Light rows hold times as they are shown.
+    orjson writes six digits for every time but one with zero microseconds.
     """
     if isinstance(value, str):
         return value
-    exact = value.microsecond and value.tzinfo is UTC  # the driver's last moment has no zone
+    # asyncpg's value for `infinity` has no zone.
+    exact = value.microsecond and value.tzinfo is UTC
     return value if exact else value.isoformat(timespec="microseconds")[:26] + "Z"
 
 
-def parse_number(value: Any) -> Number:
-    """A finite decimal, as a string or a number."""
+def parse_decimal(value: Any) -> Number:
+    """The finite decimal number in a string or a number."""
     try:
         number = Number(str(value)) if isinstance(value, str | int | float) and not isinstance(value, bool) else None
     except InvalidOperation:
@@ -60,26 +61,26 @@ def parse_number(value: Any) -> Number:
 
 
 def parse_json(value: Any) -> Json:
-    """The value as the JSON text that is stored; refuses what that could not keep."""
+    """The JSON text of a value. Refuses values that JSON text would change."""
     _refuse_lossy(value)
     try:
-        return Json(orjson.dumps(value, _inside, orjson.OPT_PASSTHROUGH_SUBCLASS).decode())
+        return Json(orjson.dumps(value, _fragment, orjson.OPT_PASSTHROUGH_SUBCLASS).decode())
     except (TypeError, ValueError, RecursionError) as error:
         raise GraphQLError(f"JSON cannot keep this value: {error}.") from None
 
 
-def _inside(value: Any) -> Any:
-    """A variable of this scalar inside a literal is JSON text already."""
+def _fragment(value: Any) -> Any:
+    """A variable of this scalar inside a literal: JSON text already."""
     if isinstance(value, Json):
         return orjson.Fragment(str(value))
     raise TypeError(f"it holds a {type(value).__name__}")
 
 
 def _refuse_lossy(value: Any) -> None:
-    """What orjson would turn into something else, or keep without a word. No recursion: depth is the sender's."""
-    todo = [value]
-    while todo:
-        item = todo.pop()
+    """Refuses values that orjson would silently change. No recursion, because a client chooses the depth."""
+    pending = [value]
+    while pending:
+        item = pending.pop()
         if isinstance(item, float) and not math.isfinite(item):
             raise GraphQLError("JSON cannot keep a number that is not finite.")
         if item is Undefined:
@@ -87,54 +88,57 @@ def _refuse_lossy(value: Any) -> None:
         if isinstance(item, int) and not isinstance(item, bool) and not -(2**63) <= item < 2**64:
             raise GraphQLError("JSON cannot keep an integer beyond 64 bits; send it as a string.")
         if isinstance(item, dict):
-            todo.extend(item.values())
+            pending.extend(item.values())
         elif isinstance(item, list):
-            todo.extend(item)
+            pending.extend(item)
 
 
 def parse_json_literal(node: ValueNode, variables: dict[str, Any] | None = None) -> Json:
-    """A literal in the document, with the variables inside it; None where they are not known yet, in validation."""
-    known = Unknown(unknown=None) if variables is None else variables
+    """The JSON text of a literal in the document. `variables` are those inside it; None during validation."""
+    # Not an empty dict: graphql-core would not ask that for a value.
+    values = UnknownVariables(unknown=None) if variables is None else variables
     try:
-        return parse_json(value_from_ast_untyped(node, known))
+        return parse_json(value_from_ast_untyped(node, values))
     except GraphQLError as error:
-        raise GraphQLError(error.message, node) from None  # only with its node it is the sender's error
+        raise GraphQLError(error.message, node) from None  # an error without its node would count as a server error
 
 
-class Unknown(dict[str, Any]):
-    """Variables before their values: each as good as null."""
+class UnknownVariables(dict[str, Any]):
+    """Variables during validation, before their values are known: each is null."""
 
     def get(self, _name: str, _default: Any = None) -> None:
         return None
 
 
-def show_json(value: str) -> orjson.Fragment:
-    """The stored text goes out as it is."""
+def serialize_json(value: str) -> orjson.Fragment:
+    """The stored text, which the JSON encoder writes unchanged."""
     return orjson.Fragment(str(value))
 
 
 SCALARS: dict[object, Any] = {
     Json: strawberry.scalar(
         name="JSON",
-        description="Any JSON value, NUL characters included, returned with its keys in the order they were sent. "
-        "Integers beyond 64 bits, non-finite numbers and lone surrogates are refused: what must come back character "
-        "for character travels as a raw String.",
-        serialize=show_json,
+        description="Any JSON value. It is returned with its keys in the order in which they were sent; NUL characters "
+        "are allowed. Integers beyond 64 bits, numbers that are not finite, and single surrogates are refused. A "
+        "document that must come back character for character is sent as a String in a `raw` field.",
+        serialize=serialize_json,
         parse_value=parse_json,
         parse_literal=parse_json_literal,
     ),
     DateTime: strawberry.scalar(
         name="DateTime",
-        description="RFC 3339 in UTC with microseconds.",
+        description="A time in RFC 3339 format. Output: UTC with microseconds, such as `2026-01-31T12:00:00.000000Z`. "
+        "Input: any offset, at most microseconds.",
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
-        serialize=show_moment,
-        parse_value=parse_moment,
+        serialize=serialize_time,
+        parse_value=parse_time,
     ),
     Decimal: strawberry.scalar(
         name="Decimal",
-        description="A finite decimal number as a string, with the digits that were sent.",
+        description="A finite decimal number of at most 30 digits. Output: a string with the digits that were sent. "
+        "Input: a string or a number.",
         serialize=str,
-        parse_value=parse_number,
+        parse_value=parse_decimal,
     ),
 }
 CONFIG = StrawberryConfig(scalar_map=SCALARS)

@@ -1,76 +1,96 @@
-"""Search: messages by their words."""
+"""Full-text search over messages."""
 
 from typing import Annotated, Any, cast
 
 import strawberry
 
+from app.context import Context
 from app.db.reading.page import Slice, Window
 from app.db.reading.rows import FoundRow
+from app.limits import MAX_QUERY_LENGTH, MAX_SNIPPET_LENGTH
 from app.resolvers import search
 from app.schema import ids
-from app.schema.base import Info, to_python
-from app.schema.connection import After, Before, Connection, Edge, First, Last
+from app.schema.base import Info
+from app.schema.connection import Connection, Edge, connection
+from app.schema.inputs import to_python
 from app.schema.message import Message, MessageRole
 from app.schema.scalars import DateTime
 
 field, argument = strawberry.field, strawberry.argument
-NOWHERE = "00000000-0000-0000-0000-000000000000"
 
 
-@strawberry.input(description="Which messages are searched; what is not set does not restrict.")
+@strawberry.input(
+    description="Conditions on the messages to search. A message must meet all conditions; null or omitted: no "
+    "condition."
+)
 class MessageSearchFilter:
-    session_id: strawberry.ID | None = field(default=None, description="Of this session.")
-    agent_type: str | None = field(default=None, description="Of sessions of this agent type.")
-    role: list[MessageRole] | None = field(default=None, description="Of one of these speakers.")
-    since: DateTime | None = field(default=None, description="Stored at this time or later.")
-    until: DateTime | None = field(default=None, description="Stored before this time.")
+    session_id: strawberry.ID | None = field(default=None, description="The message is in the session with this id.")
+    agent_type: str | None = field(default=None, description="The session of the message has exactly this agent type.")
+    role: list[MessageRole] | None = field(default=None, description="The message has one of these roles.")
+    since: DateTime | None = field(default=None, description="The message was stored at this time or later.")
+    until: DateTime | None = field(default=None, description="The message was stored before this time.")
 
-    def parameters(self) -> dict[str, Any]:
-        """As the statements take it; an id that names no session finds nothing."""
-        session = None if self.session_id is None else ids.session_of(self.session_id) or NOWHERE
-        return {**vars(self), "session_id": session, "role": to_python(self.role)}
+    @staticmethod
+    def parameters(filter: "MessageSearchFilter | None") -> dict[str, Any]:
+        """The filter as parameters of the statements. An id that names no session matches no message."""
+        conditions = vars(filter or MessageSearchFilter())
+        session_id = conditions["session_id"]
+        session = None if session_id is None else ids.parse_session(session_id) or ids.NO_ROW
+        return conditions | {"session_id": session, "role": to_python(conditions["role"])}
 
 
-@strawberry.type(description="A piece of a snippet. Plain text, never markup.")
+@strawberry.type(description="A part of a snippet: plain text without markup.")
 class SnippetPart:
-    text: str = field(description="What stands there.")
-    matched: bool = field(description="It is what was looked for.")
+    text: str = field(description="The text of this part.")
+    matched: bool = field(description="True if this part matches a word of the query, and should be highlighted.")
 
 
-@strawberry.type(description="A message that was found.")
+@strawberry.type(description="A message that matches a search, with its cursor.")
 class MessageSearchEdge(Edge[Message]):
-    rank: float = field(description="How well it matches, from 0 to 1.")
+    rank: float = field(description="The quality of the match, from 0 to 1. A higher rank is a better match.")
 
-    @field(description="Where it matches: at most 400 characters of its text.")
-    def snippet(self: FoundRow) -> list[SnippetPart]:
-        return cast(list[SnippetPart], search.snippet(self.headline, self.mark))
+    @field(
+        description=f"The matching passage of the message, at most {MAX_SNIPPET_LENGTH} characters. The parts in their "
+        "order are the passage."
+    )
+    def snippet(self: FoundRow, info: Info) -> list[SnippetPart]:
+        return cast(list[SnippetPart], search.snippet(info.context, self))
 
 
-@strawberry.type(description="One page of what was found.")
+@strawberry.type(description="One page of the messages that match a search.")
 class MessageSearchConnection(Connection[Message]):
-    @field(description="The page's messages with their positions, ranks and snippets.")
+    @field(description="The messages of the page, each with its cursor, rank and snippet.")
     def edges(self: Slice[Any]) -> list[MessageSearchEdge]:
         return cast(list[MessageSearchEdge], self.rows)
 
 
 @strawberry.type
 class SearchQuery:
-    @field(
-        graphql_type=MessageSearchConnection,
-        description="Full-text search over your own messages, best match first, with a highlighted snippet on each "
-        "edge. A message matches if it has all words of the query, of the last one its beginning; nothing in it is "
-        "syntax. Of many matches the newest 2,000 are ranked, and `totalCount` counts no more than these. Deleted "
-        "messages and those of deleted sessions are not found. Chinese, Japanese and Korean are not cut into words.",
+    @connection(
+        MessageSearchConnection,
+        "Full-text search over the messages of the viewer, the best match first. A message matches if it contains "
+        "every word of the query; of the last word, its beginning is enough. A word is a run of letters and digits; "
+        "punctuation separates the parts of a URL, a path or an address, each of which is found alone. Parts that the "
+        "query joins, as in main.py, follow one another in the message. Text in Chinese, Japanese, Korean, Thai, Lao, "
+        "Khmer and Burmese is found from two characters on. Upper and lower case are equal, and so are the ways in "
+        "which Unicode composes a letter. The query has no operators or other syntax. The search covers the first "
+        "16,384 characters of a message (SEARCH_TEXT_LIMIT). If more than 2,000 messages match, only the newest 2,000 "
+        "are ranked and counted. Deleted messages, and messages of deleted sessions, are not found.",
     )
     async def search_messages(
         self,
-        info: Info,
-        query: Annotated[str, argument(description="What to look for, at most 1,000 characters; not empty.")],
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-        filter: Annotated[MessageSearchFilter | None, argument(description="Which messages are searched.")] = None,
+        ctx: Context,
+        window: Window,
+        query: Annotated[
+            str,
+            argument(
+                description=f"The words to search for, at most {MAX_QUERY_LENGTH:,} characters. A query without a word "
+                "is refused."
+            ),
+        ],
+        filter: Annotated[
+            MessageSearchFilter | None,
+            argument(description="Conditions on the messages. Null or omitted: all messages."),
+        ] = None,
     ) -> Slice[FoundRow]:
-        window = Window.of(first, after, last, before)
-        return await search.page(info.context, window, query, (filter or MessageSearchFilter()).parameters())
+        return await search.page(ctx, window, query, MessageSearchFilter.parameters(filter))

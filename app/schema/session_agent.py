@@ -1,4 +1,4 @@
-"""An agent's part in a session: the state that its framework keeps."""
+"""SessionAgents: the part of an agent in one session, with the states that its framework stores."""
 
 from asyncio import Future
 from enum import StrEnum
@@ -7,17 +7,24 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import Maybe
 
+from app.context import Context
 from app.db import message as messages
 from app.db.reading.page import Slice, Window
 from app.db.reading.rows import AgentRow, MessageRow, SessionAgentRow, SessionRow
-from app.live.cursors import Position
+from app.limits import DEFAULT_PAGE_SIZE
+from app.live.cursors import SessionCursor
 from app.resolvers import session_agent
 from app.schema import ids
 from app.schema.agent import Agent
-from app.schema.base import Info, Node, UserError, cursor, enum, errors, provided_fields, rows_of
-from app.schema.connection import After, Before, Connection, First, Last
+from app.schema.base import Info, Node, enum, rows_of
+from app.schema.connection import Connection, connection
+from app.schema.descriptions import CLIENT_CREATED_AT, EXPECTED_REVISION, NODE_ID
+from app.schema.inputs import provided_fields, value_of
 from app.schema.mutation import mutation
+from app.schema.payload import cursor, errors
 from app.schema.scalars import DateTime, Json
+from app.schema.user_errors import UserError
+from app.unit_of_work import UnitOfWork
 
 Session = Annotated["Session", strawberry.lazy("app.schema.session")]
 Message = Annotated["Message", strawberry.lazy("app.schema.message")]
@@ -25,8 +32,8 @@ field = strawberry.field
 
 
 @enum(
-    "What takes part in a session.",
-    AGENT="One agent.",
+    "The kind of a SessionAgent.",
+    AGENT="A single agent.",
     MULTI_AGENT="An orchestrator of several agents.",
 )
 class SessionAgentKind(StrEnum):
@@ -35,10 +42,10 @@ class SessionAgentKind(StrEnum):
 
 
 @enum(
-    "Whether the thing must, may or must not exist.",
-    CREATE="It must not: CONFLICT.",
-    UPDATE="It must: NOT_FOUND.",
-    UPSERT="It may.",
+    "What a put does if the object exists, and if it does not.",
+    CREATE="Create the object. If it exists: CONFLICT.",
+    UPDATE="Change the object. If it does not exist: NOT_FOUND.",
+    UPSERT="Change the object, or create it if it does not exist.",
 )
 class PutMode(StrEnum):
     CREATE = "CREATE"
@@ -46,100 +53,124 @@ class PutMode(StrEnum):
     UPSERT = "UPSERT"
 
 
-@strawberry.type(description="One agent's part in one session: the state its framework keeps.")
+@strawberry.type(description="The part of one agent in one session, with the states that its framework stores.")
 class SessionAgent(Node):
-    key: str = field(description="The framework's name for it, unique per session and kind.")
-    kind: SessionAgentKind = field(description="One agent, or an orchestrator of several.")
-    state: Json = field(description="What the agent itself keeps.")
-    conversation_manager_state: Json = field(description="What its framework keeps about the conversation.")
-    internal_state: Json = field(description="What its framework keeps for itself.")
+    key: str = field(description="The name of the agent in its framework, unique per session and kind.")
+    kind: SessionAgentKind = field(description="A single agent, or an orchestrator of several.")
+    state: Json = field(description="The state of the agent itself; `{}` if none was stored.")
+    conversation_manager_state: Json = field(
+        description="The state of the framework's conversation manager; `{}` if none was stored."
+    )
+    internal_state: Json = field(description="The internal state of the framework; `{}` if none was stored.")
     raw: str | None = field(
-        description="The whole document as its framework sent it, character for character; "
-        "null when only the states were sent."
+        description="The whole document of the framework, character for character as it was sent; null if only states "
+        "were sent."
     )
     revision: int = field(
-        description="The number of its newest change in the session: what `expectedRevision` compares."
+        description="The change number of the session at the newest change of this SessionAgent. `expectedRevision` is "
+        "compared with it."
     )
-    client_created_at: DateTime | None = field(description="When the client says it was created.")
-    created_at: DateTime = field(description="When it was first put.")
-    updated_at: DateTime = field(description="When it was last put.")
+    client_created_at: DateTime | None = field(description=CLIENT_CREATED_AT)
+    created_at: DateTime = field(description="The time at which the server created the SessionAgent.")
+    updated_at: DateTime = field(description="The time of the newest change of the SessionAgent.")
 
     is_type_of = rows_of(SessionAgentRow)
 
-    @field(description="Opaque, never reused; `node(id:)` finds the thing again.")
+    @field(description=NODE_ID)
     def id(self: SessionAgentRow) -> strawberry.ID:
-        return ids.part(self.session_id, self.kind, self.key)
+        return ids.session_agent(self.session_id, self.kind, self.key)
 
-    @field(graphql_type=Agent | None, description="Its entry in the catalogue.")
+    @field(
+        graphql_type=Agent | None,
+        description="The agent in the catalogue; null if none is linked, or after its deletion.",
+    )
     def agent(self: SessionAgentRow, info: Info) -> "Future[AgentRow | None] | None":
         return info.context.loaders.agents.load(self.agent_id) if self.agent_id else None
 
-    @field(graphql_type=Session, description="The session it takes part in.")
+    @field(graphql_type=Session, description="The session in which the agent takes part.")
     def session(self: SessionAgentRow, info: Info) -> "Future[SessionRow | None]":
         return info.context.loaders.sessions.load(self.session_id)
 
-    @field(
-        graphql_type=Connection[Message],
-        description="Its messages in the session, in their order; without `first` and `last` the newest 50.",
+    @connection(
+        Connection[Message],
+        "The messages of this agent in the session, in the order of their `sequence`, without deleted "
+        f"ones. Without `first` and `last`: the newest {DEFAULT_PAGE_SIZE}.",
+        newest=True,
     )
-    def messages(
-        self: SessionAgentRow,
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-    ) -> "Future[Slice[MessageRow]]":
-        window = Window.of(first, after, last, before, newest=True)
-        return info.context.loaders.page(messages.OF_SESSION_AGENTS, (self.session_id, self.key), window)
+    def messages(self: SessionAgentRow, ctx: Context, window: Window) -> "Future[Slice[MessageRow]]":
+        return ctx.loaders.page(messages.OF_SESSION_AGENTS, (self.session_id, self.key), window)
 
 
-@strawberry.input(description="An agent's part in a session; what is not set stays as it is, or starts empty.")
+STATE = "Any JSON value. Omitted: the value in `raw`, else the stored value, else `{}`. Null is refused."
+
+
+@strawberry.input(description="The values of a SessionAgent. An omitted field keeps its value, or starts empty.")
 class PutSessionAgentInput:
-    session_id: strawberry.ID = field(description="In which session.")
-    key: str = field(description="The framework's name for it, unique per session and kind, 1 to 255 characters.")
-    mode: PutMode = field(default=PutMode.UPSERT, description="Whether it must, may or must not exist.")
-    kind: SessionAgentKind = field(default=SessionAgentKind.AGENT, description="One agent, or an orchestrator.")
-    agent_id: Maybe[strawberry.ID | None] = field(description="Its entry in the catalogue; null unties it.")
-    state: Maybe[Json | None] = field(description="What the agent itself keeps.")
+    session_id: strawberry.ID = field(description="The id of the session.")
+    key: str = field(
+        description="The name of the agent in its framework, unique per session and kind, 1 to 255 characters."
+    )
+    mode: PutMode = field(
+        default=PutMode.UPSERT, description="Whether the SessionAgent is created, changed, or either of the two."
+    )
+    kind: SessionAgentKind = field(
+        default=SessionAgentKind.AGENT, description="A single agent, or an orchestrator of several."
+    )
+    agent_id: Maybe[strawberry.ID | None] = field(
+        description="The id of the agent in the catalogue. Null removes the link. Omitted: no change."
+    )
+    state: Maybe[Json | None] = field(description=f"The state of the agent itself. {STATE}")
     conversation_manager_state: Maybe[Json | None] = field(
-        description="What its framework keeps about the conversation."
+        description=f"The state of the framework's conversation manager. {STATE}"
     )
-    internal_state: Maybe[Json | None] = field(description="What its framework keeps for itself.")
+    internal_state: Maybe[Json | None] = field(description=f"The internal state of the framework. {STATE}")
     raw: Maybe[str | None] = field(
-        description="The whole document; the three states are read from it where they are not set themselves."
+        description="The whole document of the framework, by default at most 1 MiB (MAX_RAW_BYTES), stored character "
+        "for character. The server reads the three states from it unless the input has them. U+0000 and single "
+        "surrogates must be written as JSON escapes. Null removes the stored document."
     )
-    client_created_at: Maybe[DateTime | None] = field(description="When the client says it was created.")
-    expected_revision: Maybe[int | None] = field(description="Refuse with CONFLICT if it is not at this revision.")
+    client_created_at: Maybe[DateTime | None] = field(
+        description="The time of creation on the client's clock. The server stores it and does not use it for any "
+        "order."
+    )
+    expected_revision: Maybe[int | None] = field(
+        description=f"{EXPECTED_REVISION} With a revision, the SessionAgent must exist: else NOT_FOUND."
+    )
 
 
-@strawberry.type(description="The agent's part as it is now.")
+@strawberry.type(description="The result of a put of a SessionAgent.")
 class SessionAgentPayload:
-    session_agent: SessionAgent | None = field(default=None, description="Null when it was refused.")
+    session_agent: SessionAgent | None = field(
+        default=None, description="The SessionAgent after the mutation; null after an error."
+    )
     cursor: str | None = cursor()
     errors: list[UserError] = errors()
 
 
 @strawberry.type
 class SessionAgentMutation:
-    @mutation("Keeps an agent's part in a session: creates it, updates it, or either.")
-    async def put_session_agent(self, info: Info, input: PutSessionAgentInput) -> SessionAgentPayload:
+    @mutation(
+        "Creates or changes the SessionAgent with a key in a session. A retry with the same values stores the same "
+        "values again. Errors: VALIDATION; NOT_FOUND for the session, the agent, or in mode UPDATE; CONFLICT in mode "
+        "CREATE, or if `expectedRevision` differs.",
+        input="The session, the key and the values of the SessionAgent.",
+    )
+    async def put_session_agent(self, work: UnitOfWork, input: PutSessionAgentInput) -> SessionAgentPayload:
+        fields = provided_fields(input, "session_id", "kind", "key", "mode", "agent_id", "expected_revision")
         row = await session_agent.put(
-            info.context,
-            session_id=ids.named(ids.session_of, input.session_id, "session", "sessionId"),
+            work,
+            session_id=ids.require_session(input.session_id, "sessionId"),
             kind=input.kind.value,
             key=input.key,
             mode=input.mode.value,
-            fields=provided_fields(input, "session_id", "kind", "key", "mode", "agent_id", "expected_revision")
-            | _agent(input),
-            expected=input.expected_revision.value if input.expected_revision else None,
+            fields=fields | _agent_field(input),
+            expected_revision=value_of(input.expected_revision),
         )
-        return SessionAgentPayload(session_agent=row, cursor=str(Position.at(row.session_id, row.revision)))
+        return SessionAgentPayload(session_agent=row, cursor=str(SessionCursor.at(row.session_id, row.revision)))
 
 
-def _agent(input: PutSessionAgentInput) -> dict[str, Any]:
-    """The catalogue entry, where one was named or taken away."""
+def _agent_field(input: PutSessionAgentInput) -> dict[str, Any]:
+    """The link to the catalogue: empty if the client omitted it, None for null."""
     if input.agent_id is None:
         return {}
-    wanted = input.agent_id.value
-    return {"agent_id": ids.named(ids.agent_of, wanted, "agent", "agentId") if wanted is not None else None}
+    return {"agent_id": ids.optional(ids.require_agent, input.agent_id.value, "agentId")}

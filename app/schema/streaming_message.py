@@ -1,4 +1,4 @@
-"""Streams: messages that are written while they are read."""
+"""Streaming messages: written in pieces while readers see them grow."""
 
 from enum import StrEnum
 
@@ -7,99 +7,135 @@ from strawberry import Maybe
 
 from app.resolvers import streaming_message
 from app.schema import ids
-from app.schema.base import Info, UserError, cursor, enum, errors, provided_fields
+from app.schema.base import enum
 from app.schema.content import TokenUsageInput
-from app.schema.message import Message, MessageIdInput, MessagePayload, MessageRole, at
+from app.schema.inputs import provided_fields
+from app.schema.message import Message, MessageRole
+from app.schema.message_mutation import MessageIdInput, MessagePayload, event_cursor, message_fields
 from app.schema.mutation import mutation
+from app.schema.payload import cursor, errors
 from app.schema.scalars import Json
+from app.schema.user_errors import UserError
+from app.unit_of_work import UnitOfWork
 
 field = strawberry.field
 
 
 @enum(
-    "How the writing of a message ends.",
-    COMPLETE="It is whole.",
-    FAILED="It went wrong; what was written stays.",
+    "The final status that a producer gives its streaming message.",
+    COMPLETE="The message is complete.",
+    FAILED="The producer failed. The text up to then stays.",
 )
 class FinishStatus(StrEnum):
     COMPLETE = "COMPLETE"
     FAILED = "FAILED"
 
 
-@strawberry.input(description="A message to write bit by bit.")
+FENCE = "The fence that `startMessage` returned to this producer."
+
+
+@strawberry.input(description="The values of a message that a producer will write in pieces.")
 class StartMessageInput:
-    session_id: strawberry.ID = field(description="In which session.")
-    role: MessageRole = field(default=MessageRole.ASSISTANT, description="Who speaks.")
+    session_id: strawberry.ID = field(description="The id of the session.")
+    role: MessageRole = field(default=MessageRole.ASSISTANT, description="The kind of author.")
     key: Maybe[str | None] = field(
-        description="The client's own name for it; of one that is still STREAMING, takes it over."
+        description="A key that the client chooses, unique per session and agent, 1 to 255 characters. The key of a "
+        "message that is STREAMING takes over this message. Null or omitted: no key, and no way to take over."
     )
-    agent_key: Maybe[str | None] = field(description="The agent that speaks; a new one joins the session.")
-    metadata: Maybe[Json | None] = field(description="Whatever the client keeps with it; {} when not set.")
+    agent_key: Maybe[str | None] = field(
+        description="The key of the SessionAgent (kind AGENT) that writes the message, 1 to 255 characters. A key that "
+        "the session does not have creates a SessionAgent. Null or omitted: no agent."
+    )
+    metadata: Maybe[Json | None] = field(
+        description="Any JSON value to store with the message. Null or omitted: `{}`, or the stored value if the "
+        "message is taken over."
+    )
 
 
-@strawberry.input(description="More of a message.")
+@strawberry.input(description="A piece of text for a streaming message.")
 class ExtendMessageInput:
-    id: strawberry.ID = field(description="Which message.")
-    fence: str = field(description="What `startMessage` answered to this producer.")
+    id: strawberry.ID = field(description="The id of the message.")
+    fence: str = field(description=FENCE)
     offset: int = field(
-        description="Where the text belongs: the length of all before it, in Unicode code points, not UTF-16 units."
+        description="The length of the text before this piece, in Unicode code points (not UTF-16 units, not bytes)."
     )
     text: str = field(
-        description="The text, at most 1,000,000 characters with all before it. Empty: the producer is still there."
+        description="The piece of text. The message may have at most 1,000,000 characters. An empty text only signals "
+        "that the producer is alive."
     )
 
 
-@strawberry.input(description="The end of a message.")
+@strawberry.input(description="The end of a streaming message.")
 class FinishMessageInput:
-    id: strawberry.ID = field(description="Which message.")
-    fence: str = field(description="What `startMessage` answered to this producer.")
-    status: FinishStatus = field(default=FinishStatus.COMPLETE, description="How it ends.")
+    id: strawberry.ID = field(description="The id of the message.")
+    fence: str = field(description=FENCE)
+    status: FinishStatus = field(default=FinishStatus.COMPLETE, description="The final status of the message.")
     raw: Maybe[str | None] = field(
-        description="The producer's document; `text` and `content` are made of it, whatever was streamed."
+        description="The document of the producer. The server stores it, and derives `text` and `content` from it "
+        "instead of from the streamed pieces. Null or omitted: the streamed text is the text of the message."
     )
-    usage: Maybe[TokenUsageInput | None] = field(description="The tokens it took; not set, what `raw` says of them.")
-    metadata: Maybe[Json | None] = field(description="In place of what it was started with.")
+    usage: Maybe[TokenUsageInput | None] = field(
+        description="The token usage. Null or omitted: the usage that `raw` contains, if any."
+    )
+    metadata: Maybe[Json | None] = field(
+        description="The JSON value that replaces the one from `startMessage`. Omitted: no change. Null is refused."
+    )
 
 
-@strawberry.type(description="The message, open to whoever holds the fence.")
+@strawberry.type(description="The result of the start of a streaming message.")
 class StartMessagePayload:
-    message: Message | None = field(default=None, description="Null when it was refused.")
-    fence: str | None = field(default=None, description="Names this producer; the next start under the key ends it.")
+    message: Message | None = field(default=None, description="The streaming message; null after an error.")
+    fence: str | None = field(
+        default=None,
+        description="The secret name of this producer, for `extendMessage` and `finishMessage`. A later start with the "
+        "same key makes it invalid. Null after an error.",
+    )
     cursor: str | None = cursor()
     errors: list[UserError] = errors()
 
 
 @strawberry.type
-class StreamMutation:
+class StreamingMessageMutation:
     @mutation(
-        "Opens a message that is written while it is read; the fence names this producer. With the key of a message "
-        "still STREAMING it takes that message over: same message, new fence, the text stays."
+        "Creates a message with status STREAMING that a producer extends in pieces, and returns a fence for this "
+        "producer. With the key of a message that is STREAMING, the producer takes over this message: its text stays, "
+        "and the old fence becomes invalid. A producer that sends nothing for STREAM_TIMEOUT_SECONDS (300 by default) "
+        "loses the message: it becomes FAILED. Effects on the session and errors are those of `appendMessage`; also "
+        "CONFLICT if the message of this key has ended or has another role.",
+        input="The session and the values of the new message.",
     )
-    async def start_message(self, info: Info, input: StartMessageInput) -> StartMessagePayload:
-        session_id = ids.named(ids.session_of, input.session_id, "session", "sessionId")
-        row, fence = await streaming_message.start(info.context, session_id, provided_fields(input, "session_id"))
-        return StartMessagePayload(message=row, fence=fence, cursor=at(row))
+    async def start_message(self, work: UnitOfWork, input: StartMessageInput) -> StartMessagePayload:
+        session_id = ids.require_session(input.session_id, "sessionId")
+        row, fence = await streaming_message.start(work, session_id, provided_fields(input, "session_id"))
+        return StartMessagePayload(message=row, fence=fence, cursor=event_cursor(row))
 
     @mutation(
-        "Adds text at an offset: an offset already written with the same text is a no-op; other text, a hole or an "
-        "old fence is refused. After a cancel it answers ILLEGAL_TRANSITION, STREAMING to CANCELLED: stop."
+        "Adds a piece of text to the end of a streaming message. A piece that is stored already at its offset changes "
+        "nothing, so a retry is safe. Errors: VALIDATION, NOT_FOUND; OFFSET_MISMATCH if the piece does not start at "
+        "the end of the stored text; LIMIT; FENCED if another producer has taken over; ILLEGAL_TRANSITION from "
+        "STREAMING to the present status if the message has ended, for example after `cancelMessage`: the producer "
+        "must stop.",
+        input="The message, the fence and the piece of text.",
     )
-    async def extend_message(self, info: Info, input: ExtendMessageInput) -> MessagePayload:
-        place = ids.named(ids.message_of, input.id, "message")
-        row = await streaming_message.extend(info.context, place, input.fence, input.offset, input.text)
-        return MessagePayload.of(row)
+    async def extend_message(self, work: UnitOfWork, input: ExtendMessageInput) -> MessagePayload:
+        key = ids.require_message(input.id)
+        return MessagePayload.of(await streaming_message.extend(work, key, input.fence, input.offset, input.text))
 
-    @mutation("Ends a message. The same end again, by the same producer, is a no-op.")
-    async def finish_message(self, info: Info, input: FinishMessageInput) -> MessagePayload:
-        place = ids.named(ids.message_of, input.id, "message")
-        fields = provided_fields(input, "id", "fence", "status")
-        if fields.get("usage") is not None:
-            fields["usage"] = provided_fields(fields["usage"])
-        row = await streaming_message.finish(info.context, place, input.fence, input.status.value, fields)
-        return MessagePayload.of(row)
+    @mutation(
+        "Ends a streaming message as COMPLETE or FAILED. The same call again from the same producer changes nothing "
+        "and returns the message. Errors: VALIDATION, NOT_FOUND; FENCED if another producer has taken over; "
+        "ILLEGAL_TRANSITION if the message ended in another way.",
+        input="The message, the fence and the end of the message.",
+    )
+    async def finish_message(self, work: UnitOfWork, input: FinishMessageInput) -> MessagePayload:
+        key, fields = ids.require_message(input.id), message_fields(input, "id", "fence", "status")
+        return MessagePayload.of(await streaming_message.finish(work, key, input.fence, input.status.value, fields))
 
-    @mutation("Stops the writing of a message, from any device, no fence needed; what was written stays.")
-    async def cancel_message(self, info: Info, input: MessageIdInput) -> MessagePayload:
-        return MessagePayload.of(
-            await streaming_message.cancel(info.context, ids.named(ids.message_of, input.id, "message"))
-        )
+    @mutation(
+        "Ends a streaming message as CANCELLED; its text stays. Every client of the owner may do this, without the "
+        "fence. A second call changes nothing. Errors: NOT_FOUND; ILLEGAL_TRANSITION if the message is COMPLETE or "
+        "FAILED.",
+        input="The message to cancel.",
+    )
+    async def cancel_message(self, work: UnitOfWork, input: MessageIdInput) -> MessagePayload:
+        return MessagePayload.of(await streaming_message.cancel(work, ids.require_message(input.id)))

@@ -1,4 +1,4 @@
-"""Tasks: work handed from one role to another."""
+"""Tasks: pieces of work that one role hands to another."""
 
 from asyncio import Future
 from enum import StrEnum
@@ -7,29 +7,36 @@ from typing import Annotated, Any
 import strawberry
 from strawberry import Maybe
 
+from app.context import Context
 from app.db import approval as approvals
 from app.db.reading.page import Slice, Window
 from app.db.reading.rows import ApprovalRow, SessionRow, TaskRow
-from app.live.cursors import Position
+from app.live.cursors import SessionCursor
 from app.resolvers import task
 from app.schema import ids
 from app.schema.approval import Approval
-from app.schema.base import Info, Node, UserError, cursor, enum, errors, provided_fields, rows_of, to_python
-from app.schema.connection import After, Before, Connection, First, Last
+from app.schema.base import Info, Node, enum, rows_of
+from app.schema.connection import Connection, connection
+from app.schema.descriptions import EXPECTED_REVISION, NODE_ID
+from app.schema.inputs import provided_fields, value_of, values_of
 from app.schema.mutation import mutation
+from app.schema.payload import cursor, errors
 from app.schema.scalars import DateTime, Json
+from app.schema.user_errors import UserError
+from app.unit_of_work import UnitOfWork
 
 Session = Annotated["Session", strawberry.lazy("app.schema.session")]
 field, argument = strawberry.field, strawberry.argument
 
 
 @enum(
-    "Where a task stands: PENDING to ACTIVE, ACTIVE to COMPLETED or FAILED, and either of the first two to CANCELLED.",
-    PENDING="Nobody works on it yet.",
-    ACTIVE="Somebody does.",
-    COMPLETED="Ended well.",
-    FAILED="Ended badly.",
-    CANCELLED="Nobody will work on it any more.",
+    "The state of a task. Allowed changes: PENDING to ACTIVE or CANCELLED, and ACTIVE to COMPLETED, FAILED or "
+    "CANCELLED.",
+    PENDING="The work has not started.",
+    ACTIVE="The work is in progress.",
+    COMPLETED="The work ended with success.",
+    FAILED="The work ended with a failure.",
+    CANCELLED="The work was cancelled.",
 )
 class TaskStatus(StrEnum):
     PENDING = "PENDING"
@@ -39,115 +46,130 @@ class TaskStatus(StrEnum):
     CANCELLED = "CANCELLED"
 
 
-@strawberry.input(description="Which tasks are wanted; what is not set does not restrict.")
+@strawberry.input(
+    description="Conditions on a list of tasks. A task must meet all conditions; null or omitted: no condition."
+)
 class TaskFilter:
-    status: list[TaskStatus] | None = field(default=None, description="In one of these statuses.")
-    type: str | None = field(default=None, description="Of this type.")
-    from_role: str | None = field(default=None, description="Handed on by this role.")
-    to_role: str | None = field(default=None, description="Meant for this role.")
-    trace_id: str | None = field(default=None, description="Of this trace.")
+    status: list[TaskStatus] | None = field(default=None, description="The task has one of these statuses.")
+    type: str | None = field(default=None, description="The task has exactly this type.")
+    from_role: str | None = field(default=None, description="Exactly this role gave the task.")
+    to_role: str | None = field(default=None, description="Exactly this role receives the task.")
+    trace_id: str | None = field(default=None, description="The task has exactly this trace id.")
 
     @staticmethod
     def parameters(filter: "TaskFilter | None") -> dict[str, Any]:
-        """As the statements take it; hashable, because pages of equal filters are read together."""
-        wanted = filter or TaskFilter()
-        return vars(wanted) | {"status": None if wanted.status is None else tuple(to_python(wanted.status))}
+        """The filter as parameters of the statements: hashable, because pages with equal filters are read together."""
+        conditions = vars(filter or TaskFilter())
+        return conditions | {"status": values_of(conditions["status"])}
 
 
-@strawberry.type(description="A piece of work, handed from one role to another, in a session or on its own.")
+TaskConditions = Annotated[
+    TaskFilter | None, argument(description="Conditions on the tasks. Null or omitted: all tasks.")
+]
+
+
+@strawberry.type(description="A piece of work that one role hands to another, in a session or outside of sessions.")
 class Task(Node):
-    type: str = field(description="The kind of work, in the owner's words.")
-    from_role: str | None = field(description="Who hands it on.")
-    to_role: str | None = field(description="Whom it is meant for.")
-    payload: Json = field(description="What there is to do, as the client keeps it.")
-    trace_id: str | None = field(description="The trace it belongs to.")
-    status: TaskStatus = field(description="Where it stands.")
+    type: str = field(description="The kind of work, as the client names it.")
+    from_role: str | None = field(description="The role that gave the task; null if not set.")
+    to_role: str | None = field(description="The role that receives the task; null if not set.")
+    payload: Json = field(description="The description of the work, as the client sent it; `{}` if none.")
+    trace_id: str | None = field(description="The id of the trace to which the task belongs; null if none.")
+    status: TaskStatus = field(description="The state of the task.")
     revision: int = field(
-        description="The number of its newest change in the session, or its own count; "
-        "what `expectedRevision` compares."
+        description="For a task in a session: the change number of the session at the newest change of the task. "
+        "Otherwise: the number of changes of the task. `expectedRevision` is compared with it."
     )
-    created_at: DateTime = field(description="When it was created.")
-    updated_at: DateTime = field(description="When its status was last changed.")
+    created_at: DateTime = field(description="The time at which the server created the task.")
+    updated_at: DateTime = field(description="The time of the newest change of the task.")
 
     is_type_of = rows_of(TaskRow)
 
-    @field(description="Opaque, never reused; `node(id:)` finds the thing again.")
+    @field(description=NODE_ID)
     def id(self: TaskRow) -> strawberry.ID:
         return ids.task(self.id)
 
-    @field(graphql_type=Session | None, description="The session it was created in.")
+    @field(graphql_type=Session | None, description="The session in which the task was created; null if in none.")
     def session(self: TaskRow, info: Info) -> "Future[SessionRow | None] | None":
         return info.context.loaders.sessions.load(self.session_id) if self.session_id else None
 
-    @field(graphql_type=Connection[Approval], description="What it waits or waited for, as it was requested.")
-    def approvals(
-        self: TaskRow, info: Info, first: First = None, after: After = None, last: Last = None, before: Before = None
-    ) -> "Future[Slice[ApprovalRow]]":
-        return info.context.loaders.page(approvals.OF_TASKS, self.id, Window.of(first, after, last, before))
+    @connection(Connection[Approval], "The approvals for the task, the oldest first.")
+    def approvals(self: TaskRow, ctx: Context, window: Window) -> "Future[Slice[ApprovalRow]]":
+        return ctx.loaders.page(approvals.OF_TASKS, self.id, window)
 
 
-@strawberry.input(description="A new task; it begins PENDING.")
+@strawberry.input(description="The values of a new task. Its first status is PENDING.")
 class CreateTaskInput:
     type: str = field(description="The kind of work, 1 to 255 characters.")
-    from_role: Maybe[str | None] = field(description="Who hands it on.")
-    to_role: Maybe[str | None] = field(description="Whom it is meant for.")
-    payload: Maybe[Json | None] = field(description="What there is to do; {} when not set.")
-    trace_id: Maybe[str | None] = field(description="The trace it belongs to; the request's own when not set.")
-    session_id: Maybe[strawberry.ID | None] = field(description="The session to create it in; none when not set.")
+    from_role: Maybe[str | None] = field(
+        description="The role that gives the task, 1 to 255 characters. Null or omitted: none."
+    )
+    to_role: Maybe[str | None] = field(
+        description="The role that receives the task, 1 to 255 characters. Null or omitted: none."
+    )
+    payload: Maybe[Json | None] = field(description="Any JSON value that describes the work. Null or omitted: `{}`.")
+    trace_id: Maybe[str | None] = field(
+        description="The id of the trace to which the task belongs, 1 to 255 characters. Null: none. Omitted: the "
+        "trace id of the request, from its `traceparent` header."
+    )
+    session_id: Maybe[strawberry.ID | None] = field(
+        description="The id of the session in which the task is created. Null or omitted: no session."
+    )
 
 
-@strawberry.input(description="A task's next status.")
+@strawberry.input(description="The next status of a task.")
 class SetTaskStatusInput:
-    id: strawberry.ID = field(description="Which task.")
-    status: TaskStatus = field(description="The next status.")
-    expected_revision: Maybe[int | None] = field(description="Refuse with CONFLICT if it is not at this revision.")
+    id: strawberry.ID = field(description="The id of the task to change.")
+    status: TaskStatus = field(
+        description="The next status: ACTIVE or CANCELLED after PENDING; COMPLETED, FAILED or CANCELLED after ACTIVE. "
+        "Any other change: ILLEGAL_TRANSITION."
+    )
+    expected_revision: Maybe[int | None] = field(description=EXPECTED_REVISION)
 
 
-@strawberry.type(description="The task as it is now.")
+@strawberry.type(description="The result of a mutation of a task.")
 class TaskPayload:
-    task: Task | None = field(default=None, description="Null when it was refused.")
+    task: Task | None = field(default=None, description="The task after the mutation; null after an error.")
     cursor: str | None = cursor()
     errors: list[UserError] = errors()
 
     @classmethod
     def of(cls, row: TaskRow) -> "TaskPayload":
-        at = str(Position.at(row.session_id, row.revision)) if row.session_id else None
-        return cls(task=row, cursor=at)
+        position = SessionCursor.at(row.session_id, row.revision) if row.session_id else None
+        return cls(task=row, cursor=str(position) if position else None)
 
 
 @strawberry.type
 class TaskMutation:
-    @mutation("Creates a task.")
-    async def create_task(self, info: Info, input: CreateTaskInput) -> TaskPayload:
+    @mutation(
+        "Creates a task with status PENDING, in a session or outside of sessions. Errors: VALIDATION; NOT_FOUND for "
+        "the session.",
+        input="The values of the new task.",
+    )
+    async def create_task(self, work: UnitOfWork, input: CreateTaskInput) -> TaskPayload:
         fields = provided_fields(input)
-        session_id = ids.maybe(ids.session_of, fields.pop("session_id", None), "session", "sessionId")
-        return TaskPayload.of(await task.create(info.context, session_id, fields))
+        session_id = ids.optional(ids.require_session, fields.pop("session_id", None), "sessionId")
+        return TaskPayload.of(await task.create(work, session_id, fields))
 
-    @mutation("Moves a task on.")
-    async def set_task_status(self, info: Info, input: SetTaskStatusInput) -> TaskPayload:
-        task_id = ids.named(ids.task_of, input.id, "task")
-        expected = input.expected_revision.value if input.expected_revision else None
-        return TaskPayload.of(await task.set_status(info.context, task_id, input.status.value, expected))
+    @mutation(
+        "Sets the next status of a task. Errors: NOT_FOUND, ILLEGAL_TRANSITION; CONFLICT if `expectedRevision` has "
+        "changed.",
+        input="The task and its next status.",
+    )
+    async def set_task_status(self, work: UnitOfWork, input: SetTaskStatusInput) -> TaskPayload:
+        task_id, expected_revision = ids.require_task(input.id), value_of(input.expected_revision)
+        return TaskPayload.of(await task.set_status(work, task_id, input.status.value, expected_revision))
 
 
 @strawberry.type
 class TaskQuery:
-    @field(graphql_type=Task | None, description="By its id.")
+    @field(graphql_type=Task | None, description="The task with this id; null if there is none.")
     def task(
-        self, info: Info, id: Annotated[strawberry.ID, argument(description="The task's id.")]
+        self, info: Info, id: Annotated[strawberry.ID, argument(description="The id of the task.")]
     ) -> "Future[TaskRow | None] | None":
-        task_id = ids.task_of(id)
+        task_id = ids.parse_task(id)
         return info.context.loaders.tasks.load(task_id) if task_id else None
 
-    @field(graphql_type=Connection[Task], description="Your tasks, in and out of sessions, as they were created.")
-    async def tasks(
-        self,
-        info: Info,
-        first: First = None,
-        after: After = None,
-        last: Last = None,
-        before: Before = None,
-        filter: Annotated[TaskFilter | None, argument(description="Which tasks are wanted.")] = None,
-    ) -> Slice[TaskRow]:
-        window = Window.of(first, after, last, before)
-        return await task.page(info.context, window, TaskFilter.parameters(filter))
+    @connection(Connection[Task], "All tasks of the viewer, in sessions and outside, the oldest first.")
+    async def tasks(self, ctx: Context, window: Window, filter: TaskConditions = None) -> Slice[TaskRow]:
+        return await task.page(ctx, window, TaskFilter.parameters(filter))

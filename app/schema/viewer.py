@@ -1,4 +1,4 @@
-"""The viewer: who the token says you are, and your figures."""
+"""The viewer: the subject of the token, and figures about its objects."""
 
 from hashlib import sha256
 from typing import Any
@@ -13,22 +13,32 @@ from app.schema.scalars import DateTime
 field = strawberry.field
 
 
-@strawberry.type(description="Your sessions of one agent type.")
+@strawberry.type(description="The numbers of sessions of one agent type.")
 class AgentTypeCount:
-    agent_type: str = field(description="The type.")
-    count: int = field(description="All that are not deleted.")
-    active_count: int = field(description="Those that are PENDING or ACTIVE and not archived: what the cap counts.")
+    agent_type: str = field(description="The agent type.")
+    count: int = field(description="The number of sessions of this type, without deleted ones.")
+    active_count: int = field(
+        description="The number of these sessions that are PENDING or ACTIVE and not archived: those for which the cap "
+        "on active sessions holds."
+    )
 
 
-@strawberry.type(description="Your figures, counted now.")
+@strawberry.type(
+    description="Figures about the objects of the viewer, counted when they are read. Deleted sessions, messages and "
+    "agents do not count."
+)
 class UserStats:
-    session_count: int = field(description="Your sessions; deleted ones do not count.")
-    active_session_count: int = field(description="Those that are PENDING or ACTIVE and not archived.")
-    archived_session_count: int = field(description="Those that are archived.")
-    message_count: int = field(description="The messages in your sessions; deleted ones do not count.")
-    agent_count: int = field(description="The agents in your catalogue.")
-    sessions_by_agent_type: list[AgentTypeCount] = field(description="Your sessions that have an agent type.")
-    last_activity_at: DateTime | None = field(description="When your newest message came; null without sessions.")
+    session_count: int = field(description="The number of sessions, archived ones included.")
+    active_session_count: int = field(description="The number of sessions that are PENDING or ACTIVE and not archived.")
+    archived_session_count: int = field(description="The number of archived sessions.")
+    message_count: int = field(description="The number of messages in these sessions.")
+    agent_count: int = field(description="The number of agents in the catalogue.")
+    sessions_by_agent_type: list[AgentTypeCount] = field(
+        description="The numbers of sessions per agent type, ordered by the type. Sessions without a type are left out."
+    )
+    last_activity_at: DateTime | None = field(
+        description="The newest `lastActivityAt` of the sessions; null without sessions."
+    )
 
     @classmethod
     def of(cls, types: list[TypeStats]) -> "UserStats":
@@ -49,31 +59,45 @@ class UserStats:
         )
 
 
-@strawberry.type(description="Who the token says you are.")
+@strawberry.type(description="The subject of the token: the owner of all objects that this request can read.")
 class Viewer:
-    @field(description="Opaque, stable per subject: client caches key on it.")
+    @field(
+        description="An opaque id of the subject that never changes, for client caches. `node(id:)` does not accept it."
+    )
     def id(self: Any) -> strawberry.ID:
         return strawberry.ID(f"usr_{sha256(self.subject.encode()).hexdigest()[:32]}")
 
-    subject: str = field(description="The token's `sub`: the owner of everything you see.")
+    subject: str = field(description="The `sub` claim of the token.")
 
-    @field(description="What the token may do: `chat:read`, `chat:write`.")
+    @field(
+        description="The scopes of the token: `chat:read` for queries and subscriptions, `chat:write` for mutations."
+    )
     def scopes(self: Any) -> list[str]:
         return sorted(self.scopes)
 
-    @field(description="In which roles you may decide approvals.")
+    @field(description="The roles of the token. They decide which approvals the token may decide.")
     def roles(self: Any) -> list[str]:
         return list(self.roles)
 
-    @field(description="Your figures.")
+    @field(description="Figures about the objects of the viewer.")
     async def stats(self: Any, info: Info) -> UserStats:
         return UserStats.of(await viewer.stats(info.context))
 
-    @field(description="How many of your sessions in the list hold something unread.")
+    @field(description="The number of sessions with `unreadCount` above 0 that are neither archived nor deleted.")
     async def unread_session_count(self: Any, info: Info) -> int:
         return await viewer.unread_sessions(info.context)
 
-    @field(description="Where `viewerEvents` must start so that nothing is missed after this read; not a page cursor.")
+    @field(
+        description="The event cursor of this read. `viewerEvents(after:)` with it misses no later change. It is not a "
+        "page cursor."
+    )
     async def event_cursor(self: Any, info: Info) -> str:
         ctx = info.context
-        return str(ctx.horizon or await ctx.hub.now(ctx.viewer))
+        return str(ctx.horizon or await ctx.hub.viewer_cursor(ctx.viewer))
+
+
+@strawberry.type
+class ViewerQuery:
+    @field(graphql_type=Viewer, description="The subject of the token, and figures about its objects.")
+    def viewer(self, info: Info) -> Any:
+        return info.context.viewer

@@ -1,31 +1,51 @@
-"""GraphQL over HTTP, graphql-transport-ws and server-sent events: plain ASGI, written for this server."""
+"""GraphQL over HTTP, graphql-transport-ws and server-sent events, as plain ASGI applications."""
 
 from graphql_compiled.engine import Engine
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
+from app.transport.cross_origin import CrossOrigin
+from app.transport.documents import Documents
+from app.transport.forwarded import TrustedProxies, named_hosts
 from app.transport.http import HTTPEndpoint
 from app.transport.limits import DocumentLimits, Limits
 from app.transport.operations import Operations
 from app.transport.sse import EventStreamEndpoint
+from app.transport.trusted_documents import InvalidManifests, read_manifests
 from app.transport.websocket import WebSocketEndpoint
 
 PATH = "/graphql"
 
 __all__ = [
     "PATH",
+    "CrossOrigin",
     "DocumentLimits",
+    "Documents",
     "Engine",
     "EventStreamEndpoint",
     "HTTPEndpoint",
+    "InvalidManifests",
     "Limits",
     "Operations",
+    "TrustedProxies",
     "WebSocketEndpoint",
+    "named_hosts",
+    "read_manifests",
     "routes",
 ]
 
 
-def routes(
-    http: HTTPEndpoint, sockets: WebSocketEndpoint, streams: EventStreamEndpoint, *, path: str = PATH
-) -> list[BaseRoute]:
-    """Requests and sockets on one path, event streams below it: a client that takes either would get the wrong one."""
-    return [Route(path, http), WebSocketRoute(path, sockets), Route(f"{path}/stream", streams)]
+def routes(http: HTTPEndpoint, sockets: WebSocketEndpoint, streams: EventStreamEndpoint) -> list[BaseRoute]:
+    """HTTP and websockets at PATH, event streams at PATH/stream, each with and without a slash at its end.
+
+    A redirect to the other spelling would name the scheme and the host that the proxy used, not the browser.
+    Event streams need a path of their own: a client that accepts both media types would get the wrong one.
+    """
+    return [
+        route
+        for end in ("", "/")
+        for route in (
+            Route(PATH + end, http),
+            WebSocketRoute(PATH + end, sockets),
+            Route(f"{PATH}/stream{end}", streams),
+        )
+    ]

@@ -1,44 +1,81 @@
-"""The way to one client, who may not read."""
+"""The outgoing side of one client's connection: slow-reader detection, and sends that need no task of their own."""
 
+from collections.abc import Coroutine, Generator
 from time import monotonic
+from typing import Any
 
 from starlette.types import Message, Receive, Send
 
 NEVER = float("inf")
+SEND_TIMEOUT_SECONDS = 30.0
+"""How long a client may leave a message unread."""
 
 
-class Line:
-    """Sends, and knows since when something waits to be read; `gone` when nobody is there to read it."""
+class Connection:
+    """Sends ASGI messages to one client.
 
-    __slots__ = ("_send", "_sending", "gone", "receive", "stuck_since")
+    `blocked_since` is when the oldest unsent message began to wait for the client to read, in monotonic seconds, or
+    NEVER. `disconnected` is True once nothing can be sent any more.
+    """
+
+    __slots__ = ("_send", "_sending", "blocked_since", "disconnected", "receive")
 
     def __init__(self, receive: Receive, send: Send) -> None:
         self.receive, self._send = receive, send
         self._sending = 0
-        self.gone = False
-        self.stuck_since = NEVER
+        self.disconnected = False
+        self.blocked_since = NEVER
 
     @property
-    def busy(self) -> bool:
-        """Whether something waits to be read."""
+    def is_sending(self) -> bool:
+        """True while a message waits for the client to read."""
         return self._sending > 0
 
-    async def put(self, message: Message) -> None:
-        """Returns once the client has taken enough of what was sent before."""
-        if self.gone:
+    async def send(self, message: Message) -> None:
+        """Returns once the client has read enough of what was sent before."""
+        if self.disconnected:
             return
         self._sending += 1
-        self.stuck_since = min(self.stuck_since, monotonic())
+        self.blocked_since = min(self.blocked_since, monotonic())
         try:
             await self._send(message)
-        except (OSError, RuntimeError):  # ASGI servers say so when the client is gone, or when they have closed
-            self.gone = True
+        except (OSError, RuntimeError):  # what ASGI servers raise after the client has gone or they have closed
+            self.disconnected = True
         finally:
             self._sending -= 1
-            self.stuck_since = monotonic() if self._sending else NEVER
+            self.blocked_since = monotonic() if self._sending else NEVER
 
-    def abort_unread(self) -> None:
-        """Drop what the client does not read: ASGI cannot, and uvicorn waits for it, at its own end too."""
+    def abort_if_unread(self) -> None:
+        """Drops the connection if the client has not read everything.
+
+        ASGI has no call for it, and uvicorn waits for such a client, even when it stops.
+        """
         transport = getattr(getattr(self.receive, "__self__", None), "transport", None)
         if transport is not None and transport.get_write_buffer_size():
             transport.abort()
+
+
+class Suspended:
+    """The rest of a coroutine that had to wait; awaiting it runs it to its end."""
+
+    __slots__ = ("_coroutine", "_waits_for")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None], waits_for: Any) -> None:
+        self._coroutine, self._waits_for = coroutine, waits_for
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        try:
+            yield self._waits_for
+        except BaseException:
+            self._coroutine.close()  # it cleans up now, not when it is garbage-collected
+            raise
+        yield from self._coroutine.__await__()
+
+
+def run_until_blocked(coroutine: Coroutine[Any, Any, None]) -> Suspended | None:
+    """Runs a coroutine until it has to wait; None if it has ended, which most sends do: they cost no task."""
+    try:
+        waits_for = coroutine.send(None)
+    except StopIteration:
+        return None
+    return Suspended(coroutine, waits_for)

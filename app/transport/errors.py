@@ -1,48 +1,65 @@
-"""What an error looks like from outside."""
+"""Errors as responses show them: message, code, path and locations; internal faults show only a request id."""
 
+from collections.abc import Sequence
 from typing import Any
 
-import structlog
 from graphql import GraphQLError
+from graphql_compiled.engine import RequestError
 
 from app.db.access.failures import connection_lost
 from app.errors import BadInput, Refused
+from app.structured_log import get_logger
 
-log = structlog.get_logger("colloquy.request")
+log = get_logger("colloquy.request")
 
 APOLOGY = "Something went wrong on our side."
 INTERNAL = "INTERNAL"
+MAX_ERRORS = 5
+"""The most errors that are reported of a request that was not executed."""
+
+
+class SubscriptionFailed(Exception):
+    """A subscription could not start, because its field raised an error."""
+
+    def __init__(self, errors: Sequence[GraphQLError]) -> None:
+        super().__init__()
+        self.errors = errors
+
+
+def format_failure(failure: Exception, request_id: str) -> list[dict[str, Any]]:
+    """The errors of an operation that ended with an exception; at least one."""
+    match failure:
+        case RequestError(errors=errors):
+            return [format_rejection(error) for error in errors[:MAX_ERRORS]]
+        case SubscriptionFailed(errors=errors):
+            return [format_error(error, request_id) for error in errors]
+    return [format_error(GraphQLError(str(failure), original_error=failure), request_id)]
 
 
 def format_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
-    """An error met while executing, as a GraphQL response shows it, `extensions.code` included.
+    """An error of execution, with `extensions.code`.
 
-    A `Refused` speaks for itself, a bad argument is BAD_USER_INPUT. Anything else is our own fault: logged,
-    shown with nothing but the request's id.
+    A `Refused` keeps its message and code; an invalid argument is BAD_USER_INPUT. Any other error is INTERNAL: it is
+    logged, and the response shows the request id only.
     """
     code = _code(error)
     if code is not None:
-        return _shown(error, error.message, {"code": code})
+        return _formatted(error, error.message, {"code": code})
     log_fault(_cause(error))
-    return _shown(error, APOLOGY, {"code": INTERNAL, "requestId": request_id})
+    return _formatted(error, APOLOGY, {"code": INTERNAL, "requestId": request_id})
 
 
 def format_rejection(error: GraphQLError) -> dict[str, Any]:
-    """An error of a request that was not executed: its sender's, whoever raised it."""
+    """An error of a request that was not executed: always the client's, so never INTERNAL."""
     cause = _cause(error)
-    said = cause.code if isinstance(cause, Refused) else (error.extensions or {}).get("code")
-    return _shown(error, error.message, {"code": said or BadInput.code})
-
-
-def format_failure(failure: Exception, request_id: str) -> dict[str, Any]:
-    """An exception that came from outside of any field."""
-    return format_error(GraphQLError(str(failure), original_error=failure), request_id)
+    code = cause.code if isinstance(cause, Refused) else (error.extensions or {}).get("code")
+    return _formatted(error, error.message, {"code": code or BadInput.code})
 
 
 def log_fault(fault: BaseException) -> None:
-    """Leave what should not have happened to the operator, under the request's id.
+    """Logs an unexpected exception, under the request's id.
 
-    With its traceback; but one word where the database is away: then every request fails, and no line of ours is why.
+    The traceback is left out if the database is unreachable: then every request fails, and none of our lines is why.
     """
     if connection_lost(fault):
         log.error("request_failed", error=repr(fault))
@@ -51,10 +68,11 @@ def log_fault(fault: BaseException) -> None:
 
 
 def _code(error: GraphQLError) -> str | None:
+    """None for an internal fault."""
     cause, inner = _cause(error), error.original_error
     if isinstance(cause, Refused):
         return cause.code
-    # graphql-core names the node of a bad argument; an answer that the schema does not allow has none
+    # graphql-core adds the node of an invalid argument; a resolver's value that the schema does not allow has none
     blames_document = inner is None or (isinstance(inner, GraphQLError) and bool(inner.nodes))
     return BadInput.code if blames_document else None
 
@@ -66,10 +84,10 @@ def _cause(error: GraphQLError) -> Exception:
     return cause
 
 
-def _shown(error: GraphQLError, message: str, extensions: dict[str, Any]) -> dict[str, Any]:
-    shown: dict[str, Any] = {"message": message, "extensions": extensions}
+def _formatted(error: GraphQLError, message: str, extensions: dict[str, Any]) -> dict[str, Any]:
+    formatted: dict[str, Any] = {"message": message, "extensions": extensions}
     if error.locations:
-        shown["locations"] = [{"line": place.line, "column": place.column} for place in error.locations]
+        formatted["locations"] = [{"line": at.line, "column": at.column} for at in error.locations]
     if error.path is not None:
-        shown["path"] = error.path
-    return shown
+        formatted["path"] = error.path
+    return formatted

@@ -1,157 +1,164 @@
-"""Live events to many: those of one channel who ask the same are answered by one execution and one encoding.
+"""Live events to many subscribers: one execution and one encoding for all that select the same.
 
-A subscriber catches up in a task of its own. Once it is where its channel is, it is a member of a group and no task:
-the channel's reader makes what all members are sent, and hands it to each. Nothing is queued: a member whose
-connection does not take it at once leaves, sends the rest in a task, and catches up from the rows.
+A subscriber catches up in a task of its own. Then it joins a group and needs no task: the channel's task encodes each
+event once and sends it to every member. Nothing is queued. A member whose connection is blocked leaves the group, sends
+the rest in a task, and catches up from the rows.
 """
 
 import json
 from collections.abc import Awaitable, Coroutine, Hashable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from graphql_compiled.engine import Prepared, Subscription
+from graphql_compiled.engine import PreparedOperation, ResponseStream
 
 from app.auth import Viewer
 from app.live.events import Event
 from app.live.reader import Batch
-from app.live.subscription import Show, Stream
-from app.transport.operations import Parameters, answer
+from app.live.subscription import Convert, Subscription
+from app.transport.operations import encode_result
+from app.transport.parameters import Parameters
 
 
-class Told(NamedTuple):
-    """One event for the wire: the cursor after it, and the JSON of the result."""
+class EncodedEvent(NamedTuple):
+    """The JSON of an event's result, and the cursor after the event."""
 
     cursor: str
     payload: str
 
 
-class Outlet(Protocol):
-    """Where the events of one subscriber go."""
+class EventSink(Protocol):
+    """Takes the events of one subscriber: the client's operation."""
 
-    def offer(self, told: Told, /) -> Awaitable[None] | None:
-        """Sends it; what is left to wait for when the connection does not take it at once."""
+    def send_event(self, event: EncodedEvent, /) -> Awaitable[None] | None:
+        """Sends until the connection blocks; what is left to await, or None if everything is sent."""
 
-    def work(self, rest: Coroutine[Any, Any, bool], /) -> None:
-        """Runs the rest in a task; its result says whether the subscriber is a member again, or at its end."""
+    def run(self, work: Coroutine[Any, Any, bool], /) -> None:
+        """Runs `work` in a task; its result is False if no event will follow."""
 
-    def failed(self, failure: Exception, /) -> None:
-        """There will be no more, because of this."""
+    def fail(self, failure: Exception, /) -> None:
+        """No event will follow, because of this."""
 
 
 class Group:
-    """Subscribers that see the same, by their `key`; `subscription` and `context` are those of the first of them."""
+    """The subscribers of a channel that select the same, by their `key`.
 
-    def __init__(self, key: Hashable, subscription: Subscription, context: Any, request_id: str, show: Show) -> None:
-        self.key, self._show = key, show
-        self._subscription, self._context, self._request_id = subscription, context, request_id
+    `stream` and `context` are the first member's; `convert` makes the schema's object of an event.
+    """
+
+    def __init__(self, key: Hashable, stream: ResponseStream, context: Any, request_id: str, convert: Convert) -> None:
+        self.key, self._convert = key, convert
+        self._stream, self._context, self._request_id = stream, context, request_id
         self.members: dict[Subscriber, None] = {}
 
-    def hear(self, batch: Batch[Any]) -> Awaitable[None]:
-        return self._tell(list(self.members), batch)
+    def on_batch(self, batch: Batch[Any]) -> Awaitable[None]:
+        return self._deliver(list(self.members), batch)
 
-    async def told(self, event: Event) -> Told:
-        """The event as each member is sent it."""
-        result = await self._subscription.respond(self._show(event))
-        return Told(event.cursor, answer(result, self._context, self._request_id).body.decode())
+    async def encode(self, event: Event) -> EncodedEvent:
+        """Executes the operation on an event."""
+        result = await self._stream.execute_event(self._convert(event))
+        return EncodedEvent(event.cursor, encode_result(result, self._context, self._request_id).body.decode())
 
-    async def _tell(self, members: list["Subscriber"], batch: Batch[Any]) -> None:
+    async def _deliver(self, members: list["Subscriber"], batch: Batch[Any]) -> None:
         try:
-            told = [await self.told(event) for event in batch.events]
+            events = [await self.encode(event) for event in batch.events]
         except Exception as failure:
-            for member in self._still(members):
+            for member in self._remaining(members):
                 member.fail(failure)
             return
-        for member in self._still(members):
+        for member in self._remaining(members):
             try:
-                member.take(told, batch)
-            except Exception as failure:  # of its line, which is nobody else's
+                member.deliver(events, batch)
+            except Exception as failure:  # a fault of this member's connection, which must not reach the others
                 member.fail(failure)
 
-    def _still(self, members: list["Subscriber"]) -> Iterator["Subscriber"]:
-        """Those who have not left in the meantime."""
+    def _remaining(self, members: list["Subscriber"]) -> Iterator["Subscriber"]:
+        """Those that have not left in the meantime."""
         return (member for member in members if member in self.members)
 
 
 class Subscriber:
-    """One client's way from catching up to membership, and back."""
+    """Moves one client's subscription from catching up to membership in a group, and back."""
 
-    __slots__ = ("_group", "_listens", "_outlet", "_stream")
+    __slots__ = ("_group", "_is_member", "_sink", "_subscription")
 
-    def __init__(self, stream: Stream[Any], group: Group, outlet: Outlet) -> None:
-        self._stream, self._outlet = stream, outlet
-        self._group = group  # its own until it joins one of others
-        self._listens = False
+    def __init__(self, subscription: Subscription[Any], group: Group, sink: EventSink) -> None:
+        self._subscription, self._sink = subscription, sink
+        self._group = group  # its own, until it joins the group that has the same key
+        self._is_member = False
 
     async def catch_up(self) -> bool:
-        """Tells what there is to tell. False: there will be no more. Raises what the stream does."""
+        """Sends the events up to now and joins the group; False if no event will follow.
+
+        Raises what `Subscription.catch_up` raises.
+        """
         while True:
-            async for events in self._stream.catch_up():
+            async for events in self._subscription.catch_up():
                 for event in events:
-                    await self._say(await self._group.told(event))
-            if self._stream.over:
+                    await self._send(await self._group.encode(event))
+            if self._subscription.ended:
                 return False
             if self._join():
                 return True
-            await self._stream.look()
+            await self._subscription.wait_for_read()
 
-    def take(self, told: Sequence[Told], batch: Batch[Any]) -> None:
-        """What the group was told."""
-        for place, one in enumerate(told, 1):
-            rest = self._outlet.offer(one)
+    def deliver(self, events: Sequence[EncodedEvent], batch: Batch[Any]) -> None:
+        """Sends the encoded events of a batch to this member."""
+        for count, event in enumerate(events, 1):
+            rest = self._sink.send_event(event)
             if rest is not None:
                 self._leave()
-                self._outlet.work(self._fall_behind(rest, told[place:], batch))
+                self._sink.run(self._fall_behind(rest, events[count:], batch))
                 return
-        if batch.over:
+        if batch.ended:
             self._leave()
-            self._outlet.work(_end())
+            self._sink.run(_complete())
 
     def fail(self, failure: Exception) -> None:
-        """There will be no more, because of this."""
+        """Ends the operation because of `failure`."""
         self._leave()
-        self._outlet.failed(failure)
+        self._sink.fail(failure)
 
     def close(self) -> None:
-        """No more is wanted."""
+        """Leaves the group and ends the subscription."""
         self._leave()
-        self._stream.close()
+        self._subscription.close()
 
     def _join(self) -> bool:
-        group = self._stream.join(self._group.key, lambda: self._group)
+        group = self._subscription.join(self._group.key, lambda: self._group)
         if group is None:
             return False
         group.members[self] = None
-        self._group, self._listens = group, True
+        self._group, self._is_member = group, True
         return True
 
     def _leave(self) -> None:
-        if self._listens:
+        if self._is_member:
             del self._group.members[self]
-            self._listens = False
+            self._is_member = False
             if not self._group.members:
-                self._stream.leave(self._group.key)
+                self._subscription.leave(self._group.key)
 
-    async def _fall_behind(self, rest: Awaitable[None], told: Sequence[Told], batch: Batch[Any]) -> bool:
-        """Sends what the connection did not take, in its own time, and catches up from there."""
+    async def _fall_behind(self, rest: Awaitable[None], events: Sequence[EncodedEvent], batch: Batch[Any]) -> bool:
+        """Sends the rest of a batch as fast as the client reads, then catches up."""
         await rest
-        for one in told:
-            await self._say(one)
-        if batch.over:
+        for event in events:
+            await self._send(event)
+        if batch.ended:
             return False
-        self._stream.back(batch.place)
+        self._subscription.resume_from(batch.position)
         return await self.catch_up()
 
-    async def _say(self, told: Told) -> None:
-        if (rest := self._outlet.offer(told)) is not None:
+    async def _send(self, event: EncodedEvent) -> None:
+        if (rest := self._sink.send_event(event)) is not None:
             await rest
 
 
-async def _end() -> bool:
+async def _complete() -> bool:
     return False
 
 
-def likeness(prepared: Prepared, parameters: Parameters, viewer: Viewer) -> Hashable:
-    """Equal for those who are shown the same of an event: one operation, equal variables in it, equal rights."""
-    below = prepared.variables_below
+def group_key(prepared: PreparedOperation, parameters: Parameters, viewer: Viewer) -> Hashable:
+    """Equal for subscribers that receive the same of each event: one operation, equal variables in it, equal rights."""
+    below = prepared.nested_variables
     values = {name: value for name, value in parameters.variables.items() if name in below}
     return prepared, json.dumps(values, sort_keys=True), (viewer.subject, viewer.scopes, viewer.roles)

@@ -2,7 +2,7 @@
 
 from time import perf_counter
 
-from graphql_compiled.engine import Prepared
+from graphql_compiled.engine import PreparedOperation
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.auth import bearer
@@ -10,90 +10,84 @@ from app.errors import BadInput
 from app.telemetry import begin
 from app.transport.media_types import HTML, JSON, RESPONSE, preferred
 from app.transport.operations import Operations, header
-from app.transport.requests import Declined, Disconnected, parameters_of
-from app.transport.responses import Reply, refusal
+from app.transport.requests import Declined, Disconnected, read_parameters
+from app.transport.responses import Response, refusal
 
 
-class _Call:
-    """What is known of one request so far."""
+class _Exchange:
+    """The state of one request and its response."""
 
-    __slots__ = ("headers", "media", "prepared", "request", "scope")
+    __slots__ = ("headers", "media_type", "prepared", "request", "scope")
 
     def __init__(self, scope: Scope) -> None:
         self.scope = scope
         self.headers: dict[bytes, bytes] = dict(scope["headers"])
         self.request = begin(header(self.headers, b"traceparent"))
-        self.media = JSON
-        self.prepared: Prepared | None = None
+        self.media_type = JSON
+        self.prepared: PreparedOperation | None = None
 
 
 class HTTPEndpoint:
     """The ASGI application of one GraphQL URL.
 
-    `max_body` is in bytes. `page` answers a browser that opens the URL.
+    `max_body` is in bytes. `page` serves browsers that open the URL.
     """
 
-    def __init__(
-        self,
-        operations: Operations,
-        *,
-        max_body: int = 8 * 1024 * 1024,
-        page: ASGIApp | None = None,
-    ) -> None:
+    def __init__(self, operations: Operations, *, max_body: int, page: ASGIApp | None) -> None:
         self._operations = operations
         self._max_body = max_body
         self._page = page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; whatever goes wrong is answered too."""
-        if self._page and _is_for_a_person(scope):
+        """Serves one request; every failure becomes a response."""
+        if self._page and _prefers_html(scope):
             await self._page(scope, receive, send)
             return
         started = perf_counter()
-        call = _Call(scope)
+        exchange = _Exchange(scope)
         try:
-            reply = await self._reply(call, receive)
+            response = await self._respond(exchange, receive)
         except Disconnected:
             return
-        await reply.send(call.media, call.request, send)
-        self._operations.done(call.prepared, reply.outcome, started, "http")
+        await response.send(exchange.media_type, exchange.request, send)
+        self._operations.record(exchange.prepared, response.outcome, started, "http")
 
-    async def _reply(self, call: _Call, receive: Receive) -> Reply:
+    async def _respond(self, exchange: _Exchange, receive: Receive) -> Response:
         try:
-            return await self._operations.deadline.run(self._serve(call, receive))
+            return await self._operations.deadline.run(self._execute(exchange, receive))
         except Disconnected:
             raise
         except Exception as failure:
-            return refusal(failure, call.media, call.request)
+            return refusal(failure, exchange.media_type, exchange.request)
 
-    async def _serve(self, call: _Call, receive: Receive) -> Reply:
-        method = call.scope["method"]
+    async def _execute(self, exchange: _Exchange, receive: Receive) -> Response:
+        method = exchange.scope["method"]
         if method not in ("GET", "POST"):
             raise Declined(405, "GraphQL is served by POST, and queries by GET.", (b"allow", b"GET, POST"))
-        call.media = _negotiate(call)
-        viewer = await self._operations.viewer(bearer(header(call.headers, b"authorization")))
-        parameters = await parameters_of(call.scope, call.headers, receive, self._max_body)
-        call.prepared = prepared = self._operations.prepare(parameters, viewer)
+        exchange.media_type = _negotiated(exchange)
+        viewer = await self._operations.viewer(bearer(header(exchange.headers, b"authorization")))
+        parameters = await read_parameters(exchange.scope, exchange.headers, receive, self._max_body)
+        exchange.prepared = prepared = self._operations.prepare(parameters, viewer)
         _check_method(method, prepared)
-        key = header(call.headers, b"idempotency-key")
-        context = self._operations.context(viewer, call.request, key)
-        answer = await self._operations.execute(prepared, parameters, context, call.request.id)
-        return Reply(200, answer.body, answer.outcome)
+        key = header(exchange.headers, b"idempotency-key")
+        context = self._operations.context(viewer, exchange.request, key)
+        result = await self._operations.execute(prepared, parameters, context, exchange.request.id)
+        return Response(200, result.body, result.outcome)
 
 
-def _is_for_a_person(scope: Scope) -> bool:
+def _prefers_html(scope: Scope) -> bool:
     accepted = dict(scope["headers"]).get(b"accept", b"*/*")
     return scope["method"] == "GET" and preferred(accepted, (RESPONSE, JSON, HTML)) == HTML
 
 
-def _negotiate(call: _Call) -> str:
-    media = preferred(call.headers.get(b"accept", b"*/*"), (RESPONSE, JSON))
-    if media is None:
+def _negotiated(exchange: _Exchange) -> str:
+    media_type = preferred(exchange.headers.get(b"accept", b"*/*"), (RESPONSE, JSON))
+    if media_type is None:
         raise Declined(406, f"This URL answers in {RESPONSE} or {JSON}.")
-    return media
+    return media_type
 
 
-def _check_method(method: str, prepared: Prepared) -> None:
+def _check_method(method: str, prepared: PreparedOperation) -> None:
     if prepared.kind == "subscription":
         raise BadInput("A subscription needs a connection that stays open: graphql-transport-ws here, SSE below.")
     if method == "GET" and prepared.kind != "query":

@@ -1,4 +1,4 @@
-"""JSON in and out: orjson wherever it keeps what it is given, the standard library where it would not."""
+"""JSON: orjson where it is lossless, the standard library otherwise."""
 
 import json
 import re
@@ -11,17 +11,17 @@ from app.errors import BadInput
 
 _SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 _AS_ZEROS = bytes.maketrans(b"123456789", b"0" * 9)
-_LONG = b"0" * 19
+_LONG_INTEGER = b"0" * 19
 
 
 def decode(body: bytes) -> Any:
-    """The value of a JSON text. `BadInput` if it is none, or none that this process can hold.
+    """The value of a JSON text. Raises BadInput if it is not JSON in UTF-8 or nested too deeply.
 
-    Integers keep every digit and lone surrogates stay what they are, so that whoever refuses them can say
-    in which field they were.
+    Integers keep every digit, and lone surrogates stay, so that the input's own types can refuse them and name the
+    field.
     """
     try:
-        if not _is_delicate(body):
+        if not _orjson_is_lossy(body):
             return orjson.loads(body)
         return json.loads(body.decode(), parse_constant=_refuse)
     except RecursionError:
@@ -30,15 +30,15 @@ def decode(body: bytes) -> Any:
         raise BadInput("This is not JSON in UTF-8.") from None
 
 
-def _is_delicate(body: bytes) -> bool:
-    """Whether it holds integers that may exceed 64 bits, which orjson rounds, or surrogates, refused when alone."""
-    return _LONG in body.translate(_AS_ZEROS) or (b"\\u" in body and _SURROGATE.search(body) is not None)
+def _orjson_is_lossy(body: bytes) -> bool:
+    """True if there may be integers beyond 64 bits, which orjson rounds, or lone surrogates, which it refuses."""
+    return _LONG_INTEGER in body.translate(_AS_ZEROS) or (b"\\u" in body and _SURROGATE.search(body) is not None)
 
 
 def encode(value: Any) -> bytes:
-    """The JSON text of an answer: may hold `orjson.Fragment`, times in UTC and whatever else orjson writes.
+    """The JSON text of a response, which may hold `orjson.Fragment`, datetimes in UTC and all else that orjson writes.
 
-    Text that holds lone surrogates, and integers beyond 64 bits, are written in ASCII escapes.
+    If there are lone surrogates, or integers beyond 64 bits, the text is ASCII with escapes.
     """
     try:
         return orjson.dumps(value, option=orjson.OPT_UTC_Z)
@@ -47,15 +47,16 @@ def encode(value: Any) -> bytes:
 
 
 def _encode_escaped(value: Any) -> bytes:
-    spliced: list[bytes] = []
+    parts: list[bytes] = []
     mark = secrets.token_hex(16)
 
-    def splice(part: Any) -> str:
-        spliced.append(orjson.dumps(part, option=orjson.OPT_UTC_Z))
-        return f"{mark}{len(spliced) - 1}."
+    def replace(part: Any) -> str:
+        """A unique text in place of what only orjson writes."""
+        parts.append(orjson.dumps(part, option=orjson.OPT_UTC_Z))
+        return f"{mark}{len(parts) - 1}."
 
-    text = json.dumps(value, separators=(",", ":"), allow_nan=False, default=splice).encode()
-    return re.sub(rf'"{mark}(\d+)\."'.encode(), lambda found: spliced[int(found[1])], text)
+    text = json.dumps(value, separators=(",", ":"), allow_nan=False, default=replace).encode()
+    return re.sub(rf'"{mark}(\d+)\."'.encode(), lambda found: parts[int(found[1])], text)
 
 
 def _refuse(constant: str) -> NoReturn:

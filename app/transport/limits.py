@@ -1,7 +1,7 @@
-"""What a document may ask for, measured in one pass before it is validated.
+"""Limits on documents: depth, fields, aliases, directives and cost, measured in one pass before validation.
 
-Every fragment is measured once, so the work is linear in the length of the document, however often a
-fragment is spread. Costs are bottom-up: a field costs 1 and what is below it, times its page size.
+Each fragment is measured once, so the work is linear in the length of the document, however often fragments are
+spread. Cost is computed from the leaves up: a field costs 1, plus the cost of its selection times its page size.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -26,38 +26,37 @@ from graphql import (
     get_named_type,
     is_composite_type,
 )
-from graphql_compiled.engine import Check, Rejected
+from graphql_compiled.engine import RequestError, VariableCheck
 
 from app.errors import TooComplex
+from app.limits import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 
-PAGE = 50
-LARGEST_PAGE = 100
-UNBOUNDED = 10**9
-"""Where counting stops: a bomb of fragments has more digits than anybody wants to read."""
-INTROSPECTION = {"__schema": 1_000, "__type": 50}
-"""What the root fields of introspection cost beside what is selected from them: they have no pages."""
+MAX_COUNT = 10**9
+"""Where counting stops: fragments that spread fragments can multiply to numbers of any length."""
+INTROSPECTION_COST = {"__schema": 1_000, "__type": 50}
+"""What the root fields of introspection cost on top of their selection, because they have no page size."""
 
 Definition = TypeVar("Definition", FragmentDefinitionNode, OperationDefinitionNode)
 Size: TypeAlias = Callable[[str], int]
-"""The page size or the number of ids that a variable stands for."""
+"""The page size or the number of ids in a variable, by the variable's name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The most that one operation may have of each, fragments expanded; `cost` is in fields of the answer.
+    """The most that one operation may have of each, with fragments expanded.
 
-    The defaults leave room for a sidebar: 50 sessions, each with its newest 20 messages and their agents.
+    `cost` counts the fields of the largest possible response.
     """
 
-    depth: int = 15
-    fields: int = 1_000
-    aliases: int = 100
-    directives: int = 50
-    cost: int = 25_000
+    depth: int
+    fields: int
+    aliases: int
+    directives: int
+    cost: int
 
 
 class Measure(NamedTuple):
-    """How much an operation, a fragment or a selection has of each."""
+    """What an operation, a fragment or a selection has of each."""
 
     depth: int = 0
     fields: int = 0
@@ -66,7 +65,7 @@ class Measure(NamedTuple):
     cost: int = 0
 
 
-SENTENCES: dict[str, Callable[[str, str], str]] = {
+MESSAGES: dict[str, Callable[[str, str], str]] = {
     "depth": lambda found, limit: f"The document is {found} levels deep; {limit} are allowed.",
     "fields": lambda found, limit: f"The document selects {found} fields; {limit} are allowed.",
     "aliases": lambda found, limit: f"The document has {found} aliases; {limit} are allowed.",
@@ -76,28 +75,28 @@ SENTENCES: dict[str, Callable[[str, str], str]] = {
 
 
 class DocumentLimits:
-    """The engine's `inspect`: refuses what is over a limit whatever its variables are.
+    """The engine's `inspect`: refuses documents that exceed a limit.
 
-    An unknown page size counts as the largest; if that is too much and the smallest is not, the operation
-    is measured again with the variables of each request.
+    A page size in a variable counts as the largest. If an operation exceeds a limit with the largest page size and
+    not with the smallest, it is measured again with the variables of each request.
     """
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
 
-    def __call__(self, schema: GraphQLSchema, document: DocumentNode) -> Mapping[str | None, Check]:
-        """A check per operation whose cost depends on its variables; `Rejected` if one is over a limit."""
+    def __call__(self, schema: GraphQLSchema, document: DocumentNode) -> Mapping[str | None, VariableCheck]:
+        """A check for each operation whose cost depends on its variables. Raises RequestError above a limit."""
         try:
-            excess = self._excess(schema, document, lambda _: LARGEST_PAGE)
+            excess = self._excess(schema, document, lambda _: MAX_PAGE_SIZE)
             if not excess:
                 return {}
             if errors := [e for found in self._excess(schema, document, lambda _: 1).values() for e in found]:
-                raise Rejected(errors)
+                raise RequestError(errors)
         except RecursionError:
-            raise Rejected([_too_complex("The document nests its fragments too deeply.")]) from None
+            raise RequestError([_too_complex("The document nests its fragments too deeply.")]) from None
         return {name: self._check(schema, document, name) for name in excess}
 
-    def _check(self, schema: GraphQLSchema, document: DocumentNode, name: str | None) -> Check:
+    def _check(self, schema: GraphQLSchema, document: DocumentNode, name: str | None) -> VariableCheck:
         operation = next(node for node in _all(document, OperationDefinitionNode) if _name(node) == name)
 
         def check(variables: Mapping[str, Any]) -> list[GraphQLError]:
@@ -110,25 +109,25 @@ class DocumentLimits:
         self, schema: GraphQLSchema, document: DocumentNode, size: Size
     ) -> dict[str | None, list[GraphQLError]]:
         measured = measure(schema, document, size)
-        found = {_name(node): self._errors(total, node) for node, total in measured}
-        return {name: errors for name, errors in found.items() if errors}
+        errors_by_name = {_name(node): self._errors(total, node) for node, total in measured}
+        return {name: errors for name, errors in errors_by_name.items() if errors}
 
     def _errors(self, total: Measure, operation: OperationDefinitionNode) -> list[GraphQLError]:
         pairs = ((f.name, getattr(total, f.name), getattr(self.limits, f.name)) for f in fields(self.limits))
         return [
-            _too_complex(SENTENCES[name](f"{found:,}", f"{limit:,}"), operation)
+            _too_complex(MESSAGES[name](f"{found:,}", f"{limit:,}"), operation)
             for name, found, limit in pairs
             if found > limit
         ]
 
 
 def measure(schema: GraphQLSchema, document: DocumentNode, size: Size) -> list[tuple[OperationDefinitionNode, Measure]]:
-    """Each operation with what it amounts to, when a variable in a page size stands for `size(name)`."""
-    ruler = _Ruler(schema, document, size)
-    return [(node, ruler.operation(node)) for node in _all(document, OperationDefinitionNode)]
+    """Each operation with its measure, where a variable `name` as a page size counts as `size(name)`."""
+    meter = _Meter(schema, document, size)
+    return [(node, meter.operation(node)) for node in _all(document, OperationDefinitionNode)]
 
 
-class _Ruler:
+class _Meter:
     __slots__ = ("_fragments", "_known", "_schema", "_size")
 
     def __init__(self, schema: GraphQLSchema, document: DocumentNode, size: Size) -> None:
@@ -152,10 +151,10 @@ class _Ruler:
             cost += found.cost
         return Measure(
             depth,
-            min(count, UNBOUNDED),
-            min(aliases, UNBOUNDED),
-            min(directives, UNBOUNDED),
-            min(cost, UNBOUNDED),
+            min(count, MAX_COUNT),
+            min(aliases, MAX_COUNT),
+            min(directives, MAX_COUNT),
+            min(cost, MAX_COUNT),
         )
 
     def _selection(self, node: SelectionNode, parent: GraphQLNamedType | None) -> Measure:
@@ -169,7 +168,7 @@ class _Ruler:
 
     def _fragment(self, name: str) -> Measure:
         if name not in self._known:
-            self._known[name] = Measure()  # a cycle adds nothing: it is a validation rule's to refuse
+            self._known[name] = Measure()  # a cycle adds nothing, and a validation rule refuses it
             if fragment := self._fragments.get(name):
                 on = self._schema.get_type(fragment.type_condition.name.value)
                 self._known[name] = self._selections(fragment.selection_set.selections, on)
@@ -190,19 +189,20 @@ class _Ruler:
             below.fields + 1,
             below.aliases + (node.alias is not None),
             below.directives,
-            1 + INTROSPECTION.get(name, 0) + times * below.cost,
+            1 + INTROSPECTION_COST.get(name, 0) + times * below.cost,
         )
 
     def _times(self, node: FieldNode, arguments: Mapping[str, Any]) -> int:
-        given = {argument.name.value: argument.value for argument in node.arguments or ()}
+        """How often the field's selection may be in the response."""
+        values = {argument.name.value: argument.value for argument in node.arguments or ()}
         if "first" in arguments:
-            sizes = [self._page(given[name]) for name in ("first", "last") if name in given]
-            return max(sizes, default=PAGE)
-        return self._page(given["ids"]) if "ids" in arguments and "ids" in given else 1
+            sizes = [self._page_size(values[name]) for name in ("first", "last") if name in values]
+            return max(sizes, default=DEFAULT_PAGE_SIZE)
+        return self._page_size(values["ids"]) if "ids" in arguments and "ids" in values else 1
 
-    def _page(self, value: ValueNode) -> int:
-        """At least 1 and at most the largest page: a size out of range is a resolver's to refuse."""
-        return max(1, min(LARGEST_PAGE, _literal(value, self._size)))
+    def _page_size(self, value: ValueNode) -> int:
+        """From 1 to MAX_PAGE_SIZE; the field's resolver refuses a size out of range."""
+        return max(1, min(MAX_PAGE_SIZE, _literal(value, self._size)))
 
 
 def _literal(value: ValueNode, size: Size) -> int:
@@ -210,7 +210,7 @@ def _literal(value: ValueNode, size: Size) -> int:
         return size(value.name.value)
     if isinstance(value, IntValueNode):
         return int(value.value[:9])
-    return len(value.values) if isinstance(value, ListValueNode) else PAGE
+    return len(value.values) if isinstance(value, ListValueNode) else DEFAULT_PAGE_SIZE
 
 
 def _sizes(operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> Size:
@@ -219,10 +219,10 @@ def _sizes(operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> 
     def size(name: str) -> int:
         value = variables.get(name)
         if name not in variables and (default := defaults.get(name)) is not None:
-            return _literal(default, lambda _: PAGE)
+            return _literal(default, lambda _: DEFAULT_PAGE_SIZE)
         if isinstance(value, list):
             return len(value)
-        return value if isinstance(value, int) else PAGE
+        return value if isinstance(value, int) else DEFAULT_PAGE_SIZE
 
     return size
 

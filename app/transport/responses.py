@@ -1,66 +1,75 @@
-"""What goes back to one HTTP request, whole: an answer, or why there is none."""
+"""Complete HTTP responses: a result, or the errors of a request that was not executed."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from graphql_compiled.engine import Rejected
 from starlette.types import Send
 
 from app.auth import challenge
 from app.errors import Refused, Unauthenticated
 from app.telemetry import Request
 from app.transport import json_codec
-from app.transport.errors import INTERNAL, format_failure, format_rejection
+from app.transport.errors import INTERNAL, format_failure
 from app.transport.media_types import JSON, RESPONSE
 from app.transport.requests import Declined
 
 Headers = Sequence[tuple[bytes, bytes]]
 
-STATUS = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, "RATE_LIMITED": 429, "TIMEOUT": 504, INTERNAL: 500}
-"""Of what was not executed, by code; 400 otherwise. `application/json` answers 200 to what is 400 or 403:
-its readers take any other status for a failure of the transport."""
+STATUS = {
+    "UNAUTHENTICATED": 401,
+    "FORBIDDEN": 403,
+    "DOCUMENT_NOT_TRUSTED": 403,
+    "RATE_LIMITED": 429,
+    "TIMEOUT": 504,
+    INTERNAL: 500,
+    # Apollo's protocol: a client that sees another status may not read the code, and then never sends the document
+    "PERSISTED_QUERY_NOT_FOUND": 200,
+    "PERSISTED_QUERY_NOT_SUPPORTED": 200,
+}
+"""Of requests that were not executed, by code; 400 for all others. With `application/json`, 400 and 403 become 200:
+its clients treat any other status as a failure of the transport."""
 
 PRIVATE: Headers = [(b"cache-control", b"no-store"), (b"vary", b"accept")]
-_TYPES = {media: (b"content-type", f"{media}; charset=utf-8".encode()) for media in (JSON, RESPONSE)}
+_TYPES = {name: (b"content-type", f"{name}; charset=utf-8".encode()) for name in (JSON, RESPONSE)}
 
 
-class Reply(NamedTuple):
-    """The status, the body, and how it is counted."""
+class Response(NamedTuple):
+    """A response to send, and its outcome for logs and metrics."""
 
     status: int
     body: bytes
     outcome: str
     headers: Headers = ()
 
-    async def send(self, media: str, request: Request, send: Send) -> None:
-        """As `media`, under the request's id."""
+    async def send(self, media_type: str, request: Request, send: Send) -> None:
+        """Sends the response, with the id of its request."""
         length = (b"content-length", b"%d" % len(self.body))
-        headers = [_TYPES[media], length, (b"x-request-id", request.id.encode()), *PRIVATE, *self.headers]
+        headers = [_TYPES[media_type], length, (b"x-request-id", request.id.encode()), *PRIVATE, *self.headers]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": self.body})
 
 
-def refusal(failure: Exception, media: str, request: Request) -> Reply:
-    """The reply to a request of which nothing was executed."""
+def refusal(failure: Exception, media_type: str, request: Request) -> Response:
+    """The response to a request that was not executed because of `failure`."""
     match failure:
-        case Rejected(errors=errors):
-            return _without_data([format_rejection(error) for error in errors], media)
         case Declined():
-            return _named(failure, media)._replace(status=failure.status, headers=failure.headers)
+            response = _refused(failure, media_type)
+            return response._replace(status=failure.status, headers=failure.headers)
         case Unauthenticated():
-            return _named(failure, media)._replace(headers=[(b"www-authenticate", challenge(failure).encode())])
+            response = _refused(failure, media_type)
+            return response._replace(headers=[(b"www-authenticate", challenge(failure).encode())])
         case Refused():
-            return _named(failure, media)
-    return _without_data([format_failure(failure, request.id)], media)
+            return _refused(failure, media_type)
+    return _without_data(format_failure(failure, request.id), media_type)
 
 
-def _named(refused: Refused, media: str) -> Reply:
-    return _without_data([{"message": refused.message, "extensions": {"code": refused.code}}], media)
+def _refused(refused: Refused, media_type: str) -> Response:
+    return _without_data([{"message": refused.message, "extensions": {"code": refused.code}}], media_type)
 
 
-def _without_data(errors: list[dict[str, Any]], media: str) -> Reply:
+def _without_data(errors: list[dict[str, Any]], media_type: str) -> Response:
     code = errors[0]["extensions"]["code"]
     status = STATUS.get(code, 400)
-    if media != RESPONSE and status in (400, 403):
+    if media_type != RESPONSE and status in (400, 403):
         status = 200
-    return Reply(status, json_codec.encode({"errors": errors}), code)
+    return Response(status, json_codec.encode({"errors": errors}), code)

@@ -1,170 +1,176 @@
 """graphql-transport-ws (https://github.com/enisdenjo/graphql-ws/blob/master/PROTOCOL.md).
 
-A socket costs one task, and an operation on it one more while it works; a subscription that waits for events costs
-none. Nothing is queued for a client: who does not read makes its own operations wait, and is cut off when they have
-waited too long.
+A socket costs one task, and one more for each operation that works; a subscription that waits for events costs none.
+Nothing is queued for a client: one that does not read blocks its own operations, and its socket is aborted after
+`send_timeout`.
 """
 
 import asyncio
-from collections.abc import Collection, Mapping
-from time import monotonic, time
+from collections.abc import Mapping
+from time import monotonic, perf_counter, time
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.types import Receive, Scope, Send
 
 from app.errors import BadInput, RateLimited, Refused
-from app.telemetry import begin
+from app.origins import Origins
+from app.telemetry import Request, begin
 from app.transport import json_codec
-from app.transport.connection import Line
+from app.transport.connection import SEND_TIMEOUT_SECONDS, Connection
+from app.transport.deadline import MAX_TIMER_SECONDS
 from app.transport.errors import format_failure, log_fault
-from app.transport.event_operation import Run
-from app.transport.operation_task import Telling
-from app.transport.operations import Operations, Parameters, header
-from app.transport.websocket_frames import Closing, frame_of, id_of, payload_of, quoted, token_of
+from app.transport.forwarded import TrustedProxies
+from app.transport.operation_task import OperationTask
+from app.transport.operations import Operations, header
+from app.transport.parameters import Parameters
+from app.transport.websocket_frames import CloseSocket, frame_of, id_of, payload_of, quoted, token_of
 
 PROTOCOL = "graphql-transport-ws"
-KEPT = (b"authorization", b"traceparent")  # of the handshake's headers
-RECHECK = 3_600.0  # seconds: timers do not take every delay, and a token may be good for ages
+KEPT_HEADERS = (b"authorization", b"traceparent")  # of the handshake; a socket keeps its headers for its life
 
 
 class WebSocketEndpoint:
     """The ASGI application of one GraphQL URL's sockets.
 
-    `origins` are the sites beside our own whose pages may connect (`*` for all). `init_timeout` is how long
-    a socket may take to introduce itself, `send_timeout` how long it may leave a message unread (seconds).
+    Pages of `origins` may connect, and those of our own origin as the `proxies` report it. `init_timeout` is how long a
+    socket may take to send `connection_init`, `send_timeout` how long it may leave a message unread, in seconds.
+    `max_operations` limits the operations of one socket.
     """
 
     def __init__(
         self,
         operations: Operations,
         *,
-        origins: Collection[str] = (),
-        init_timeout: float = 5.0,
-        send_timeout: float = 30.0,
-        max_operations: int = 100,
+        origins: Origins,
+        proxies: TrustedProxies,
+        init_timeout: float,
+        max_operations: int,
+        send_timeout: float = SEND_TIMEOUT_SECONDS,
     ) -> None:
         self.operations = operations
         self.init_timeout = init_timeout
         self.send_timeout = send_timeout
         self.max_operations = max_operations
-        self._origins = origins
-        self._open: set[_Socket] = set()
-        self._watch: asyncio.TimerHandle | None = None
+        self._origins, self._proxies = origins, proxies
+        self._sockets: set[_Socket] = set()
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
-    def sockets(self) -> int:
+    def open_sockets(self) -> int:
         """How many are open."""
-        return len(self._open)
+        return len(self._sockets)
 
     @property
     def running(self) -> int:
-        """How many operations run on them, subscriptions mostly."""
-        return sum(len(socket.running) for socket in self._open)
+        """How many operations, mostly subscriptions, have begun and not ended."""
+        return sum(len(socket.running) for socket in self._sockets)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one socket until it is closed."""
+        """Serves one socket until it is closed."""
         await receive()
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        kept = {name: value for name, value in headers.items() if name in KEPT}
-        if not self._welcome(headers):
+        kept = {name: value for name, value in headers.items() if name in KEPT_HEADERS}
+        if not self._is_origin_allowed(scope, headers):
             await send({"type": "websocket.close", "code": 1008, "reason": "Origin not allowed"})
         elif PROTOCOL not in scope["subprotocols"]:
             await send({"type": "websocket.accept"})
             await send({"type": "websocket.close", "code": 4406, "reason": "Subprotocol not acceptable"})
         else:
             await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
-            await self._serve(_Socket(self, kept, receive, send))
+            await self._serve(_Socket(self, kept, Connection(receive, send)))
 
     async def _serve(self, socket: "_Socket") -> None:
-        self._open.add(socket)
-        self._watch = self._watch or self._later()
+        self._sockets.add(socket)
+        self._timer = self._timer or self._schedule()
         try:
             await socket.serve()
         finally:
-            self._open.discard(socket)
-            await socket.clear()
+            self._sockets.discard(socket)
+            await socket.clean_up()
 
-    def _welcome(self, headers: Mapping[bytes, bytes]) -> bool:
-        """Whether the page may connect: a browser always tells its origin, nobody else need have one."""
+    def _is_origin_allowed(self, scope: Scope, headers: Mapping[bytes, bytes]) -> bool:
+        """True for our own origin and those of the settings; only browsers send an origin."""
         origin = headers.get(b"origin", b"").decode("latin-1")
-        if not origin or origin in self._origins or "*" in self._origins:
-            return True
-        return urlsplit(origin).netloc == headers.get(b"host", b"").decode("latin-1")
+        return not origin or self._origins.allow(origin) or self._proxies.is_own_origin(origin, scope, headers)
 
-    def _later(self) -> asyncio.TimerHandle:
-        return asyncio.get_running_loop().call_later(self.send_timeout / 4, self._sweep)
+    def _schedule(self) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(self.send_timeout / 4, self._abort_blocked)
 
-    def _sweep(self) -> None:
-        """One timer for all sockets: a timer per message would cost more than the message."""
-        before = monotonic() - self.send_timeout
-        for socket in [socket for socket in self._open if socket.line.gone or socket.line.stuck_since < before]:
-            socket.cut()
-        self._watch = self._later() if self._open else None
+    def _abort_blocked(self) -> None:
+        """One timer for all sockets: a timer for each message would cost more than the message."""
+        limit = monotonic() - self.send_timeout
+        for socket in [socket for socket in self._sockets if socket.is_blocked_since(limit)]:
+            socket.abort()
+        self._timer = self._schedule() if self._sockets else None
 
 
 class _Socket:
     __slots__ = (
+        "_by_id",
         "_closed",
         "_closing",
         "_endpoint",
         "_headers",
-        "_init",
-        "_operations",
+        "_initialised",
         "_timer",
         "_viewer",
-        "line",
+        "connection",
         "running",
     )
 
-    def __init__(self, endpoint: WebSocketEndpoint, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
+    def __init__(self, endpoint: WebSocketEndpoint, headers: dict[bytes, bytes], connection: Connection) -> None:
         self._endpoint = endpoint
-        self._operations: dict[str, _Operation] = {}
+        self._by_id: dict[str, _Operation] = {}
         self._headers = headers
-        self._init = self._closed = False
+        self._initialised = self._closed = False
         self._viewer: Any = None
         self._closing: asyncio.Task[None] | None = None
-        self.line = Line(receive, send)
+        self.connection = connection
         self.running: set[_Operation] = set()
+        """All that have not ended; one whose client has sent `complete` has no id any more."""
         loop = asyncio.get_running_loop()
-        timeout = Closing(4408, "Connection initialisation timeout")
+        timeout = CloseSocket(4408, "Connection initialisation timeout")
         self._timer = loop.call_later(endpoint.init_timeout, self._close_soon, timeout)
 
     async def serve(self) -> None:
-        """Handle messages until either side closes."""
+        """Handles messages until either side closes."""
         while not self._closed:
-            message = await self.line.receive()
+            message = await self.connection.receive()
             if message["type"] != "websocket.disconnect":
                 await self._handle(message)
             elif not self._closed:
                 self._closed = True
-                self.line.abort_unread()
+                self.connection.abort_if_unread()
 
-    async def clear(self) -> None:
-        """Stop what still runs, and wait until it has cleaned up."""
+    async def clean_up(self) -> None:
+        """Cancels all operations and waits until they have ended."""
         self._closed = True
         self._timer.cancel()
         working = [task for operation in self.running if (task := operation.task)]
-        self._stop()
-        asyncio.get_running_loop().call_later(self._endpoint.send_timeout, self.line.abort_unread)
+        self._cancel_operations()
+        asyncio.get_running_loop().call_later(self._endpoint.send_timeout, self.connection.abort_if_unread)
         if tasks := [*working, *([self._closing] if self._closing else [])]:
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def cut(self) -> None:
-        """End a connection that nobody reads from: a close frame would wait like everything else."""
-        self._closed = True
-        self.line.abort_unread()
-        self._stop()
+    def is_blocked_since(self, limit: float) -> bool:
+        """True if the client has read nothing since then, or has gone."""
+        return self.connection.disconnected or self.connection.blocked_since < limit
 
-    def _stop(self) -> None:
+    def abort(self) -> None:
+        """Drops the connection to a client that does not read: a close frame would wait like everything else."""
+        self._closed = True
+        self.connection.abort_if_unread()
+        self._cancel_operations()
+
+    def _cancel_operations(self) -> None:
         for operation in list(self.running):
             operation.cancel()
 
     async def _handle(self, message: Mapping[str, Any]) -> None:
         try:
             await self._dispatch(frame_of(message.get("text")))
-        except Closing as closing:
-            await self._close(closing)
+        except CloseSocket as close:
+            await self._close(close)
 
     async def _dispatch(self, frame: dict[str, Any]) -> None:
         match frame.get("type"):
@@ -174,106 +180,106 @@ class _Socket:
                 self._complete(id_of(frame))
             case "ping":
                 payload_of(frame)
-                await self.say('{"type":"pong"}')
+                await self.send('{"type":"pong"}')
             case "pong":
                 pass
             case "connection_init":
-                await self._introduce(payload_of(frame))
+                await self._initialise(payload_of(frame))
             case other:
-                raise Closing(4400, f"Unknown message type {str(other)[:50]!r}")
+                raise CloseSocket(4400, f"Unknown message type {str(other)[:50]!r}")
 
-    async def _introduce(self, payload: Mapping[str, Any]) -> None:
-        if self._init:
-            raise Closing(4429, "Too many initialisation requests")
-        self._init = True
+    async def _initialise(self, payload: Mapping[str, Any]) -> None:
+        if self._initialised:
+            raise CloseSocket(4429, "Too many initialisation requests")
+        self._initialised = True
         self._timer.cancel()
         try:
             self._viewer = await self._endpoint.operations.viewer(token_of(payload, self._headers))
         except Refused as refused:
-            raise Closing(4403, refused.message) from None
+            raise CloseSocket(4403, refused.message) from None
         except Exception as fault:
             log_fault(fault)
-            raise Closing(1011, "Something went wrong on our side") from None
-        self._expire()
-        await self.say('{"type":"connection_ack"}')
+            raise CloseSocket(1011, "Something went wrong on our side") from None
+        self._check_expiry()
+        await self.send('{"type":"connection_ack"}')
 
-    def _expire(self) -> None:
-        """Close the socket when its token ends, whatever the clock has done in between."""
+    def _check_expiry(self) -> None:
+        """Closes the socket once its token has expired."""
         left = self._viewer.expires_at - time()
         if left <= 0:
-            return self._close_soon(Closing(4403, "The token has expired"))
+            return self._close_soon(CloseSocket(4403, "The token has expired"))
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(min(left, RECHECK), self._expire)
+        self._timer = loop.call_later(min(left, MAX_TIMER_SECONDS), self._check_expiry)
         return None
 
     async def _subscribe(self, id: str, payload: Any) -> None:
         if self._viewer is None:
-            raise Closing(4401, "Unauthorized")
-        if id in self._operations:
-            raise Closing(4409, f"Subscriber for {id} already exists")
+            raise CloseSocket(4401, "Unauthorized")
+        if id in self._by_id:
+            raise CloseSocket(4409, f"Subscriber for {id} already exists")
         try:
             parameters = Parameters.of(payload)
         except BadInput as wrong:
-            raise Closing(4400, wrong.message) from None
+            raise CloseSocket(4400, wrong.message) from None
         if len(self.running) >= self._endpoint.max_operations:
             limit = RateLimited(f"A socket runs at most {self._endpoint.max_operations} operations at a time.")
-            frame = {"type": "error", "id": id, "payload": [format_failure(limit, "")]}
-            return await self.say(json_codec.encode(frame).decode())
-        run = Run(self._endpoint.operations, begin(header(self._headers, b"traceparent")), "websocket")
-        self._operations[id] = operation = _Operation(self, id, run)
+            frame = {"type": "error", "id": id, "payload": format_failure(limit, "")}
+            return await self.send(json_codec.encode(frame).decode())
+        request = begin(header(self._headers, b"traceparent"))
+        self._by_id[id] = operation = _Operation(self, id, self._endpoint.operations, request)
         self.running.add(operation)
-        operation.work(operation.start(parameters, self._viewer))
+        operation.run(operation.start(parameters, self._viewer))
         return None
 
     def _complete(self, id: str) -> None:
-        if operation := self._operations.pop(id, None):
+        if operation := self._by_id.pop(id, None):
             operation.cancel()
 
-    def forget(self, operation: "_Operation") -> None:
-        """Its id is free again."""
-        if self._operations.get(operation.id) is operation:
-            del self._operations[operation.id]
+    def release_id(self, operation: "_Operation") -> None:
+        """The client may use the operation's id again."""
+        if self._by_id.get(operation.id) is operation:
+            del self._by_id[operation.id]
 
-    async def say(self, text: str) -> None:
-        """Sends it, unless the socket is closed."""
+    async def send(self, text: str) -> None:
+        """Sends a frame unless the socket is closed."""
         if not self._closed:
-            await self.line.put({"type": "websocket.send", "text": text})
+            await self.connection.send({"type": "websocket.send", "text": text})
 
-    def _close_soon(self, closing: Closing) -> None:
-        self._closing = self._closing or asyncio.create_task(self._close(closing))
+    def _close_soon(self, close: CloseSocket) -> None:
+        self._closing = self._closing or asyncio.create_task(self._close(close))
 
-    async def _close(self, closing: Closing) -> None:
+    async def _close(self, close: CloseSocket) -> None:
         if self._closed:
             return
         self._closed = True
-        self._stop()
-        await self.line.put({"type": "websocket.close", "code": closing.code, "reason": closing.reason})
+        self._cancel_operations()
+        await self.connection.send({"type": "websocket.close", "code": close.code, "reason": close.reason})
 
 
-class _Operation(Telling):
+class _Operation(OperationTask):
     """One operation of a socket."""
 
     __slots__ = ("_opening", "_socket", "id")
+    protocol = "websocket"
 
-    def __init__(self, socket: _Socket, id: str, run: Run) -> None:
-        super().__init__(run)
+    def __init__(self, socket: _Socket, id: str, operations: Operations, request: Request) -> None:
+        super().__init__(operations, request, perf_counter())
         self._socket, self.id = socket, id
         self._opening = f'{{"type":"next","id":{quoted(id)},"payload":'
 
-    async def say(self, payload: str, cursor: str | None = None) -> None:
-        await self._socket.say(f"{self._opening}{payload}}}")
+    async def send(self, payload: str, cursor: str | None = None) -> None:
+        await self._socket.send(f"{self._opening}{payload}}}")
 
-    async def say_complete(self) -> None:
-        await self._end(f'{{"type":"complete","id":{quoted(self.id)}}}')
+    async def send_complete(self) -> None:
+        await self._send_last(f'{{"type":"complete","id":{quoted(self.id)}}}')
 
-    async def say_failed(self, errors: list[dict[str, Any]]) -> None:
-        await self._end(json_codec.encode({"type": "error", "id": self.id, "payload": errors}).decode())
+    async def send_errors(self, errors: list[dict[str, Any]]) -> None:
+        await self._send_last(json_codec.encode({"type": "error", "id": self.id, "payload": errors}).decode())
 
-    async def _end(self, text: str) -> None:
-        """By the time it is read, the id is free again."""
-        self._socket.forget(self)
-        await self._socket.say(text)
+    async def _send_last(self, text: str) -> None:
+        self._socket.release_id(self)  # before the client can read the frame and use the id again
+        await self._socket.send(text)
 
-    def closed(self) -> None:
-        self._socket.forget(self)
+    def on_end(self) -> None:
+        self._socket.release_id(self)
         self._socket.running.discard(self)

@@ -1,4 +1,4 @@
-"""The messages of graphql-transport-ws, as far as they can be judged one by one."""
+"""Frames of graphql-transport-ws: what can be checked of each by itself."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,47 +8,53 @@ from app.errors import BadInput, Unauthenticated
 from app.transport import json_codec
 from app.transport.operations import header
 
-LONGEST_REASON = 123  # bytes, RFC 6455 §5.5
-LONGEST_ID = 256
+MAX_REASON_BYTES = 123  # RFC 6455 §5.5
+MAX_ID_CHARS = 256
 
 
-class Closing(Exception):
-    """The socket must be closed, with a code of the protocol and a reason."""
+class CloseSocket(Exception):
+    """The socket must be closed with this code, the protocol's or one of RFC 6455, and this reason."""
 
     def __init__(self, code: int, reason: str) -> None:
         super().__init__(reason)
         self.code = code
-        self.reason = reason.encode("utf-8", "replace")[:LONGEST_REASON].decode("utf-8", "ignore")
+        self.reason = reason.encode("utf-8", "replace")[:MAX_REASON_BYTES].decode("utf-8", "ignore")
 
 
 def frame_of(text: str | None) -> dict[str, Any]:
+    """The frame in a message; `text` is None if the message is binary. Raises CloseSocket."""
     try:
         frame = json_codec.decode((text or "").encode())
     except BadInput:
         frame = None
     if not isinstance(frame, dict):
-        raise Closing(4400, "A message is a JSON object in a text frame")
+        raise CloseSocket(4400, "A message is a JSON object in a text frame")
     return frame
 
 
 def id_of(frame: Mapping[str, Any]) -> str:
-    given = frame.get("id")
-    if not isinstance(given, str) or not 0 < len(given) <= LONGEST_ID:
-        raise Closing(4400, f"id must be a string of 1 to {LONGEST_ID} characters")
-    return given
+    """The operation's id. Raises CloseSocket."""
+    value = frame.get("id")
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_ID_CHARS:
+        raise CloseSocket(4400, f"id must be a string of 1 to {MAX_ID_CHARS} characters")
+    return value
 
 
 def payload_of(frame: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The payload, which a frame may leave out. Raises CloseSocket."""
     payload = frame.get("payload")
     if payload is None:
         return {}
     if not isinstance(payload, dict):
-        raise Closing(4400, "payload must be an object or null")
+        raise CloseSocket(4400, "payload must be an object or null")
     return payload
 
 
 def token_of(payload: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> str:
-    """The bearer token, from the first message as graphql-ws clients send it, or from the handshake."""
+    """The bearer token: of `connection_init`, where graphql-ws clients send it, or of the handshake.
+
+    Raises Unauthenticated.
+    """
     for name in ("Authorization", "authorization"):
         if name in payload:
             return bearer(payload[name])
@@ -61,4 +67,5 @@ def token_of(payload: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> str:
 
 
 def quoted(id: str) -> str:
+    """The id as a JSON string."""
     return json_codec.encode(id).decode()

@@ -1,4 +1,8 @@
-"""Pages for people, GraphiQL and the example sidebar: served whole from this package, so they need no network."""
+"""GraphiQL and the example sidebar, served entirely from this package: the browser loads nothing from other hosts.
+
+All addresses in the pages are relative, so that a proxy may serve them under any prefix. `root` leads from the page to
+the prefix: `./`, or `../` from a page whose own path ends with a slash.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,7 @@ from starlette.staticfiles import StaticFiles
 
 HERE = Path(str(files(__package__)))
 TOUR = HERE / "tour"
+ENDPOINT = "graphql"
 HTML = """<!doctype html>
 <html lang="en">
 <head>
@@ -34,7 +39,7 @@ HTML = """<!doctype html>
 
 @dataclass(frozen=True)
 class Build:
-    """A page that was built into the directory of its name; `styles` is what its policy says of them."""
+    """A built page in the directory of its name; `styles` is the `style-src` of its Content-Security-Policy."""
 
     name: str
     title: str
@@ -42,12 +47,12 @@ class Build:
 
     @property
     def assets(self) -> Path:
-        """Where the built files lie."""
+        """The directory of the built files."""
         return HERE / self.name
 
     @cached_property
     def digest(self) -> str:
-        """Of all its files."""
+        """The hash of all files."""
         digest = hashlib.sha256()
         for path in sorted(self.assets.iterdir()):
             digest.update(path.name.encode() + b"\0" + path.read_bytes())
@@ -55,12 +60,13 @@ class Build:
 
     @property
     def address(self) -> str:
-        """The path of its files: another build has another, so a browser may keep them for ever."""
+        """The URL path of the files. It changes with each build, so browsers may cache them forever."""
         return f"/_web/{self.name}-{self.digest}"
 
-    def page(self, config: dict[str, Any]) -> Response:
-        """The page itself; `config` is for its script."""
-        body = HTML.format(name=self.name, title=self.title, assets=self.address, config=_embedded(config))
+    def page(self, root: str, config: dict[str, Any]) -> Response:
+        """The HTML page; its script reads `config`."""
+        assets = root + self.address.removeprefix("/")
+        body = HTML.format(name=self.name, title=self.title, assets=assets, config=_embedded(config))
         return Response(body, headers=HEADERS | {"content-security-policy": f"{POLICY}; style-src {self.styles}"})
 
 
@@ -83,49 +89,51 @@ HEADERS = {
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",
 }
-GRAPHIQL = Build("graphiql", "Colloquy · GraphiQL", "'self' 'unsafe-inline'")  # Monaco writes styles while it runs
+GRAPHIQL = Build("graphiql", "Colloquy · GraphiQL", "'self' 'unsafe-inline'")  # Monaco adds styles at run time
 SIDEBAR = Build("sidebar", "Colloquy", "'self'")
 
 
-def sidebar_page(*, endpoint: str, token: str | None) -> Response:
-    """The example sidebar. `endpoint` is a path on this origin, for questions and for sockets; `token` is readable by
-    whoever gets the page: a development token, or None, and then the page asks for one.
+def sidebar_page(*, root: str, token: str | None) -> Response:
+    """The example sidebar.
+
+    Every visitor can read `token`: it is a development token or None, and then the page asks for one.
     """
-    return SIDEBAR.page({"endpoint": endpoint, "token": token})
+    return SIDEBAR.page(root, {"endpoint": root + ENDPOINT, "token": token})
 
 
 def graphiql_page(
     *,
-    endpoint: str,
-    subscription_endpoint: str,
+    root: str,
     token: str | None,
     session_id: str | None = None,
     after: str | None = None,
-    sidebar: str | None = None,
+    with_sidebar: bool = False,
 ) -> Response:
-    """GraphiQL. The endpoints are paths on this origin, `sidebar` is the sidebar's where it is served. `token` fills
-    the headers editor and is readable by whoever gets the page: a development token or None. `session_id` is a
-    session of that token's owner and `after` its `eventCursor`; with them all four tabs run as they are, without them
-    once the first one has run.
+    """GraphiQL.
+
+    `token` fills the headers editor, and every visitor can read it: a development token or None. `session_id` is a
+    session of the token's owner and `after` its `eventCursor`: with them all four tabs run at once, otherwise after the
+    first one has run. `with_sidebar` links to the sidebar.
     """
     return GRAPHIQL.page(
+        root,
         {
-            "endpoint": endpoint,
-            "subscriptionEndpoint": subscription_endpoint,
+            "endpoint": root + ENDPOINT,
+            "subscriptionEndpoint": root + ENDPOINT,
             "headers": {"Authorization": f"Bearer {token or ''}"},
             "tabs": _tour(session_id or "", after),
-            "sidebar": sidebar,
+            "sidebar": root if with_sidebar else None,
             "edition": f"{GRAPHIQL.digest} {session_id or ''}",
-        }
+        },
     )
 
 
 def static_routes(*builds: Build) -> list[Mount]:
-    """The built files of these pages."""
-    return [Mount(build.address, _Forever(directory=build.assets)) for build in builds]
+    """Routes of the built files."""
+    return [Mount(build.address, _CachedForever(directory=build.assets)) for build in builds]
 
 
-class _Forever(StaticFiles):
+class _CachedForever(StaticFiles):
     def file_response(self, *args: Any, **kwargs: Any) -> Any:
         response = super().file_response(*args, **kwargs)
         response.headers["cache-control"] = "public, max-age=31536000, immutable"
@@ -133,10 +141,10 @@ class _Forever(StaticFiles):
 
 
 def _tour(session_id: str, after: str | None) -> list[dict[str, str]]:
-    said = {"role": "USER", "text": "Hello, what can you do?"}
+    message = {"role": "USER", "text": "Hello, what can you do?"}
     variables: dict[str, dict[str, Any]] = {
         "create": {"input": {"title": "My first conversation"}},
-        "append": {"input": {"sessionId": session_id, "message": said}},
+        "append": {"input": {"sessionId": session_id, "message": message}},
         "page": {"sessionId": session_id, "last": 10, "before": None},
         "subscribe": {"sessionId": session_id, "after": after},
     }
@@ -147,5 +155,5 @@ def _tour(session_id: str, after: str | None) -> list[dict[str, str]]:
 
 
 def _embedded(value: Any) -> str:
-    """JSON inside a script element, where `<` could end the element or open a comment (HTML, 4.12.1.3)."""
+    """JSON for a script element, in which `<` could end the element or open a comment (HTML, 4.12.1.3)."""
     return json.dumps(value).replace("<", "\\u003c")

@@ -1,1 +1,1 @@
-"""What live costs: memory of a quiet subscriber, CPU and latency of a delivered event, a streaming answer."""
+"""The cost of live delivery: memory of an idle subscriber, CPU and latency of a delivered event, a streaming answer."""

@@ -1,4 +1,4 @@
-"""The three measurements, each on one server."""
+"""The three measurements, each of one server."""
 
 import asyncio
 import json
@@ -8,17 +8,17 @@ from typing import Any
 
 import httpx2
 
-from bench import usage
-from bench.live.sockets import Crowd, Subscriber
-from bench.load import token
-from bench.servers import DOCUMENTS, Running
+from bench.servers import DOCUMENTS, RunningPeer
+from harness import usage
+from harness.server_settings import token
+from harness.subscribers import Subscriber, Subscribers
 
 LIVE = (DOCUMENTS / "live.graphql").read_text()
 WARM = 200
 SETTLE_SECONDS = 2.0
-PIECE = "as a model says it, word "  # 25 characters
-PIECES, PIECES_PER_SECOND = 400, 40
-WATCHERS = 10
+CHUNK = "as a model sends it, word"  # 25 characters
+CHUNKS, CHUNKS_PER_SECOND = 400, 40
+FOLLOWERS = 10
 LATE_SECONDS = 10
 CREATE = "mutation ($i: CreateSessionInput!) { createSession(input: $i) { session { id } errors { message } } }"
 START = """mutation ($i: StartMessageInput!) {
@@ -30,19 +30,19 @@ APPEND = """mutation ($i: AppendMessageInput!) {
 
 
 @dataclass(frozen=True)
-class Quiet:
-    """Memory of subscribers who only wait."""
+class Idle:
+    """Memory of subscribers that only wait."""
 
     subscribers: int
     kib: float
     rss_mib: float
-    joining_ms: float
+    connecting_ms: float
     """Server CPU of one handshake, subscription and CaughtUp."""
 
 
 @dataclass(frozen=True)
 class FanOut:
-    """Messages of one session to many; milliseconds, latency from the moment that the append is sent."""
+    """Messages of one session delivered to many; milliseconds, latency from the moment at which the append is sent."""
 
     subscribers: int
     rate: float
@@ -57,10 +57,10 @@ class FanOut:
 
 @dataclass(frozen=True)
 class Answer:
-    """One streamed answer; CPU in milliseconds for all of it."""
+    """One streamed answer; CPU in milliseconds for the whole of it."""
 
-    watchers: int
-    pieces: int
+    subscribers: int
+    chunks: int
     deltas: int
     cpu_ms: float
     pg_ms: float
@@ -70,13 +70,13 @@ class Answer:
 class Client:
     """One owner's requests to the measured server."""
 
-    def __init__(self, server: Running, owner: str, http: httpx2.AsyncClient) -> None:
+    def __init__(self, server: RunningPeer, owner: str, http: httpx2.AsyncClient) -> None:
         self._url, self.token, self._http = server.url, token(owner), http
 
-    async def does(self, document: str, **given: Any) -> Any:
+    async def mutate(self, document: str, **fields: Any) -> Any:
         """A mutation's payload. Raises RuntimeError on any error."""
         headers = {"authorization": f"Bearer {self.token}"}
-        answer = await self._http.post(self._url, json={"query": document, "variables": {"i": given}}, headers=headers)
+        answer = await self._http.post(self._url, json={"query": document, "variables": {"i": fields}}, headers=headers)
         response = answer.json()
         if response.get("errors"):
             raise RuntimeError(str(response["errors"]))
@@ -86,70 +86,72 @@ class Client:
         return payload
 
     async def session(self) -> dict[str, Any]:
-        """A new one with one message by an agent in it, so that the agent is not new any more."""
-        made: dict[str, Any] = (await self.does(CREATE, title="Live"))["session"]
-        await self.says(made["id"], "Good morning.")
-        return made
+        """A new session with one message by its agent: the agent's row exists before anything is measured."""
+        session: dict[str, Any] = (await self.mutate(CREATE, title="Live"))["session"]
+        await self.append(session["id"], "Good morning.")
+        return session
 
-    async def says(self, session: str, text: str) -> None:
+    async def append(self, session: str, text: str) -> None:
         message = {"role": "ASSISTANT", "text": text, "agentKey": "guide"}
-        await self.does(APPEND, sessionId=session, message=message)
+        await self.mutate(APPEND, sessionId=session, message=message)
 
-    async def streams(self, session: str) -> None:
-        """A message in `PIECES`, each at its time or as soon as the last one is stored."""
-        made = await self.does(START, sessionId=session, agentKey="guide")
-        of = {"id": made["message"]["id"], "fence": made["fence"]}
+    async def stream(self, session: str) -> None:
+        """Streams one message in `CHUNKS`, each at its time or as soon as the one before is stored."""
+        started = await self.mutate(START, sessionId=session, agentKey="guide")
+        message = {"id": started["message"]["id"], "fence": started["fence"]}
         start = time.perf_counter()
-        for number in range(PIECES):
-            await asyncio.sleep(max(0.0, start + number / PIECES_PER_SECOND - time.perf_counter()))
-            await self.does(EXTEND, **of, offset=number * len(PIECE), text=PIECE)
-        await self.does(FINISH, **of)
+        for number in range(CHUNKS):
+            await asyncio.sleep(max(0.0, start + number / CHUNKS_PER_SECOND - time.perf_counter()))
+            await self.mutate(EXTEND, **message, offset=number * len(CHUNK), text=CHUNK)
+        await self.mutate(FINISH, **message)
 
-    def watching(self, session: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-        """What a subscriber of it says."""
+    def subscription(self, session: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        """A token and the payload of a subscribe message."""
         variables = {"session": session["id"], "after": None}
         return self.token, {"query": LIVE, "variables": variables}
 
 
-async def quiet(server: Running, subscribers: int, *, shared: bool) -> Quiet:
-    """RSS with all of them less RSS with the first few, by head; each with a token and a session of its own, or
-    all in one session."""
-    crowd = Crowd(server.url, lambda *_: None)
+async def idle(server: RunningPeer, subscribers: int, *, shared: bool) -> Idle:
+    """RSS with all subscribers minus RSS with the first few, per subscriber.
+
+    Each has an owner and a session of its own, or all share one.
+    """
+    group = Subscribers(server.url, lambda *_: None)
     async with httpx2.AsyncClient(timeout=30) as http:
-        clients = [Client(server, f"quiet-{0 if shared else n}", http) for n in range(subscribers + WARM)]
+        clients = [Client(server, f"idle-{0 if shared else n}", http) for n in range(subscribers + WARM)]
         one = await clients[0].session()
         sessions = [one if shared or n == 0 else await clients[n].session() for n in range(len(clients))]
-    wanted = [client.watching(session) for client, session in zip(clients, sessions, strict=True)]
-    await crowd.join(wanted[:WARM])
+    subscriptions = [client.subscription(session) for client, session in zip(clients, sessions, strict=True)]
+    await group.connect(subscriptions[:WARM])
     await asyncio.sleep(SETTLE_SECONDS)
     before, cpu = usage.rss_mib(server.pid), usage.cpu_ms(server.pid)
-    await crowd.join(wanted[WARM:])
+    await group.connect(subscriptions[WARM:])
     spent = usage.cpu_ms(server.pid) - cpu
     await asyncio.sleep(SETTLE_SECONDS)
     after = usage.rss_mib(server.pid)
-    assert not crowd.lost
-    crowd.leave()
+    assert not group.lost
+    group.disconnect()
     await asyncio.sleep(SETTLE_SECONDS)
-    return Quiet(subscribers, (after - before) * 1024 / subscribers, after, spent / subscribers)
+    return Idle(subscribers, (after - before) * 1024 / subscribers, after, spent / subscribers)
 
 
-async def fan_out(server: Running, postgres: int, subscribers: int, rate: float, seconds: float) -> FanOut:
-    """Appends at a rate; every subscriber is to hear every message."""
+async def fan_out(server: RunningPeer, postgres: int, subscribers: int, rate: float, seconds: float) -> FanOut:
+    """Appends at a rate; every subscriber must receive every message."""
     sent: dict[str, float] = {}
     latencies: list[float] = []
 
-    def heard(_: Subscriber, frame: bytes) -> None:
+    def on_event(_: Subscriber, frame: bytes) -> None:
         begin = frame.find(b"<") + 1
         if begin:
             text = frame[begin : frame.index(b">", begin)].decode()
             latencies.append((time.perf_counter() - sent[text]) * 1000)
 
-    crowd = Crowd(server.url, heard)
+    group = Subscribers(server.url, on_event)
     async with httpx2.AsyncClient(timeout=30) as http:
-        client = Client(server, "crowd", http)
+        client = Client(server, "fan-out", http)
         session = await client.session()
-        await crowd.join([client.watching(session)] * subscribers)
-        await client.says(session["id"], "Everybody there?")
+        await group.connect([client.subscription(session)] * subscribers)
+        await client.append(session["id"], "Is everybody connected?")
         await asyncio.sleep(SETTLE_SECONDS)
         cpu, pg = usage.cpu_ms(server.pid), usage.cpu_ms(postgres)
         messages = round(rate * seconds)
@@ -157,42 +159,42 @@ async def fan_out(server: Running, postgres: int, subscribers: int, rate: float,
         for number in range(messages):
             await asyncio.sleep(max(0.0, start + number / rate - time.perf_counter()))
             sent[str(number)] = time.perf_counter()
-            await client.says(session["id"], f"<{number}> The kettle boils, and somebody asks for milk.")
-        await _all_there(latencies, messages * subscribers)
+            await client.append(session["id"], f"<{number}> The kettle boils, and somebody asks for milk.")
+        await _until_delivered(latencies, messages * subscribers)
         cpu, pg = usage.cpu_ms(server.pid) - cpu, usage.cpu_ms(postgres) - pg
-    crowd.leave()
+    group.disconnect()
     return _fan_out(subscribers, rate, messages, sorted(latencies), cpu, pg)
 
 
-async def answer(server: Running, postgres: int) -> Answer:
-    """A model's answer in pieces, at the pace of a model, while some watch."""
+async def answer(server: RunningPeer, postgres: int) -> Answer:
+    """A model's answer in chunks, at the pace of a model, followed by some subscribers."""
     texts: dict[Subscriber, str] = {}
     deltas = [0]
 
-    def heard(watcher: Subscriber, frame: bytes) -> None:
+    def on_event(subscriber: Subscriber, frame: bytes) -> None:
         event = json.loads(frame)["payload"]["data"]["sessionEvents"]
         if event["__typename"] == "MessageDelta":
             deltas[0] += 1
-            texts[watcher] = texts[watcher][: event["offset"]] + event["text"]
+            texts[subscriber] = texts[subscriber][: event["offset"]] + event["text"]
         elif "message" in event:
-            texts[watcher] = event["message"]["text"]
+            texts[subscriber] = event["message"]["text"]
 
-    crowd = Crowd(server.url, heard)
+    group = Subscribers(server.url, on_event)
     async with httpx2.AsyncClient(timeout=30) as http:
         client = Client(server, "listener", http)
         session = await client.session()
-        await crowd.join([client.watching(session)] * WATCHERS)
+        await group.connect([client.subscription(session)] * FOLLOWERS)
         await asyncio.sleep(SETTLE_SECONDS)
         cpu, pg = usage.cpu_ms(server.pid), usage.cpu_ms(postgres)
-        await client.streams(session["id"])
+        await client.stream(session["id"])
         await asyncio.sleep(SETTLE_SECONDS)
         cpu, pg = usage.cpu_ms(server.pid) - cpu, usage.cpu_ms(postgres) - pg
-    crowd.leave()
-    equal = list(texts.values()) == [PIECE * PIECES] * WATCHERS
-    return Answer(WATCHERS, PIECES, deltas[0] // WATCHERS, cpu, pg, equal)
+    group.disconnect()
+    equal = list(texts.values()) == [CHUNK * CHUNKS] * FOLLOWERS
+    return Answer(FOLLOWERS, CHUNKS, deltas[0] // FOLLOWERS, cpu, pg, equal)
 
 
-async def _all_there(latencies: list[float], expected: int) -> None:
+async def _until_delivered(latencies: list[float], expected: int) -> None:
     deadline = time.perf_counter() + LATE_SECONDS
     while len(latencies) < expected and time.perf_counter() < deadline:
         await asyncio.sleep(0.02)

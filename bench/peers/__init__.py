@@ -1,1 +1,1 @@
-"""The other Python servers, as an experienced hand would write them; their Node neighbours lie in `node/`."""
+"""The other Python servers, as an experienced developer would write them; the Node servers are in `node/`."""

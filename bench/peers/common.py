@@ -1,4 +1,4 @@
-"""What the hand-written servers share: who asks, and a pool. The environment names the database."""
+"""What the hand-written servers share: authentication and a pool. The environment names the database."""
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -19,7 +19,7 @@ Answer = Callable[[asyncpg.Pool, str, dict[str, Any]], Awaitable[Any]]
 
 
 def viewer(request: Request) -> str:
-    """The owner that the token proves."""
+    """The owner whose token it is."""
     scheme, _, token = request.headers["authorization"].partition(" ")
     assert scheme == "Bearer"
     subject: str = jwt.decode(token, SECRET, algorithms=["HS256"])["sub"]
@@ -27,17 +27,17 @@ def viewer(request: Request) -> str:
 
 
 async def keep(_connection: asyncpg.Connection) -> None:
-    """In place of the pool's reset, which costs a round trip: these servers leave nothing in a session."""
+    """Replaces the pool's reset, which costs a round trip: these servers change nothing in a database session."""
 
 
 def application(answers: dict[str, Answer], encode: Callable[[Any], bytes | str]) -> Starlette:
-    """POST /graphql with `operationName` and `variables`, so that one load fits all servers."""
+    """POST /graphql with `operationName` and `variables`, so that one load script fits all servers."""
 
     async def answer(request: Request) -> Response:
         owner = viewer(request)
-        asked = orjson.loads(await request.body())
-        found = await answers[asked["operationName"]](request.app.state.pool, owner, asked.get("variables") or {})
-        return Response(encode(found), media_type="application/json")
+        body = orjson.loads(await request.body())
+        data = await answers[body["operationName"]](request.app.state.pool, owner, body.get("variables") or {})
+        return Response(encode(data), media_type="application/json")
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

@@ -1,4 +1,4 @@
-"""The floor: one statement an operation, the whole answer built in PostgreSQL and handed through."""
+"""The floor: one statement per operation; PostgreSQL builds the whole answer, the server passes it on."""
 
 from typing import Any
 
@@ -27,10 +27,10 @@ select '{{"data":{{"session":{{"id":"ses_' || s.id || '","title":' || to_json(s.
     || ',"startCursor":' || coalesce('"m.' || page.low || '"', 'null')
     || ',"endCursor":' || coalesce('"m.' || page.high || '"', 'null') || '}}}}}}}}}}'
 from sessions s cross join lateral (
-    select json_agg(e.edge order by e.sequence) filter (where e.place <= 50) as edges, count(*) as n,
-           min(e.sequence) filter (where e.place <= 50) as low, max(e.sequence) as high
+    select json_agg(e.edge order by e.sequence) filter (where e.rank <= 50) as edges, count(*) as n,
+           min(e.sequence) filter (where e.rank <= 50) as low, max(e.sequence) as high
     from (
-        select m.sequence, m.place, (
+        select m.sequence, m.rank, (
             select edge from (
                 select 'm.' || m.sequence as cursor, node from (
                     select 'msg_' || m.session_id || '_' || m.sequence as id, m.role, m.text,
@@ -40,7 +40,7 @@ from sessions s cross join lateral (
         )
         from (
             select m.session_id, m.sequence, m.agent_key, m.role, m.text, m.created_at,
-                   row_number() over (order by m.sequence desc) as place
+                   row_number() over (order by m.sequence desc) as rank
             from messages m
             where m.owner_id = $1 and m.session_id = s.id and m.deleted_at is null
             order by m.sequence desc limit 51
@@ -51,12 +51,12 @@ where s.owner_id = $1 and s.id = $2 and s.erased_at is null
 """
 W2 = f"""
 select '{{"data":{{"sessions":{{"edges":'
-    || coalesce((json_agg(e.edge order by e.place) filter (where e.place <= 20))::text, '[]')
+    || coalesce((json_agg(e.edge order by e.rank) filter (where e.rank <= 20))::text, '[]')
     || ',"pageInfo":{{"hasNextPage":' || case when count(*) > 20 then 'true' else 'false' end
-    || ',"endCursor":' || coalesce('"' || max(e.cursor) filter (where e.place = least(20, e.n)) || '"', 'null')
+    || ',"endCursor":' || coalesce('"' || max(e.cursor) filter (where e.rank = least(20, e.n)) || '"', 'null')
     || '}}}}}}}}'
 from (
-    select s.place, s.cursor, s.n, (
+    select s.rank, s.cursor, s.n, (
         select edge from (
             select s.cursor, node from (
                 select 'ses_' || s.id as id, s.title, s.status, s.last_activity_at as "lastActivityAt",
@@ -66,7 +66,7 @@ from (
     )
     from (
         select s.*, 'a.' || (extract(epoch from s.last_activity_at) * 1000000)::bigint || '.' || s.id as cursor,
-               row_number() over (order by s.last_activity_at desc, s.id desc) as place, count(*) over () as n
+               row_number() over (order by s.last_activity_at desc, s.id desc) as rank, count(*) over () as n
         from (
             select id, title, status, last_activity_at, message_count, unread_count from sessions
             where owner_id = $1 and archived_at is null and deleted_at is null
@@ -84,13 +84,13 @@ from (
 ) e
 """
 HEAD, _, INSERT = APPEND.partition(")\ninsert")
-W3 = f"""{HEAD}), said as (insert{INSERT})
+W3 = f"""{HEAD}), appended as (insert{INSERT})
 select '{{"data":{{"appendMessage":{{"message":' || (
         select row_to_json(message)::text from (
             select 'msg_' || session_id || '_' || sequence as id, sequence, role, text, created_at as "createdAt"
         ) message
     ) || ',"cursor":"e.' || session_id || '.' || revision || '","errors":[]}}}}}}'
-from said
+from appended
 """
 
 

@@ -1,4 +1,4 @@
-"""What a good hand writes without GraphQL: rows, dicts, orjson. Nothing clever, nothing missing."""
+"""What a good developer writes without GraphQL: rows, dicts, orjson."""
 
 from datetime import datetime
 from typing import Any
@@ -62,14 +62,14 @@ def part(row: Record) -> dict[str, Any]:
 
 
 async def w1(pool: Pool, owner: str, variables: dict[str, Any]) -> Any:
-    asked = variables["id"].removeprefix("ses_")
+    session = variables["id"].removeprefix("ses_")
     async with pool.acquire() as connection:
-        found = await connection.fetchrow(SESSION, owner, asked)
+        found = await connection.fetchrow(SESSION, owner, session)
         if found is None:
             return {"session": None}
-        rows = await connection.fetch(NEWEST, owner, asked)
+        rows = await connection.fetch(NEWEST, owner, session)
         keys = list({row["agent_key"] for row in rows if row["agent_key"]})
-        agents = await connection.fetch(PARTS, owner, [asked], keys)
+        agents = await connection.fetch(PARTS, owner, [session], keys)
     parts = {(found["id"], row["key"]): part(row) for row in agents}
     more = len(rows) > 50
     rows = rows[:50]
@@ -85,7 +85,7 @@ async def w1(pool: Pool, owner: str, variables: dict[str, Any]) -> Any:
     return {"session": {"id": f"ses_{found['id']}", "title": found["title"], "messages": messages}}
 
 
-def position(row: Record) -> str:
+def cursor(row: Record) -> str:
     at: datetime = row["last_activity_at"]
     return f"a.{int(at.timestamp()) * 1_000_000 + at.microsecond}.{row['id']}"
 
@@ -102,7 +102,7 @@ async def w2(pool: Pool, owner: str, _variables: dict[str, Any]) -> Any:
     last = {row["session_id"]: message(row, row["session_id"], parts) for row in newest}
     edges = [
         {
-            "cursor": position(row),
+            "cursor": cursor(row),
             "node": {
                 "id": f"ses_{row['id']}",
                 "title": row["title"],
@@ -125,14 +125,14 @@ async def w3(pool: Pool, owner: str, variables: dict[str, Any]) -> Any:
     if row is None:
         error = {"code": "NOT_FOUND", "message": "There is no such session.", "field": ["sessionId"]}
         return {"appendMessage": {"message": None, "cursor": None, "errors": [error]}}
-    said = {
+    appended = {
         "id": f"msg_{row['session_id']}_{row['sequence']}",
         "sequence": row["sequence"],
         "role": row["role"],
         "text": row["text"],
         "createdAt": row["created_at"],
     }
-    return {"appendMessage": {"message": said, "cursor": f"e.{row['session_id']}.{row['revision']}", "errors": []}}
+    return {"appendMessage": {"message": appended, "cursor": f"e.{row['session_id']}.{row['revision']}", "errors": []}}
 
 
 def encode(data: Any) -> bytes:

@@ -1,4 +1,4 @@
-"""The same schema, resolvers and loaders behind `strawberry.asgi.GraphQL` as it comes."""
+"""The same schema, resolvers and loaders behind an unmodified `strawberry.asgi.GraphQL`."""
 
 import os
 from collections.abc import AsyncIterator
@@ -17,18 +17,19 @@ from app.schema import schema
 from app.settings import Settings
 
 SETTINGS = "database_url", "jwt_secret", "pool_size", "max_subscribers_per_user"
-services = Services(Settings(**{name: os.environ[name.upper()] for name in SETTINGS if name.upper() in os.environ}))
+values: dict[str, Any] = {name: os.environ[name.upper()] for name in SETTINGS if name.upper() in os.environ}
+services = Services(Settings(**values))
 
 
 class Stock(GraphQL[Any, Any]):
-    """Strawberry's view with our context, and the encoder that our scalars need."""
+    """Strawberry's view with Colloquy's context, and the encoder that its scalars need."""
 
     async def get_context(self, request: HTTPConnection, response: Any) -> Any:
         viewer = await services.authenticator.viewer(bearer(request.headers.get("authorization")))
         return services.context(viewer)
 
     def encode_json(self, data: object) -> str:
-        return orjson.dumps(data, option=orjson.OPT_UTC_Z).decode()  # bytes would leave a socket as binary frames
+        return orjson.dumps(data, option=orjson.OPT_UTC_Z).decode()  # from bytes, a socket would send binary frames
 
 
 @asynccontextmanager

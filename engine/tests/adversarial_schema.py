@@ -1,7 +1,7 @@
-"""A schema made to go wrong: every kind of type, and resolvers that fail, dawdle, or give null where none may be.
+"""A schema with every kind of type, whose resolvers fail, delay, and return null where the type forbids it.
 
-What a thing answers depends on its number alone, so two executions of one document meet the same trouble.
-Delays differ from field to field: which of two errors comes first is never a matter of chance.
+A field's result depends only on the number `n` of its object, so two executions of one document see the same failures.
+Delays differ from field to field, so the order of errors does not depend on chance.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Annotated, Any
 import strawberry
 from aiodataloader import DataLoader
 from graphql import GraphQLError
+from graphql_compiled.strawberry import Schema
 from strawberry.extensions import FieldExtension
 from strawberry.permission import BasePermission
 from strawberry.schema.config import StrawberryConfig
@@ -37,19 +38,17 @@ class Size(enum.StrEnum):
 
 
 def shout(value: object) -> str | None:
-    if value == "mute":
-        return None
-    if value == "break":
-        raise ValueError("cannot shout")
-    return str(value).upper()
+    if value == "error":
+        raise ValueError("cannot be written in capitals")
+    return None if value == "null" else str(value).upper()
 
 
 Shout = strawberry.scalar(name="Shout", serialize=shout, parse_value=lambda value: str(value).lower())
 SHOUT: Any = type("SHOUT", (str,), {})
 
 
-class Trouble(Exception):
-    extensions = {"code": "TROUBLE", "n": 1}
+class Failure(Exception):
+    extensions = {"code": "FAILURE", "n": 1}
 
 
 class Context:
@@ -64,26 +63,26 @@ class Context:
 
 
 def load(n: int) -> Any:
-    return {3: Trouble(f"thing {n} is lost"), 5: None}.get(n % 7, make(n))
+    return {3: Failure(f"thing {n} is missing"), 5: None}.get(n % 7, make(n))
 
 
 def make(n: int) -> Thing | Other:
     return Other(n=n) if n % 3 == 1 else Thing(n=n)
 
 
-class Locked(BasePermission):
+class NotLocked(BasePermission):
     message = "locked"
 
     def has_permission(self, source: Any, info: Info, **kwargs: Any) -> bool:
         return source is None or source.n % 4 != 0
 
 
-class Twice(FieldExtension):
+class Repeat(FieldExtension):
     def resolve(self, next_: Any, source: Any, info: Info, **kwargs: Any) -> Any:
         return next_(source, info, **kwargs) * 2
 
 
-class Later(FieldExtension):
+class AsyncPassThrough(FieldExtension):
     async def resolve_async(self, next_: Any, source: Any, info: Info, **kwargs: Any) -> Any:
         return await next_(source, info, **kwargs)
 
@@ -114,25 +113,25 @@ class Numbered:
         return "/".join(map(str, info.path.as_list())) + f" {info.path.typename} {info.field_name}"
 
 
-def words(n: int) -> Any:
-    return [None, "a", ["x"], Trouble("no word"), 5, True, 2.5, {"k": 1}, b"raw"][n % 9]
+def text_values(n: int) -> Any:
+    return [None, "a", ["x"], Failure("no text"), 5, True, 2.5, {"k": 1}, b"raw"][n % 9]
 
 
 @strawberry.type
-class Leaves:
+class Scalars:
     n: strawberry.Private[int]
 
     @strawberry.field
     def string(self) -> str | None:
-        return words(self.n)
+        return text_values(self.n)
 
     @strawberry.field
     def required_string(self) -> str:
-        return words(self.n + 1)
+        return text_values(self.n + 1)
 
     @strawberry.field
     def integer(self) -> int | None:
-        return [None, 1, 2**31, "12", 3.0, 3.5, True, "x", Trouble("no number")][self.n % 9]
+        return [None, 1, 2**31, "12", 3.0, 3.5, True, "x", Failure("no number")][self.n % 9]
 
     @strawberry.field
     def float(self) -> float | None:
@@ -140,11 +139,11 @@ class Leaves:
 
     @strawberry.field
     def boolean(self) -> bool | None:
-        return [None, True, False, 0, 1, 2.0, "true", [], Trouble("neither")][self.n % 9]
+        return [None, True, False, 0, 1, 2.0, "true", [], Failure("no boolean")][self.n % 9]
 
     @strawberry.field
     def id(self) -> strawberry.ID | None:
-        return [None, "id", 7, 7.0, 7.5, True, uuid.UUID(int=self.n), [], Trouble("nobody")][self.n % 9]
+        return [None, "id", 7, 7.0, 7.5, True, uuid.UUID(int=self.n), [], Failure("no id")][self.n % 9]
 
     @strawberry.field
     def colour(self) -> Colour | None:
@@ -157,7 +156,7 @@ class Leaves:
     @strawberry.field
     async def slow_string(self) -> str:
         await asyncio.sleep(0.0131)
-        return words(self.n)
+        return text_values(self.n)
 
     @strawberry.field
     async def date(self) -> datetime.date | None:
@@ -173,7 +172,7 @@ class Leaves:
 
     @strawberry.field
     def shout(self) -> SHOUT | None:
-        return ["a", "mute", "break", None, Trouble("silence")][self.n % 5]
+        return ["a", "null", "error", None, Failure("no text to shout")][self.n % 5]
 
     @strawberry.field
     def key(self) -> uuid.UUID:
@@ -181,19 +180,19 @@ class Leaves:
 
     @strawberry.field
     def strings(self) -> list[str]:
-        return [["a", "b"], ["a", None], ("c",), {"d": 1}, "e", [], [Trouble("in a list"), "f"], None][self.n % 8]
+        return [["a", "b"], ["a", None], ("c",), {"d": 1}, "e", [], [Failure("in a list"), "f"], None][self.n % 8]
 
     @strawberry.field
     def matrix(self) -> list[list[int | None]] | None:
         return [[[1, 2], [None]], [[1], None], [["x"], [3]], [], [3], [(1, 2)]][self.n % 6]
 
     @strawberry.field
-    def lazily(self) -> list[int | None]:
+    def generated(self) -> list[int | None]:
         def generate() -> Iterator[Any]:
             yield 1
             yield "2"
             if self.n % 2:
-                raise Trouble("generator broke")
+                raise Failure("generator broke")
             yield None
 
         return generate()  # type: ignore[return-value]
@@ -204,33 +203,33 @@ class Thing(Numbered):
     name: str = "thing"
 
     @strawberry.field
-    def leaves(self) -> Leaves:
-        return Leaves(n=self.n)
+    def scalars(self) -> Scalars:
+        return Scalars(n=self.n)
 
     @strawberry.field
-    async def slow_leaves(self) -> Leaves | None:
+    async def slow_scalars(self) -> Scalars | None:
         await asyncio.sleep(0.0173)
-        return None if self.n % 5 == 0 else Leaves(n=self.n * 2)
+        return None if self.n % 5 == 0 else Scalars(n=self.n * 2)
 
     @strawberry.field
     def next(self, step: int = 1) -> Thing | None:
         return None if (self.n + step) % 6 == 0 else Thing(n=self.n + step)
 
     @strawberry.field
-    def sure(self) -> Thing:
+    def required(self) -> Thing:
         if self.n % 5 == 2:
-            raise Trouble(f"not sure of {self.n}")
+            raise Failure(f"no required thing after {self.n}")
         return None if self.n % 5 == 3 else Thing(n=self.n * 2 + 1)  # type: ignore[return-value]
 
     @strawberry.field
-    async def slow_sure(self) -> Thing:
+    async def slow_required(self) -> Thing:
         await asyncio.sleep(0.0197)
         return None if self.n % 4 == 3 else Thing(n=self.n * 2 + 2)  # type: ignore[return-value]
 
     @strawberry.field
-    async def quick_sure(self) -> Thing:
+    async def failing_required(self) -> Thing:
         if self.n % 4 == 1:
-            raise GraphQLError("quick trouble", extensions={"code": "QUICK"})
+            raise GraphQLError("early failure", extensions={"code": "EARLY"})
         return Thing(n=self.n + 3)
 
     @strawberry.field
@@ -238,7 +237,7 @@ class Thing(Numbered):
         return info.context.things.load(self.n + 1)
 
     @strawberry.field
-    def loaded_sure(self, info: Info) -> Numbered:
+    def loaded_required(self, info: Info) -> Numbered:
         return info.context.things.load(self.n + 2)
 
     @strawberry.field
@@ -250,56 +249,56 @@ class Thing(Numbered):
         return [Thing(n=self.n + i) for i in range(min(first, 3))]
 
     @strawberry.field
-    def holes(self) -> list[Thing | None] | None:
-        return [Thing(n=self.n), None, Trouble("a hole"), Thing(n=self.n + 1)]  # type: ignore[list-item]
+    def nullable_items(self) -> list[Thing | None] | None:
+        return [Thing(n=self.n), None, Failure("no item"), Thing(n=self.n + 1)]  # type: ignore[list-item]
 
     @strawberry.field
-    def brittle(self) -> list[Thing] | None:
+    def non_null_items(self) -> list[Thing] | None:
         return [Thing(n=self.n), None if self.n % 2 else Thing(n=self.n + 5)]  # type: ignore[list-item]
 
     @strawberry.field
-    def promises(self, info: Info) -> list[Numbered | None]:
+    def loaded_items(self, info: Info) -> list[Numbered | None]:
         return [info.context.things.load(self.n + i) for i in range(3)]
 
     @strawberry.field
-    def brittle_promises(self, info: Info) -> list[Numbered] | None:
+    def loaded_non_null_items(self, info: Info) -> list[Numbered] | None:
         return [info.context.things.load(self.n + i) for i in range(2)]
 
     @strawberry.field
-    async def streamed(self) -> list[Thing]:
+    async def async_items(self) -> list[Thing]:
         async def generate() -> AsyncIterator[Any]:
             yield Thing(n=self.n)
             yield Thing(n=self.n + 1)
             if self.n % 5 == 4:
-                raise Trouble("stream broke")
+                raise Failure("stream broke")
 
         return generate()  # type: ignore[return-value]
 
     @strawberry.field
     def either(self) -> Either | None:
-        return [make(self.n), None, Leaves(n=1), 5][self.n % 4]  # type: ignore[return-value]
+        return [make(self.n), None, Scalars(n=1), 5][self.n % 4]  # type: ignore[return-value]
 
     @strawberry.field
     def numbered(self) -> Numbered:
-        return [make(self.n), make(self.n + 1), Leaves(n=1), None][self.n % 4]  # type: ignore[return-value]
+        return [make(self.n), make(self.n + 1), Scalars(n=1), None][self.n % 4]  # type: ignore[return-value]
 
     @strawberry.field
     def wrong(self) -> Other | None:
         return [Other(n=1), Thing(n=1), None, "other"][self.n % 4]  # type: ignore[return-value]
 
-    @strawberry.field(permission_classes=[Locked])
+    @strawberry.field(permission_classes=[NotLocked])
     def guarded(self) -> str:
         return "open"
 
-    @strawberry.field(permission_classes=[Locked])
+    @strawberry.field(permission_classes=[NotLocked])
     async def guarded_thing(self) -> Thing | None:
         return Thing(n=self.n + 1)
 
-    @strawberry.field(extensions=[Twice()])
+    @strawberry.field(extensions=[Repeat()])
     def doubled(self, word: str = "w") -> str:
         return word + str(self.n)
 
-    @strawberry.field(extensions=[Later()])
+    @strawberry.field(extensions=[AsyncPassThrough()])
     async def extended(self) -> Thing:
         return Thing(n=self.n + 1)
 
@@ -330,7 +329,7 @@ class Other(Numbered):
     @strawberry.field
     async def boom(self) -> str:
         await asyncio.sleep(0.0113)
-        raise Trouble("boom")
+        raise Failure("boom")
 
     @classmethod
     def is_type_of(cls, obj: Any, info: Any) -> bool:
@@ -385,7 +384,7 @@ class Mutation:
     @strawberry.mutation
     async def refuse(self, info: Info) -> Thing:
         info.context.notes.append("refused")
-        raise Trouble("refused")
+        raise Failure("refused")
 
 
 @strawberry.type
@@ -397,4 +396,4 @@ class Subscription:
 
 
 CONFIG = StrawberryConfig(scalar_map={SHOUT: Shout})
-schema = strawberry.Schema(Query, Mutation, Subscription, types=[Thing, Other], config=CONFIG)
+schema = Schema(Query, Mutation, Subscription, types=[Thing, Other], config=CONFIG)

@@ -1,4 +1,4 @@
-"""Documents for differential tests: hypothesis-graphql's, seasoned with what it does not make by itself."""
+"""Random documents for differential tests: those of hypothesis-graphql, mutated to contain what it never generates."""
 
 from __future__ import annotations
 
@@ -47,59 +47,60 @@ from hypothesis_graphql import from_schema, queries
 
 @dataclass(frozen=True)
 class Request:
-    """A document as text, and values for its variables."""
+    """A document's text, and values for its variables."""
 
     text: str
     variables: dict[str, Any]
 
 
-Tame = Callable[[str, GraphQLArgument, random.Random], ValueNode | None]
-"""A likely value for an argument; None leaves the argument out."""
+ArgumentGenerator = Callable[[str, GraphQLArgument, random.Random], ValueNode | None]
+"""A value for an argument of this name and definition; None leaves the argument out."""
 
 
 def requests(
-    schema: GraphQLSchema, custom_scalars: dict[str, Any], tame: Tame | None = None, *, writes: bool = True
+    schema: GraphQLSchema,
+    custom_scalars: dict[str, Any],
+    arguments: ArgumentGenerator | None = None,
+    *,
+    mutations: bool = True,
 ) -> st.SearchStrategy[Request]:
-    """Queries, and with `writes` mutations, whose optional and unlikely arguments are as `tame` says."""
-    make = from_schema if writes else queries
-    plain = make(schema, custom_scalars=custom_scalars, print_ast=lambda document: document)
-    return st.builds(lambda document, dice: Seasoning(schema, dice, tame).season(document), plain, dice())
-
-
-def dice() -> st.SearchStrategy[random.Random]:
-    return st.integers(0, 2**32).map(random.Random)
+    """Queries, and mutations if wanted. `arguments` replaces every argument value that hypothesis-graphql generates."""
+    generate = from_schema if mutations else queries
+    documents = generate(schema, custom_scalars=custom_scalars, print_ast=lambda document: document)
+    seeds = st.integers(0, 2**32).map(random.Random)
+    return st.builds(lambda document, rng: DocumentMutator(schema, rng, arguments).mutate(document), documents, seeds)
 
 
 @dataclass
-class Seasoning:
+class DocumentMutator:
     """Lifts arguments into variables, adds aliases, merged fields, fragments, conditions and `__typename`."""
 
     schema: GraphQLSchema
-    dice: random.Random
-    tame: Tame | None = None
+    random: random.Random
+    arguments: ArgumentGenerator | None = None
     variables: dict[str, Any] = field(default_factory=dict)
     definitions: list[VariableDefinitionNode] = field(default_factory=list)
     fragments: list[FragmentDefinitionNode] = field(default_factory=list)
 
-    def season(self, document: DocumentNode) -> Request:
+    def mutate(self, document: DocumentNode) -> Request:
         info = TypeInfo(self.schema)
-        document = visit(document, TypeInfoVisitor(info, _Lifting(self, info)))
+        document = visit(document, TypeInfoVisitor(info, _ArgumentVisitor(self, info)))
         operation = document.definitions[0]
         assert isinstance(operation, OperationDefinitionNode)
         root = self.schema.get_root_type(operation.operation)
         assert root is not None
-        seasoned = OperationDefinitionNode(
+        mutated = OperationDefinitionNode(
             operation=operation.operation,
-            name=NameNode(value="Seasoned"),
+            name=NameNode(value="Mutated"),
             selection_set=self.selection_set(operation.selection_set, root),
             variable_definitions=tuple(self.definitions),
             directives=(),
         )
-        text = print_ast(DocumentNode(definitions=(seasoned, *self.fragments)))
+        text = print_ast(DocumentNode(definitions=(mutated, *self.fragments)))
         return Request(text, self.variables)
 
     def chance(self, percent: int) -> bool:
-        return self.dice.randrange(100) < percent
+        return self.random.randrange(100) < percent
 
     def selection_set(self, node: SelectionSetNode, parent: GraphQLCompositeType) -> SelectionSetNode:
         found: list[SelectionNode] = []
@@ -107,22 +108,22 @@ class Seasoning:
             if isinstance(selection, FieldNode):
                 found += self.fields(selection, parent)
             elif isinstance(selection, InlineFragmentNode):
-                found.append(self.inline(selection, parent))
+                found.append(self.inline_fragment(selection, parent))
         if self.chance(20):
-            found.insert(self.dice.randrange(len(found) + 1), FieldNode(name=NameNode(value="__typename")))
-        return SelectionSetNode(selections=tuple(self.in_fragments(found, parent)))
+            found.insert(self.random.randrange(len(found) + 1), FieldNode(name=NameNode(value="__typename")))
+        return SelectionSetNode(selections=tuple(self.with_fragment(found, parent)))
 
     def fields(self, node: FieldNode, parent: GraphQLCompositeType) -> list[FieldNode]:
         definition = self.schema.get_field(parent, node.name.value)
         assert definition is not None
         inner = get_named_type(definition.type)
-        seasoned = []
-        for again in range(1 + self.chance(10) + self.chance(10)):
+        copies = []
+        for copy in range(1 + self.chance(10) + self.chance(10)):
             selections = node.selection_set
             if selections is not None and is_composite_type(inner):
                 selections = self.selection_set(selections, inner)
-            alias = node.alias if again == 0 or self.chance(50) else NameNode(value=f"x{self.fresh()}")
-            seasoned.append(
+            alias = node.alias if copy == 0 or self.chance(50) else NameNode(value=f"x{self.unique_number()}")
+            copies.append(
                 FieldNode(
                     alias=alias,
                     name=node.name,
@@ -131,9 +132,9 @@ class Seasoning:
                     selection_set=selections,
                 )
             )
-        return seasoned
+        return copies
 
-    def inline(self, node: InlineFragmentNode, parent: GraphQLCompositeType) -> InlineFragmentNode:
+    def inline_fragment(self, node: InlineFragmentNode, parent: GraphQLCompositeType) -> InlineFragmentNode:
         condition = node.type_condition
         inner: Any = self.schema.get_type(condition.name.value) if condition else parent
         return InlineFragmentNode(
@@ -142,28 +143,30 @@ class Seasoning:
             selection_set=self.selection_set(node.selection_set, inner),
         )
 
-    def in_fragments(self, found: list[SelectionNode], parent: GraphQLCompositeType) -> Sequence[SelectionNode]:
+    def with_fragment(self, found: list[SelectionNode], parent: GraphQLCompositeType) -> Sequence[SelectionNode]:
         if not self.chance(25):
             return found
-        start = self.dice.randrange(len(found))
-        end = self.dice.randrange(start, len(found)) + 1
+        start = self.random.randrange(len(found))
+        end = self.random.randrange(start, len(found)) + 1
         inner = SelectionSetNode(selections=tuple(found[start:end]))
         wrapped: SelectionNode
         if self.chance(50):
             wrapped = InlineFragmentNode(
-                type_condition=self.named(parent) if self.chance(50) else None,
+                type_condition=self.named_type(parent) if self.chance(50) else None,
                 directives=self.conditions(),
                 selection_set=inner,
             )
         else:
-            name = NameNode(value=f"Part{self.fresh()}")
+            name = NameNode(value=f"Part{self.unique_number()}")
             self.fragments.append(
-                FragmentDefinitionNode(name=name, type_condition=self.named(parent), selection_set=inner, directives=())
+                FragmentDefinitionNode(
+                    name=name, type_condition=self.named_type(parent), selection_set=inner, directives=()
+                )
             )
             wrapped = FragmentSpreadNode(name=name, directives=self.conditions())
         return [*found[:start], wrapped, *found[end:]]
 
-    def named(self, type_: GraphQLCompositeType) -> NamedTypeNode:
+    def named_type(self, type_: GraphQLCompositeType) -> NamedTypeNode:
         return NamedTypeNode(name=NameNode(value=type_.name))
 
     def argument(self, node: ArgumentNode, definition: GraphQLArgument) -> ArgumentNode:
@@ -176,7 +179,7 @@ class Seasoning:
         return ArgumentNode(name=node.name, value=self.variable(type_, value, default=node.value))
 
     def variable(self, type_: str, value: Any, default: Any = None) -> VariableNode:
-        name = f"v{self.fresh()}"
+        name = f"v{self.unique_number()}"
         with_default = default is not None and value is not None and self.chance(30)
         self.definitions.append(
             VariableDefinitionNode(
@@ -196,32 +199,32 @@ class Seasoning:
         return tuple(self.condition(name) for name in names)
 
     def condition(self, name: str) -> DirectiveNode:
-        wanted = self.chance(70) == (name == "include")
-        value: Any = BooleanValueNode(value=wanted)
+        is_set = self.chance(70) == (name == "include")
+        value: Any = BooleanValueNode(value=is_set)
         if self.chance(50):
-            value = self.variable("Boolean!", wanted, parse_value(str(wanted).lower()))
+            value = self.variable("Boolean!", is_set, parse_value(str(is_set).lower()))
         argument = ArgumentNode(name=NameNode(value="if"), value=value)
         return DirectiveNode(name=NameNode(value=name), arguments=(argument,))
 
-    def fresh(self) -> int:
-        return len(self.variables) + len(self.definitions) * 100 + self.dice.randrange(10**6)
+    def unique_number(self) -> int:
+        return len(self.variables) + len(self.definitions) * 100 + self.random.randrange(10**6)
 
 
-class _Lifting(Visitor):
-    """Variables for arguments, before anything is doubled: doubles of a field must keep its arguments."""
+class _ArgumentVisitor(Visitor):
+    """Lifts arguments into variables before fields are copied: the copies of a field must have equal arguments."""
 
-    def __init__(self, seasoning: Seasoning, info: TypeInfo) -> None:
+    def __init__(self, mutator: DocumentMutator, info: TypeInfo) -> None:
         super().__init__()
-        self.seasoning = seasoning
+        self.mutator = mutator
         self.info = info
 
     def enter_argument(self, node: ArgumentNode, *_: Any) -> Any:
-        definition, tame = self.info.get_argument(), self.seasoning.tame
+        definition, arguments = self.info.get_argument(), self.mutator.arguments
         if definition is None or self.info.get_directive() is not None:
             return None
-        if tame is not None:
-            value = tame(node.name.value, definition, self.seasoning.dice)
+        if arguments is not None:
+            value = arguments(node.name.value, definition, self.mutator.random)
             if value is None:
                 return REMOVE
             node = ArgumentNode(name=node.name, value=value)
-        return self.seasoning.argument(node, definition)
+        return self.mutator.argument(node, definition)

@@ -9,7 +9,7 @@ const server = process.env.COLLOQUY ?? "http://127.0.0.1:8000";
 // Names without hashes keep the history small: the server puts the digest of the whole build into the address.
 const names = { entryFileNames: "[name].js", chunkFileNames: "[name].js", assetFileNames: "[name][extname]" };
 
-// What this build was made of: a test compares it with the sources, so neither changes without the other.
+// The digest of the sources: a test compares it with them, so that neither changes without the other.
 const sourceDigest = {
   name: "source-digest",
   generateBundle() {

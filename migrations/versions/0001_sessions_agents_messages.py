@@ -1,4 +1,4 @@
-"""Sessions, agents, the agents' parts in sessions, messages; owner-led keys throughout.
+"""Sessions, agents, the agents of sessions, messages; the owner leads every key.
 
 Revision: 0001
 Follows: nothing
@@ -22,7 +22,7 @@ class Xid8(UserDefinedType[str]):
         return "XID8"
 
 
-# Stamped by the database, so that no writer can forget it, and with the id that snapshots compare.
+# A trigger sets the transaction id, so that no statement can omit it; snapshots compare the same id.
 STAMP = """
 create function colloquy_stamp_changed_xid() returns trigger language plpgsql as $$
 begin

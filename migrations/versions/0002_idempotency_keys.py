@@ -1,4 +1,4 @@
-"""Idempotency keys, and how many message tombstones of a session were purged.
+"""Idempotency keys, and the number of removed message tombstones of a session.
 
 Revision: 0002
 Follows: 0001

@@ -1,4 +1,4 @@
-"""Tasks, approvals, the audit and its append-only trigger; what a session works on.
+"""Tasks, approvals, the audit log with its append-only trigger, and the task of a session.
 
 Revision: 0003
 Follows: 0002
@@ -33,7 +33,7 @@ begin
 end
 $$
 """
-# Of the statement, not of its rows: refused even where no row would be touched, and TRUNCATE has no rows.
+# Per statement, not per row: refuses statements that match no row too, and TRUNCATE, which has no rows.
 APPEND_ONLY = """
 create trigger audit_events_append_only before update or delete or truncate on audit_events
 for each statement execute function colloquy_refuse_change()

@@ -1,4 +1,4 @@
-"""Streams: messages that are written while they are read.
+"""Streams and their chunks: the text of messages that are being written.
 
 Revision: 0005
 Follows: 0004
@@ -12,7 +12,7 @@ down_revision = "0004"
 branch_labels = None
 depends_on = None
 
-# Whoever was writing has to start again; what was written stays.
+# A producer has to start again; the text so far stays in the message.
 FOLD = """
 update messages set status = 'FAILED', text = coalesce((
     select string_agg(c.text, '' order by c."offset") from message_chunks c

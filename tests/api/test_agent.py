@@ -1,4 +1,4 @@
-"""Agents: the owner's catalogue, its filters and orders."""
+"""Agents: the catalogue of an owner, its filters and orders."""
 
 from decimal import Decimal
 
@@ -27,7 +27,7 @@ async def listed(user, **filter):
     return names
 
 
-async def test_an_agent_is_what_it_was_created_with(ann, bob):
+async def test_agent_is_stored_as_sent(ann, bob):
     given = {
         "key": "ada",
         "name": "Ada",
@@ -45,7 +45,7 @@ async def test_an_agent_is_what_it_was_created_with(ann, bob):
     assert await sees(bob, agent) is None
 
 
-async def test_an_agent_of_little_gets_what_is_usual(ann):
+async def test_agent_without_optional_fields_gets_defaults(ann):
     agent = await creates(ann, status=None, skills=None, metadata=None, hourlyRate=None)
     assert await sees(ann, agent) == {
         "key": None,
@@ -71,7 +71,7 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("field", "value"), [*WRONG, ("type", ""), ("key", "")])
-async def test_an_agent_that_cannot_be_is_not_created(ann, field, value):
+async def test_invalid_agent_is_not_created(ann, field, value):
     payload = await ann.does("createAgent", "agent { id }", **{"name": "Ada", "type": "helper", field: value})
     assert payload["errors"][0]["__typename"] == "ValidationError"
     assert outcome(payload) == error("VALIDATION", field=field)
@@ -79,14 +79,14 @@ async def test_an_agent_that_cannot_be_is_not_created(ann, field, value):
 
 
 @pytest.mark.parametrize(("field", "value"), [*WRONG, ("name", None), ("skills", None), ("metadata", None)])
-async def test_an_agent_does_not_become_what_it_cannot_be(ann, field, value):
+async def test_invalid_update_changes_nothing(ann, field, value):
     agent = await creates(ann)
     payload = await ann.does("updateAgent", "agent { id }", id=agent, **{field: value})
     assert outcome(payload) == error("VALIDATION", field=field)
     assert await sees(ann, agent, "revision") == {"revision": 1}
 
 
-async def test_only_what_is_sent_changes(ann, bob):
+async def test_update_changes_only_the_fields_that_were_sent(ann, bob):
     agent = await creates(ann, description="Helps.", hourlyRate="1", skills=["sums"], metadata={"a": 1})
     await ann.does("updateAgent", id=agent, name="Bea")
     wanted = "name description hourlyRate skills metadata revision"
@@ -96,7 +96,7 @@ async def test_only_what_is_sent_changes(ann, bob):
     assert outcome(await bob.does("updateAgent", id=agent, name="Bob's")) == error("NOT_FOUND", field="id")
 
 
-async def test_an_agent_changed_meanwhile_is_not_changed_again(ann):
+async def test_update_with_a_stale_revision_conflicts(ann):
     agent = await creates(ann)
     assert (await ann.does("updateAgent", id=agent, name="Bea", expectedRevision=1))["errors"] == []
     late = await ann.does("updateAgent", id=agent, name="Cleo", expectedRevision=1)
@@ -105,7 +105,7 @@ async def test_an_agent_changed_meanwhile_is_not_changed_again(ann):
     assert await sees(ann, agent, "name") == {"name": "Bea"}
 
 
-async def test_any_status_follows_any_other(ann, bob):
+async def test_every_status_may_follow_every_other(ann, bob):
     agent = await creates(ann)
     for status in ("RETIRED", "BUSY", "BUSY", "OFFLINE", "AVAILABLE"):
         payload = await ann.does("setAgentStatus", "agent { status }", id=agent, status=status)
@@ -113,7 +113,7 @@ async def test_any_status_follows_any_other(ann, bob):
     assert outcome(await bob.does("setAgentStatus", id=agent, status="BUSY")) == error("NOT_FOUND", field="id")
 
 
-async def test_a_key_is_taken_once_per_owner_and_free_after_deletion(ann, bob):
+async def test_key_is_unique_per_owner_and_free_after_deletion(ann, bob):
     agent = await creates(ann, key="ada")
     taken = await ann.does("createAgent", name="Other", type="helper", key="ada")
     assert outcome(taken) == error("CONFLICT", field="key")
@@ -132,13 +132,13 @@ async def test_a_key_is_taken_once_per_owner_and_free_after_deletion(ann, bob):
     assert await creates(ann, key="ada") != agent
 
 
-async def test_an_agent_is_found_by_exactly_one_of_id_and_key(ann):
+async def test_agent_needs_exactly_one_of_id_and_key(ann):
     for arguments in ("", '(id: "agt_x", key: "ada")'):
         response = await ann.responds(f"{{ agent{arguments} {{ id }} }}")
         assert response["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
 
 
-async def test_agents_are_filtered_by_everything_a_filter_has(ann, bob):
+async def test_agents_are_filtered_by_every_condition(ann, bob):
     await creates(ann, "Ada", skills=["sums", "proofs"], hourlyRate="12.50", description="Likes 100%")
     await creates(ann, "Bea", skills=["sums"], hourlyRate="12.51", status="BUSY")
     await creates(ann, "Cleo", type="writer")
@@ -156,7 +156,7 @@ async def test_agents_are_filtered_by_everything_a_filter_has(ann, bob):
     assert await listed(bob) == []
 
 
-async def test_agents_come_in_every_order_and_page_by_page(ann):
+async def test_agents_are_paged_in_every_order(ann):
     for name, rate in (("b", None), ("a.2", "0"), ("B", "100"), ("ä", "9.99"), ("a.2", None)):
         await creates(ann, name, hourlyRate=rate)
     made = [("b", None), ("a.2", "0"), ("B", "100"), ("ä", "9.99"), ("a.2", None)]
@@ -165,13 +165,13 @@ async def test_agents_come_in_every_order_and_page_by_page(ann):
         "CREATED_AT": made,
         "HOURLY_RATE": [("b", None), ("a.2", None), ("a.2", "0"), ("ä", "9.99"), ("B", "100")],
     }.items():
-        assert await walked(ann, "first", "after", field, "ASC") == expected
-        assert await walked(ann, "last", "before", field, "ASC") == expected[::-1]
-        assert await walked(ann, "first", "after", field, "DESC") == expected[::-1]
-        assert await walked(ann, "last", "before", field, "DESC") == expected
+        assert await ids_of_all_pages(ann, "first", "after", field, "ASC") == expected
+        assert await ids_of_all_pages(ann, "last", "before", field, "ASC") == expected[::-1]
+        assert await ids_of_all_pages(ann, "first", "after", field, "DESC") == expected[::-1]
+        assert await ids_of_all_pages(ann, "last", "before", field, "DESC") == expected
 
 
-async def walked(user, size, cursor, field, direction):
+async def ids_of_all_pages(user, size, cursor, field, direction):
     document = f"""query ($o: AgentOrder!, $c: String) {{ agents({size}: 2, {cursor}: $c, orderBy: $o) {{
         nodes {{ name hourlyRate }} pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor }} }} }}"""
     more, end = ("hasNextPage", "endCursor") if size == "first" else ("hasPreviousPage", "startCursor")
@@ -186,21 +186,21 @@ async def walked(user, size, cursor, field, direction):
 
 
 @pytest.mark.parametrize("rate", ["12.50", "0", "0.000", "99999999999999999999.9999999999", "1E+2"])
-async def test_a_rate_keeps_its_digits(ann, rate):
+async def test_rate_keeps_its_digits(ann, rate):
     shown = (await sees(ann, await creates(ann, hourlyRate=rate), "hourlyRate"))["hourlyRate"]
     assert Decimal(shown) == Decimal(rate)
     assert shown == rate or "E" in rate
 
 
 @pytest.mark.parametrize("rate", ["", "a lot", "NaN", "Infinity", "1" * 31, True, [], {}])
-async def test_what_is_no_decimal_is_refused(ann, rate):
+async def test_invalid_decimal_is_refused(ann, rate):
     document = 'mutation ($r: Decimal) { createAgent(input: {name: "a", type: "b", hourlyRate: $r}) { agent { id } } }'
     response = await ann.responds(document, r=rate)
     assert response["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
     assert await listed(ann) == []
 
 
-async def test_an_agent_knows_the_sessions_it_takes_part_in(ann, bob):
+async def test_agent_returns_its_sessions(ann, bob):
     agent = await creates(ann)
     old, new, gone, stray = [await ann.creates_session(title) for title in ("old", "new", "gone", "stray")]
     for session in (old, new, gone):
@@ -219,3 +219,28 @@ async def test_an_agent_knows_the_sessions_it_takes_part_in(ann, bob):
         {"key": "part", "agent": None}
     ]
     assert await ann.sees(stray, "title") == {"title": "stray"}
+
+
+async def test_sessions_of_an_agent_page_by_activity_archived_or_not(ann):
+    agent = await creates(ann)
+    titles = [f"s{number}" for number in range(7)]
+    for number, title in enumerate(titles):
+        session = await ann.creates_session(title)
+        await ann.does("putSessionAgent", sessionId=session, key="part", agentId=agent)
+        if number % 2:
+            await ann.does("archiveSession", id=session)
+    newest_first, pages = titles[::-1], []
+    for size, cursor in (("first: 3", "after"), ("last: 3", "before")):
+        found, at = [], None
+        while True:
+            bound = f', {cursor}: "{at}"' if at else ""
+            selection = f"sessions({size}{bound}) {{ edges {{ cursor node {{ title metadata }} }} totalCount }}"
+            page = (await sees(ann, agent, selection))["sessions"]
+            edges = page["edges"] if cursor == "after" else page["edges"][::-1]
+            if not edges:
+                break
+            found += [edge["node"]["title"] for edge in edges]
+            at = edges[-1]["cursor"]
+            assert page["totalCount"] == 7
+        pages.append(found)
+    assert pages == [newest_first, titles]

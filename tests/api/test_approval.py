@@ -1,4 +1,4 @@
-"""Approvals: requested, decided once and by the right role, found, followed, and nobody else's."""
+"""Approvals: requests, decisions, filters and events, for their owner only."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ async def makes_task(user, **fields):
 
 
 async def calls(user, session, *names):
-    """The id of a message that calls tools under these names."""
+    """The id of a message with tool calls of these ids."""
     parts = [{"toolUse": {"toolUseId": name, "name": "shell", "input": {}}} for name in names]
     message = {"role": "ASSISTANT", "raw": json.dumps({"role": "assistant", "content": parts})}
     return (await user.does("appendMessage", "message { id }", sessionId=session, message=message))["message"]["id"]
@@ -42,7 +42,7 @@ async def decides(user, approval, decision="APPROVE", **fields):
     return await user.does("decideApproval", APPROVAL, id=approval, decision=decision, **fields)
 
 
-async def test_a_tool_call_waits_for_a_decision(ann):
+async def test_approval_for_a_tool_call_is_decided(ann):
     session = await ann.creates_session("Plan")
     message = await calls(ann, session, "call-1")
     approval = await requests(ann, messageId=message, toolUseId="call-1", notes="rm -rf /")
@@ -65,7 +65,7 @@ async def test_a_tool_call_waits_for_a_decision(ann):
 @pytest.mark.parametrize(
     ("decision", "status"), [("APPROVE", "APPROVED"), ("REJECT", "REJECTED"), ("CANCEL", "CANCELLED")]
 )
-async def test_a_task_waits_too_and_no_decision_is_taken_twice(ann, decision, status):
+async def test_approval_for_a_task_is_decided_once(ann, decision, status):
     approval = await requests(ann, taskId=await makes_task(ann))
     decided = (await decides(ann, approval, decision, notes="because"))["approval"]
     assert (decided["status"], decided["notes"]) == (status, "because")
@@ -75,7 +75,7 @@ async def test_a_task_waits_too_and_no_decision_is_taken_twice(ann, decision, st
 
 
 @pytest.mark.parametrize("in_session", [True, False])
-async def test_one_of_many_deciders_wins(ann, in_session):
+async def test_first_of_concurrent_decisions_wins(ann, in_session):
     session = await ann.creates_session() if in_session else None
     approval = await requests(ann, taskId=await makes_task(ann, sessionId=session))
     decisions = ["APPROVE", "REJECT"] * 16
@@ -85,11 +85,11 @@ async def test_one_of_many_deciders_wins(ann, in_session):
     assert losers == [error("CONFLICT", field="id")] * 31
     assert await reads(ann, approval) == {"status": winner["status"]}
     query = "query ($id: ID) { auditEvents(filter: {subjectId: $id}) { nodes { eventType } } }"
-    told = (await ann.asks(query, id=approval))["auditEvents"]["nodes"]
-    assert [event["eventType"] for event in told] == ["approval.requested", "approval.decided"]
+    events = (await ann.asks(query, id=approval))["auditEvents"]["nodes"]
+    assert [event["eventType"] for event in events] == ["approval.requested", "approval.decided"]
 
 
-async def test_only_the_right_role_of_the_right_owner_decides(server, user):
+async def test_only_the_approver_role_of_the_owner_decides(server, user):
     ann = user("ann")
     approver = server.user(ann.name, roles=["clerk", "lead"])
     stranger = user("bob", roles=["lead"])
@@ -100,11 +100,11 @@ async def test_only_the_right_role_of_the_right_owner_decides(server, user):
     assert await found(stranger) == []
     assert (await decides(approver, approval))["approval"]["status"] == "APPROVED"
     query = '{ auditEvents(filter: {eventType: "approval.decided"}) { nodes { actor role metadata } } }'
-    told = (await ann.asks(query))["auditEvents"]["nodes"]
-    assert told == [{"actor": ann.name, "role": "lead", "metadata": {"status": "APPROVED"}}]
+    events = (await ann.asks(query))["auditEvents"]["nodes"]
+    assert events == [{"actor": ann.name, "role": "lead", "metadata": {"status": "APPROVED"}}]
 
 
-async def test_what_does_not_fit_together_is_named(ann):
+async def test_inconsistent_request_names_the_wrong_field(ann):
     session, other = await ann.creates_session("Plan"), await ann.creates_session("Other")
     message, task = await calls(ann, session, "call"), await makes_task(ann, sessionId=session)
     gone = await calls(ann, session, "call")
@@ -129,7 +129,7 @@ async def test_what_does_not_fit_together_is_named(ann):
     assert await found(ann) == []
 
 
-async def test_nobody_requests_for_a_stranger(ann, bob):
+async def test_approval_for_objects_of_another_owner_is_refused(ann, bob):
     session = await ann.creates_session("Plan")
     message, task = await calls(ann, session, "call"), await makes_task(ann, sessionId=session)
     alone = await makes_task(ann)
@@ -143,7 +143,7 @@ async def test_nobody_requests_for_a_stranger(ann, bob):
         assert outcome(await bob.does("requestApproval", **fields)) == error("NOT_FOUND", field=field)
 
 
-async def test_an_approval_lies_where_the_work_is_done(ann):
+async def test_approval_is_in_the_session_of_the_message_or_the_task(ann):
     planning = await ann.creates_session("Plan")
     task = await makes_task(ann, sessionId=planning)
     working = await ann.creates_session("Work", taskId=task)
@@ -190,7 +190,7 @@ async def test_filters_and_pages(ann):
     }
 
 
-async def test_a_watcher_follows_an_approval_and_a_late_one_sees_it_once(ann):
+async def test_subscriber_receives_each_change_of_an_approval(ann):
     session = await ann.creates_session("Plan")
     task = await makes_task(ann, sessionId=session)
     start = (await ann.sees(session, "eventCursor"))["eventCursor"]
@@ -208,7 +208,7 @@ async def test_a_watcher_follows_an_approval_and_a_late_one_sees_it_once(ann):
     assert [event["__typename"] for event in await ann.replays(session, step["cursor"])] == ["CaughtUp"]
 
 
-async def test_in_a_deleted_session_nothing_is_requested_or_decided(ann):
+async def test_deleted_session_accepts_no_requests_and_decisions(ann):
     session = await ann.creates_session("Plan")
     message = await calls(ann, session, "a", "b")
     approval = await requests(ann, messageId=message, toolUseId="a")

@@ -1,4 +1,4 @@
-"""What is audited, what is not, who may read it, and that nobody changes it."""
+"""Audit events: which changes have one, who reads them, and that the database refuses to change them."""
 
 import asyncpg
 import pytest
@@ -41,7 +41,7 @@ async def db(database_url):
     await db.close()
 
 
-async def test_every_mutation_leaves_the_one_event_that_it_must_or_none(ann):
+async def test_every_mutation_records_its_one_event_or_none(ann):
     left = Acts(ann)
     task = await left("createTask", "task.created", {}, "task", type="review")
     session = await left("createSession", "session.created", {}, "session", title="Plan", taskId=task)
@@ -80,7 +80,7 @@ async def test_every_mutation_leaves_the_one_event_that_it_must_or_none(ann):
     assert left.done == {field["name"] for field in there["__schema"]["mutationType"]["fields"]}
 
 
-async def test_a_deleted_message_is_told_and_gone(ann):
+async def test_event_of_a_deleted_message_has_no_subject(ann):
     session = await ann.creates_session("Plan")
     message = (await ann.does("appendMessage", "message { id }", **said(session, "secret")))["message"]["id"]
     await ann.does("deleteMessage", id=message)
@@ -88,7 +88,7 @@ async def test_a_deleted_message_is_told_and_gone(ann):
     assert (event["eventType"], event["subjectId"], event["subject"]) == ("message.deleted", message, None)
 
 
-async def test_a_subject_that_is_there_is_shown(ann):
+async def test_event_returns_its_existing_subject(ann):
     session = await ann.creates_session("Plan")
     [event] = await audits(ann, subjectId=session)
     assert event["subject"] == {"__typename": "Session", "id": session, "title": "Plan"}
@@ -96,7 +96,7 @@ async def test_a_subject_that_is_there_is_shown(ann):
     assert node["node"] == {"id": event["id"], "eventType": "session.created"}
 
 
-async def test_what_changed_nothing_leaves_nothing(ann):
+async def test_mutation_without_effect_records_no_event(ann):
     session = await ann.creates_session("Plan", key="k")
     await ann.does("archiveSession", id=session)
     for mutation, fields in (
@@ -110,7 +110,7 @@ async def test_what_changed_nothing_leaves_nothing(ann):
     assert [event["eventType"] for event in await audits(ann)] == ["session.created", "session.archived"]
 
 
-async def test_an_event_is_written_in_the_transaction_it_tells_of(ann, connection):
+async def test_event_is_recorded_in_the_transaction_of_the_change(ann, connection):
     changed = await ann.creates_session("Plan")
     await ann.does("updateSession", id=changed, title="Plan B")
     [row] = await connection.fetch(
@@ -122,7 +122,7 @@ async def test_an_event_is_written_in_the_transaction_it_tells_of(ann, connectio
     assert row["together"]
 
 
-async def test_an_event_goes_with_a_transaction_that_is_rolled_back(ann, db):
+async def test_rollback_removes_the_event(ann, db):
     name = (await ann.creates_session("Plan")).removeprefix("ses_")
     viewer = Viewer(ann.name)
 
@@ -141,7 +141,7 @@ async def test_an_event_goes_with_a_transaction_that_is_rolled_back(ann, db):
     ]
 
 
-async def test_actor_role_and_trace_come_from_the_request(user):
+async def test_actor_role_and_trace_id_come_from_the_request(user):
     ann = user("ann", roles=["lead", "clerk"])
     query = 'mutation { createSession(input: {title: "Plan"}) { errors { code } } }'
     await ann.responds(query, {"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"})
@@ -149,14 +149,14 @@ async def test_actor_role_and_trace_come_from_the_request(user):
     assert (event["actor"], event["role"], event["traceId"]) == (ann.name, "lead", TRACE)
 
 
-async def test_a_stranger_sees_nothing_of_it(ann, bob):
+async def test_stranger_reads_no_events(ann, bob):
     session = await ann.creates_session("Plan")
     [event] = await audits(ann)
     assert await audits(bob) == await audits(bob, subjectId=session) == []
     assert (await bob.asks("query ($id: ID!) { node(id: $id) { id } }", id=event["id"]))["node"] is None
 
 
-async def test_filters_narrow_and_unknown_things_match_nothing(user):
+async def test_filters_combine_and_unknown_ids_match_nothing(user):
     ann = user("ann", roles=["lead"])
     first = await ann.creates_session("one")
     await ann.creates_session("two")
@@ -170,7 +170,7 @@ async def test_filters_narrow_and_unknown_things_match_nothing(user):
         assert await audits(ann, **nothing) == []
 
 
-async def test_pages_go_back_from_the_newest(ann):
+async def test_last_reads_the_newest_events(ann):
     for _ in range(5):
         await ann.creates_session()
     whole = await audits(ann)
@@ -192,7 +192,7 @@ async def test_pages_go_back_from_the_newest(ann):
         "insert into audit_events select * from audit_events on conflict (owner_id, id) do update set role = null",
     ],
 )
-async def test_the_database_refuses_to_change_it(ann, connection, change):
+async def test_database_refuses_to_change_events(ann, connection, change):
     await ann.creates_session("Plan")
     with pytest.raises(asyncpg.InsufficientPrivilegeError, match="audit_events is append-only"):
         await connection.execute(change)
@@ -200,7 +200,7 @@ async def test_the_database_refuses_to_change_it(ann, connection, change):
 
 
 class Acts:
-    """One mutation after the other, each with the one event that it must leave, or none."""
+    """Runs mutations, and checks the one event that each must record, or none."""
 
     def __init__(self, user):
         self.user, self.count, self.done = user, 0, set()
@@ -222,7 +222,7 @@ def said(session, text):
 
 
 class Viewer:
-    """Somebody without a token."""
+    """A viewer without a token."""
 
     def __init__(self, subject):
         self.subject = subject

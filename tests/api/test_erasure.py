@@ -1,14 +1,16 @@
-"""HARD deletion: what was written in a session is nowhere any more, and what may stay is counted."""
+"""HARD deletion: no content of the session is left in any table."""
 
+import asyncio
 from uuid import uuid4
 
 import asyncpg
 
-from harness.postgres import dsn
+from app.db import session_erasure
+from harness.postgres import connected, dsn
 
 
 async def rows_with(database_url, *words):
-    """In which tables a row holds one of these words, in any of its columns, and how many rows."""
+    """The number of rows by table that contain one of these words in any column."""
     connection = await asyncpg.connect(dsn(database_url))
     try:
         tables = await connection.fetch("select tablename from pg_tables where schemaname = 'public'")
@@ -24,7 +26,7 @@ async def rows_with(database_url, *words):
 
 
 async def write_everywhere(user, session, mark):
-    """Puts the mark into every field of a session that takes a text."""
+    """Writes the mark into every field of a session that takes a text."""
     raw = f'{{"role": "assistant", "content": [{{"text": "{mark}"}}]}}'
     states = {name: {"of": mark} for name in ("state", "conversationManagerState", "internalState")}
     part = {"sessionId": session, "key": f"part {mark}", "raw": f'"{mark}"', **states}
@@ -45,7 +47,7 @@ async def write_everywhere(user, session, mark):
     assert (await user.does("extendMessage", **more))["errors"] == []
 
 
-async def test_nothing_of_an_erased_session_is_left_anywhere(user, database_url):
+async def test_erased_session_leaves_no_content(user, database_url):
     mark = f"marked{uuid4().hex}"
     ann, bob = user("ann"), user("bob")
     given = {"key": mark, "title": mark, "role": mark, "agentType": mark, "metadata": {mark: mark}}
@@ -64,3 +66,39 @@ async def test_nothing_of_an_erased_session_is_left_anywhere(user, database_url)
     assert set(left) == {"sessions", "audit_events", "idempotency_keys"}
     assert left["sessions"] == 1
     assert (await rows_with(database_url, "somebody else's words"))["messages"] > 0
+
+
+async def test_readers_see_all_of_a_session_until_its_erasure_commits_and_nothing_after(
+    user, database_url, monkeypatch
+):
+    monkeypatch.setattr(session_erasure, "MAX_MESSAGES", 10)
+    ann, bob = user("ann"), user("bob")
+    session, other = await ann.creates_session("Long"), await bob.creates_session("Other")
+    await ann.does("putSessionAgent", sessionId=session, key="helper")
+    for writer, place in ((ann, session), (bob, other)):
+        drafts = [{"role": "USER", "text": f"word {number}"} for number in range(35)]
+        assert (await writer.does("appendMessages", sessionId=place, messages=drafts))["errors"] == []
+    everything = "messageCount agents { totalCount } messages(first: 100) { totalCount nodes { sequence } }"
+    before, elsewhere = await ann.sees(session, everything), await bob.sees(other, everything)
+    assert before["messages"]["totalCount"] == len(before["messages"]["nodes"]) == 35
+    async with connected(database_url) as blocker, connected(database_url) as observer:
+        async with blocker.transaction():
+            # The erasure deletes the first three batches, and waits at the last message.
+            locked = "select session_id from messages where sequence = 35 and owner_id = $1 for update"
+            session_id = await blocker.fetchval(locked, ann.name)
+            erasing = asyncio.create_task(
+                ann.does("deleteSession", "deletedId deletedMessageCount", id=session, mode="HARD")
+            )
+            waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and query ~ 'session_erasure.messages'"
+            while not await observer.fetchval(waiting):
+                await asyncio.sleep(0.01)
+            assert await ann.sees(session, everything) == before
+        assert await erasing == {"deletedId": session, "deletedMessageCount": 35, "errors": []}
+        assert await ann.sees(session, everything) is None
+        assert await bob.sees(other, everything) == elsewhere
+        for table in ("messages", "session_agents"):
+            assert not await observer.fetchval(f"select count(*) from {table} where session_id = $1", session_id)
+        left = "select title, message_count, last_sequence, erased_at is not null as erased from sessions where id = $1"
+        assert tuple(await observer.fetchrow(left, session_id)) == ("", 0, 0, True)
+        audit = "select metadata from audit_events where subject_id = $1 and event_type = 'session.deleted'"
+        assert [row["metadata"] for row in await observer.fetch(audit, session_id)] == ['{"mode":"HARD"}']

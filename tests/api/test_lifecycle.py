@@ -1,11 +1,12 @@
-"""A session's way through its statuses, and the cap on active ones."""
+"""Statuses of sessions, and the cap on active sessions."""
 
 import asyncio
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.in_process_server import serving, settings_for
+from harness.server_settings import settings_for
+from tests.support.servers import serving
 from tests.support.users import error, outcome
 
 NEXT = {"PENDING": {"ACTIVE"}, "ACTIVE": {"COMPLETED", "FAILED"}}
@@ -13,7 +14,7 @@ STATUSES = ["PENDING", "ACTIVE", "COMPLETED", "FAILED", "EXPIRED"]
 
 
 async def sets_status(user, session, status):
-    """The session's new status, or why it has none."""
+    """The new status of the session, or the error."""
     payload = await user.does(
         "setSessionStatus",
         "session { status }",
@@ -24,10 +25,10 @@ async def sets_status(user, session, status):
 
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(wanted=st.lists(st.sampled_from(STATUSES), max_size=6))
-async def test_statuses_follow_the_model(ann, wanted):
+@given(statuses=st.lists(st.sampled_from(STATUSES), max_size=6))
+async def test_statuses_follow_the_model(ann, statuses):
     session, status = await ann.creates_session(), "PENDING"
-    for next_status in wanted:
+    for next_status in statuses:
         answer = await sets_status(ann, session, next_status)
         if next_status in NEXT.get(status, ()):
             status = next_status
@@ -37,7 +38,7 @@ async def test_statuses_follow_the_model(ann, wanted):
     assert (await ann.sees(session, "status"))["status"] == status
 
 
-async def test_a_completed_session_takes_no_messages(ann, bob):
+async def test_completed_session_accepts_no_messages(ann, bob):
     session = await ann.creates_session()
     await ann.appends(session, "hello")
     assert await sets_status(bob, session, "COMPLETED") == error("NOT_FOUND", field="id")
@@ -51,7 +52,7 @@ async def creates(user, agent_type="helper"):
     return payload["session"]["id"], [session["id"] for session in payload["evicted"]]
 
 
-async def test_a_sixth_session_archives_the_least_recently_active(ann):
+async def test_session_above_the_cap_archives_the_least_recently_active(ann):
     first, *others = [(await creates(ann))[0] for _ in range(5)]
     await ann.appends(first, "still here")
     sixth, evicted = await creates(ann)
@@ -65,13 +66,13 @@ async def test_a_sixth_session_archives_the_least_recently_active(ann):
     assert (await ann.sees(sixth, "archivedAt"))["archivedAt"] is None
 
 
-async def test_the_cap_holds_under_thirty_two_at_once(ann):
+async def test_cap_holds_under_concurrent_creation(ann):
     await asyncio.gather(*(creates(ann) for _ in range(32)))
     page = await ann.asks('{ sessions(filter: {agentType: "helper", status: [PENDING, ACTIVE]}) { totalCount } }')
     assert page["sessions"]["totalCount"] == 5
 
 
-async def test_an_agent_type_must_be_known_where_types_are_named(fresh_database):
+async def test_agent_type_must_be_one_of_the_setting(fresh_database):
     async with serving(settings_for(await fresh_database(), agent_types=("helper", "planner"))) as server:
         ann = server.user("ann")
         assert await ann.creates_session(agentType="planner")

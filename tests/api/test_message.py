@@ -1,8 +1,8 @@
-"""Messages: appended one by one or all or nothing, once per key, changed, deleted, found."""
+"""Messages: append, batches, keys, update, deletion and lookup."""
 
 import pytest
 
-from tests.support.fixtures import row_of
+from tests.support.ids import row_of
 from tests.support.users import error, outcome
 
 OWN = "key sequence role status text metadata clientCreatedAt agent { key kind }"
@@ -28,7 +28,7 @@ async def id_of(user, session, sequence=1):
     return (await user.asks(document, id=session, n=sequence))["session"]["message"]["id"]
 
 
-async def test_a_message_is_what_was_appended(ann, bob):
+async def test_message_is_stored_as_sent(ann, bob):
     session = await ann.creates_session()
     given = {
         "key": "m1",
@@ -64,7 +64,7 @@ async def test_a_message_is_what_was_appended(ann, bob):
         ("agentKey", "half \ud800"),
     ],
 )
-async def test_a_message_that_cannot_be_is_refused_by_the_path_of_its_field(ann, field, value):
+async def test_invalid_message_names_the_path_of_the_field(ann, field, value):
     session = await ann.creates_session()
     message = {"role": "USER", "text": "fine", field: value}
     one = await ann.does("appendMessage", "message { id }", sessionId=session, message=message)
@@ -75,13 +75,13 @@ async def test_a_message_that_cannot_be_is_refused_by_the_path_of_its_field(ann,
     assert await ann.sees(session, "messageCount status") == {"messageCount": 0, "status": "PENDING"}
 
 
-async def test_a_message_without_a_text_is_refused(ann):
+async def test_message_without_text_is_refused(ann):
     session = await ann.creates_session()
     payload = await ann.does("appendMessage", sessionId=session, message={"role": "USER"})
     assert outcome(payload) == error("VALIDATION", field="message.text")
 
 
-async def test_a_key_sent_again_answers_the_first_message(ann):
+async def test_repeated_key_returns_the_stored_message(ann):
     session = await ann.creates_session()
     first = await ann.appends(session, "once", key="k")
     assert await ann.appends(session, "once", key="k") == first
@@ -93,7 +93,7 @@ async def test_a_key_sent_again_answers_the_first_message(ann):
     assert await texts(ann, session) == ["once", "once"]
 
 
-async def test_a_key_conflict_tells_the_revision_of_the_first(ann):
+async def test_key_conflict_returns_the_current_revision(ann):
     session = await ann.creates_session()
     selection = "message { revision }"
     message = {"role": "USER", "text": "once", "key": "k"}
@@ -102,7 +102,7 @@ async def test_a_key_conflict_tells_the_revision_of_the_first(ann):
     assert other["errors"][0]["currentRevision"] == first["message"]["revision"]
 
 
-async def test_many_messages_are_stored_in_their_order(ann, bob):
+async def test_batch_is_stored_in_order(ann, bob):
     session = await ann.creates_session()
     given = [{"text": str(n), "agentKey": f"agent {n % 3}"} for n in range(100)]
     payload = await appends_many(ann, session, *given)
@@ -112,7 +112,7 @@ async def test_many_messages_are_stored_in_their_order(ann, bob):
     assert (refused["messages"], outcome(refused)) == ([], error("NOT_FOUND", field="sessionId"))
 
 
-async def test_many_messages_are_stored_all_or_not_at_all(ann):
+async def test_batch_is_stored_completely_or_not_at_all(ann):
     session = await ann.creates_session()
     await ann.appends(session, "there", key="taken")
     before = await ann.sees(session, "eventCursor")
@@ -129,14 +129,14 @@ async def test_many_messages_are_stored_all_or_not_at_all(ann):
 
 
 @pytest.mark.parametrize("count", [0, 101])
-async def test_none_or_more_than_a_hundred_messages_are_refused(ann, count):
+async def test_empty_or_too_large_batch_is_refused(ann, count):
     session = await ann.creates_session()
     payload = await appends_many(ann, session, *[{"text": "t"}] * count)
     assert outcome(payload) == error("VALIDATION", field="messages")
     assert await texts(ann, session) == []
 
 
-async def test_many_messages_with_known_keys_answer_the_stored_ones(ann):
+async def test_batch_with_stored_keys_returns_the_stored_messages(ann):
     session = await ann.creates_session()
     await ann.appends(session, "b", key="b")
     payload = await appends_many(ann, session, *[{"text": key, "key": key} for key in "abc"])
@@ -148,7 +148,7 @@ async def test_many_messages_with_known_keys_answer_the_stored_ones(ann):
     assert await texts(ann, session) == ["b", "a", "c"]
 
 
-async def test_a_writer_may_insist_on_the_newest_message(ann):
+async def test_append_checks_the_expected_sequence(ann):
     session = await ann.creates_session("Named")
     message = {"role": "USER", "text": "t"}
     first = await ann.does("appendMessage", sessionId=session, message=message, expectedSequence=0)
@@ -162,7 +162,7 @@ async def test_a_writer_may_insist_on_the_newest_message(ann):
     assert (await ann.sees(session, "messageCount"))["messageCount"] == 3
 
 
-async def test_only_what_is_sent_changes_in_a_message(ann, bob):
+async def test_update_changes_only_the_fields_that_were_sent(ann, bob):
     session = await ann.creates_session()
     await ann.appends(session, "old", metadata={"a": 1})
     message = await id_of(ann, session)
@@ -176,7 +176,7 @@ async def test_only_what_is_sent_changes_in_a_message(ann, bob):
     assert await texts(ann, session) == ["new"]
 
 
-async def test_a_message_changed_meanwhile_is_not_changed_again(ann):
+async def test_update_with_a_stale_revision_conflicts(ann):
     session = await ann.creates_session()
     await ann.appends(session, "one")
     message, selection = await id_of(ann, session), "message { revision }"
@@ -188,7 +188,7 @@ async def test_a_message_changed_meanwhile_is_not_changed_again(ann):
     assert await texts(ann, session) == ["two"]
 
 
-async def test_a_deleted_message_is_gone_for_good_and_its_number_with_it(ann, bob):
+async def test_deleted_message_is_gone_and_its_number_is_not_reused(ann, bob):
     session = await ann.creates_session()
     await ann.appends(session, "one", key="k")
     message = await id_of(ann, session)
@@ -203,7 +203,7 @@ async def test_a_deleted_message_is_gone_for_good_and_its_number_with_it(ann, bo
     assert await ann.appends(session, "two", key="k") == {"sequence": 2, "text": "two"}
 
 
-async def test_a_message_is_found_by_exactly_one_of_id_sequence_and_key(ann, bob):
+async def test_message_needs_exactly_one_of_id_sequence_and_key(ann, bob):
     session, other = await ann.creates_session(), await ann.creates_session()
     await ann.appends(session, "mine", key="k")
     await ann.appends(session, "the agent's", key="k", agentKey="guide")
@@ -228,7 +228,7 @@ async def test_a_message_is_found_by_exactly_one_of_id_sequence_and_key(ann, bob
         assert (refused["extensions"]["code"], refused["path"]) == ("BAD_USER_INPUT", ["session", "message"])
 
 
-async def test_messages_are_filtered_by_everything_a_filter_has(ann):
+async def test_messages_are_filtered_by_every_condition(ann):
     session = await ann.creates_session()
     await ann.appends(session, "u")
     await ann.appends(session, "a", role="ASSISTANT", agentKey="guide")
@@ -242,7 +242,7 @@ async def test_messages_are_filtered_by_everything_a_filter_has(ann):
     assert await texts(ann, session, filter={"role": None, "agentKey": None, "status": None}) == ["u", "a", "t"]
 
 
-async def test_without_a_size_a_page_of_messages_is_the_newest_fifty_in_order(ann):
+async def test_default_page_of_messages_is_the_newest_fifty(ann):
     session = await ann.creates_session()
     await appends_many(ann, session, *[{"text": str(n)} for n in range(1, 61)])
     selection = "{ nodes { sequence } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } }"
@@ -263,7 +263,7 @@ async def test_without_a_size_a_page_of_messages_is_the_newest_fifty_in_order(an
     assert (await ann.sees(session, f"{between} {selection}"))["messages"]["nodes"] == [{"sequence": 11}]
 
 
-async def test_a_message_knows_its_session_and_its_agent(ann, bob):
+async def test_message_returns_its_session_and_agent(ann, bob):
     session = await ann.creates_session("Up")
     await ann.appends(session, "hello", agentKey="guide")
     document = """query ($id: ID!) { node(id: $id) { ... on Message {

@@ -1,37 +1,37 @@
-"""Ids: one answer for what never was, what is gone, what is of another kind, and what is somebody else's."""
+"""Node ids: one answer for an id that is unknown, erased, of another type, or of another owner."""
 
 import pytest
 
-from tests.support.fixtures import row_of
+from tests.support.ids import row_of
 from tests.support.users import error, outcome
 
-NOWHERE = "00000000-0000-7000-8000-000000000000"
+NO_ROW = "00000000-0000-7000-8000-000000000000"
 MALFORMED = [
     "",
     "x",
     "ses_",
     "ses_123",
-    f"ses_{NOWHERE.upper().replace('0', 'A')}",
-    f" ses_{NOWHERE}",
-    f"ses_{NOWHERE}\n",
-    f"ses_{NOWHERE}_1",
-    f"msg_{NOWHERE}",
-    f"msg_{NOWHERE}_0",
-    f"msg_{NOWHERE}_01",
-    f"msg_{NOWHERE}_9999999999",
-    f"msg_{NOWHERE}_99999999999999999999",
-    f"prt_{NOWHERE}_a_",
-    f"prt_{NOWHERE}_x_Z3VpZGU",
-    f"prt_{NOWHERE}_a_Z3VpZGV",
-    f"prt_{NOWHERE}_a_AA",
-    f"prt_{NOWHERE}_a__w",
+    f"ses_{NO_ROW.upper().replace('0', 'A')}",
+    f" ses_{NO_ROW}",
+    f"ses_{NO_ROW}\n",
+    f"ses_{NO_ROW}_1",
+    f"msg_{NO_ROW}",
+    f"msg_{NO_ROW}_0",
+    f"msg_{NO_ROW}_01",
+    f"msg_{NO_ROW}_9999999999",
+    f"msg_{NO_ROW}_99999999999999999999",
+    f"prt_{NO_ROW}_a_",
+    f"prt_{NO_ROW}_x_Z3VpZGU",
+    f"prt_{NO_ROW}_a_Z3VpZGV",
+    f"prt_{NO_ROW}_a_AA",
+    f"prt_{NO_ROW}_a__w",
     "agt_\0",
     "\ud800",
     "ünïcode",
 ]
-ABSENT = [f"{kind}_{NOWHERE}" for kind in ("ses", "agt", "tsk", "apr", "aud")] + [
-    f"msg_{NOWHERE}_1",
-    f"prt_{NOWHERE}_a_Z3VpZGU",
+ABSENT = [f"{kind}_{NO_ROW}" for kind in ("ses", "agt", "tsk", "apr", "aud")] + [
+    f"msg_{NO_ROW}_1",
+    f"prt_{NO_ROW}_a_Z3VpZGU",
 ]
 MUTATIONS = {
     "updateSession": ("id", {"title": "t"}),
@@ -53,13 +53,13 @@ MUTATIONS = {
     "requestApproval": ("taskId", {}),
     "decideApproval": ("id", {"decision": "APPROVE"}),
 }
-NAMED = {"sessionId": "Session", "taskId": "Task"}
+TYPE_OF_FIELD = {"sessionId": "Session", "taskId": "Task"}
 
 
 @pytest.fixture
-async def things(ann):
-    """The id of one thing of every kind, by its type."""
-    session = await ann.creates_session("Things")
+async def objects(ann):
+    """The id of one object of every type, by type."""
+    session = await ann.creates_session("Objects")
     await ann.appends(session, "hello", agentKey="guide")
     document = "query ($id: ID!) { session(id: $id) { lastMessage { id } agents { nodes { id } } } }"
     found = (await ann.asks(document, id=session))["session"]
@@ -81,47 +81,47 @@ async def nodes(user, *ids):
     return [node and (node["__typename"], node["id"]) for node in found["nodes"]]
 
 
-async def test_every_thing_is_found_by_its_id_and_by_nobody_else(ann, bob, things):
-    for kind, thing in things.items():
+async def test_only_the_owner_reads_nodes(ann, bob, objects):
+    for kind, object_id in objects.items():
         document = "query ($id: ID!) { node(id: $id) { __typename id } }"
-        assert (await ann.asks(document, id=thing))["node"] == {"__typename": kind, "id": thing}
-        assert (await bob.asks(document, id=thing))["node"] is None
+        assert (await ann.asks(document, id=object_id))["node"] == {"__typename": kind, "id": object_id}
+        assert (await bob.asks(document, id=object_id))["node"] is None
 
 
-async def test_nodes_come_in_the_order_they_were_asked_for(ann, bob, things):
-    asked = [*things.values(), "nonsense", *reversed(things.values())]
-    found = list(things.items())
-    assert await nodes(ann, *asked) == [*found, None, *reversed(found)]
-    assert await nodes(bob, *asked) == [None] * len(asked)
+async def test_nodes_are_in_the_order_of_the_ids(ann, bob, objects):
+    lookup = [*objects.values(), "nonsense", *reversed(objects.values())]
+    found = list(objects.items())
+    assert await nodes(ann, *lookup) == [*found, None, *reversed(found)]
+    assert await nodes(bob, *lookup) == [None] * len(lookup)
     assert await nodes(ann) == []
 
 
-async def test_at_most_a_hundred_nodes_are_given_at_once(ann, things):
-    assert len(await nodes(ann, *[things["Session"]] * 100)) == 100
+async def test_more_than_a_hundred_ids_are_refused(ann, objects):
+    assert len(await nodes(ann, *[objects["Session"]] * 100)) == 100
     response = await ann.responds(f"{{ nodes(ids: {['x'] * 101}) {{ id }} }}".replace("'", '"'))
     assert response["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
 
 
 @pytest.mark.parametrize("id", [*MALFORMED, *ABSENT])
-async def test_an_id_of_nothing_is_absent_everywhere(ann, id):
+async def test_unknown_id_is_absent_everywhere(ann, id):
     document = "query ($id: ID!) { node(id: $id) { id } session(id: $id) { id } agent(id: $id) { id } }"
     assert await ann.asks(document, id=id) == {"node": None, "session": None, "agent": None}
     for mutation, (field, more) in MUTATIONS.items():
         assert outcome(await ann.does(mutation, **{field: id}, **more)) == error("NOT_FOUND", field=field), mutation
 
 
-async def test_an_id_of_another_kind_is_absent(ann, things):
-    for kind, thing in things.items():
-        found = await ann.asks("query ($id: ID!) { session(id: $id) { id } agent(id: $id) { id } }", id=thing)
+async def test_id_of_another_type_is_absent(ann, objects):
+    for kind, object_id in objects.items():
+        found = await ann.asks("query ($id: ID!) { session(id: $id) { id } agent(id: $id) { id } }", id=object_id)
         assert [name for name, node in found.items() if node] == [kind.lower()] * (kind in ("Session", "Agent"))
         for mutation, (field, more) in MUTATIONS.items():
-            takes = NAMED.get(field) or next(kind for kind in things if kind in mutation)
+            takes = TYPE_OF_FIELD.get(field) or next(kind for kind in objects if kind in mutation)
             if takes != kind:
-                payload = await ann.does(mutation, **{field: thing}, **more)
+                payload = await ann.does(mutation, **{field: object_id}, **more)
                 assert outcome(payload) == error("NOT_FOUND", field=field), (mutation, kind)
 
 
-ASKED_BY_NAME = [
+LOOKUPS = [
     "session(key: $t) { id }",
     "agent(key: $t) { id }",
     "session(id: $id) { message(key: $t) { id } }",
@@ -142,36 +142,36 @@ ASKED_BY_NAME = [
 ]
 
 
-@pytest.mark.parametrize("asked", ASKED_BY_NAME)
-async def test_a_name_that_nothing_can_have_is_refused_clearly(ann, things, asked):
+@pytest.mark.parametrize("lookup", LOOKUPS)
+async def test_key_that_cannot_exist_is_refused(ann, objects, lookup):
     for name in ("a\0b", "half \ud800"):
-        head = "query ($t: String!, $id: ID!)" if "$id" in asked else "query ($t: String!)"
-        where = {"id": things["Session"]} if "$id" in asked else {}
-        response = await ann.responds(f"{head} {{ {asked} }}", t=name, **where)
+        head = "query ($t: String!, $id: ID!)" if "$id" in lookup else "query ($t: String!)"
+        where = {"id": objects["Session"]} if "$id" in lookup else {}
+        response = await ann.responds(f"{head} {{ {lookup} }}", t=name, **where)
         [refused] = response["errors"]
         assert refused["extensions"] == {"code": "BAD_USER_INPUT"}
         assert "U+0000" in refused["message"]
 
 
-async def test_an_erased_thing_never_comes_back_under_its_id(ann, things):
-    await ann.does("deleteSession", id=things["Session"], mode="HARD")
-    await ann.does("deleteAgent", id=things["Agent"])
-    assert await nodes(ann, *things.values()) == [None] * 6
-    assert row_of(things["Session"]) != row_of(await ann.creates_session())
+async def test_erased_object_never_returns_under_its_id(ann, objects):
+    await ann.does("deleteSession", id=objects["Session"], mode="HARD")
+    await ann.does("deleteAgent", id=objects["Agent"])
+    assert await nodes(ann, *objects.values()) == [None] * 6
+    assert row_of(objects["Session"]) != row_of(await ann.creates_session())
 
 
-async def test_everybody_is_only_themselves(ann, bob, user):
+async def test_viewer_is_the_subject_of_the_token(ann, bob, user):
     carl = user("carl", scopes=["chat:read"], roles=["lead", "auditor"])
-    wanted = "{ viewer { id subject scopes roles } }"
-    seen = [(await who.asks(wanted))["viewer"] for who in (ann, bob, carl)]
+    document = "{ viewer { id subject scopes roles } }"
+    seen = [(await who.asks(document))["viewer"] for who in (ann, bob, carl)]
     assert [viewer["subject"] for viewer in seen] == [ann.name, bob.name, carl.name]
     assert len({viewer["id"] for viewer in seen}) == 3
     assert (seen[0]["scopes"], seen[2]["scopes"]) == (["chat:read", "chat:write"], ["chat:read"])
     assert (seen[0]["roles"], seen[2]["roles"]) == ([], ["lead", "auditor"])
-    assert (await ann.asks(wanted))["viewer"] == seen[0]
+    assert (await ann.asks(document))["viewer"] == seen[0]
 
 
-async def test_whoever_may_only_read_writes_nothing(user):
+async def test_read_scope_allows_no_mutations(user):
     reader = user("reader", scopes=["chat:read"])
     response = await reader.responds('mutation { createSession(input: {title: "no"}) { session { id } } }')
     assert [found["extensions"]["code"] for found in response["errors"]] == ["FORBIDDEN"]

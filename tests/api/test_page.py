@@ -1,8 +1,8 @@
-"""Pages: sizes and cursors that are refused, and what a cursor is good for."""
+"""Pages of connections: sizes, cursors and defaults."""
 
 import pytest
 
-from tests.support.fixtures import row_of
+from tests.support.ids import row_of
 
 CONNECTIONS = {
     "sessions": "{{ sessions{0} {{ nodes {{ id }} }} }}",
@@ -32,8 +32,8 @@ CURSORS = [
 
 
 @pytest.fixture
-async def world(ann):
-    """One of everything that has pages."""
+async def ids(ann):
+    """An owner's objects with pages below them."""
     agent = (await ann.does("createAgent", "agent { id }", name="Ada", type="helper"))["agent"]["id"]
     session = await ann.creates_session("Pages")
     await ann.does("putSessionAgent", sessionId=session, key="guide", agentId=agent)
@@ -42,44 +42,44 @@ async def world(ann):
     return {"s": session, "a": agent}
 
 
-def used(document, world):
-    return {name: value for name, value in world.items() if f"${name}:" in document}
+def variables(document, ids):
+    return {name: value for name, value in ids.items() if f"${name}:" in document}
 
 
 @pytest.mark.parametrize("connection", CONNECTIONS)
 @pytest.mark.parametrize("size", SIZES)
-async def test_a_size_outside_of_1_to_100_or_both_is_refused_not_bent(ann, world, connection, size):
+async def test_page_size_outside_of_1_to_100_is_refused(ann, ids, connection, size):
     document = CONNECTIONS[connection].format(size)
-    [refused] = (await ann.responds(document, **used(document, world)))["errors"]
+    [refused] = (await ann.responds(document, **variables(document, ids)))["errors"]
     assert refused["extensions"] == {"code": "BAD_USER_INPUT"}
     assert "first" in refused["message"] or "last" in refused["message"]
 
 
 @pytest.mark.parametrize("connection", CONNECTIONS)
 @pytest.mark.parametrize("end", ["after", "before"])
-async def test_what_is_no_cursor_is_refused(ann, world, connection, end):
+async def test_invalid_cursor_is_refused(ann, ids, connection, end):
     for cursor in CURSORS:
         if connection.endswith("messages") and cursor == "m.1":
             continue
         document = CONNECTIONS[connection].format(f'({end}: "{cursor}")')
-        response = await ann.responds(document, **used(document, world))
+        response = await ann.responds(document, **variables(document, ids))
         assert [found["extensions"]["code"] for found in response.get("errors", [])] == ["BAD_USER_INPUT"], cursor
 
 
 @pytest.mark.parametrize("connection", CONNECTIONS)
-async def test_a_full_page_of_each_connection_is_read(ann, world, connection):
+async def test_largest_page_of_each_connection_is_read(ann, ids, connection):
     for size in ("(first: 100)", "(last: 100)", "(first: 1)", "(first: null, last: 1)", "(after: null)"):
         document = CONNECTIONS[connection].format(size)
-        found = await ann.asks(document, **used(document, world))
+        found = await ann.asks(document, **variables(document, ids))
         while "nodes" not in found:
             [found] = found.values()
         assert found["nodes"], size
 
 
-async def test_a_cursor_belongs_to_one_connection_and_one_order(ann, world):
+async def test_cursor_belongs_to_one_connection_and_order(ann, ids):
     taken = {
-        "messages": (await ann.sees(world["s"], "messages { edges { cursor } }"))["messages"]["edges"][0]["cursor"],
-        "event": (await ann.sees(world["s"], "eventCursor"))["eventCursor"],
+        "messages": (await ann.sees(ids["s"], "messages { edges { cursor } }"))["messages"]["edges"][0]["cursor"],
+        "event": (await ann.sees(ids["s"], "eventCursor"))["eventCursor"],
     }
     for field, connection in (("LAST_ACTIVITY", "sessions"), ("CREATED_AT", "sessions"), ("NAME", "agents")):
         order = f"(orderBy: {{field: {field}, direction: ASC}})"
@@ -93,15 +93,15 @@ async def test_a_cursor_belongs_to_one_connection_and_one_order(ann, world):
             assert ("errors" not in response) == (name == f"sessions {field}"), name
 
 
-async def test_anothers_cursor_is_only_a_place(ann, bob, world):
+async def test_cursor_of_another_owner_is_only_a_position(ann, bob, ids):
     cursor = (await ann.asks("{ sessions { edges { cursor } } }"))["sessions"]["edges"][0]["cursor"]
-    assert row_of(world["s"]) in cursor
-    mine = [await bob.creates_session(title) for title in ("older", "newer")]
+    assert row_of(ids["s"]) in cursor
+    own = [await bob.creates_session(title) for title in ("older", "newer")]
     page = await bob.asks("query ($c: String) { sessions(before: $c) { nodes { id } } }", c=cursor)
-    assert [node["id"] for node in page["sessions"]["nodes"]] == mine[::-1]
+    assert [node["id"] for node in page["sessions"]["nodes"]] == own[::-1]
 
 
-async def test_an_empty_connection_has_no_cursors(ann):
+async def test_empty_connection_has_no_cursors(ann):
     page = await ann.asks(
         "{ sessions { totalCount edges { cursor } nodes { id } pageInfo { %s } } }"
         % ("hasNextPage hasPreviousPage startCursor endCursor")
@@ -114,7 +114,7 @@ async def test_an_empty_connection_has_no_cursors(ann):
     }
 
 
-async def test_a_page_is_fifty_when_nobody_says_more(ann):
+async def test_default_page_size_is_fifty(ann):
     agents = "\n".join(
         f'a{n}: createAgent(input: {{name: "{n:02}", type: "t"}}) {{ errors {{ code }} }}' for n in range(26)
     )

@@ -1,4 +1,4 @@
-"""Words that are taken away are gone for good."""
+"""Redaction: the old content is erased everywhere."""
 
 import json
 
@@ -15,8 +15,8 @@ WHERE table_schema = 'public' AND table_type = 'BASE TABLE'
 """
 
 
-async def places(url, marker):
-    """Every column of every table in which the marker is, letter case ignored."""
+async def columns_with(url, marker):
+    """The columns of all tables that contain the marker, in any case."""
     connection = await asyncpg.connect(dsn(url))
     try:
         found = set()
@@ -29,14 +29,14 @@ async def places(url, marker):
 
 
 @pytest.mark.parametrize("said", ["text", "raw"])
-async def test_what_is_redacted_is_nowhere_any_more(ann, bob, database_url, said):
+async def test_redacted_content_is_erased_everywhere(ann, bob, database_url, said):
     session = await ann.creates_session()
     raw = json.dumps({"role": "user", "content": [{"text": "my quincunx"}, {"quincunx": 1}]})
     words = {"text": "my quincunx"} if said == "text" else {"raw": raw}
     message = {"role": "USER", "key": "k", "metadata": {"quincunx": "quincunx"}, **words}
     stored = await ann.does("appendMessage", "message { id revision } cursor", sessionId=session, message=message)
     columns = {"text", "tsv", "metadata"} | ({"raw", "content"} if said == "raw" else set())
-    assert await places(database_url, "quincunx") == {"sessions.title", *(f"messages.{name}" for name in columns)}
+    assert await columns_with(database_url, "quincunx") == {"sessions.title", *(f"messages.{name}" for name in columns)}
 
     place = stored["message"]["id"]
     refused = await bob.does("redactMessage", "message { text }", id=place, text="[gone]")
@@ -48,7 +48,7 @@ async def test_what_is_redacted_is_nowhere_any_more(ann, bob, database_url, said
     assert (left["key"], left["text"], left["raw"], left["metadata"]) == ("k", "[gone]", gone.get("raw"), {})
     assert left["redactedAt"] is not None
     assert left["revision"] > stored["message"]["revision"]
-    assert await places(database_url, "quincunx") == set()
+    assert await columns_with(database_url, "quincunx") == set()
 
     seen = await ann.replays(session, stored["cursor"])
     assert [event["__typename"] for event in seen] == ["SessionChanged", "MessageChanged", "CaughtUp"]
@@ -56,14 +56,14 @@ async def test_what_is_redacted_is_nowhere_any_more(ann, bob, database_url, said
     assert [event["__typename"] for event in await ann.replays(session, redacted["cursor"])] == ["CaughtUp"]
 
 
-async def test_a_title_of_its_own_stays(ann):
+async def test_redaction_keeps_a_title_that_the_client_set(ann):
     session = await ann.creates_session("Plan")
     await ann.appends(session, "secret")
     await ann.does("redactMessage", id=f"msg_{session[4:]}_1", text="[gone]")
     assert await ann.sees(session, "title revision") == {"title": "Plan", "revision": 2}
 
 
-async def test_a_deleted_message_cannot_be_redacted(ann):
+async def test_deleted_message_cannot_be_redacted(ann):
     session = await ann.creates_session()
     await ann.appends(session, "secret")
     await ann.does("deleteMessage", id=f"msg_{session[4:]}_1")
@@ -71,11 +71,11 @@ async def test_a_deleted_message_cannot_be_redacted(ann):
     assert outcome(refused) == error("NOT_FOUND", field="id")
 
 
-async def test_a_deleted_message_leaves_none_of_its_words(ann, database_url):
+async def test_content_of_a_deleted_message_is_erased(ann, database_url):
     session = await ann.creates_session("Plan")
     raw = json.dumps({"role": "user", "content": [{"text": "my zeugma"}, {"zeugma": 1}]})
     message = {"role": "USER", "key": "zeugma", "metadata": {"zeugma": 1}, "raw": raw}
     await ann.does("appendMessage", sessionId=session, message=message)
-    assert len(await places(database_url, "zeugma")) == 6
+    assert len(await columns_with(database_url, "zeugma")) == 6
     await ann.does("deleteMessage", id=f"msg_{session[4:]}_1")
-    assert await places(database_url, "zeugma") == set()
+    assert await columns_with(database_url, "zeugma") == set()

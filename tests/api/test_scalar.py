@@ -1,4 +1,4 @@
-"""Scalars: what goes in comes out, or is refused in words."""
+"""Scalars: a value is returned as sent, or refused with a reason."""
 
 import json
 
@@ -28,7 +28,7 @@ SESSION = "mutation ($m: JSON) { createSession(input: {metadata: $m}) { session 
 
 
 async def sends(user, document, variables):
-    """The whole response, as text too, to variables that are JSON text already."""
+    """The response to variables that are a JSON text already, as value and as text."""
     answer = await user._http.post(
         f"{user.url}/graphql",
         content=f'{{"query": {json.dumps(document)}, "variables": {variables}}}'.encode(),
@@ -38,13 +38,13 @@ async def sends(user, document, variables):
 
 
 @pytest.mark.parametrize("text", JSON_TEXTS)
-async def test_json_comes_back_as_it_was_sent(ann, text):
+async def test_json_is_returned_as_sent(ann, text):
     response, _ = await sends(ann, SESSION, f'{{"m": {text}}}')
     assert json.dumps(response["data"]["createSession"]["session"]["metadata"]) == json.dumps(json.loads(text))
 
 
 @pytest.mark.parametrize("text", REFUSED)
-async def test_json_that_cannot_be_kept_is_refused_in_words(ann, text):
+async def test_json_that_cannot_be_stored_is_refused_with_a_reason(ann, text):
     response, raw = await sends(ann, SESSION, f'{{"m": {text}}}')
     assert response["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
     assert REFUSED[text] in raw
@@ -52,7 +52,7 @@ async def test_json_that_cannot_be_kept_is_refused_in_words(ann, text):
 
 
 @pytest.mark.parametrize("text", ["1e999", "[-1e999]", "NaN", "Infinity"])
-async def test_a_number_that_is_not_finite_is_refused(ann, text):
+async def test_number_that_is_not_finite_is_refused(ann, text):
     response, _ = await sends(ann, SESSION, f'{{"m": {text}}}')
     assert response["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
     assert (await ann.asks("{ sessions { totalCount } }"))["sessions"]["totalCount"] == 0
@@ -67,7 +67,7 @@ LITERALS = {
 
 
 @pytest.mark.parametrize("literal", LITERALS)
-async def test_a_json_literal_is_read_with_its_variables(ann, literal):
+async def test_json_literal_is_read_with_its_variables(ann, literal):
     head = "mutation ($set: JSON)" if "$" in literal else "mutation"
     document = f"{head} {{ createSession(input: {{metadata: {literal}}}) {{ session {{ metadata }} }} }}"
     found = (await ann.asks(document, **({"set": {"b": 1, "a": 2}} if "$" in literal else {})))["createSession"]
@@ -75,7 +75,7 @@ async def test_a_json_literal_is_read_with_its_variables(ann, literal):
 
 
 @pytest.mark.parametrize("literal", ["1e999", "[-1e999]", "18446744073709551616", "{a: $unset}", "[$unset]"])
-async def test_a_json_literal_that_cannot_be_kept_is_refused(ann, literal):
+async def test_json_literal_that_cannot_be_stored_is_refused(ann, literal):
     head = "mutation ($unset: JSON)" if "$" in literal else "mutation"
     response = await ann.responds(
         f"{head} {{ createSession(input: {{metadata: {literal}}}) {{ session {{ metadata }} }} }}"
@@ -95,7 +95,7 @@ async def test_a_json_literal_that_cannot_be_kept_is_refused(ann, literal):
         ("9999-12-31T23:59:59.999999Z", "9999-12-31T23:59:59.999999Z"),
     ],
 )
-async def test_a_time_is_kept_to_the_microsecond_in_utc(ann, sent, shown):
+async def test_time_is_stored_in_utc_with_microseconds(ann, sent, shown):
     session = await ann.creates_session(clientCreatedAt=sent)
     assert (await ann.sees(session, "clientCreatedAt"))["clientCreatedAt"] == shown
 
@@ -117,13 +117,13 @@ async def test_a_time_is_kept_to_the_microsecond_in_utc(ann, sent, shown):
         True,
     ],
 )
-async def test_what_is_no_time_is_refused(ann, sent):
+async def test_invalid_time_is_refused(ann, sent):
     document = "mutation ($t: DateTime) { createSession(input: {clientCreatedAt: $t}) { session { id } } }"
     response = await ann.responds(document, t=sent)
     assert response["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
     assert "DateTime" in response["errors"][0]["message"]
 
 
-async def test_null_metadata_is_null_and_not_the_value_null(ann):
+async def test_null_metadata_is_not_the_json_value_null(ann):
     session = await ann.creates_session(metadata={"kept": 1})
     assert outcome(await ann.does("updateSession", id=session, metadata=None)) == error("VALIDATION", field="metadata")

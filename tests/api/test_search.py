@@ -1,12 +1,16 @@
-"""What was said is found by its words; by nobody else, and never what was taken away."""
+"""Search: messages are found by their words, by their owner only, and never after deletion or redaction."""
+
+from unicodedata import normalize
 
 import asyncpg
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
 
+from app.db import search
 from harness.postgres import dsn
-from tests.support.in_process_server import serving, settings_for
+from harness.server_settings import settings_for
+from tests.support.servers import serving
 from tests.support.users import Refusal
 
 SEARCH = """
@@ -21,29 +25,38 @@ query ($words: String!, $first: Int, $after: String, $last: Int, $before: String
 MANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
+@pytest.fixture(params=["own_rows", "index"])
+def access(request, monkeypatch):
+    """How the matches are read; "index": as for an owner of many messages."""
+    if request.param == "index":
+        monkeypatch.setattr(search, "MAX_FEW_MESSAGES", -1)
+
+
 async def finds(user, query, **wanted):
-    """The texts that match, best first."""
+    """The texts of the matching messages, the best match first."""
     found = (await user.asks(SEARCH, words=query, **wanted))["searchMessages"]
     return [edge["node"]["text"] for edge in found["edges"]]
 
 
-async def says(user, *texts, **fields):
-    """A session in which this was said."""
+async def creates_messages(user, *texts, **fields):
+    """The id of a session with a message for each text."""
     session = await user.creates_session("Talk", **fields)
     for text in texts:
         await user.appends(session, text)
     return session
 
 
-async def test_only_their_speaker_finds_words(ann, bob):
-    await says(ann, "The samovar is hot", "Nothing here")
-    await says(bob, "My samovar is cold")
+@pytest.mark.usefixtures("access")
+async def test_only_the_owner_finds_messages(ann, bob):
+    await creates_messages(ann, "The samovar is hot", "Nothing here")
+    await creates_messages(bob, "My samovar is cold")
     assert await finds(ann, "samovar") == ["The samovar is hot"]
     assert await finds(bob, "samovar") == ["My samovar is cold"]
 
 
-async def test_all_words_must_be_there_and_the_last_may_be_begun(ann):
-    await says(ann, "a red kettle", "a red cup", "a blue kettle", "red-hot tea", "write to tea@pot.example")
+@pytest.mark.usefixtures("access")
+async def test_all_words_must_match_and_the_last_is_a_prefix(ann):
+    await creates_messages(ann, "a red kettle", "a red cup", "a blue kettle", "red-hot tea", "write to tea@pot.example")
     assert await finds(ann, "red ket") == ["a red kettle"]
     assert await finds(ann, "ket red") == []
     assert sorted(await finds(ann, "KETTLE")) == ["a blue kettle", "a red kettle"]
@@ -53,7 +66,7 @@ async def test_all_words_must_be_there_and_the_last_may_be_begun(ann):
 
 
 @pytest.mark.parametrize("query", ["", "   ", "\t\n", "x" * 1001])
-async def test_a_question_has_a_word_and_an_end(ann, query):
+async def test_query_without_words_or_too_long_is_refused(ann, query):
     with pytest.raises(Refusal, match=r"query (needs|takes)") as refusal:
         await finds(ann, query)
     assert refusal.value.code == "BAD_USER_INPUT"
@@ -71,7 +84,7 @@ async def test_a_question_has_a_word_and_an_end(ann, query):
 @example(query="\U0001f600" * 1000)
 @example(query="a-" * 500)
 @MANY
-async def test_any_question_is_answered(ann, query):
+async def test_any_text_is_a_valid_query(ann, query):
     await finds(ann, query)
 
 
@@ -80,7 +93,7 @@ async def test_any_question_is_answered(ann, query):
 @example(text="\u1e9e" * 2_000)
 @example(text="x" * 1_000_000)
 @MANY
-async def test_any_text_is_said_and_found_by_its_own_words(ann, text):
+async def test_any_message_is_found_by_its_own_words(ann, text):
     session = await ann.creates_session()
     text = text.replace("\0", "")
     await ann.appends(session, f"{text} zwieback")
@@ -91,16 +104,91 @@ async def test_any_text_is_said_and_found_by_its_own_words(ann, text):
         assert [part["text"] for part in edge["snippet"] if part["matched"]][-1:] in (["zwieback"], [])
 
 
-async def test_a_snippet_is_parts_and_no_markup(ann):
-    await says(ann, "<b>bold</b> StartSel=& tea " + "and so on " * 50)
+PARTS = (
+    "see https://user@docs.example.org:8443/install/main.py?id=1234#top, mail jane.doe@mail.example, C:\\temp\\a_b-c"
+)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        *("main.py", "py", "install", "1234", "8443", "docs", "example.org", "top", "top mai", "INSTALL/MAIN"),
+        *("doe", "jane.doe", "mail.example", "temp", "a_b", "b-c", "C:\\temp", "https", PARTS),
+    ],
+)
+async def test_parts_of_words_are_found(ann, bob, query):
+    await creates_messages(ann, PARTS, "main and py, docs or example")
+    assert PARTS in await finds(ann, query)
+    assert await finds(bob, query) == []
+
+
+@pytest.mark.usefixtures("access")
+async def test_joined_parts_follow_one_another(ann):
+    await creates_messages(ann, "main.py runs", "py and main", "version 1.2.3 of -5", "12.3")
+    assert await finds(ann, "main.py") == ["main.py runs"]
+    assert sorted(await finds(ann, "main py")) == ["main.py runs", "py and main"]
+    assert await finds(ann, "1.2.3") == await finds(ann, "5") == ["version 1.2.3 of -5"]
+
+
+@pytest.mark.parametrize(
+    ("text", "queries"),
+    [
+        ("我们明天去东京都旅行。", ["明天", "东京", "东京都", "旅行", "我们", "明天 旅行"]),
+        ("東京都でコーヒーを飲む", ["東京都", "コーヒー", "飲む", "ｺｰﾋｰ", "京都"]),
+        ("한국어 검색은 쉽다", ["한국", "국어", "검색", "검색은", "한국어 쉽다"]),
+        ("ภาษาไทยไม่มีช่องว่าง", ["ภาษา", "ไทย", "ช่องว่าง", "ไทยไม่มี"]),
+        ("Pythonで検索を書くv2", ["Python", "pyth", "検索", "Pythonで検索", "検索 python", "v2", "書くv2"]),
+    ],
+)
+async def test_scripts_without_spaces_are_found_from_two_characters_on(ann, bob, text, queries):
+    await creates_messages(ann, text, "東に京がある")
+    await creates_messages(bob, text)
+    for query in queries:
+        assert await finds(ann, query) == [text]
+    assert await finds(ann, "東京検索") == []
+
+
+@pytest.mark.parametrize("text", ["Café Ångström", "Cafe\u0301 A\u030angstro\u0308m", "ＣＡＦÉ ÅNGSTRÖM"])
+@pytest.mark.parametrize("query", ["café", "cafe\u0301", "ÅNG", "a\u030angstro\u0308m"])
+async def test_composed_and_decomposed_letters_are_equal(ann, text, query):
+    await creates_messages(ann, text)
+    [edge] = (await ann.asks(SEARCH, words=query))["searchMessages"]["edges"]
+    assert edge["node"]["text"] == text
+    assert "".join(part["text"] for part in edge["snippet"]) == text
+    first, second = text.split()
+    assert [part["text"] for part in edge["snippet"] if part["matched"]] == [first if query[0] == "c" else second]
+
+
+LETTERS = some.characters(categories=("L", "Nd"), max_codepoint=0x2FFFF)
+
+
+@given(words=some.lists(some.text(LETTERS, min_size=2, max_size=8), min_size=1, max_size=5), data=some.data())
+@MANY
+async def test_every_run_of_letters_is_found_by_the_owner_alone(ann, bob, words, data):
+    separators = some.sampled_from([" ", "/", ".", "-", "_", "@", ":", "#", "\\", "\n", "…", "—"])
+    text = "".join(word + data.draw(separators) for word in words)
+    session = await creates_messages(ann, text)
+    word = data.draw(some.sampled_from(words))
+    form = data.draw(some.sampled_from(["NFC", "NFD", "NFKC", "NFKD"]))
+    for query in (word, normalize(form, word), text):
+        assert await finds(ann, query, filter={"sessionId": session}) == [text]
+        assert await finds(bob, query) == []
+    [edge] = (await ann.asks(SEARCH, words=word, filter={"sessionId": session}))["searchMessages"]["edges"]
+    assert "".join(part["text"] for part in edge["snippet"]) == text
+    assert any(part["matched"] for part in edge["snippet"])
+
+
+async def test_snippet_consists_of_plain_text_parts(ann):
+    await creates_messages(ann, "<b>bold</b> StartSel=& tea " + "and so on " * 50)
     [edge] = (await ann.asks(SEARCH, words="tea"))["searchMessages"]["edges"]
     assert [part for part in edge["snippet"] if part["matched"]] == [{"text": "tea", "matched": True}]
     assert len("".join(part["text"] for part in edge["snippet"])) <= 400
     assert 0 < edge["rank"] < 1
 
 
-async def test_pages_are_whole_from_both_ends(ann):
-    await says(ann, *(f"number {n} " + "tea " * (n % 4) for n in range(11)))
+@pytest.mark.usefixtures("access")
+async def test_pages_from_both_ends_are_complete(ann):
+    await creates_messages(ann, *(f"number {n} " + "tea " * (n % 4) for n in range(11)))
     whole = (await ann.asks(SEARCH, words="number", first=100))["searchMessages"]
     texts = [edge["node"]["text"] for edge in whole["edges"]]
     assert (len(texts), whole["totalCount"]) == (11, 11)
@@ -120,20 +208,21 @@ async def test_pages_are_whole_from_both_ends(ann):
     assert forward == backward == texts
 
 
-async def test_a_better_match_comes_first(ann):
-    await says(ann, "tea", "tea tea tea", "tea tea")
+async def test_better_match_comes_first(ann):
+    await creates_messages(ann, "tea", "tea tea tea", "tea tea")
     assert await finds(ann, "tea") == ["tea tea tea", "tea tea", "tea"]
 
 
 @pytest.mark.parametrize("cursor", ["", "r.x", "r.nan.00000000-0000-0000-0000-000000000001.1", "m.1"])
-async def test_a_cursor_is_one_of_its_own(ann, cursor):
+async def test_cursor_of_another_connection_is_refused(ann, cursor):
     with pytest.raises(Refusal, match="not a cursor of this connection"):
         await finds(ann, "tea", after=cursor)
 
 
-async def test_filters_narrow_what_is_searched(ann):
-    talk = await says(ann, "tea one", agentType="cook")
-    other = await says(ann, "tea two")
+@pytest.mark.usefixtures("access")
+async def test_filters_restrict_the_search(ann):
+    talk = await creates_messages(ann, "tea one", agentType="cook")
+    other = await creates_messages(ann, "tea two")
     await ann.appends(other, "tea three", role="ASSISTANT")
     assert await finds(ann, "tea", filter={"sessionId": talk}) == ["tea one"]
     assert await finds(ann, "tea", filter={"sessionId": "nonsense"}) == []
@@ -144,8 +233,9 @@ async def test_filters_narrow_what_is_searched(ann):
     assert await finds(ann, "tea", filter={"until": stored["createdAt"]}) == []
 
 
-async def test_what_has_changed_is_found_by_its_new_words_only(ann):
-    session = await says(ann, "old words", "secret words", "unwanted words")
+@pytest.mark.usefixtures("access")
+async def test_changed_message_is_found_by_its_new_words_only(ann):
+    session = await creates_messages(ann, "old words", "secret words", "unwanted words")
     await ann.does("updateMessage", id=f"msg_{session[4:]}_1", text="new words")
     await ann.does("redactMessage", id=f"msg_{session[4:]}_2", text="[gone]")
     await ann.does("deleteMessage", id=f"msg_{session[4:]}_3")
@@ -154,8 +244,9 @@ async def test_what_has_changed_is_found_by_its_new_words_only(ann):
     assert await finds(ann, "gone") == ["[gone]"]
 
 
-async def test_a_deleted_session_is_not_found_until_it_is_back(ann):
-    session = await says(ann, "hidden tea")
+@pytest.mark.usefixtures("access")
+async def test_deleted_session_is_found_only_after_it_is_restored(ann):
+    session = await creates_messages(ann, "hidden tea")
     await ann.does("deleteSession", id=session)
     assert await finds(ann, "tea") == []
     await ann.does("restoreSession", id=session)
@@ -164,7 +255,7 @@ async def test_a_deleted_session_is_not_found_until_it_is_back(ann):
     assert await finds(ann, "tea") == []
 
 
-async def test_documents_and_batches_are_found_by_their_texts(ann):
+async def test_messages_with_raw_and_from_batches_are_found(ann):
     session = await ann.creates_session("Talk")
     raw = '{"role": "assistant", "content": [{"text": "tea in a document"}, {"toolUse": {"name": "cup"}}]}'
     messages = [{"role": "ASSISTANT", "raw": raw}, {"role": "USER", "text": "tea in a batch"}]
@@ -173,8 +264,9 @@ async def test_documents_and_batches_are_found_by_their_texts(ann):
     assert await finds(ann, "cup") == []
 
 
-async def test_the_newest_matches_are_ranked(ann, database_url):
-    session = await says(ann, "common tea")
+@pytest.mark.usefixtures("access")
+async def test_only_the_newest_matches_are_ranked(ann, database_url):
+    session = await creates_messages(ann, "common tea")
     connection = await asyncpg.connect(dsn(database_url))
     await connection.execute(
         "INSERT INTO messages (owner_id, session_id, sequence, role, text, metadata, created_revision, revision,"
@@ -188,11 +280,11 @@ async def test_the_newest_matches_are_ranked(ann, database_url):
     assert "common tea" not in await finds(ann, "common", last=100)
 
 
-async def test_the_configuration_is_a_setting(fresh_database):
+async def test_search_configuration_is_a_setting(fresh_database):
     url = await fresh_database()
     async with serving(settings_for(url, search_config="english", search_text_limit=20)) as english:
         carl = english.user("carl")
-        session = await says(carl, "She was running fast", "far away behind twenty letters lies tea")
+        session = await creates_messages(carl, "She was running fast", "far away behind twenty letters lies tea")
         assert await finds(carl, "runs") == ["She was running fast"]
         assert await finds(carl, "tea") == []
         assert await finds(carl, "the") == []  # a stop word
@@ -212,9 +304,12 @@ async def test_the_configuration_is_a_setting(fresh_database):
         "-".join(chr(0x20000 + n) for n in range(32_768)),
         "".join(f"http://{chr(97 + n % 26)}{n}.example/{n}?{n}={n} " for n in range(2_000)),
         "\U00020000" * 65_536,
+        "".join(chr(0x20000 + n) for n in range(65_536)),
+        "".join(f"{chr(0x20000 + n)}\ufdfa" for n in range(32_768)),
+        "".join(f"{chr(0x4E00 + n % 20_000)}{chr(0x20000 + n)}" for n in range(32_768)),
     ],
 )
-async def test_the_largest_limit_is_below_what_postgresql_can_index(fresh_database, text):
+async def test_largest_text_limit_can_be_indexed(fresh_database, text):
     async with serving(settings_for(await fresh_database(), search_text_limit=65_536)) as server:
         carl = server.user("carl")
         session = await carl.creates_session("Talk")

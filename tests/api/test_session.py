@@ -1,10 +1,10 @@
-"""Sessions: begun, changed, put away, brought back, erased; each by its owner and by nobody else."""
+"""Sessions: creation, update, status, archive, deletion and lists, for their owner only."""
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.support.fixtures import row_of
+from tests.support.ids import row_of
 from tests.support.users import error, outcome
 
 OWN = "key title status role agentType metadata expiresAt clientCreatedAt"
@@ -22,7 +22,7 @@ async def listed(user, **filter):
     return [node["id"] for node in page["nodes"]]
 
 
-async def test_a_session_is_what_it_was_created_with(ann, bob):
+async def test_session_is_stored_as_sent(ann, bob):
     given = {
         "key": "trip",
         "title": "To Rome",
@@ -40,7 +40,7 @@ async def test_a_session_is_what_it_was_created_with(ann, bob):
     assert list(counts.values()) == [0, 0, 0, None, 1, None]
 
 
-async def test_a_session_of_nothing_gets_what_is_usual(ann):
+async def test_session_without_fields_gets_defaults(ann):
     session = await ann.creates_session(key=None, title=None, status=None, metadata=None)
     assert await ann.sees(session, OWN) == {
         "key": None,
@@ -68,20 +68,20 @@ async def test_a_session_of_nothing_gets_what_is_usual(ann):
         ("expiresAt", "2020-01-01T00:00:00Z"),
     ],
 )
-async def test_a_session_that_cannot_be_is_refused_by_the_name_of_its_field(ann, field, value):
+async def test_invalid_session_names_the_field(ann, field, value):
     payload = await ann.does("createSession", "session { id } cursor", **{field: value})
     assert payload["errors"][0]["__typename"] == "ValidationError"
     assert (payload["session"], payload["cursor"], outcome(payload)) == (None, None, error("VALIDATION", field=field))
     assert await listed(ann) == []
 
 
-async def test_a_key_is_taken_once_per_owner(ann, bob):
+async def test_key_is_unique_per_owner(ann, bob):
     await ann.creates_session(key="only")
     assert outcome(await ann.does("createSession", key="only")) == error("CONFLICT", field="key")
     assert await bob.creates_session(key="only")
 
 
-async def test_a_session_is_found_by_exactly_one_of_id_and_key(ann, bob):
+async def test_session_needs_exactly_one_of_id_and_key(ann, bob):
     session = await ann.creates_session(key="mine")
     by_key = '{ session(key: "mine") { id } }'
     assert (await ann.asks(by_key))["session"] == {"id": session}
@@ -92,7 +92,7 @@ async def test_a_session_is_found_by_exactly_one_of_id_and_key(ann, bob):
         assert response["data"] == {"session": None}
 
 
-async def test_only_what_is_sent_changes(ann):
+async def test_update_changes_only_the_fields_that_were_sent(ann):
     session = await ann.creates_session("Old", metadata={"a": 1}, expiresAt=TOMORROW)
     await ann.does("updateSession", id=session, title="New")
     assert await ann.sees(session, "title metadata expiresAt") == {
@@ -107,14 +107,14 @@ async def test_only_what_is_sent_changes(ann):
 
 
 @pytest.mark.parametrize("field", ["title", "metadata"])
-async def test_null_is_refused_where_a_session_always_has_something(ann, field):
+async def test_null_is_refused_for_required_fields(ann, field):
     session = await ann.creates_session("Kept", metadata={"kept": True})
     payload = await ann.does("updateSession", "session { id }", id=session, **{field: None})
     assert outcome(payload) == error("VALIDATION", field=field)
     assert await ann.sees(session, "title metadata") == {"title": "Kept", "metadata": {"kept": True}}
 
 
-async def test_a_writer_who_looked_too_long_ago_is_told_the_revision(ann, bob):
+async def test_update_with_a_stale_revision_returns_the_current_one(ann, bob):
     session = await ann.creates_session("One")
     seen = await revision(ann, session)
     await ann.does("updateSession", id=session, title="Two", expectedRevision=seen)
@@ -128,14 +128,14 @@ async def test_a_writer_who_looked_too_long_ago_is_told_the_revision(ann, bob):
     assert await ann.sees(session, "title status") == {"title": "Two", "status": "PENDING"}
 
 
-async def test_appending_does_not_move_the_revision_of_a_named_active_session(ann):
+async def test_append_does_not_change_the_revision_of_the_session(ann):
     session = await ann.creates_session("Named", status="ACTIVE")
     before = await ann.sees(session, "revision updatedAt")
     await ann.appends(session, "hello")
     assert await ann.sees(session, "revision updatedAt") == before
 
 
-async def test_a_status_may_bring_metadata_with_it(ann):
+async def test_status_and_metadata_change_together(ann):
     session = await ann.creates_session(status="ACTIVE")
     payload = await ann.does(
         "setSessionStatus", "session { status metadata }", id=session, status="COMPLETED", metadata={"mark": 1}
@@ -147,7 +147,7 @@ async def test_a_status_may_bring_metadata_with_it(ann):
     assert outcome(refused) == error("VALIDATION", field="metadata")
 
 
-async def test_an_illegal_transition_names_both_ends(ann):
+async def test_illegal_transition_names_both_statuses(ann):
     session = await ann.creates_session()
     asked = """mutation ($id: ID!) { setSessionStatus(input: {id: $id, status: COMPLETED}) {
         session { id } errors { ... on IllegalTransitionError { code fromStatus toStatus } } } }"""
@@ -157,7 +157,7 @@ async def test_an_illegal_transition_names_both_ends(ann):
     }
 
 
-async def test_an_archived_session_is_only_in_the_archive_until_it_is_restored(ann, bob):
+async def test_archived_session_is_listed_only_as_archived_until_restored(ann, bob):
     session = await ann.creates_session()
     assert outcome(await bob.does("archiveSession", id=session)) == error("NOT_FOUND", field="id")
     first = await ann.does("archiveSession", "session { archivedAt revision }", id=session)
@@ -172,7 +172,7 @@ async def test_an_archived_session_is_only_in_the_archive_until_it_is_restored(a
 
 
 @pytest.mark.parametrize("away", ["archived", "expired"])
-async def test_a_message_brings_back_a_session_that_was_put_away(ann, expires, away):
+async def test_message_reopens_an_archived_or_idle_session(ann, expires, away):
     session = await ann.creates_session("Away", status="ACTIVE")
     if away == "archived":
         await ann.does("archiveSession", id=session)
@@ -183,7 +183,7 @@ async def test_a_message_brings_back_a_session_that_was_put_away(ann, expires, a
     assert await ann.sees(session, "status archivedAt") == {"status": "ACTIVE", "archivedAt": None}
 
 
-async def test_a_session_past_its_end_takes_nothing_any_more(ann, expires):
+async def test_session_past_its_expiry_accepts_no_messages(ann, expires):
     session = await ann.creates_session(status="ACTIVE", expiresAt=TOMORROW)
     assert await ann.appends(session, "in time") == {"sequence": 1, "text": "in time"}
     await expires(session, past_its_end=True)
@@ -196,7 +196,7 @@ async def test_a_session_past_its_end_takes_nothing_any_more(ann, expires):
     assert (await ann.sees(session, "messageCount"))["messageCount"] == 1
 
 
-async def test_an_archived_session_past_its_end_stays_archived(ann, expires):
+async def test_archived_session_past_its_expiry_stays_archived(ann, expires):
     session = await ann.creates_session(status="ACTIVE", expiresAt=TOMORROW)
     await ann.does("archiveSession", id=session)
     await expires(session, past_its_end=True)
@@ -204,7 +204,7 @@ async def test_an_archived_session_past_its_end_stays_archived(ann, expires):
     assert (await ann.sees(session, "archivedAt"))["archivedAt"] is not None
 
 
-async def test_a_soft_deleted_session_can_be_read_and_restored_and_nothing_else(ann, bob):
+async def test_soft_deleted_session_can_only_be_read_and_restored(ann, bob):
     session = await ann.creates_session("Bin", key="bin")
     await ann.appends(session, "hello")
     assert outcome(await bob.does("deleteSession", id=session)) == error("NOT_FOUND", field="id")
@@ -235,13 +235,13 @@ async def refuses_writes(user, session):
         assert outcome(await user.does(mutation, **given))["code"] == "NOT_FOUND", mutation
 
 
-async def test_deleting_softly_twice_is_no_more_than_once(ann):
+async def test_second_soft_deletion_changes_nothing(ann):
     session = await ann.creates_session()
     first = await ann.does("deleteSession", "deletedId cursor", id=session)
     assert await ann.does("deleteSession", "deletedId cursor", id=session) == first
 
 
-async def test_an_erased_session_leaves_a_tombstone_and_its_key(ann, bob, sql):
+async def test_erased_session_leaves_a_tombstone_and_frees_its_key(ann, bob, sql):
     session = await ann.creates_session("Secret", key="free", role="r", agentType="t", metadata={"secret": 1})
     await ann.appends(session, "secret", agentKey="guide")
     assert outcome(await bob.does("deleteSession", id=session, mode="HARD")) == error("NOT_FOUND", field="id")
@@ -264,7 +264,7 @@ async def test_an_erased_session_leaves_a_tombstone_and_its_key(ann, bob, sql):
     assert await ann.creates_session(key="free") != session
 
 
-async def test_a_dry_run_counts_and_deletes_nothing(ann, bob):
+async def test_dry_run_counts_and_deletes_nothing(ann, bob):
     session = await ann.creates_session()
     await ann.appends(session, "one")
     await ann.appends(session, "two")
@@ -277,7 +277,7 @@ async def test_a_dry_run_counts_and_deletes_nothing(ann, bob):
     assert await ann.sees(session, "messageCount deletedAt") == {"messageCount": 2, "deletedAt": None}
 
 
-async def test_reading_goes_forward_and_no_further_than_the_newest(ann, bob):
+async def test_read_position_moves_forward_up_to_the_newest_message(ann, bob):
     session = await ann.creates_session("Read", status="ACTIVE")
     for role in ("USER", "ASSISTANT", "SYSTEM", "USER", "TOOL"):
         await ann.appends(session, "said", role=role)
@@ -302,7 +302,23 @@ async def test_reading_goes_forward_and_no_further_than_the_newest(ann, bob):
     assert outcome(await bob.does("markSessionRead", id=session, upToSequence=1)) == error("NOT_FOUND", field="id")
 
 
-async def test_a_deleted_message_is_counted_nowhere(ann):
+@pytest.mark.parametrize("steps", [[2, 3, 9], [7], [8, 11], [4, 5, 6, 12, 50], [1, 10]])
+async def test_read_up_to_any_sequence_the_later_messages_of_others_are_unread(ann, steps):
+    session = await ann.creates_session()
+    drafts = [{"role": role, "text": "x"} for role in ("USER", "ASSISTANT", "TOOL") * 4]
+    assert (await ann.does("appendMessages", sessionId=session, messages=drafts))["errors"] == []
+    page = await ann.sees(session, "messages { totalCount nodes { id sequence role } }")
+    unread = {node["sequence"]: node["id"] for node in page["messages"]["nodes"] if node["role"] != "USER"}
+    for sequence in (3, 8):
+        assert (await ann.does("deleteMessage", id=unread.pop(sequence)))["errors"] == []
+    for up_to in steps:
+        marked = await ann.does("markSessionRead", "session { unreadCount }", id=session, upToSequence=up_to)
+        assert marked["session"]["unreadCount"] == sum(sequence > up_to for sequence in unread), up_to
+    counted = "messages { totalCount } ofUser: messages(filter: { role: [USER] }) { totalCount }"
+    assert await ann.sees(session, counted) == {"messages": {"totalCount": 10}, "ofUser": {"totalCount": 4}}
+
+
+async def test_deleted_message_is_not_counted(ann):
     session = await ann.creates_session("Count")
     for role in ("USER", "ASSISTANT", "ASSISTANT"):
         await ann.appends(session, "said", role=role)
@@ -319,7 +335,7 @@ async def test_a_deleted_message_is_counted_nowhere(ann):
     assert await ann.appends(session, "next") == {"sequence": 4, "text": "next"}
 
 
-async def test_the_first_user_message_gives_the_title_its_first_sixty_characters(ann):
+async def test_first_user_message_gives_the_title(ann):
     session = await ann.creates_session()
     await ann.appends(session, "Welcome", role="ASSISTANT")
     assert (await ann.sees(session, "title"))["title"] == ""
@@ -329,7 +345,15 @@ async def test_the_first_user_message_gives_the_title_its_first_sixty_characters
     assert (await ann.sees(session, "title"))["title"] == "é" * 60
 
 
-async def test_sessions_are_filtered_by_everything_a_filter_has(ann, bob):
+@pytest.mark.parametrize("title", ["At the Café", "At the Cafe\u0301"])
+async def test_titles_are_found_however_a_letter_is_composed(ann, bob, title):
+    session = await ann.creates_session(title)
+    for query in ("café", "cafe\u0301", "CAFÉ"):
+        assert await listed(ann, query=query) == [session]
+        assert await listed(bob, query=query) == []
+
+
+async def test_sessions_are_filtered_by_every_condition(ann, bob):
     plan = await ann.creates_session("The Plan", agentType="guide", role="traveller")
     work = await ann.creates_session("Work 100%", status="ACTIVE", role="boss")
     assert await listed(ann, status=["ACTIVE"]) == [work]
@@ -344,7 +368,7 @@ async def test_sessions_are_filtered_by_everything_a_filter_has(ann, bob):
     assert await listed(bob) == []
 
 
-async def test_sessions_come_in_every_order_and_page_by_page(ann):
+async def test_sessions_are_paged_in_every_order(ann):
     first, second, third = [await ann.creates_session(name) for name in ("1", "2", "3")]
     await ann.appends(first, "newest")
     orders = {
@@ -355,14 +379,14 @@ async def test_sessions_come_in_every_order_and_page_by_page(ann):
     }
     for (field, direction), expected in orders.items():
         order = {"field": field, "direction": direction}
-        assert await walked(ann, "first", "after", order) == expected
-        assert await walked(ann, "last", "before", order) == expected[::-1]
+        assert await ids_of_all_pages(ann, "first", "after", order) == expected
+        assert await ids_of_all_pages(ann, "last", "before", order) == expected[::-1]
     default = await ann.asks("{ sessions { totalCount nodes { id } } }")
     assert default["sessions"] == {"totalCount": 3, "nodes": [{"id": each} for each in (first, third, second)]}
 
 
-async def walked(user, size, cursor, order):
-    """All ids, one page of one after the other."""
+async def ids_of_all_pages(user, size, cursor, order):
+    """The ids of all pages."""
     document = f"""query ($o: SessionOrder!, $c: String) {{ sessions({size}: 1, {cursor}: $c, orderBy: $o) {{
         edges {{ cursor node {{ id }} }} pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor }} }} }}"""
     more, seen, at = "hasNextPage" if size == "first" else "hasPreviousPage", [], None

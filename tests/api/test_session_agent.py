@@ -1,4 +1,4 @@
-"""An agent's part in a session: put by its framework, whole or by its states, and read back as it was."""
+"""SessionAgents: put as a document or by states, and read back unchanged."""
 
 import json
 
@@ -24,7 +24,7 @@ async def catalogued(user):
     return (await user.does("createAgent", "agent { id }", name="Ada", type="helper"))["agent"]["id"]
 
 
-async def test_a_part_is_what_was_put(ann, bob):
+async def test_session_agent_is_stored_as_sent(ann, bob):
     session, agent = await ann.creates_session(), await catalogued(ann)
     given = {
         "key": "guide",
@@ -45,7 +45,7 @@ async def test_a_part_is_what_was_put(ann, bob):
     assert outcome(await puts(bob, session, **given)) == error("NOT_FOUND", field="sessionId")
 
 
-async def test_only_what_is_sent_changes(ann):
+async def test_update_changes_only_the_fields_that_were_sent(ann):
     session, agent = await ann.creates_session(), await catalogued(ann)
     await puts(ann, session, key="guide", state={"a": 1}, internalState={"b": 2}, raw="raw", agentId=agent)
     await puts(ann, session, key="guide", state={"a": 2})
@@ -74,7 +74,7 @@ async def test_only_what_is_sent_changes(ann):
         ("raw", "half \ud800"),
     ],
 )
-async def test_what_cannot_be_put_is_refused_by_the_name_of_its_field(ann, field, value):
+async def test_invalid_put_names_the_field(ann, field, value):
     session = await ann.creates_session()
     payload = await puts(ann, session, **{"key": "guide", field: value})
     assert payload["errors"][0]["__typename"] == "ValidationError"
@@ -82,7 +82,7 @@ async def test_what_cannot_be_put_is_refused_by_the_name_of_its_field(ann, field
     assert (await ann.sees(session, "agents { totalCount }"))["agents"]["totalCount"] == 0
 
 
-async def test_a_mode_says_whether_the_part_must_exist(ann):
+async def test_mode_decides_whether_the_session_agent_must_exist(ann):
     session = await ann.creates_session()
     missing = await puts(ann, session, key="guide", mode="UPDATE", state={})
     assert outcome(missing) == error("NOT_FOUND", field="key")
@@ -96,7 +96,7 @@ async def test_a_mode_says_whether_the_part_must_exist(ann):
     assert other_kind["sessionAgent"] == {"kind": "MULTI_AGENT"}
 
 
-async def test_a_part_changed_meanwhile_is_not_changed_again(ann):
+async def test_put_with_a_stale_revision_conflicts(ann):
     session = await ann.creates_session()
     absent = await puts(ann, session, key="guide", expectedRevision=1)
     assert outcome(absent) == error("NOT_FOUND", field="key")
@@ -108,7 +108,7 @@ async def test_a_part_changed_meanwhile_is_not_changed_again(ann):
     assert await sees(ann, session, "state") == {"state": [1]}
 
 
-async def test_the_states_are_read_from_a_raw_document(ann):
+async def test_states_are_read_from_raw(ann):
     session = await ann.creates_session()
     document = {
         "agent_id": "guide",
@@ -130,7 +130,7 @@ async def test_the_states_are_read_from_a_raw_document(ann):
     assert await sees(ann, session, "raw state") == {"raw": "no JSON at all", "state": {"mine": True}}
 
 
-async def test_only_ones_own_living_agents_can_be_tied(ann, bob):
+async def test_only_own_existing_agents_can_be_linked(ann, bob):
     session, bobs, gone = await ann.creates_session(), await catalogued(bob), await catalogued(ann)
     await ann.does("deleteAgent", id=gone)
     for agent in (bobs, gone, "agt_nonsense", session):
@@ -139,7 +139,7 @@ async def test_only_ones_own_living_agents_can_be_tied(ann, bob):
     assert await sees(ann, session, "key") is None
 
 
-async def test_the_parts_of_a_session_come_in_the_order_they_joined(ann):
+async def test_agents_of_a_session_are_in_the_order_they_joined(ann):
     session = await ann.creates_session()
     for key in ("c", "a", "b"):
         await puts(ann, session, key=key)
@@ -157,7 +157,7 @@ async def test_the_parts_of_a_session_come_in_the_order_they_joined(ann):
     assert [node["key"] for node in last["nodes"]] == ["a"]
 
 
-async def test_a_part_has_the_messages_that_it_said(ann):
+async def test_session_agent_has_its_own_messages(ann):
     session = await ann.creates_session()
     for n in range(3):
         await ann.appends(session, f"asked {n}")

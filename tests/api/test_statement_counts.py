@@ -1,12 +1,14 @@
-"""How many statements an operation costs: as many for twenty sessions as for one."""
+"""Statement counts: an operation needs as many statements for twenty sessions as for one."""
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
 from sqlalchemy import event
 from sqlalchemy.pool import Pool
 
-from tests.support.in_process_server import serving, settings_for
+from harness.server_settings import settings_for
+from tests.support.servers import serving
 from tests.support.streaming import extends, starts
 
 DEEP = """query ($n: Int!) { sessions(first: $n, orderBy: {field: CREATED_AT, direction: ASC}) { totalCount nodes {
@@ -50,39 +52,40 @@ W3 = """mutation W3($session: ID!, $text: String!) {
 
 
 @pytest.fixture(scope="module")
-async def watched(database_url):
-    """A server whose connections tell of every statement, and where they do."""
-    told = []
+async def logged(database_url):
+    """A server, and the list of the statements that its connections run."""
+    statements = []
 
-    def tell(connection, _record):
-        connection.driver_connection.add_query_logger(told.append)
+    def log(connection, _record):
+        connection.driver_connection.add_query_logger(statements.append)
 
-    event.listen(Pool, "connect", tell)
+    event.listen(Pool, "connect", log)
     try:
         async with serving(settings_for(database_url)) as running:
-            yield running, told
+            yield running, statements
     finally:
-        event.remove(Pool, "connect", tell)
+        event.remove(Pool, "connect", log)
 
 
 @pytest.fixture
-async def counts(watched):
-    """`await counts(document, ...)` is how many statements it takes for an owner of twenty full sessions."""
-    running, told = watched
+async def counts(logged):
+    """`await counts(document, ...)` is the number of statements for an owner of twenty sessions."""
+    running, statements = logged
     ann = running.user(f"ann-{uuid4().hex[:12]}")
     sessions = [await fills(ann, number) for number in range(20)]
 
     async def count(document, **variables):
-        told.clear()
+        statements.clear()
         await ann.asks(document, **variables)
-        return sum(ann.name in statement.args for statement in told)
+        return sum(ann.name in statement.args for statement in statements)
 
-    count.sessions, count.ann = sessions, ann
-    return count
+    counting: Any = count
+    counting.sessions, counting.ann = sessions, ann
+    return counting
 
 
 async def fills(user, number):
-    """A session with two parts, and more messages than a page takes."""
+    """The id of a session with two agents, and more messages than the pages of the tests."""
     session = await user.creates_session(f"{number}")
     agent = await user.does("createAgent", "agent { id }", name=f"{number}", type="helper")
     for key in ("guide", "critic"):
@@ -92,13 +95,13 @@ async def fills(user, number):
     return session
 
 
-async def test_twenty_sessions_take_as_many_statements_as_one(counts):
+async def test_twenty_sessions_need_as_many_statements_as_one(counts):
     one, twenty = [await counts(DEEP, n=number) for number in (1, 20)]
     assert one == twenty == 16
 
 
-async def test_the_benchmark_takes_a_statement_for_each_level(counts):
-    """W1: session, messages, parts, agents. W2: sessions, last messages, parts, agents. W3: the append alone."""
+async def test_benchmark_operations_need_one_statement_per_level(counts):
+    """W1: session, messages, session agents, agents. W2: sessions, last messages, session agents, agents. W3: one append."""
     session = counts.sessions[0]
     found = await counts(W1, id=session), await counts(W2), await counts(W3, session=session, text="t")
     assert found == (4, 4, 1)
@@ -111,7 +114,7 @@ EXTEND = """mutation ($id: ID!, $fence: String!, $offset: Int!) {
     message { id status sequence } cursor errors { code } } }"""
 
 
-async def test_texts_that_are_being_written_take_one_statement_more(counts):
+async def test_streaming_texts_need_one_more_statement(counts):
     assert await counts(TEXTS) == 4
     writings = [await starts(counts.ann, session) for session in counts.sessions]
     await extends(counts.ann, writings[0], 0, "so far")
@@ -119,18 +122,18 @@ async def test_texts_that_are_being_written_take_one_statement_more(counts):
     assert await counts("{ sessions(first: 20) { nodes { streaming } } }") == 2
 
 
-async def test_an_extend_is_one_statement(counts):
+async def test_extend_is_one_statement(counts):
     writing = await starts(counts.ann, counts.sessions[0])
     given = {"id": writing.message, "fence": writing.fence}
     assert [await counts(EXTEND, **given, offset=at) for at in (0, 4, 8)] == [1, 1, 1]
     assert [await counts(EXTEND, **given, offset=at) for at in (0, 99)] == [2, 2]
 
 
-async def test_a_total_is_counted_only_when_asked_for(counts):
+async def test_total_is_counted_only_when_selected(counts):
     assert await counts("{ sessions { nodes { id } pageInfo { hasNextPage } } }") == 1
     assert await counts("{ sessions { totalCount nodes { id } } }") == 2
 
 
-async def test_the_same_thing_is_read_once(counts):
+async def test_repeated_field_is_read_once(counts):
     same = " ".join(f'a{n}: session(id: "{counts.sessions[0]}") {{ title }}' for n in range(20))
     assert await counts(f"{{ {same} }}") == 1

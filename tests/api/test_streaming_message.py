@@ -1,10 +1,10 @@
-"""Messages written bit by bit: started, extended, finished, stopped, taken over, and read all the while."""
+"""Streaming messages: start, extend, finish, cancel, take-over, and reading meanwhile."""
 
 import json
 
 import pytest
 
-from tests.support.fixtures import row_of
+from tests.support.ids import row_of
 from tests.support.streaming import (
     FENCED,
     Writing,
@@ -24,7 +24,7 @@ from tests.support.users import error, outcome
 ABSENT = error("NOT_FOUND")
 
 
-async def test_a_message_is_read_while_it_is_written(ann, bob):
+async def test_message_is_readable_while_it_streams(ann, bob):
     session = await ann.creates_session()
     writing = await starts(ann, session)
     assert await reads(ann, writing) == ("STREAMING", "")
@@ -40,7 +40,7 @@ async def test_a_message_is_read_while_it_is_written(ann, bob):
     assert await reads(bob, writing) is None
 
 
-async def test_to_a_stranger_a_stream_is_absent(ann, bob):
+async def test_streaming_message_is_absent_for_a_stranger(ann, bob):
     session = await ann.creates_session()
     writing = await starts(ann, session, key="k")
     assert why(await does(bob, "startMessage", "fence message { id }", sessionId=session, key="k")) == ABSENT
@@ -51,7 +51,7 @@ async def test_to_a_stranger_a_stream_is_absent(ann, bob):
     assert await reads(ann, writing) == ("STREAMING", "")
 
 
-async def test_the_same_text_again_is_a_no_op_and_other_text_is_refused(ann):
+async def test_repeated_text_changes_nothing_and_other_text_is_refused(ann):
     writing = await starts(ann, await ann.creates_session())
     await writes(ann, writing, "abc", "def", "ghi")
     for offset, text in ((0, "abc"), (6, "ghi"), (2, "cdefg"), (4, "e"), (0, "abcdefghi"), (9, ""), (3, "")):
@@ -78,14 +78,14 @@ async def test_offsets_count_code_points(ann):
         (0, "t" * 1_000_001, error("VALIDATION", field="text")),
     ],
 )
-async def test_what_cannot_be_text_is_refused(ann, offset, text, refused):
+async def test_invalid_text_is_refused(ann, offset, text, refused):
     writing = await starts(ann, await ann.creates_session())
     given = {"id": writing.message, "fence": writing.fence, "offset": offset, "text": text}
     assert outcome(await ann.does("extendMessage", **given)) == refused
     assert await reads(ann, writing) == ("STREAMING", "")
 
 
-async def test_a_text_does_not_grow_for_ever(ann):
+async def test_text_has_a_maximum_length(ann):
     writing = await starts(ann, await ann.creates_session())
     await writes(ann, writing, "t" * 600_000, "t" * 400_000)
     assert await extends(ann, writing, 1_000_000, "x") == error("LIMIT", limit=1_000_000)
@@ -94,7 +94,7 @@ async def test_a_text_does_not_grow_for_ever(ann):
 
 
 @pytest.mark.parametrize("status", ["COMPLETE", "FAILED"])
-async def test_a_finish_is_final_and_the_same_again_a_no_op(ann, status):
+async def test_finish_is_final_and_may_be_repeated(ann, status):
     session = await ann.creates_session()
     writing = await starts(ann, session)
     await writes(ann, writing, "said")
@@ -112,7 +112,7 @@ async def test_a_finish_is_final_and_the_same_again_a_no_op(ann, status):
     assert (await ann.sees(session, "eventCursor"))["eventCursor"] == cursor
 
 
-async def test_stop_keeps_what_was_written_and_tells_the_producer(ann):
+async def test_cancel_keeps_the_text_and_stops_the_producer(ann):
     session = await ann.creates_session()
     writing = await starts(ann, session)
     await writes(ann, writing, "half an ")
@@ -126,7 +126,7 @@ async def test_stop_keeps_what_was_written_and_tells_the_producer(ann):
     assert found["searchMessages"]["nodes"] == [{"text": "half an "}]
 
 
-async def test_a_producer_that_comes_back_goes_on_and_its_old_self_is_fenced(ann):
+async def test_restarted_producer_takes_over_and_the_old_one_is_fenced(ann):
     session = await ann.creates_session()
     first = await starts(ann, session, key="k", agentKey="guide", metadata={"try": 1})
     await writes(ann, first, "so ", "far")
@@ -147,7 +147,7 @@ async def test_a_producer_that_comes_back_goes_on_and_its_old_self_is_fenced(ann
     assert (await ann.sees(session, "messageCount"))["messageCount"] == 1
 
 
-async def test_a_key_names_one_message(ann):
+async def test_key_identifies_one_message(ann):
     session = await ann.creates_session()
     await ann.appends(session, "said", key="old")
     writing = await starts(ann, session, key="k")
@@ -166,7 +166,7 @@ async def test_a_key_names_one_message(ann):
     assert await ann.appends(session, "said", "ASSISTANT", key="k") == {"sequence": 2, "text": "said"}
 
 
-async def test_streams_run_side_by_side_and_beside_appends(ann):
+async def test_messages_stream_concurrently_with_each_other_and_with_appends(ann):
     session = await ann.creates_session()
     first, second = await starts(ann, session), await starts(ann, session)
     assert await ann.appends(session, "a question") == {"sequence": 3, "text": "a question"}
@@ -179,7 +179,7 @@ async def test_streams_run_side_by_side_and_beside_appends(ann):
     assert await finishes(ann, first) == ("COMPLETE", "one")
 
 
-async def test_a_document_beats_what_was_streamed(ann):
+async def test_raw_replaces_the_streamed_text(ann):
     writing = await starts(ann, await ann.creates_session(), metadata={"a": 1})
     await writes(ann, writing, "rough")
     raw = json.dumps(
@@ -192,7 +192,7 @@ async def test_a_document_beats_what_was_streamed(ann):
     assert node == {"raw": raw, "metadata": {"b": 2}, "usage": {"inputTokens": 1, "totalTokens": 3}}
 
 
-async def test_what_was_counted_is_kept_with_the_streamed_text(ann):
+async def test_usage_is_stored_with_the_streamed_text(ann):
     writing = await starts(ann, await ann.creates_session(), metadata={"a": 1})
     await writes(ann, writing, "said")
     refused = await does(ann, "finishMessage", "cursor", id=writing.message, fence=writing.fence, metadata=None)
@@ -204,7 +204,7 @@ async def test_what_was_counted_is_kept_with_the_streamed_text(ann):
     assert node == {"raw": None, "metadata": {"a": 1}, "usage": {"totalTokens": 9}}
 
 
-async def test_starting_brings_back_what_an_append_would(ann, expires):
+async def test_start_reopens_a_session_like_an_append(ann, expires):
     session = await ann.creates_session()
     await ann.does("archiveSession", id=session)
     await starts(ann, session, agentKey="guide")
@@ -219,7 +219,7 @@ async def test_starting_brings_back_what_an_append_would(ann, expires):
     assert why(refused) == error("ILLEGAL_TRANSITION", fromStatus="COMPLETED", toStatus="ACTIVE")
 
 
-async def test_a_streamed_question_gives_its_session_a_title(ann):
+async def test_streamed_user_message_gives_the_title(ann):
     session = await ann.creates_session()
     writing = await starts(ann, session, role="USER")
     await writes(ann, writing, "How ", "far?")
@@ -228,7 +228,7 @@ async def test_a_streamed_question_gives_its_session_a_title(ann):
     assert (await ann.sees(session, "title unreadCount")) == {"title": "How far?", "unreadCount": 0}
 
 
-async def test_a_message_under_way_can_be_marked_but_not_rewritten(ann):
+async def test_streaming_message_accepts_metadata_but_no_new_content(ann):
     writing = await starts(ann, await ann.creates_session())
     await writes(ann, writing, "so far")
     for mutation in ("updateMessage", "redactMessage"):
@@ -240,7 +240,7 @@ async def test_a_message_under_way_can_be_marked_but_not_rewritten(ann):
     assert (await ann.does("updateMessage", id=writing.message, text="other"))["errors"] == []
 
 
-async def test_deleting_ends_what_is_being_written(ann, sql):
+async def test_deletion_ends_streaming_messages(ann, sql):
     session = await ann.creates_session()
     one, other = await starts(ann, session), await starts(ann, session)
     await writes(ann, one, "words")
@@ -261,7 +261,7 @@ async def test_deleting_ends_what_is_being_written(ann, sql):
     assert (await ann.sees(session, "streaming"))["streaming"] is False
 
 
-async def test_nothing_of_a_stream_is_left_of_an_erased_session(ann, sql):
+async def test_erased_session_leaves_no_streamed_text(ann, sql):
     session = await ann.creates_session()
     writing = await starts(ann, session)
     await writes(ann, writing, "words")
@@ -271,7 +271,7 @@ async def test_nothing_of_a_stream_is_left_of_an_erased_session(ann, sql):
         assert await sql(f"select * from {table} where session_id = $1", row_of(session)) == []
 
 
-async def test_a_session_says_whether_it_is_being_written_to(ann):
+async def test_session_returns_whether_a_message_streams(ann):
     session, quiet = await ann.creates_session("a"), await ann.creates_session("b")
     writing = await starts(ann, session)
 
@@ -285,7 +285,7 @@ async def test_a_session_says_whether_it_is_being_written_to(ann):
     assert await running() == set()
 
 
-async def test_readers_hear_of_the_beginning_and_of_the_end(ann):
+async def test_subscribers_receive_start_and_end(ann):
     session = await ann.creates_session(status="ACTIVE")
     start = (await ann.sees(session, "eventCursor"))["eventCursor"]
     writing = await starts(ann, session)
@@ -306,7 +306,7 @@ FINISH = """mutation ($input: FinishMessageInput!, $key: String!) {
   finishMessage(input: $input) @idempotent(key: $key) { message { id status text } cursor errors { code } } }"""
 
 
-async def test_under_a_key_each_step_happens_once_and_answers_the_same(ann):
+async def test_each_step_runs_once_under_an_idempotency_key(ann):
     session = await ann.creates_session()
 
     async def twice(document, **given):

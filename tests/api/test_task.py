@@ -1,4 +1,4 @@
-"""Tasks: made, moved on, found, followed, and nobody else's."""
+"""Tasks: creation, status, filters and events, for their owner only."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -26,7 +26,7 @@ async def reads(user, task, selection="status"):
     return (await user.asks(f"query ($id: ID!) {{ task(id: $id) {{ {selection} }} }}", id=task))["task"]
 
 
-async def test_a_task_is_stored_and_read_back(ann):
+async def test_task_is_stored_as_sent(ann):
     session = await ann.creates_session("Plan")
     fields = {"fromRole": "planner", "toRole": "worker", "payload": {"b": 1, "a": "\0"}, "traceId": "t-1"}
     task = await makes(ann, sessionId=session, **fields)
@@ -37,14 +37,14 @@ async def test_a_task_is_stored_and_read_back(ann):
     assert node["node"] == {"id": task, "type": "review"}
 
 
-async def test_a_task_takes_the_trace_of_its_request(ann):
+async def test_task_gets_the_trace_id_of_its_request(ann):
     trace = "4bf92f3577b34da6a3ce929d0e0e4736"
     query = 'mutation { createTask(input: {type: "review"}) { task { traceId } } }'
     response = await ann.responds(query, {"traceparent": f"00-{trace}-00f067aa0ba902b7-01"})
     assert response["data"]["createTask"]["task"]["traceId"] == trace
 
 
-async def test_nobody_else_has_to_do_with_a_task(ann, bob):
+async def test_task_is_absent_for_another_owner(ann, bob):
     session = await ann.creates_session("Plan")
     task = await makes(ann, sessionId=session)
     assert await reads(bob, task) is None
@@ -59,7 +59,7 @@ async def test_nobody_else_has_to_do_with_a_task(ann, bob):
 
 @pytest.mark.parametrize("field", ["fromRole", "toRole", "traceId", "type"])
 @pytest.mark.parametrize("value", ["", "x" * 256, "a\0b"])
-async def test_what_cannot_be_stored_is_named(ann, field, value):
+async def test_invalid_task_names_the_field(ann, field, value):
     payload = await ann.does("createTask", **{"type": "review", field: value})
     assert outcome(payload) == error("VALIDATION", field=field)
 
@@ -67,7 +67,7 @@ async def test_what_cannot_be_stored_is_named(ann, field, value):
 @pytest.mark.parametrize("in_session", [True, False])
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from(STATUSES), min_size=1, max_size=6))
-async def test_its_status_goes_as_the_model_says(ann, in_session, wanted):
+async def test_status_changes_follow_the_model(ann, in_session, wanted):
     task = await makes(ann, sessionId=await ann.creates_session() if in_session else None)
     now = "PENDING"
     for status in wanted:
@@ -81,7 +81,7 @@ async def test_its_status_goes_as_the_model_says(ann, in_session, wanted):
         assert await reads(ann, task) == {"status": now}
 
 
-async def test_a_refused_step_says_from_where_to_where(ann):
+async def test_illegal_transition_names_both_statuses(ann):
     task = await makes(ann)
     query = """mutation ($id: ID!) { setTaskStatus(input: {id: $id, status: COMPLETED}) {
       errors { ... on IllegalTransitionError { fromStatus toStatus } } } }"""
@@ -90,7 +90,7 @@ async def test_a_refused_step_says_from_where_to_where(ann):
 
 
 @pytest.mark.parametrize("in_session", [True, False])
-async def test_a_step_that_expected_another_revision_is_refused(ann, in_session):
+async def test_status_change_with_a_stale_revision_conflicts(ann, in_session):
     task = await makes(ann, sessionId=await ann.creates_session() if in_session else None)
     seen = (await reads(ann, task, "revision"))["revision"]
     step = await ann.does("setTaskStatus", TASK, id=task, status="ACTIVE", expectedRevision=seen)
@@ -117,7 +117,7 @@ async def test_filters_and_pages(ann):
     assert [edge["node"]["id"] for edge in rest["edges"]] == [first]
 
 
-async def test_a_session_knows_its_tasks_and_what_it_works_on(ann):
+async def test_session_returns_its_tasks_and_the_task_it_works_on(ann):
     planning = await ann.creates_session("Plan")
     task, other = await makes(ann, sessionId=planning), await makes(ann, sessionId=planning, type="other")
     working = await ann.creates_session("Work", taskId=task)
@@ -129,7 +129,7 @@ async def test_a_session_knows_its_tasks_and_what_it_works_on(ann):
         assert (await ann.asks(query, filter={"taskId": asked}))["sessions"]["nodes"] == expected
 
 
-async def test_a_watcher_follows_a_task_and_a_late_one_sees_it_once(ann):
+async def test_subscriber_receives_each_change_of_a_task(ann):
     session = await ann.creates_session("Plan")
     start = (await ann.sees(session, "eventCursor"))["eventCursor"]
     async with ann.follows(session) as events:
@@ -149,12 +149,12 @@ async def test_a_watcher_follows_a_task_and_a_late_one_sees_it_once(ann):
         assert [event["__typename"] for event in await ann.replays(session, cursor)] == ["CaughtUp"]
 
 
-async def test_a_task_alone_has_no_position(ann):
+async def test_task_outside_of_sessions_has_no_cursor(ann):
     payload = await ann.does("createTask", "cursor task { revision session { id } }", type="review")
     assert (payload["cursor"], payload["task"]) == (None, {"revision": 1, "session": None})
 
 
-async def test_a_task_goes_with_its_session_and_is_closed_while_that_is_deleted(ann):
+async def test_task_shares_the_deletion_of_its_session(ann):
     planning = await ann.creates_session("Plan")
     task = await makes(ann, sessionId=planning)
     working = await ann.creates_session("Work", taskId=task)
@@ -173,9 +173,9 @@ async def test_each_change_of_a_task_is_audited_once(ann):
     await ann.does("setTaskStatus", id=task, status="PENDING")
     query = """query ($id: ID) { auditEvents(filter: {subjectId: $id}) {
       nodes { eventType metadata subject { ... on Task { status } } } } }"""
-    told = (await ann.asks(query, id=task))["auditEvents"]["nodes"]
-    assert [(event["eventType"], event["metadata"]) for event in told] == [
+    events = (await ann.asks(query, id=task))["auditEvents"]["nodes"]
+    assert [(event["eventType"], event["metadata"]) for event in events] == [
         ("task.created", {}),
         ("task.status_changed", {"fromStatus": "PENDING", "toStatus": "ACTIVE"}),
     ]
-    assert told[0]["subject"] == {"status": "ACTIVE"}
+    assert events[0]["subject"] == {"status": "ACTIVE"}

@@ -1,4 +1,4 @@
-"""Figures: exact, and one's own."""
+"""Figures of the viewer and of agents: exact, and of the owner only."""
 
 STATS = """{ viewer { unreadSessionCount stats {
   sessionCount activeSessionCount archivedSessionCount messageCount agentCount
@@ -16,7 +16,7 @@ NOTHING = {
 }
 
 
-async def test_the_viewer_is_told_their_own_figures(ann, bob):
+async def test_viewer_reads_its_own_figures(ann, bob):
     assert (await bob.asks(STATS))["viewer"] == {"unreadSessionCount": 0, "stats": NOTHING}
     first = await ann.creates_session(agentType="helper")
     second = await ann.creates_session(agentType="helper")
@@ -44,7 +44,7 @@ async def test_the_viewer_is_told_their_own_figures(ann, bob):
     assert (await bob.asks(STATS))["viewer"]["stats"] == NOTHING
 
 
-async def test_an_agent_is_measured_by_its_first_answers(ann, server):
+async def test_mean_response_time_counts_first_answers(ann, server):
     agent = (await ann.does("createAgent", "agent { id }", name="Busy", type="t"))["agent"]["id"]
     await ann.does("createAgent", name="Idle", type="t")
     for status in ("COMPLETED", "FAILED"):

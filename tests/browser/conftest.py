@@ -1,16 +1,14 @@
-"""A real browser without any network but this machine."""
+"""A real browser that can reach nothing but the loopback."""
 
-import os
-import shutil
 from collections.abc import AsyncIterator
 
 import pytest
 from playwright.async_api import Browser, async_playwright
 
+from harness.programs import program
 from tests.browser.window import ELSEWHERE
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ALONE = [
+OFFLINE = [
     "--no-sandbox",
     "--disable-gpu",
     "--no-first-run",
@@ -23,10 +21,8 @@ ALONE = [
 
 @pytest.fixture(scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    if CHROMIUM is None:
-        missing = "no Chromium on this machine: the pages were NOT looked at (apt install chromium)"
-        pytest.fail(missing) if os.environ.get("CI") else pytest.skip(missing)
+    path = program("chromium", "chromium-browser", "google-chrome")
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ALONE)
+        browser = await playwright.chromium.launch(executable_path=path, args=OFFLINE)
         yield browser
         await browser.close()

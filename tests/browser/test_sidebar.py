@@ -1,4 +1,4 @@
-"""The example sidebar as people use it: windows of a real browser, side by side, and a network that breaks."""
+"""The example sidebar: windows of a real browser, side by side, and a network that fails."""
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -14,13 +14,14 @@ from sqlalchemy.engine import make_url
 from app.auth import mint
 from app.main import DEMO
 from app.settings import Settings
-from clients.python.tests.proxy import Proxy, proxy
 from harness.postgres import dsn
+from harness.server_settings import SECRET, settings_for
+from harness.unreliable_proxy import UnreliableProxy, unreliable_proxy
 from tests.browser.window import ELSEWHERE, Window
-from tests.support.in_process_server import SECRET, serving, settings_for
+from tests.support.servers import serving
 from tests.support.users import User, outcome
 
-PATIENT = 40_000  # ms: how long a server waits for a database, and the page for the server
+DATABASE_TIMEOUT = 40_000  # ms: the server waits for the database, and the page for the server
 NARROW = {"width": 390, "height": 780}
 CALL = {
     "role": "assistant",
@@ -29,66 +30,66 @@ CALL = {
 
 
 @pytest.fixture
-async def owner(served) -> AsyncIterator[User]:
-    """The demo's owner, who is also whoever opens the page."""
+async def owner(demo_server) -> AsyncIterator[User]:
+    """The owner of the demo; the page opens with the same owner's token."""
     async with httpx2.AsyncClient(timeout=30) as http:
-        yield User(DEMO, served.url, served.token, http)
+        yield User(DEMO, demo_server.url, demo_server.token, http)
 
 
 @pytest.fixture
-async def window(served, browser) -> AsyncIterator[Callable[..., Awaitable[Window]]]:
-    """`await window(session)` opens one; in the end each must have stayed at home, and complained of nothing."""
+async def window(demo_server, browser) -> AsyncIterator[Callable[..., Awaitable[Window]]]:
+    """`await window(session)` opens a window; in the end none has requested another host or logged an error."""
     windows: list[Window] = []
 
-    async def opened(session: str = "", url: str = served.url, **looks) -> Window:
+    async def opened(session: str = "", url: str = demo_server.url, **looks) -> Window:
         windows.append(await Window.on(browser, url, session, **looks))
         return windows[-1]
 
     yield opened
     for one in windows:
-        assert one.strangers() == set()
-        assert [said for said in one.complaints if "net::ERR_" not in said] == []
+        assert one.foreign_hosts() == set()
+        assert [line for line in one.errors if "net::ERR_" not in line] == []
         await one.page.close()
 
 
 @pytest.fixture
-async def way(served) -> AsyncIterator[Proxy]:
-    """A way to the server that can break."""
-    async with proxy(served.url) as broken:
-        yield broken
+async def network(demo_server) -> AsyncIterator[UnreliableProxy]:
+    """A proxy to the server that can refuse and cut connections."""
+    async with unreliable_proxy(demo_server.url) as proxy:
+        yield proxy
 
 
 async def test_two_windows_see_each_others_messages(window, owner):
     session = await owner.creates_session("Side by side")
     here, there = await window(session), await window(session)
-    await here.says("Is anybody there?")
+    await here.sends("Is anybody there?")
     await there.sees("Is anybody there?")
-    await there.says("I am.\nIn the other window.")
+    await there.sends("I am.\nIn the other window.")
     await here.sees("Is anybody there?", "I am.\nIn the other window.")
-    assert [node["text"] for node in await messages(owner, session)] == await here.said.all_inner_texts()
+    assert [node["text"] for node in await messages(owner, session)] == await here.texts.all_inner_texts()
 
 
-async def test_what_is_written_without_a_network_arrives_once_when_it_is_back(window, owner, way):
+async def test_a_message_sent_without_a_network_arrives_once_when_the_network_is_back(window, owner, network):
     session = await owner.creates_session("On a train")
-    here = await window(session, url=way.url)
-    await here.says("Before the tunnel")
+    here = await window(session, url=network.url)
+    await here.sends("Before the tunnel")
     await here.has_sent()
-    way.down = True
-    way.cut()
+    network.is_down = True
+    network.disconnect()
     await expect(here.page.get_by_role("alert")).to_contain_text("No connection")
-    await here.says("In the tunnel")
+    await here.sends("In the tunnel")
     await expect(here.page.get_by_text("waits for the connection")).to_be_visible()
     await owner.appends(session, "From outside", role="ASSISTANT")
-    way.down = False
+    network.is_down = False
     await here.sees("Before the tunnel", "From outside", "In the tunnel")
     await expect(here.page.get_by_role("alert")).to_be_empty()
     await expect(here.page.get_by_text("waits for the connection")).to_have_count(0)
-    assert [node["text"] for node in await messages(owner, session)] == await here.said.all_inner_texts()
+    assert [node["text"] for node in await messages(owner, session)] == await here.texts.all_inner_texts()
 
 
 @asynccontextmanager
-async def away(server, name):
-    """A database that takes nobody in, for as long as the block lasts."""
+async def unavailable(server, name):
+    """A database that accepts no connections within the block."""
     admin = await asyncpg.connect(dsn(server))
     try:
         await admin.execute(f"alter database {name} allow_connections false")
@@ -99,7 +100,7 @@ async def away(server, name):
         await admin.close()
 
 
-async def test_what_is_written_without_a_database_arrives_once_when_it_is_back(
+async def test_a_message_sent_without_a_database_arrives_once_when_the_database_is_back(
     browser, fresh_database, database_server
 ):
     url = await fresh_database()
@@ -108,31 +109,31 @@ async def test_what_is_written_without_a_database_arrives_once_when_it_is_back(
         owner = server.user(DEMO)
         session = await owner.creates_session("Away")
         here = await Window.on(browser, server.url, session)
-        await here.says("Before")
+        await here.sends("Before")
         await here.has_sent()
-        async with away(database_server, name):
-            await here.says("Meanwhile")
+        async with unavailable(database_server, name):
+            await here.sends("Meanwhile")
             waits = here.page.get_by_text("waits for the connection")
-            await expect(waits).to_be_visible(timeout=PATIENT)
-        await expect(waits).to_have_count(0, timeout=PATIENT)
+            await expect(waits).to_be_visible(timeout=DATABASE_TIMEOUT)
+        await expect(waits).to_have_count(0, timeout=DATABASE_TIMEOUT)
         await here.sees("Before", "Meanwhile")
         assert [node["text"] for node in await messages(owner, session)] == ["Before", "Meanwhile"]
         await here.page.close()
 
 
-async def test_an_answer_survives_a_cut_in_its_middle(window, owner, way):
+async def test_an_answer_survives_a_lost_connection(window, owner, network):
     session = await owner.creates_session("Torn cable")
     writes = await Writer.starts(owner, session)
-    here, there = await window(session, url=way.url), await window(session)
+    here, there = await window(session, url=network.url), await window(session)
     await writes.adds("The bicycle 🚲 goes ")
     await here.sees("The bicycle 🚲 goes ")
-    await here.watches(here.said.last)
-    way.down = True
-    way.cut()
+    await here.watches(here.texts.last)
+    network.is_down = True
+    network.disconnect()
     await expect(here.page.get_by_role("alert")).to_contain_text("No connection")
     await writes.adds("up 🏔 and ")
     await there.sees("The bicycle 🚲 goes up 🏔 and ")
-    way.down = False
+    network.is_down = False
     await writes.adds("down 🏖 ")
     await here.sees(writes.text)
     await writes.adds("again.")
@@ -142,11 +143,11 @@ async def test_an_answer_survives_a_cut_in_its_middle(window, owner, way):
         await one.sees(writes.text)
     assert (await messages(owner, session))[0]["text"] == writes.text
     states = await here.saw()
-    assert states == sorted(states, key=len)  # nothing that was shown went away again
+    assert states == sorted(states, key=len)  # no text that was shown disappeared again
     assert all(writes.text.startswith(state) for state in states)
 
 
-async def test_stop_keeps_what_was_written(window, owner):
+async def test_stop_keeps_the_text_so_far(window, owner):
     session = await owner.creates_session("Enough")
     writes = await Writer.starts(owner, session)
     await writes.adds("As I was say")
@@ -161,7 +162,7 @@ async def test_stop_keeps_what_was_written(window, owner):
     assert (await messages(owner, session))[0] == {"id": writes.id, "text": "As I was say", "status": "CANCELLED"}
 
 
-async def test_the_list_tells_what_happens_elsewhere(window, owner):
+async def test_the_list_shows_changes_from_elsewhere(window, owner):
     first = await owner.creates_session("Stays open")
     here = await window(first)
     await expect(here.listed.filter(has_text="Stays open")).to_be_visible()
@@ -180,28 +181,28 @@ async def test_the_list_tells_what_happens_elsewhere(window, owner):
     await expect(row).to_have_count(0)
 
 
-async def test_the_demo_agent_answers_asks_and_goes_on(window, owner):
+async def test_the_demo_agent_answers_and_waits_for_an_approval(window, owner):
     session = await owner.creates_session("A table, please")
     here, there = await window(session, agent=True), await window(session)
-    await here.says("Can you find us a table?")
+    await here.sends("Can you find us a table?")
     await expect(there.page.locator("[data-writing]")).to_contain_text("I read “Can you")
     await expect(there.listed.first).to_contain_text("An answer is being written")
     await expect(there.button("Approve")).to_be_in_viewport()
     await there.button("Approve").click()
     await expect(here.page.get_by_text("Done, the table is yours.")).to_be_visible()
     await expect(here.page.locator("[data-writing]")).to_have_count(0)
-    await expect(there.said.last).to_have_text(await here.said.last.inner_text())
+    await expect(there.texts.last).to_have_text(await here.texts.last.inner_text())
     statuses = [message["status"] for message in await messages(owner, session)]
     assert statuses == ["COMPLETE"] * 4
 
 
-async def test_the_demo_agent_notices_that_it_was_stopped(window, owner):
+async def test_the_demo_agent_ends_an_answer_that_was_stopped(window, owner):
     session = await owner.creates_session("Never mind")
     here = await window(session, agent=True)
-    await here.says("Tell me everything")
+    await here.sends("Tell me everything")
     await here.button("Stop the answer").click()
     await expect(here.page.get_by_text("Stopped")).to_be_visible()
-    await here.says("And now this")
+    await here.sends("And now this")
     await expect(here.page.locator("[data-writing]")).to_contain_text("I read “And now this”")
     await here.button("Stop the answer").click()
     await expect(here.page.get_by_text("Stopped")).to_have_count(2)
@@ -209,18 +210,18 @@ async def test_the_demo_agent_notices_that_it_was_stopped(window, owner):
     assert statuses == ["COMPLETE", "CANCELLED", "COMPLETE", "CANCELLED"]
 
 
-async def test_the_pages_above_come_as_one_scrolls_up(window, owner):
-    session = await told(owner, 120)
+async def test_earlier_pages_load_while_scrolling_up(window, owner):
+    session = await session_with(owner, 120)
     here = await window(session)
-    await expect(here.said.last).to_be_in_viewport()
-    assert await here.said.count() == 30
+    await expect(here.texts.last).to_be_in_viewport()
+    assert await here.texts.count() == 30
     await here.page.get_by_role("region", name="Messages").focus()
-    while await here.said.count() < 120:
+    while await here.texts.count() < 120:
         await here.page.keyboard.press("Home")
-    assert await here.said.all_inner_texts() == [f"Message {number}" for number in range(1, 121)]
+    assert await here.texts.all_inner_texts() == [f"Message {number}" for number in range(1, 121)]
 
 
-async def test_a_conversation_is_renamed_archived_and_brought_back(window, owner):
+async def test_a_conversation_is_renamed_archived_and_restored(window, owner):
     session = await owner.creates_session("Draft")
     here = await window(session)
     await here.button("Rename").click()
@@ -238,7 +239,7 @@ async def test_a_conversation_is_renamed_archived_and_brought_back(window, owner
 
 
 async def test_the_search_leads_to_a_message_far_above(window, owner):
-    session = await told(owner, 90, {3: "A xylophone in the attic"})
+    session = await session_with(owner, 90, {3: "A xylophone in the attic"})
     here = await window()
     await here.page.get_by_role("searchbox").fill("xylophone")
     await expect(here.page.locator("mark")).to_have_text("xylophone")
@@ -278,7 +279,7 @@ async def test_a_keyboard_is_enough(window, owner):
 
 @pytest.mark.parametrize(("button", "status"), [("Approve", "APPROVED"), ("Reject", "REJECTED")])
 async def test_a_tool_call_waits_for_one_of_two_buttons(window, owner, button, status):
-    session, approval = await asks(owner)
+    session, approval = await session_with_approval(owner)
     here, there = await window(session), await window(session)
     await expect(here.page.get_by_role("region", name="Tool call book")).to_contain_text("waits for you")
     await here.button(button).click()
@@ -291,11 +292,11 @@ async def test_a_tool_call_waits_for_one_of_two_buttons(window, owner, button, s
 
 
 @pytest.mark.parametrize("looks", [{}, {"color_scheme": "dark"}, {"viewport": NARROW}], ids=["light", "dark", "narrow"])
-async def test_nothing_stands_in_anybodys_way(window, owner, looks):
-    session, _ = await asks(owner)
+async def test_axe_finds_no_serious_barrier(window, owner, looks):
+    session, _ = await session_with_approval(owner)
     await owner.appends(session, "Please do.")
     here = await window(session, **looks)
-    await expect(here.said).to_have_count(2)
+    await expect(here.texts).to_have_count(2)
     assert await here.barriers() == []
     await here.button("Rename").click()
     assert await here.barriers() == []
@@ -305,10 +306,10 @@ async def test_nothing_stands_in_anybodys_way(window, owner, looks):
     assert await here.barriers() == []
 
 
-async def test_a_strangers_page_shows_nothing_of_it(window, owner, served):
+async def test_another_users_page_shows_nothing_of_a_session(window, owner, demo_server):
     session = await owner.creates_session("Private")
     await owner.appends(session, "A secret")
-    bob = await window(url=served.url.replace("127.0.0.1", ELSEWHERE))
+    bob = await window(url=demo_server.url.replace("127.0.0.1", ELSEWHERE))
     assert await bob.barriers() == []
     await bob.page.get_by_label("Token").fill(mint(Settings(jwt_secret=SECRET), sub=f"bob-{uuid4()}", ttl_seconds=60))
     await bob.button("Open").click()
@@ -319,7 +320,7 @@ async def test_a_strangers_page_shows_nothing_of_it(window, owner, served):
     await expect(bob.page.get_by_text("This conversation is not there.")).to_be_visible()
     await bob.page.keyboard.press("Escape")
     await bob.button("New conversation").click()
-    await bob.says("Mine")
+    await bob.sends("Mine")
     await bob.sees("Mine")
 
 
@@ -344,12 +345,12 @@ class Writer:
 
 
 async def messages(owner: User, session: str) -> list[dict]:
-    """What the server holds."""
+    """The messages that the server has stored."""
     return (await owner.sees(session, "messages(last: 100) { nodes { id text status } }"))["messages"]["nodes"]
 
 
-async def told(owner: User, count: int, special: dict[int, str] | None = None) -> str:
-    """A session with so many messages."""
+async def session_with(owner: User, count: int, special: dict[int, str] | None = None) -> str:
+    """A session with so many messages; `special` replaces texts by number."""
     session = await owner.creates_session(f"Long {uuid4()}")
     texts = [(special or {}).get(number, f"Message {number}") for number in range(1, count + 1)]
     for start in range(0, count, 100):
@@ -358,10 +359,10 @@ async def told(owner: User, count: int, special: dict[int, str] | None = None) -
     return session
 
 
-async def asks(owner: User) -> tuple[str, str]:
-    """A session whose tool call waits for an approval, and that approval."""
+async def session_with_approval(owner: User) -> tuple[str, str]:
+    """A session with a tool call that waits for an approval, and that approval."""
     session = await owner.creates_session(f"Dinner {uuid4()}")
-    said = {"role": "ASSISTANT", "raw": json.dumps(CALL), "agentKey": "planner"}
-    message = (await owner.does("appendMessage", "message { id }", sessionId=session, message=said))["message"]["id"]
-    wanted = {"sessionId": session, "messageId": message, "toolUseId": "t1", "notes": "Two seats at eight?"}
-    return session, (await owner.does("requestApproval", "approval { id }", **wanted))["approval"]["id"]
+    call = {"role": "ASSISTANT", "raw": json.dumps(CALL), "agentKey": "planner"}
+    message = (await owner.does("appendMessage", "message { id }", sessionId=session, message=call))["message"]["id"]
+    request = {"sessionId": session, "messageId": message, "toolUseId": "t1", "notes": "Two seats at eight?"}
+    return session, (await owner.does("requestApproval", "approval { id }", **request))["approval"]["id"]

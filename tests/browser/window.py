@@ -1,4 +1,4 @@
-"""The sidebar in a browser's window, as a person or an axe looks at it."""
+"""The sidebar in a browser window: what a user sees and does, and what axe finds."""
 
 from importlib.resources import files
 from typing import Any
@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, Locator, Page, ViewportSize, expect
 
-ELSEWHERE = "elsewhere.test"  # a name of this machine under which a page gets no token
+ELSEWHERE = "elsewhere.test"  # resolves to this machine, and is no loopback name: a page gets no token
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
 WIDE = ViewportSize(width=1180, height=760)
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
@@ -20,20 +20,20 @@ WATCH = """element => {
 
 
 class Window:
-    """One window, and everything it asked for or complained about."""
+    """One window, with every address that it requested and every error that it logged."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
         self.addresses: list[str] = []
-        self.complaints: list[str] = []
+        self.errors: list[str] = []
         page.on("request", lambda request: self.addresses.append(request.url))
         page.on("websocket", lambda socket: self.addresses.append(socket.url))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
-        page.on("console", lambda said: self.complaints.append(said.text) if said.type == "error" else None)
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.on("console", lambda line: self.errors.append(line.text) if line.type == "error" else None)
 
     @classmethod
     async def on(cls, browser: Browser, url: str, session: str = "", *, agent: bool = False, **looks: Any) -> "Window":
-        """A window on the sidebar at this server, on the newest conversation or on this one; does its agent answer?"""
+        """Opens the sidebar at a server, on the newest conversation or on this one; `agent` switches the demo agent on."""
         window = cls(await browser.new_page(**{"viewport": WIDE, "reduced_motion": "reduce", **looks}))
         await window.page.add_init_script(f"localStorage.setItem('demo-agent', '{'on' if agent else 'off'}')")
         await window.page.goto(f"{url}/#{session}" if session else url)
@@ -41,38 +41,38 @@ class Window:
 
     @property
     def message(self) -> Locator:
-        """Where one writes."""
+        """The text field for a new message."""
         return self.page.get_by_label("Message", exact=True)
 
     @property
     def listed(self) -> Locator:
-        """The rows of the list."""
+        """The rows of the list of conversations."""
         return self.page.get_by_role("navigation").get_by_role("listitem").get_by_role("link")
 
     @property
-    def said(self) -> Locator:
-        """The texts of the conversation, in their order."""
+    def texts(self) -> Locator:
+        """The texts of the conversation, in order."""
         return self.page.locator(".log .text")
 
     def button(self, name: str) -> Locator:
-        """A button by what it says."""
+        """A button by its label."""
         return self.page.get_by_role("button", name=name, exact=True)
 
-    async def says(self, text: str) -> None:
-        """Writes and sends a message."""
+    async def sends(self, text: str) -> None:
+        """Types and sends a message."""
         await self.message.fill(text)
         await self.message.press("Enter")
 
     async def sees(self, *texts: str) -> None:
-        """Waits until the conversation is just these texts."""
-        await expect(self.said).to_have_text(list(texts))
+        """Waits until the conversation has exactly these texts."""
+        await expect(self.texts).to_have_text(list(texts))
 
     async def has_sent(self) -> None:
-        """Waits until the server has what was written."""
+        """Waits until the server has stored what was sent."""
         await expect(self.page.get_by_text("sending …")).to_have_count(0)
 
     async def reaches(self, locator: Locator, key: str = "Tab") -> None:
-        """Goes on with a key until the focus is there."""
+        """Presses a key until the element has the focus."""
         for _ in range(80):
             if await locator.evaluate("element => element === document.activeElement"):
                 return
@@ -80,7 +80,7 @@ class Window:
         raise AssertionError(f"{key} does not lead to {locator}")
 
     async def barriers(self) -> list[str]:
-        """What axe finds serious or critical."""
+        """The serious and critical findings of axe."""
         await self.page.evaluate(AXE)
         found = await self.page.evaluate("tags => axe.run({runOnly: tags})", WCAG)
         return [
@@ -91,13 +91,13 @@ class Window:
         ]
 
     async def watches(self, text: Locator) -> None:
-        """Notes every state that this element passes through, for `saw`."""
+        """Records every text of this element from now on, for `saw`."""
         await text.evaluate(WATCH)
 
     async def saw(self) -> list[str]:
-        """The states of the watched element, if it is still the same one."""
+        """The recorded texts, or `replaced` if the element is no longer in the page."""
         return await self.page.evaluate("globalThis.watched.isConnected ? globalThis.seen : ['replaced']")
 
-    def strangers(self) -> set[str]:
-        """Whom it asked besides its own server."""
+    def foreign_hosts(self) -> set[str]:
+        """The hosts that the page requested besides its own server."""
         return {urlsplit(address).netloc for address in self.addresses} - {urlsplit(self.page.url).netloc}

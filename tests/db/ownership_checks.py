@@ -1,4 +1,4 @@
-"""Two checks that are independent of the ownership check, and know nothing of SQLAlchemy's elements.
+"""Two checks that are independent of the ownership check, and use nothing of SQLAlchemy's elements.
 
 The first reads PostgreSQL's generic plan: every scan of an owned table must have a condition on the owner. The second
 compares behaviour: when another owner has a copy of every row, a statement must do exactly what it did without the
@@ -200,7 +200,7 @@ class SampleTables:
         try:
             rows = await self.connection.fetch(statement.sql, *statement.bind(ANN, **values))
             tables = (None, None) if statement.reads else await self.everything()
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        except (asyncpg.exceptions.PostgresError, asyncpg.exceptions.InterfaceError, ValueError) as error:
             return getattr(error, "sqlstate", None) or type(error).__name__, None, None
         finally:
             await self.connection.execute("ROLLBACK")
@@ -250,18 +250,18 @@ async def compare(sample, statements, *, rows=60, attempts=600):
     """
     await sample.fill(ANN, rows)
     before, _ = await sample.everything()
-    alone = {s: await run(sample, s, before, attempts) for s in statements}
+    runs = {s: await run(sample, s, before, attempts) for s in statements}
     await sample.copy(ANN, BOB)
     await sample.fill(BOB, rows)
     _, others_before = await sample.everything()
     different = []
     for s in statements:
-        for values, outcome in alone[s]:
+        for values, outcome in runs[s]:
             found, own, others = await sample.outcome(s, values)
             if (found, own) != outcome[:2] or others not in (None, others_before):
                 different.append(s)
                 break
-    return different, [s for s in statements if not any(has_effect(outcome, before) for _, outcome in alone[s])]
+    return different, [s for s in statements if not any(has_effect(outcome, before) for _, outcome in runs[s])]
 
 
 async def run(sample, statement, before, attempts):

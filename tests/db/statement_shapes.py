@@ -1,4 +1,4 @@
-"""Statements in every shape that the ownership check must tell apart, over tables like ours."""
+"""Statements in every shape that the ownership check must distinguish, over tables like ours."""
 
 from sqlalchemy import (
     ARRAY,
@@ -77,12 +77,12 @@ P = bindparam
 first = P("first", type_=Integer)
 
 
-def mine(t):
+def has_owner(t):
     return t.c.owner_id == OWNER
 
 
 def every(t, *criteria):
-    return select(t).where(mine(t), *criteria)
+    return select(t).where(has_owner(t), *criteria)
 
 
 def with_each(query, *criteria):
@@ -95,10 +95,10 @@ agents_of = and_(a.owner_id == m.owner_id, a.session_id == m.session_id)
 my_sessions = every(S).cte("my_sessions")
 open_sessions = select(S).cte("open_sessions")
 open_messages = select(M).subquery("open_messages")
-locked = update(S).where(mine(S), s.id == P("id")).values(revision=s.revision + 1)
-locked = locked.returning(s.owner_id, s.id, s.revision).cte("locked")
+revised = update(S).where(has_owner(S), s.id == P("id")).values(revision=s.revision + 1)
+locked = revised.returning(s.owner_id, s.id, s.revision).cte("locked")
 new_agent = insert(A).values(owner_id=OWNER, session_id=P("id"), key=P("key"), state=P("state"))
-thread = select(m.owner_id, m.session_id, m.sequence).where(mine(M), m.sequence == 1).cte("t", recursive=True)
+thread = select(m.owner_id, m.session_id, m.sequence).where(has_owner(M), m.sequence == 1).cte("t", recursive=True)
 thread = thread.union_all(
     select(m.owner_id, m.session_id, m.sequence).where(
         m.owner_id == thread.c.owner_id,
@@ -108,15 +108,15 @@ thread = thread.union_all(
 )
 
 
-keys = func.unnest(P("ids", type_=ARRAY(Id)), P("numbers", type_=ARRAY(Integer)))
-keys = keys.table_valued(column("id", Id), column("number", Integer), name="keys").render_derived()
+unnested = func.unnest(P("ids", type_=ARRAY(Id)), P("numbers", type_=ARRAY(Integer)))
+keys = unnested.table_valued(column("id", Id), column("number", Integer), name="keys").render_derived()
 
 
 def keyed_append():
-    stored = select(K.c.result).where(mine(K), K.c.key == P("idempotency_key")).cte("stored")
+    stored = select(K.c.result).where(has_owner(K), K.c.key == P("idempotency_key")).cte("stored")
     head = (
         update(S)
-        .where(mine(S), s.id == P("id"), s.status == any_(P("open", type_=ARRAY(Text))))
+        .where(has_owner(S), s.id == P("id"), s.status == any_(P("open", type_=ARRAY(Text))))
         .where(~select(stored.c.result).exists())
         .values(last_sequence=s.last_sequence + 1, last_activity_at=func.greatest(s.last_activity_at, func.now()))
         .returning(s.owner_id, s.id, s.last_sequence)
@@ -148,8 +148,8 @@ def keyed_append():
 
 
 def changes():
-    heads = select(s.revision, literal("session").label("kind")).where(mine(S), s.id == P("id"))
-    rows = select(m.revision, literal("message").label("kind")).where(mine(M), m.session_id == P("id"))
+    heads = select(s.revision, literal("session").label("kind")).where(has_owner(S), s.id == P("id"))
+    rows = select(m.revision, literal("message").label("kind")).where(has_owner(M), m.session_id == P("id"))
     changes = union_all(heads, rows.order_by(m.revision).limit(first)).subquery("changes")
     return select(changes).order_by(changes.c.revision).limit(first)
 
@@ -163,18 +163,20 @@ GOOD = {
     "keys as two arrays": every(M).join(keys, and_(m.session_id == keys.c.id, m.sequence == keys.c.number)),
     "inner join by equality": every(M).add_columns(a.state).join(A, agents_of),
     "left join with the owner in ON": every(M).add_columns(a.state).outerjoin(A, agents_of),
-    "full join bound in WHERE": every(M, mine(A)).add_columns(a.state).join(A, agents_of, full=True),
+    "full join bound in WHERE": every(M, has_owner(A)).add_columns(a.state).join(A, agents_of, full=True),
     "lateral, correlated": with_each(newest.correlate(S).lateral("newest")),
     "exists, correlated": every(S, exists().where(m.owner_id == s.owner_id, m.session_id == s.id).correlate(S)),
-    "exists with an owner of its own": every(S, select(1).where(mine(M), m.session_id == s.id, mine(S)).exists()),
+    "exists with an owner of its own": every(
+        S, select(1).where(has_owner(M), m.session_id == s.id, has_owner(S)).exists()
+    ),
     "scalar subquery": every(S).add_columns(
-        select(func.count()).where(mine(M), m.session_id == s.id).correlate(S).scalar_subquery()
+        select(func.count()).where(has_owner(M), m.session_id == s.id).correlate(S).scalar_subquery()
     ),
     "cte": select(my_sessions.c.id, M).join(
         M, and_(m.owner_id == my_sessions.c.owner_id, m.session_id == my_sessions.c.id)
     ),
     "recursive cte": select(thread),
-    "union": union_all(select(s.id).where(mine(S)), select(m.session_id).where(mine(M))),
+    "union": union_all(select(s.id).where(has_owner(S)), select(m.session_id).where(has_owner(M))),
     "feed of changes": changes(),
     "self join by alias": every(M)
     .add_columns(M2.c.text)
@@ -187,7 +189,7 @@ GOOD = {
         func.row_number().over(partition_by=m.agent_key, order_by=m.sequence),
         func.max(case((m.sequence > 1, m.text), else_="")),
     )
-    .where(mine(M))
+    .where(has_owner(M))
     .group_by(m.agent_key, m.sequence),
     "part of a time": every(S).add_columns(extract("epoch", s.last_activity_at)),
     "insert": insert(S).values(owner_id=OWNER, id=P("id"), title=P("title")),
@@ -202,24 +204,24 @@ GOOD = {
         index_elements=["owner_id", "session_id", "key"], set_={"state": new_agent.excluded.state}
     ),
     "insert unless it exists": new_agent.on_conflict_do_nothing(),
-    "update from": update(S).values(title=P("t")).where(mine(S), s.id == m.session_id, m.owner_id == s.owner_id),
-    "delete using": delete(M).where(mine(M), m.session_id == s.id, mine(S)),
+    "update from": update(S).values(title=P("t")).where(has_owner(S), s.id == m.session_id, m.owner_id == s.owner_id),
+    "delete using": delete(M).where(has_owner(M), m.session_id == s.id, has_owner(S)),
 }
 
 UNBOUND = {
     "no criteria": select(M),
     "owner compared with another column": select(M).where(m.session_id == OWNER),
-    "inside OR": select(M).where(or_(mine(M), m.sequence == 1)),
+    "inside OR": select(M).where(or_(has_owner(M), m.sequence == 1)),
     "inside OR of the join": every(M).join(A, or_(a.owner_id == m.owner_id, true())),
-    "inside NOT": select(M).where(not_(mine(M))),
-    "inside CASE": select(M).where(case((m.sequence == 1, mine(M)), else_=true())),
+    "inside NOT": select(M).where(not_(has_owner(M))),
+    "inside CASE": select(M).where(case((m.sequence == 1, has_owner(M)), else_=true())),
     "inside a tuple": select(M).where(tuple_(m.owner_id) == tuple_(OWNER)),
-    "only in the SELECT list": select(M, mine(M)),
-    "only in HAVING": select(m.owner_id, func.count()).group_by(m.owner_id).having(mine(M)),
+    "only in the SELECT list": select(M, has_owner(M)),
+    "only in HAVING": select(m.owner_id, func.count()).group_by(m.owner_id).having(has_owner(M)),
     "only in a correlated subquery": select(M).where(
-        select(1).where(mine(S), s.owner_id == m.owner_id).correlate(M).exists()
+        select(1).where(has_owner(S), s.owner_id == m.owner_id).correlate(M).exists()
     ),
-    "only in an aggregate's filter": select(func.count().filter(mine(M))).select_from(M),
+    "only in an aggregate's filter": select(func.count().filter(has_owner(M))).select_from(M),
     "unequal": select(M).where(m.owner_id != OWNER),
     "not distinct": select(M).where(m.owner_id.is_not_distinct_from(OWNER)),
     "a literal": select(M).where(m.owner_id == "bob"),
@@ -227,12 +229,12 @@ UNBOUND = {
     "a parameter with a value": select(M).where(m.owner_id == P("owner", "bob")),
     "equal to itself": select(M).where(m.owner_id == m.owner_id),
     "only one side of a join": every(M).join(A, a.session_id == m.session_id),
-    "left join, ON binds the left side only": select(M).outerjoin(A, and_(mine(M), a.owner_id == m.owner_id)),
-    "left join, bound on the right side only": select(M).outerjoin(A, and_(a.owner_id == m.owner_id, mine(A))),
+    "left join, ON binds the left side only": select(M).outerjoin(A, and_(has_owner(M), a.owner_id == m.owner_id)),
+    "left join, bound on the right side only": select(M).outerjoin(A, and_(a.owner_id == m.owner_id, has_owner(A))),
     "full join bound in ON": every(M).join(A, a.owner_id == m.owner_id, full=True),
-    "two tables, one bound": select(M, S).where(mine(M)),
+    "two tables, one bound": select(M, S).where(has_owner(M)),
     "the alias is open": every(M).add_columns(M2.c.text),
-    "only the alias is bound": select(M).join(M2, M2.c.sequence == m.sequence).where(mine(M2)),
+    "only the alias is bound": select(M).join(M2, M2.c.sequence == m.sequence).where(has_owner(M2)),
     "alias of another table": select(M, S.alias("m3").c.id).where(S.alias("m3").c.owner_id == OWNER),
     "subquery": select(open_messages),
     "subquery seen through a column": select(open_messages.c.text),
@@ -251,28 +253,28 @@ UNBOUND = {
     "cte": select(open_sessions).where(open_sessions.c.owner_id == OWNER),
     "cte that deletes": every(S).add_cte(delete(M).cte("deleted")),
     "recursive cte": (lambda c: select(c.union(select(m.session_id).where(m.session_id == c.c.id))))(
-        select(s.id).where(mine(S)).cte("tree", recursive=True)
+        select(s.id).where(has_owner(S)).cte("tree", recursive=True)
     ),
-    "one branch of a UNION": union_all(select(s.id).where(mine(S)), select(m.session_id)),
+    "one branch of a UNION": union_all(select(s.id).where(has_owner(S)), select(m.session_id)),
     "owner computed by a UNION": (lambda q: select(M).join(q, q.c.owner_id == m.owner_id))(
-        union_all(select(s.owner_id).where(mine(S)), select(literal("bob").label("owner_id"))).subquery("q")
+        union_all(select(s.owner_id).where(has_owner(S)), select(literal("bob").label("owner_id"))).subquery("q")
     ),
     "update": update(S).values(title="x").where(s.id == P("id")),
     "update of an alias": update(S.alias("other")).values(title="x"),
-    "update from": update(S).values(title="x").where(mine(S), s.id == m.session_id),
+    "update from": update(S).values(title="x").where(has_owner(S), s.id == m.session_id),
     "update from an open subquery": update(S)
     .values(title=open_messages.c.text)
-    .where(mine(S), open_messages.c.session_id == s.id),
-    "update to a subquery": update(S).values(title=select(m.text).scalar_subquery()).where(mine(S)),
-    "update to another table's column": update(S).values(title=m.text).where(mine(S)),
+    .where(has_owner(S), open_messages.c.session_id == s.id),
+    "update to a subquery": update(S).values(title=select(m.text).scalar_subquery()).where(has_owner(S)),
+    "update to another table's column": update(S).values(title=m.text).where(has_owner(S)),
     "update returning a subquery": every(S)
     .with_only_columns(s.id)
-    .add_cte(update(S).where(mine(S)).values(title="x").returning(select(m.text).scalar_subquery()).cte("u")),
-    "delete using": delete(M).where(mine(M), m.session_id == s.id),
-    "delete with explicit USING": delete(M).where(mine(M)).using(S),
+    .add_cte(update(S).where(has_owner(S)).values(title="x").returning(select(m.text).scalar_subquery()).cte("u")),
+    "delete using": delete(M).where(has_owner(M), m.session_id == s.id),
+    "delete with explicit USING": delete(M).where(has_owner(M)).using(S),
     "insert from select": insert(M).from_select(["owner_id", "session_id"], select(s.owner_id, s.id)),
     "insert from select with .correlate()": insert(M).from_select(
-        ["owner_id", "session_id"], select(m.owner_id, s.id).where(mine(S)).correlate(M)
+        ["owner_id", "session_id"], select(m.owner_id, s.id).where(has_owner(S)).correlate(M)
     ),
     "insert returning a subquery": insert(S)
     .values(owner_id=OWNER, id=P("id"))
@@ -287,15 +289,15 @@ OWNER_WRITTEN = {
     "insert of a column": insert(S).values(owner_id=m.owner_id, id=P("id")),
     "insert of nothing": insert(S),
     "insert from select of a literal": insert(M).from_select(
-        ["owner_id", "session_id"], select(literal("bob"), s.id).where(mine(S))
+        ["owner_id", "session_id"], select(literal("bob"), s.id).where(has_owner(S))
     ),
     "upsert by constraint": new_agent.on_conflict_do_update(constraint="x", set_={"state": "{}"}),
     "upsert by a key without owner": new_agent.on_conflict_do_update(index_elements=["key"], set_={"state": "{}"}),
     "upsert of the owner": new_agent.on_conflict_do_update(
         index_elements=["owner_id", "key"], set_={"owner_id": "bob"}
     ),
-    "update of the owner": update(S).values(owner_id=OWNER).where(mine(S)),
-    "ordered update of the owner": update(S).ordered_values((s.owner_id, OWNER)).where(mine(S)),
+    "update of the owner": update(S).values(owner_id=OWNER).where(has_owner(S)),
+    "ordered update of the owner": update(S).ordered_values((s.owner_id, OWNER)).where(has_owner(S)),
 }
 NOT_UNDERSTOOD = {
     "insert of many": insert(S).values([{"owner_id": OWNER, "id": P("id")}, {"owner_id": OWNER, "id": P("id2")}]),
@@ -314,7 +316,7 @@ NOT_UNDERSTOOD = {
     "literal in the text": every(M, m.text == P("x", literal_execute=True)),
     "parameter with a source of its own": every(M, m.text == P("x", callable_=lambda: "bob", type_=Text)),
     "prefix": every(M).prefix_with("distinct on (x)"),
-    "prefix of a delete": delete(M).where(mine(M)).prefix_with("x"),
+    "prefix of a delete": delete(M).where(has_owner(M)).prefix_with("x"),
     "prefix of a cte": select(every(S).cte("c").prefix_with("materialized")),
     "hint": every(M).with_statement_hint("x"),
     "tablesample": select(tablesample(M, 1)),

@@ -1,5 +1,7 @@
 """Driver errors are classified by SQLSTATE and by the names in their message, on Citus too."""
 
+from typing import Any
+
 import asyncpg
 import pytest
 
@@ -8,7 +10,7 @@ from app.errors import Conflict, NotFound
 
 
 def driver_error(sqlstate, message=""):
-    error = asyncpg.PostgresError(message)
+    error: Any = asyncpg.exceptions.PostgresError(message)
     error.sqlstate = sqlstate
     return error
 
@@ -40,9 +42,9 @@ def test_failures_are_classified_by_sqlstate():
     assert failures.text_not_storable(driver_error("22021"))
     assert failures.connection_lost(driver_error("57P01"))
     assert failures.connection_lost(ConnectionResetError())
-    assert failures.connection_lost(asyncpg.InterfaceError("connection is closed"))
-    assert failures.connection_lost(asyncpg.InternalClientError("cannot switch to state 12"))
-    assert not failures.connection_lost(asyncpg.InterfaceError("another operation is in progress"))
+    assert failures.connection_lost(asyncpg.exceptions.InterfaceError("connection is closed"))
+    assert failures.connection_lost(asyncpg.exceptions.InternalClientError("cannot switch to state 12"))
+    assert not failures.connection_lost(asyncpg.exceptions.InterfaceError("another operation is in progress"))
     assert not failures.connection_lost(driver_error("57014"))
 
 

@@ -82,6 +82,6 @@ async def is_valid_sql(connection, statement):
     """Some unbound shapes are not valid SQL."""
     try:
         await connection.prepare(statement.sql)
-    except asyncpg.PostgresError:
+    except asyncpg.exceptions.PostgresError:
         return False
     return True

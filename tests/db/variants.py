@@ -22,8 +22,10 @@ def registered():
         for nested in NESTED:
             nested.for_one(backward)
             nested.for_many(backward)
-        for module in (approval, audit, search, task):
+        for module in (approval, audit, task):
             module._page(backward)
+        for access in search.NEWEST:
+            search._page(access, backward)
         for order in agent.ORDERS.values():
             agent._page(order, backward)
         for order, filtered in product(session.ORDERS.values(), (False, True)):
@@ -31,6 +33,7 @@ def registered():
         message._update(CONTENT, redacted=backward)
     for nested in NESTED:
         assert nested.count
+        assert nested.stored_count is None or nested.stored_count.reads
     agent._update(frozenset(agent.INSERT_COLUMNS) - {"id", "key"})
     session._update(frozenset(session.INSERT_COLUMNS) - {"id", "key"})
     session_agent._insert(STATES)

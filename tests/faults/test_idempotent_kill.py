@@ -1,11 +1,11 @@
-"""kill -9 between an act and its answer: the key finds the one effect, whenever the server died."""
+"""kill -9 between a commit and its response: a repeated key finds the one effect."""
 
 import asyncio
 
 import httpx2
 import pytest
 
-from tests.support.server_process import process
+from tests.support.servers import server_process
 from tests.support.users import Refusal
 
 FAILURES = (httpx2.TransportError, Refusal)
@@ -13,11 +13,11 @@ CREATE = "mutation ($i: CreateSessionInput!) { createSession(input: $i) { sessio
 APPEND = "mutation ($i: AppendMessageInput!) { appendMessage(input: $i) { message { sequence } errors { code } } }"
 
 
-async def does_once(user, document, key, **given):
-    """The payload, asked for until the server lives to tell it."""
+async def execute_once(user, document, key, **input):
+    """The payload; the request is repeated until the server survives it."""
     while True:
         try:
-            response = await user.responds(document, {"idempotency-key": key}, i=given)
+            response = await user.responds(document, {"idempotency-key": key}, i=input)
             if "errors" not in response:
                 [payload] = response["data"].values()
                 return payload
@@ -27,25 +27,25 @@ async def does_once(user, document, key, **given):
 
 
 @pytest.mark.xdist_group("faults")
-async def test_a_key_has_one_effect_whenever_the_server_dies(database_url, user):
-    async with process(database_url) as server:
+async def test_a_key_has_one_effect_whenever_the_server_is_killed(database_url, user):
+    async with server_process(database_url) as server:
         ann = server.user(user("ann").name)
-        made = await does_once(ann, CREATE, "the session", title="One")
-        session = made["session"]["id"]
+        created = await execute_once(ann, CREATE, "the session", title="One")
+        session = created["session"]["id"]
         for kill in range(6):
-            said = {"sessionId": session, "message": {"role": "USER", "text": f"text {kill}"}}
-            acts = [
-                asyncio.create_task(does_once(ann, CREATE, f"session {kill}", title=f"Session {kill}")),
-                asyncio.create_task(does_once(ann, APPEND, f"message {kill}", **said)),
+            message = {"sessionId": session, "message": {"role": "USER", "text": f"text {kill}"}}
+            requests = [
+                asyncio.create_task(execute_once(ann, CREATE, f"session {kill}", title=f"Session {kill}")),
+                asyncio.create_task(execute_once(ann, APPEND, f"message {kill}", **message)),
             ]
-            # From before the request arrives to after it was answered: somewhere in between it is committed.
+            # From before the request arrives to after its response: the commit is somewhere in between.
             await asyncio.sleep(0.004 * kill)
             server.kill()
             server.start()
             await server.ready()
-            created, appended = await asyncio.gather(*acts)
+            created, appended = await asyncio.gather(*requests)
             assert (created["errors"], appended["errors"]) == ([], [])
-            assert await does_once(ann, CREATE, f"session {kill}", title=f"Session {kill}") == created
+            assert await execute_once(ann, CREATE, f"session {kill}", title=f"Session {kill}") == created
         page = await ann.sees(session, "messageCount messages { nodes { sequence } }")
         assert page["messageCount"] == 6
         assert [node["sequence"] for node in page["messages"]["nodes"]] == [1, 2, 3, 4, 5, 6]

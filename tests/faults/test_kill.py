@@ -1,8 +1,6 @@
-"""kill -9 of the server and of PostgreSQL under load: what was acknowledged is there, and there once."""
+"""kill -9 of the server and of PostgreSQL under load: every acknowledged append is stored exactly once."""
 
 import asyncio
-import os
-import signal
 from collections import Counter
 from itertools import cycle
 
@@ -10,44 +8,47 @@ import httpx2
 import pytest
 
 from app.db.operations import migrate
-from app.db.operations.embedded import embedded_postgres
-from harness.postgres import own_server, postmaster
-from tests.support.server_process import process, run
+from harness.forked_server import exit_code_of
+from harness.postgres import own_server
+from tests.support.servers import server_process
 from tests.support.users import Refusal
 
 KILLS, ACKNOWLEDGED, CLIENTS, SHARING = 20, 2_000, 12, 3
-FAILURES = (httpx2.TransportError, Refusal)  # what a client sees of a death: a broken connection, or INTERNAL
-EVERYTHING = "messages(first: 100, after: $after) { nodes { key sequence text } pageInfo { hasNextPage endCursor } }"
+FAILURES = (
+    httpx2.TransportError,
+    Refusal,
+)  # what a client gets when either is killed: a broken connection, or INTERNAL
+PAGE = "messages(first: 100, after: $after) { nodes { key sequence text } pageInfo { hasNextPage endCursor } }"
 
 
 class Client:
-    """Appends one message after the other, each until it is acknowledged, with a key that makes that safe.
+    """Appends one message after the other, each until it is acknowledged; its key makes repeating safe.
 
-    `doors` is the same person at every server; a client that fails tries the next one.
+    `users` are the same user on every server; after a failure the client uses the next one.
     """
 
-    def __init__(self, doors, session, name):
-        self.doors, self.session, self.name = cycle(doors), session, name
-        self.door = next(self.doors)
+    def __init__(self, users, session, name):
+        self.users, self.session, self.name = cycle(users), session, name
+        self.user = next(self.users)
         self.acknowledged: dict[str, int] = {}
         self.in_flight = False
         self.retries = 0
 
-    async def writes(self):
+    async def write(self):
         while True:
             key = f"{self.name}/{len(self.acknowledged) + 1}"
-            self.acknowledged[key] = await self.appends(key)
+            self.acknowledged[key] = await self.append(key)
 
-    async def appends(self, key):
-        """The number under which the message was stored, however often it had to be sent."""
+    async def append(self, key):
+        """The sequence of the stored message, however often it had to be sent."""
         while True:
             try:
                 self.in_flight = True
-                answer = await self.door.appends(self.session, f"text of {key}", key=key)
+                answer = await self.user.appends(self.session, f"text of {key}", key=key)
                 return answer["sequence"]
             except FAILURES:
                 self.retries += 1
-                self.door = next(self.doors)
+                self.user = next(self.users)
             finally:
                 self.in_flight = False
             await asyncio.sleep(0.3)
@@ -55,66 +56,56 @@ class Client:
 
 @pytest.fixture
 def postgres():
-    with own_server() as (url, root):
-        migrate.upgrade(url)
-        yield url, root
+    with own_server() as server:
+        migrate.upgrade(server.url)
+        yield server
 
 
-async def appended(clients, goal):
-    """Returns once so much is acknowledged, with appends under way."""
+async def until_acknowledged(clients, goal):
+    """Returns once so many appends are acknowledged and others are in flight."""
     while sum(len(client.acknowledged) for client in clients) < goal or not any(c.in_flight for c in clients):
         await asyncio.sleep(0.002)
 
 
 def busiest(servers, clients):
     """The server with the most appends in flight."""
-    urls = Counter(client.door.url for client in clients if client.in_flight)
+    urls = Counter(client.user.url for client in clients if client.in_flight)
     return max(servers, key=lambda server: urls[server.url])
-
-
-async def restarted(root):
-    """PostgreSQL again, after recovery; whoever started it first will stop it."""
-
-    def start():
-        with embedded_postgres(root):
-            pass
-
-    await asyncio.to_thread(start)
 
 
 @pytest.mark.timeout(300)
 @pytest.mark.xdist_group("faults")
 async def test_no_acknowledged_append_is_lost_or_doubled(postgres):
-    url, root = postgres
-    async with process(url) as one, process(url) as other:
-        ann, *_ = doors = [server.user("ann") for server in (one, other)]
+    url = postgres.url
+    async with server_process(url) as one, server_process(url) as other:
+        ann, *_ = users = [server.user("ann") for server in (one, other)]
         sessions = [await ann.creates_session(f"Session {n}") for n in range(CLIENTS // SHARING)]
-        clients = [Client(doors, session, f"c{n}") for n, session in enumerate(sessions * SHARING)]
-        writing = [asyncio.create_task(client.writes()) for client in clients]
+        clients = [Client(users, session, f"c{n}") for n, session in enumerate(sessions * SHARING)]
+        writing = [asyncio.create_task(client.write()) for client in clients]
         for kill, victim in zip(range(1, KILLS + 1), cycle(["server", "postgres"])):
-            await appended(clients, kill * ACKNOWLEDGED // KILLS)
+            await until_acknowledged(clients, kill * ACKNOWLEDGED // KILLS)
             if victim == "postgres":
-                os.kill(postmaster(root), signal.SIGKILL)
-                await restarted(root)
+                postgres.kill()
+                await postgres.restart()
             else:
                 await asyncio.gather(one.ready(), other.ready())
-                await appended(clients, 0)
+                await until_acknowledged(clients, 0)
                 server = busiest([one, other], clients)
                 server.kill()
-                server.start()  # it comes up while the other works on
-        await appended(clients, ACKNOWLEDGED + CLIENTS)
+                server.start()  # it starts while the other one serves
+        await until_acknowledged(clients, ACKNOWLEDGED + CLIENTS)
         for task in writing:
             task.cancel()
         await asyncio.gather(*writing, one.ready(), other.ready(), return_exceptions=True)
-        stored = {session: await everything(ann, session) for session in sessions}
+        stored = {session: await all_messages(ann, session) for session in sessions}
     for session, messages in stored.items():
         assert_exactly_once(messages, [client for client in clients if client.session == session])
     assert sum(client.retries for client in clients) >= KILLS
-    assert run("check", url) == 0
+    assert exit_code_of("check", url) == 0
 
 
 def assert_exactly_once(messages, clients):
-    """Every acknowledged message under its number; beyond them at most the one that each client had in flight."""
+    """Every acknowledged message is stored under its sequence, beside at most one in flight for each client."""
     assert [message["sequence"] for message in messages] == list(range(1, len(messages) + 1))
     numbers = {message["key"]: message["sequence"] for message in messages}
     assert len(numbers) == len(messages)
@@ -124,11 +115,11 @@ def assert_exactly_once(messages, clients):
         assert sum(key.startswith(f"{client.name}/") for key in numbers) <= len(client.acknowledged) + 1
 
 
-async def everything(user, session):
-    """All messages, in the order of the connection."""
+async def all_messages(user, session):
+    """All messages of the session, in order."""
     found, after = [], None
     while True:
-        query = f"query ($id: ID!, $after: String) {{ session(id: $id) {{ {EVERYTHING} }} }}"
+        query = f"query ($id: ID!, $after: String) {{ session(id: $id) {{ {PAGE} }} }}"
         page = (await user.asks(query, id=session, after=after))["session"]["messages"]
         found += page["nodes"]
         after = page["pageInfo"]["endCursor"]

@@ -1,8 +1,6 @@
-"""SIGTERM with writes in flight: what was acknowledged is stored, sockets are told, the process ends well."""
+"""SIGTERM with writes in flight: acknowledged writes are stored, sockets close with 1012, the process exits with 0."""
 
 import asyncio
-import os
-import signal
 
 import asyncpg
 import httpx2
@@ -11,47 +9,46 @@ from websockets.exceptions import ConnectionClosed
 
 from harness.postgres import dsn
 from tests.support.invariants import assert_nothing_broken
-from tests.support.server_process import process
+from tests.support.servers import server_process
 from tests.support.users import EVENTS, Refusal
 
 GRACE_SECONDS = 5
 WRITERS = 8
-LOST = (httpx2.TransportError, Refusal, ValueError)  # a connection that ends, or an answer that is no GraphQL
+LOST = (httpx2.TransportError, Refusal, ValueError)  # a lost connection, or a response that is not GraphQL
 WAITING = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
 
 
 @pytest.mark.xdist_group("faults")
-async def test_a_stopped_server_keeps_what_it_acknowledged_and_ends_well(fresh_database):
+async def test_a_stopped_server_has_stored_every_acknowledged_append(fresh_database):
     url = await fresh_database()
     acknowledged = []
 
-    async def writes(user, session):
+    async def write(user, session):
         while True:
             acknowledged.append((await user.appends(session, "x"))["sequence"])
 
-    async with process(url, SHUTDOWN_SECONDS=str(GRACE_SECONDS)) as server, process(url) as successor:
+    async with server_process(url, SHUTDOWN_SECONDS=str(GRACE_SECONDS)) as server, server_process(url) as successor:
         ann = server.user("ann")
         session = await ann.creates_session("Going on")
         async with ann.follows(session) as first, ann.follows(session) as second:
             for stream in (first, second):
                 await stream.until("CaughtUp")
-            writing = [asyncio.create_task(writes(ann, session)) for _ in range(WRITERS)]
+            writing = [asyncio.create_task(write(ann, session)) for _ in range(WRITERS)]
             await first.until("MessageAdded")
-            os.kill(server.process.pid, signal.SIGTERM)
-            closings = await asyncio.gather(*(reads_to_the_end(stream) for stream in (first, second)))
+            server.terminate()
+            codes = await asyncio.gather(*(close_code(stream) for stream in (first, second)))
         ends = await asyncio.gather(*writing, return_exceptions=True)
-        await asyncio.to_thread(server.process.join, 2 * GRACE_SECONDS)
-        assert server.process.exitcode == 0
-        assert closings == [1012, 1012]
+        assert await server.wait(2 * GRACE_SECONDS) == 0
+        assert codes == [1012, 1012]
         assert all(isinstance(end, LOST) for end in ends)
         seen = await successor.user("ann").sees(session, "messageCount messages(last: 1) { nodes { sequence } }")
         newest = seen["messages"]["nodes"][0]["sequence"]
         assert sorted(acknowledged) == list(range(1, len(acknowledged) + 1))
-        assert newest == len(acknowledged)  # what was in flight was answered: the stop waits for it
+        assert newest == len(acknowledged)  # the stop waits for the responses to requests in flight
     await assert_nothing_broken(url)
 
 
-async def reads_to_the_end(stream):
+async def close_code(stream):
     """The code that the socket is closed with."""
     try:
         async for _ in stream:
@@ -62,20 +59,19 @@ async def reads_to_the_end(stream):
 
 
 @pytest.mark.xdist_group("faults")
-async def test_a_stopped_server_ends_its_event_streams_and_another_goes_on_with_them(fresh_database):
-    """The grace is longer than the test may take: the stop does not wait for who only listens."""
+async def test_event_streams_of_a_stopped_server_resume_on_another(fresh_database):
+    """The grace period is longer than the test's time limit: the stop does not wait for event streams."""
     url = await fresh_database()
-    async with process(url, SHUTDOWN_SECONDS="600") as server, process(url) as successor:
+    async with server_process(url, SHUTDOWN_SECONDS="600") as server, server_process(url) as successor:
         ann, later = server.user("ann"), successor.user("ann")
         request = {"session": await ann.creates_session("Going on", status="ACTIVE"), "after": None, "follow": True}
         async with ann.streams(EVENTS, **request) as stream:
             await anext(stream)
             await ann.appends(request["session"], "before")
             assert (await anext(stream)).id == stream.last_id
-            os.kill(server.process.pid, signal.SIGTERM)
+            server.terminate()
             assert [event async for event in stream] == []
-        await asyncio.to_thread(server.process.join, 60)
-        assert server.process.exitcode == 0
+        assert await server.wait(60) == 0
         await later.appends(request["session"], "meanwhile")
         async with later.streams(EVENTS, stream.last_id, **request) as resumed:
             [event] = (await anext(resumed)).data["data"].values()
@@ -83,10 +79,10 @@ async def test_a_stopped_server_ends_its_event_streams_and_another_goes_on_with_
 
 
 @pytest.mark.xdist_group("faults")
-async def test_a_stop_is_bounded_even_if_a_writer_cannot_finish(fresh_database):
-    """An append that waits for a lock beyond the grace is cut off; it is not stored half."""
+async def test_a_stop_ends_after_its_grace_period_although_a_write_is_blocked(fresh_database):
+    """An append that waits for a lock beyond the grace period is cancelled; it is stored whole or not at all."""
     url = await fresh_database()
-    async with process(url, SHUTDOWN_SECONDS="1") as server, process(url) as successor:
+    async with server_process(url, SHUTDOWN_SECONDS="1") as server, server_process(url) as successor:
         ann = server.user("ann")
         session = await ann.creates_session("Stuck")
         connection = await asyncpg.connect(dsn(url))
@@ -95,9 +91,8 @@ async def test_a_stop_is_bounded_even_if_a_writer_cannot_finish(fresh_database):
             stuck = asyncio.create_task(ann.appends(session, "never acknowledged"))
             while not await connection.fetchval(WAITING):
                 await asyncio.sleep(0.01)
-            os.kill(server.process.pid, signal.SIGTERM)
-            await asyncio.to_thread(server.process.join, 2 * GRACE_SECONDS)
-            assert server.process.exitcode == 0
+            server.terminate()
+            assert await server.wait(2 * GRACE_SECONDS) == 0
             with pytest.raises(LOST):
                 await stuck
         await connection.close()

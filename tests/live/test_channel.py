@@ -1,7 +1,8 @@
-"""A channel whose listeners come and go: whoever joins it is told all that comes after the place they are at."""
+"""Channel: listeners come and go, and each receives every change after the position where it joined."""
 
 import asyncio
 from dataclasses import dataclass
+from typing import Any
 
 from app.live.channel import Channel
 from app.live.events import Event, Kind
@@ -9,7 +10,7 @@ from app.live.reader import Batch
 
 
 @dataclass(frozen=True)
-class At:
+class Count:
     """After so many changes."""
 
     number: int
@@ -18,119 +19,122 @@ class At:
     def cursor(self):
         return str(self.number)
 
-    def meets(self, other):
+    def can_join(self, other):
         return self == other
 
 
-class Changes:
-    """Reads how many changes there were, once `may_read`."""
+class CountReader:
+    """Reads how many changes there were, once `may_read` is set."""
 
-    pause = 0.0
+    min_interval = 0.0
 
     def __init__(self):
         self.newest = 0
         self.may_read = asyncio.Event()
         self.may_read.set()
 
-    async def begin(self, _after):
-        return At(self.newest), None
+    async def start(self, _after):
+        return Count(self.newest), None
 
-    async def read(self, place):
+    async def read(self, position):
         await self.may_read.wait()
         await asyncio.sleep(0)
-        events = [Event(Kind.TASK_CHANGED, str(n)) for n in range(place.number + 1, self.newest + 1)]
-        return Batch(events, At(self.newest))
+        events = [Event(Kind.TASK_CHANGED, str(n)) for n in range(position.number + 1, self.newest + 1)]
+        return Batch(events, Count(self.newest))
 
-    async def complete(self, place):
-        return Batch([], place)
+    async def finish_replay(self, position):
+        return Batch([], position)
 
-    def has_told(self, place, number):
-        return number <= place.number
+    def has_delivered(self, position, revision):
+        return revision <= position.number
 
 
-class Ear:
-    """Remembers what it heard."""
+class Recorder:
+    """Keeps the cursors of the events that it receives."""
 
     def __init__(self):
-        self.heard = []
+        self.cursors = []
 
-    async def hear(self, batch):
-        self.heard += [event.cursor for event in batch.events]
+    async def on_batch(self, batch):
+        self.cursors += [event.cursor for event in batch.events]
 
 
 async def change(channel):
     channel.reader.newest += 1
-    channel.wake(channel.reader.newest)
+    channel.notify(channel.reader.newest)
 
 
-async def quiet(channel):
+async def idle(channel):
+    """Returns once the channel does not read."""
     async with asyncio.timeout(10):
-        while channel._looking is not None:
+        while channel._read_task is not None:
             await asyncio.sleep(0)
 
 
-async def test_who_joins_after_another_has_left_is_told_what_that_one_was_told_already():
-    channel = Channel(Changes())
-    gone = channel.join("gone", Ear, At(0))
+async def test_a_newcomer_receives_what_a_departed_listener_has_consumed():
+    channel = Channel(CountReader())
+    departed = channel.join("departed", Recorder, Count(0))
     await change(channel)
-    await quiet(channel)
-    channel.leave("gone")
-    late = channel.join("late", Ear, At(0))
-    await quiet(channel)
-    assert (gone.heard, late.heard) == (["1"], ["1"])
+    await idle(channel)
+    channel.leave("departed")
+    newcomer = channel.join("newcomer", Recorder, Count(0))
+    await idle(channel)
+    assert (departed.cursors, newcomer.cursors) == (["1"], ["1"])
 
 
-async def test_who_joins_while_nobody_is_left_to_hear_what_is_being_read_is_told_of_it():
-    channel = Channel(Changes())
-    channel.join("gone", Ear, At(0))
-    channel.reader.may_read.clear()
+async def test_a_newcomer_receives_what_was_read_after_the_last_listener_left():
+    reader = CountReader()
+    channel = Channel(reader)
+    channel.join("departed", Recorder, Count(0))
+    reader.may_read.clear()
     await change(channel)
     await asyncio.sleep(0)
-    channel.leave("gone")
-    channel.reader.may_read.set()
-    await quiet(channel)
-    late = channel.join("late", Ear, At(0))
-    await quiet(channel)
-    assert late.heard == ["1"]
+    channel.leave("departed")
+    reader.may_read.set()
+    await idle(channel)
+    newcomer = channel.join("newcomer", Recorder, Count(0))
+    await idle(channel)
+    assert newcomer.cursors == ["1"]
 
 
-async def test_a_late_wake_up_is_not_taken_for_told_because_somebody_else_was_told():
-    channel = Channel(Changes())
-    channel.join("gone", Ear, At(0))
+async def test_a_late_notification_does_not_count_as_delivered_to_a_newcomer():
+    channel = Channel(CountReader())
+    channel.join("departed", Recorder, Count(0))
     await change(channel)
-    await quiet(channel)
-    channel.leave("gone")
-    channel.wake(1)
-    late = channel.join("late", Ear, At(0))
-    await quiet(channel)
-    assert late.heard == ["1"]
+    await idle(channel)
+    channel.leave("departed")
+    channel.notify(1)
+    newcomer = channel.join("newcomer", Recorder, Count(0))
+    await idle(channel)
+    assert newcomer.cursors == ["1"]
 
 
-async def test_a_channel_that_is_woken_without_end_holds_nobody_up_who_wants_to_join():
-    channel = Channel(Changes())
+async def test_waiting_for_a_read_ends_although_notifications_never_stop():
+    channel = Channel(CountReader())
 
-    class Busy(Ear):
-        async def hear(self, batch):
-            await super().hear(batch)
+    class Endless(Recorder):
+        async def on_batch(self, batch):
+            await super().on_batch(batch)
             await change(channel)
 
-    busy = channel.join("busy", Busy, At(0))
+    endless = channel.join("endless", Endless, Count(0))
     await change(channel)
     async with asyncio.timeout(10):
-        await channel.look()
-    assert busy.heard
-    channel.leave("busy")
-    await quiet(channel)
+        await channel.wait_for_read()
+    assert endless.cursors
+    channel.leave("endless")
+    await idle(channel)
 
 
-async def test_a_look_that_fails_holds_nobody_up_either():
-    channel = Channel(Changes())
-    ear = channel.join("ear", Ear, At(0))
-    channel.reader.read = None
+async def test_waiting_for_a_read_ends_although_the_read_fails():
+    reader: Any = CountReader()
+    channel = Channel(reader)
+    recorder = channel.join("recorder", Recorder, Count(0))
+    reader.read = None
     async with asyncio.timeout(10):
-        await channel.look()
+        await channel.wait_for_read()
     assert channel.failure is not None
-    del channel.reader.read
+    del reader.read
     await change(channel)
-    await quiet(channel)
-    assert (channel.failure, ear.heard) == (None, ["1"])
+    await idle(channel)
+    assert (channel.failure, recorder.cursors) == (None, ["1"])

@@ -1,11 +1,14 @@
-"""Events: nothing missed, nothing twice, whoever writes and whatever breaks in between."""
+"""sessionEvents: nothing is missed, nothing comes twice, across replays, servers and failures."""
 
 import pytest
 
-from app.live import hub
-from tests.support.fixtures import row_of
-from tests.support.in_process_server import serving, settings_for
+from app.live.tuning import LiveTuning
+from harness.server_settings import settings_for
+from tests.support.ids import row_of
+from tests.support.servers import serving
 from tests.support.users import Refusal
+
+NO_POLL = LiveTuning(poll_seconds=3600, degraded_poll_seconds=3600)
 
 
 def kinds(events):
@@ -16,7 +19,7 @@ async def cursor(user, session):
     return (await user.sees(session, "eventCursor"))["eventCursor"]
 
 
-async def test_a_replay_tells_each_changed_thing_once_and_newest(ann, bob):
+async def test_a_replay_returns_each_changed_thing_once_in_its_newest_state(ann, bob):
     session = await ann.creates_session("Once")
     start = await cursor(ann, session)
     for text in ("one", "two", "three"):
@@ -35,7 +38,7 @@ async def test_a_replay_tells_each_changed_thing_once_and_newest(ann, bob):
         await bob.replays(session, start)
 
 
-async def test_a_replay_of_more_than_a_batch_is_whole(ann):
+async def test_a_replay_of_several_batches_is_complete(ann):
     session = await ann.creates_session("Batches")
     start = await cursor(ann, session)
     for _ in range(3):
@@ -46,7 +49,7 @@ async def test_a_replay_of_more_than_a_batch_is_whole(ann):
     assert [event["message"]["sequence"] for event in events[1:-1]] == list(range(1, 271))
 
 
-async def test_what_the_reader_knew_is_changed_and_what_it_did_not_is_added(ann):
+async def test_an_edited_message_is_added_if_it_is_newer_than_the_cursor_and_else_changed(ann):
     session = await ann.creates_session("Known")
     await ann.appends(session, "known")
     start = await cursor(ann, session)
@@ -60,7 +63,7 @@ async def test_what_the_reader_knew_is_changed_and_what_it_did_not_is_added(ann)
     ]
 
 
-async def test_a_deleted_message_is_told_by_its_id_and_no_more(ann):
+async def test_a_deleted_message_leaves_only_its_id(ann):
     session = await ann.creates_session("Gone")
     start = await cursor(ann, session)
     await ann.appends(session, "secret")
@@ -73,26 +76,26 @@ async def test_a_deleted_message_is_told_by_its_id_and_no_more(ann):
 
 
 @pytest.mark.parametrize("mode", ["SOFT", "HARD"])
-async def test_a_deleted_session_is_told_also_to_who_was_away(ann, bob, mode):
+async def test_a_deleted_session_reaches_live_and_resumed_subscribers(ann, bob, mode):
     session = await ann.creates_session("Gone")
     await ann.appends(session, "hello")
     start = await cursor(ann, session)
     async with ann.follows(session) as live:
         await live.until("CaughtUp")
         deleted = await ann.does("deleteSession", "cursor", id=session, mode=mode)
-        told = "SessionChanged" if mode == "SOFT" else "SessionRemoved"
-        seen = (await live.until(told))[-1]
+        kind = "SessionChanged" if mode == "SOFT" else "SessionRemoved"
+        event = (await live.until(kind))[-1]
         if mode == "HARD":
             assert [event async for event in live] == []
     late = await ann.replays(session, start)
-    assert late[0] == seen
-    assert kinds(late) == ([told, "CaughtUp"] if mode == "SOFT" else [told])
-    assert seen["cursor"] == deleted["cursor"]
+    assert late[0] == event
+    assert kinds(late) == ([kind, "CaughtUp"] if mode == "SOFT" else [kind])
+    assert event["cursor"] == deleted["cursor"]
     with pytest.raises(Refusal, match="NOT_FOUND"):
         await bob.replays(session, start)
 
 
-async def test_an_erased_session_is_not_there_for_who_knows_it_is_gone(ann):
+async def test_an_erased_session_is_absent_after_its_last_cursor(ann):
     session = await ann.creates_session()
     erased = await ann.does("deleteSession", "cursor", id=session, mode="HARD")
     for after in (erased["cursor"], None, "nonsense"):
@@ -100,17 +103,17 @@ async def test_an_erased_session_is_not_there_for_who_knows_it_is_gone(ann):
             await ann.replays(session, after)
 
 
-async def test_what_is_no_cursor_of_this_stream_resets_it_and_it_goes_on_from_now(ann):
+async def test_an_unusable_cursor_resets_the_stream_which_continues_from_now(ann):
     session, other = await ann.creates_session("Here"), await ann.creates_session("There")
     await ann.appends(session, "before")
     for unknown in ("", "nonsense", "m.1", "\0", "e.1", await cursor(ann, other), f"e.{row_of(session)}.1.2"):
-        await resets(ann, session, unknown, "CURSOR_UNKNOWN")
+        await assert_reset(ann, session, unknown, "CURSOR_UNKNOWN")
     number = int((await cursor(ann, session)).rsplit(".", 1)[1])
     for ahead in (number + 1, 10**17):
-        await resets(ann, session, f"e.{row_of(session)}.{ahead}", "CURSOR_FROM_THE_FUTURE")
+        await assert_reset(ann, session, f"e.{row_of(session)}.{ahead}", "CURSOR_FROM_THE_FUTURE")
 
 
-async def resets(user, session, after, reason):
+async def assert_reset(user, session, after, reason):
     now = await cursor(user, session)
     async with user.follows(session, after) as stream:
         reset, caught_up = await stream.until("CaughtUp")
@@ -120,7 +123,7 @@ async def resets(user, session, after, reason):
         assert (await stream.until("MessageAdded"))[-1]["message"]["text"] == "after"
 
 
-async def test_a_cursor_below_the_horizon_resets_the_stream(ann, sql):
+async def test_a_cursor_below_the_session_horizon_resets_the_stream(ann, sql):
     session = await ann.creates_session("Horizon")
     old = await cursor(ann, session)
     await ann.appends(session, "purged since")
@@ -131,12 +134,12 @@ async def test_a_cursor_below_the_horizon_resets_the_stream(ann, sql):
     assert kinds(await ann.replays(session, events[0]["cursor"])) == ["CaughtUp"]
 
 
-async def test_every_payload_says_where_its_write_lies(ann):
+async def test_every_payload_has_the_cursor_of_its_write(ann):
     created = await ann.does("createSession", "session { id eventCursor } cursor", title="Cursors")
     session, positions = created["session"]["id"], [created["cursor"]]
     assert positions == [created["session"]["eventCursor"]]
     message, row = {"role": "ASSISTANT", "text": "t"}, row_of(session)
-    for mutation, given in [
+    for mutation, input in [
         ("appendMessage", {"sessionId": session, "message": message}),
         ("appendMessages", {"sessionId": session, "messages": [message] * 2}),
         ("updateMessage", {"id": f"msg_{row}_1", "text": "u"}),
@@ -150,7 +153,7 @@ async def test_every_payload_says_where_its_write_lies(ann):
         ("deleteSession", {"id": session, "mode": "SOFT"}),
     ]:
         before = positions[-1]
-        payload = await ann.does(mutation, "cursor", **given)
+        payload = await ann.does(mutation, "cursor", **input)
         positions.append(payload["cursor"])
         assert payload["cursor"] == await cursor(ann, session), mutation
         assert len(await ann.replays(session, before)) >= 2, mutation
@@ -158,24 +161,24 @@ async def test_every_payload_says_where_its_write_lies(ann):
     assert len(set(positions)) == len(positions)
 
 
-async def test_every_event_says_where_to_go_on(ann):
+async def test_a_replay_resumes_after_any_event(ann):
     session = await ann.creates_session("Resume")
     start = await cursor(ann, session)
     for n in range(4):
         await ann.appends(session, str(n), agentKey="guide")
     await ann.does("updateMessage", id=f"msg_{row_of(session)}_1", text="zero")
-    whole = await ann.replays(session, start)
-    for place, event in enumerate(whole):
+    replay = await ann.replays(session, start)
+    for index, event in enumerate(replay):
         rest = await ann.replays(session, event["cursor"])
-        assert rest == whole[place + 1 :] or kinds(rest) == ["CaughtUp"]
+        assert rest == replay[index + 1 :] or kinds(rest) == ["CaughtUp"]
 
 
-async def test_a_live_reader_sees_every_kind_of_change_as_it_comes(ann):
+async def test_a_live_subscriber_receives_every_kind_of_change(ann):
     session = await ann.creates_session("Live", status="ACTIVE")
     message = f"msg_{row_of(session)}_1"
     async with ann.follows(session) as live:
         await live.until("CaughtUp")
-        for mutation, given, kind in [
+        for mutation, input, kind in [
             ("appendMessage", {"sessionId": session, "message": {"role": "USER", "text": "t"}}, "MessageAdded"),
             ("updateMessage", {"id": message, "text": "u"}, "MessageChanged"),
             ("deleteMessage", {"id": message}, "MessageRemoved"),
@@ -183,45 +186,38 @@ async def test_a_live_reader_sees_every_kind_of_change_as_it_comes(ann):
             ("updateSession", {"id": session, "title": "New"}, "SessionChanged"),
             ("archiveSession", {"id": session}, "SessionChanged"),
         ]:
-            payload = await ann.does(mutation, "cursor", **given)
+            payload = await ann.does(mutation, "cursor", **input)
             [event] = await live.until(kind)
             assert event["cursor"] == payload["cursor"]
 
 
-async def test_from_a_query_to_its_subscription_nothing_is_missed(ann):
+async def test_nothing_is_missed_between_a_query_and_its_subscription(ann):
     session = await ann.creates_session("Gap")
     await ann.appends(session, "seen")
     page = await ann.sees(session, "eventCursor messages { nodes { sequence } }")
     await ann.appends(session, "in between")
     async with ann.follows(session, page["eventCursor"]) as live:
-        seen = await live.until("CaughtUp")
+        events = await live.until("CaughtUp")
         await ann.appends(session, "live")
-        seen += await live.until("MessageAdded")
-    told = [event["message"]["sequence"] for event in seen if event["__typename"] == "MessageAdded"]
-    assert [node["sequence"] for node in page["messages"]["nodes"]] + told == [1, 2, 3]
+        events += await live.until("MessageAdded")
+    added = [event["message"]["sequence"] for event in events if event["__typename"] == "MessageAdded"]
+    assert [node["sequence"] for node in page["messages"]["nodes"]] + added == [1, 2, 3]
 
 
-@pytest.fixture
-def no_poll(monkeypatch):
-    """Whoever is not woken sleeps for longer than any test may take."""
-    monkeypatch.setattr(hub, "POLL_SECONDS", 3600)
-    monkeypatch.setattr(hub, "DEGRADED_POLL_SECONDS", 3600)
-
-
-async def test_a_write_at_one_server_wakes_a_reader_at_another(no_poll, server, database_url, ann):
+async def test_a_write_on_one_server_reaches_a_subscriber_of_another(database_url, ann):
     session = await ann.creates_session("Two")
-    async with serving(settings_for(database_url)) as other:
+    async with serving(settings_for(database_url), NO_POLL) as other:
         await other.ready()
         elsewhere = other.user(ann.name)
         async with elsewhere.follows(session) as live:
             await live.until("CaughtUp")
-            await ann.appends(session, "from the other side")
-            assert (await live.until("MessageAdded"))[-1]["message"]["text"] == "from the other side"
+            await ann.appends(session, "from the other server")
+            assert (await live.until("MessageAdded"))[-1]["message"]["text"] == "from the other server"
 
 
-async def test_a_listener_that_was_killed_listens_again_and_nothing_is_missed(no_poll, server, database_url, sql, ann):
+async def test_a_killed_bus_connection_reconnects_and_nothing_is_missed(server, database_url, sql, ann):
     session = await ann.creates_session("Killed")
-    async with serving(settings_for(database_url)) as other:
+    async with serving(settings_for(database_url), NO_POLL) as other:
         await other.ready()
         async with other.user(ann.name).follows(session) as live:
             await live.until("CaughtUp")
@@ -230,9 +226,9 @@ async def test_a_listener_that_was_killed_listens_again_and_nothing_is_missed(no
                 " and (query ilike 'listen%' or query like '%pg_notify%') and pid <> pg_backend_pid()"
             )
             assert len(killed) == 2
-            await ann.appends(session, "while nobody listened")
-            assert (await live.until("MessageAdded"))[-1]["message"]["text"] == "while nobody listened"
+            await ann.appends(session, "while both were disconnected")
+            assert (await live.until("MessageAdded"))[-1]["message"]["text"] == "while both were disconnected"
             await server.ready()
             await other.ready()
-            await ann.appends(session, "once all listen again")
-            assert (await live.until("MessageAdded"))[-1]["message"]["text"] == "once all listen again"
+            await ann.appends(session, "after both have reconnected")
+            assert (await live.until("MessageAdded"))[-1]["message"]["text"] == "after both have reconnected"

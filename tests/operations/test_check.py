@@ -5,8 +5,9 @@ import pytest
 
 from app.db.operations import check
 from harness.postgres import dsn
+from harness.server_settings import settings_for
 from tests.support.databases import open_database
-from tests.support.in_process_server import serving, settings_for
+from tests.support.servers import serving
 from tests.support.streaming import starts, writes
 
 

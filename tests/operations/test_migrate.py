@@ -5,15 +5,18 @@ import sys
 
 import asyncpg
 import pytest
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.db.operations import migrate
+from app.db.operations import migrate, readiness
 from harness.postgres import dsn
 
 SCRIPT = """
 from alembic import op
 import sqlalchemy as sa
-revision, down_revision, branch_labels, depends_on = {revision!r}, {follows!r}, None, None
+revision = {revision!r}
+down_revision = {follows!r}
 def upgrade(): op.create_table({revision!r}, sa.Column("n", sa.Integer))
 def downgrade(): op.drop_table({revision!r})
 """
@@ -30,7 +33,7 @@ def scripts(tmp_path):
     """Our env.py with two migrations, in a directory whose name needs escaping in configuration files."""
     directory = tmp_path / "100%s migrations"
     (directory / "versions").mkdir(parents=True)
-    (directory / "env.py").write_text((migrate.SCRIPTS / "env.py").read_text())
+    (directory / "env.py").write_text((readiness.SCRIPTS / "env.py").read_text())
     for revision, follows in (("one", None), ("two", "one")):
         (directory / f"versions/{revision}.py").write_text(SCRIPT.format(revision=revision, follows=follows))
     return directory
@@ -51,13 +54,13 @@ async def tables(url):
 async def current(url):
     engine = create_async_engine(url)
     async with engine.connect() as connection:
-        found = await migrate.current(connection)
+        found = await readiness.current_revision(connection)
     await engine.dispose()
     return found
 
 
 async def test_a_database_is_upgraded_downgraded_and_upgraded_again(scripts, empty):
-    assert (migrate.head(scripts), await current(empty)) == ("two", None)
+    assert (readiness.expected_revision(scripts), await current(empty)) == ("two", None)
     await asyncio.to_thread(migrate.upgrade, empty, "one", scripts=scripts)
     assert (await tables(empty), await current(empty)) == (["one"], "one")
     await asyncio.to_thread(migrate.upgrade, empty, scripts=scripts)
@@ -84,7 +87,7 @@ async def test_a_failed_migration_leaves_the_previous_revision(scripts, empty):
 
 
 async def test_to_revision_upgrades_or_downgrades_and_returns_the_revision(scripts, empty):
-    for to, reached in (("one", "one"), ("head", "two"), ("two", "two"), ("one", "one"), ("base", None)):
+    for to, reached in (("one", "one"), ("head", "two"), ("two", "two"), ("-1", "one"), ("-1", None)):
         assert await asyncio.to_thread(migrate.to_revision, empty, to, scripts=scripts) == reached
 
 
@@ -96,3 +99,9 @@ async def test_an_error_names_the_server_without_the_password(scripts, empty):
         await asyncio.to_thread(migrate.upgrade, closed, scripts=scripts)
     assert "127.0.0.1:1" in str(refused.value)
     assert "secret" not in str(refused.value)
+
+
+def test_the_expected_revision_is_alembics_head():
+    config = Config()
+    config.set_main_option("script_location", str(readiness.SCRIPTS))
+    assert readiness.expected_revision() == ScriptDirectory.from_config(config).get_current_head()

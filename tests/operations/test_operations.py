@@ -16,7 +16,9 @@ from structlog.testing import capture_logs
 from app.auth import mint
 from app.settings import Settings
 from harness import postgres
-from tests.support.in_process_server import READY, SECRET, serving, settings_for
+from harness.running_server import READY
+from harness.server_settings import SECRET, settings_for
+from tests.support.servers import serving
 
 HERE = Path(__file__).resolve().parents[2]
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -115,13 +117,8 @@ async def test_metrics_count_slow_statements_by_name(fresh_database):
 async def test_the_log_has_a_line_for_each_request_and_no_secret(database_url):
     token, invalid = (mint(Settings(jwt_secret=SECRET), sub="ann", ttl_seconds=60 + n) for n in range(2))
     invalid = invalid[:-4] + "AAAA"
-    variables = {
-        "DATABASE_URL": database_url,
-        "JWT_SECRET": SECRET,
-        "PORT": "0",
-        "LOG_FORMAT": "json",
-        "LOG_LEVEL": "info",
-    }
+    variables = {"DATABASE_URL": database_url, "JWT_SECRET": SECRET, "PORT": "0"}
+    variables |= {"LOG_FORMAT": "json", "LOG_LEVEL": "info"}
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", "from app.cli import main; main()", "serve"),
         env=os.environ | variables,

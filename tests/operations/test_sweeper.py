@@ -10,8 +10,9 @@ from app import sweeper
 from app.db.operations import check
 from app.db.operations.sweep import exclusive
 from harness.postgres import dsn
+from harness.server_settings import settings_for
 from tests.support.databases import open_database
-from tests.support.in_process_server import serving, settings_for
+from tests.support.servers import serving
 from tests.support.streaming import cancels, ended, extends, finishes, reads, starts, writes
 from tests.support.users import error
 
@@ -20,8 +21,8 @@ MONTH = WEEK._replace(deleted=timedelta(days=30))
 
 
 @asynccontextmanager
-async def opened(url):
-    db = open_database(url, pool_size=3)
+async def opened(url, **options):
+    db = open_database(url, pool_size=3, **options)
     try:
         yield db
     finally:
@@ -154,3 +155,90 @@ async def test_one_replica_sweeps_at_a_time(swept):
         assert locked
         assert await sweeper.sweep_once(db, WEEK) is None
     assert await sweeper.sweep_once(db, WEEK) is not None
+
+
+async def make_idle(admin, **days):
+    """Sessions by title, each without activity for this number of days."""
+    for title, age in days.items():
+        await admin.execute(
+            "update sessions set last_activity_at = now() - make_interval(days => $2) where title = $1", title, age
+        )
+
+
+class Report:
+    """What `sweep_once` reports."""
+
+    def __init__(self):
+        self.batches = []
+
+    def __call__(self, step, changed, failed):
+        self.batches.append((step, changed, failed))
+
+    def of(self, name):
+        return [numbers for step, *numbers in self.batches if step == name]
+
+
+async def test_a_backlog_is_worked_off_from_the_oldest_on_batch_by_batch(swept, monkeypatch):
+    ann, db, admin = swept
+    ages = {f"s{number}": 8 + number * 7 % 11 for number in range(7)}
+    for title in ages:
+        await ann.creates_session(title)
+    await make_idle(admin, **ages)
+    monkeypatch.setattr(sweeper, "BATCH_SIZE", 3)
+    report = Report()
+    assert (await sweeper.due(db, WEEK))["sessions expired"] == 7
+    assert (await sweeper.sweep_once(db, WEEK, report))["sessions expired"] == 7
+    assert report.of("sessions expired") == [[3, 0], [3, 0], [1, 0]]
+    expired = await admin.fetch(
+        "select s.title from audit_events a join sessions s on s.id = a.subject_id"
+        " where a.event_type = 'session.expired' order by a.at, a.id"
+    )
+    assert [row["title"] for row in expired] == sorted(ages, key=ages.__getitem__, reverse=True)
+
+
+async def test_a_session_that_is_idle_and_past_expires_at_is_due_once(swept):
+    ann, db, admin = swept
+    await ann.creates_session("both", expiresAt="2099-01-01T00:00:00Z")
+    await admin.execute("update sessions set expires_at = now() - interval '1 second'")
+    await make_idle(admin, both=8)
+    assert (await sweeper.due(db, WEEK))["sessions expired"] == 1
+    assert (await sweeper.sweep_once(db, WEEK))["sessions expired"] == 1
+
+
+def impatient(db):
+    """The same database with a statement timeout of half a second."""
+    return opened(db.pool.engine.url.render_as_string(hide_password=False), statement_timeout=0.5)
+
+
+async def test_a_session_that_stays_locked_delays_no_other(swept, monkeypatch):
+    ann, db, admin = swept
+    for title in ("locked", "second", "third"):
+        await ann.creates_session(title)
+    await ann.responds("mutation { createSession(input: {}) { session { id } } }", {"idempotency-key": "k"})
+    await make_idle(admin, locked=10, second=9, third=8)
+    await admin.execute("update idempotency_keys set created_at = now() - interval '2 days'")
+    monkeypatch.setattr(sweeper, "BATCH_SIZE", 1)
+    report = Report()
+    async with impatient(db) as hurried:
+        async with admin.transaction():
+            await admin.execute("select 1 from sessions where title = 'locked' for update")
+            counts = await sweeper.sweep_once(hurried, WEEK, report)
+        assert (counts["sessions expired"], counts["idempotency keys removed"]) == (2, 1)
+        assert report.of("sessions expired") == [[0, 1], [1, 0], [1, 0]]
+        assert (await sweeper.sweep_once(db, WEEK))["sessions expired"] == 1
+
+
+async def test_a_query_that_times_out_delays_no_other_step(swept):
+    ann, db, admin = swept
+    await ann.creates_session("idle")
+    await ann.responds("mutation { createSession(input: {}) { session { id } } }", {"idempotency-key": "k"})
+    await make_idle(admin, idle=8)
+    await admin.execute("update idempotency_keys set created_at = now() - interval '2 days'")
+    report = Report()
+    async with impatient(db) as hurried:
+        async with admin.transaction():
+            await admin.execute("lock table sessions")
+            counts = await sweeper.sweep_once(hurried, WEEK, report)
+        assert (counts["sessions expired"], counts["idempotency keys removed"]) == (0, 1)
+        assert report.of("sessions expired") == [[0, 1], [0, 1]]
+        assert (await sweeper.sweep_once(db, WEEK))["sessions expired"] == 1

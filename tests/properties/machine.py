@@ -1,4 +1,4 @@
-"""A model of one owner's sessions, and a machine that does to the real API whatever it does to the model."""
+"""A model of one owner's sessions, and a state machine that applies the same steps to the model and to the API."""
 
 import json
 from contextlib import ExitStack
@@ -34,7 +34,7 @@ DRAFTS = st.fixed_dictionaries({"role": ROLES, "text": WORDS, "key": KEYS, "agen
 
 @dataclass
 class Model:
-    """What a session must look like."""
+    """The expected state of a session."""
 
     id: str
     title: str
@@ -92,7 +92,7 @@ def said(message):
 
 
 class Machine(RuleBasedStateMachine):
-    """Whatever may happen to sessions, by somebody new each time."""
+    """All steps on sessions, by a new owner in each run."""
 
     url = ""
     sessions = Bundle("sessions")
@@ -117,7 +117,7 @@ class Machine(RuleBasedStateMachine):
     def teardown(self):
         self.open.close()
 
-    # What is done
+    # Steps
 
     @initialize(target=sessions, drafts=st.lists(DRAFTS, min_size=2, max_size=4, unique_by=str))
     def begin(self, drafts):
@@ -213,11 +213,11 @@ class Machine(RuleBasedStateMachine):
         if not model.deleted:
             model.agents[key] = {"is": state}
 
-    # What holds after each step
+    # Invariants after each step
 
     @precondition(lambda self: self.touched)
     @invariant()
-    def what_is_shown_is_what_the_model_says(self):
+    def server_agrees_with_the_model(self):
         found = self.asks(f"query ($id: ID!) {{ session(id: $id) {{ {STATE} }} {LISTS} }}", id=self.touched)
         now, model = found["session"], self.models[self.touched]
         shown = [now[name] for name in ("title", "status", "messageCount", "unreadCount", "lastReadSequence")]
@@ -234,7 +234,7 @@ class Machine(RuleBasedStateMachine):
         self.what_was_seen_and_its_replay_make(now)
 
     def what_was_seen_and_its_replay_make(self, now):
-        """Every earlier state, with the events after its cursor told to it, is the present one."""
+        """Every earlier state, with the events after its cursor applied, equals the present one."""
         earlier = self.seen[now["id"]]
         if earlier and earlier[-1][0] == now["eventCursor"]:
             assert known(earlier[-1][1]) == known(now)
@@ -251,7 +251,7 @@ class Machine(RuleBasedStateMachine):
             assert sorted(node["id"] for node in found[name]["nodes"]) == sorted(wanted)
             assert found[name]["totalCount"] == len(wanted)
 
-    # How it is asked
+    # Requests
 
     def on(self, id):
         self.touched = id
@@ -285,13 +285,13 @@ class Machine(RuleBasedStateMachine):
         return events
 
     def replayed(self, state, cursor):
-        """An earlier state with the events after its cursor told to it; each changed thing comes once, in order."""
+        """An earlier state with the events after its cursor applied; each changed thing comes once, in order."""
         events = self.replay(state["id"], cursor)
         assert events.pop()["__typename"] == "CaughtUp"
         numbers = [number(event["cursor"]) for event in events]
         assert numbers == sorted(set(numbers))
         for event in events:
-            tell(state, event)
+            apply_event(state, event)
         return state
 
 
@@ -301,7 +301,7 @@ def number(cursor):
 
 
 def known(state):
-    """What events tell of a session."""
+    """The state of a session as far as events contain it."""
     return {
         "session": [state[name] for name in ("title", "status", "revision", "archivedAt", "deletedAt")],
         "messages": sorted((m["sequence"], m["text"], m["role"], m["revision"]) for m in state["messages"]["nodes"]),
@@ -309,7 +309,7 @@ def known(state):
     }
 
 
-def tell(state, event):
+def apply_event(state, event):
     messages, agents = state["messages"]["nodes"], state["agents"]["nodes"]
     match event["__typename"]:
         case "MessageAdded" | "MessageChanged" as kind:

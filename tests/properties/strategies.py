@@ -1,4 +1,4 @@
-"""What people and programs may send."""
+"""Values that clients may send."""
 
 from hypothesis import strategies as st
 
@@ -24,7 +24,7 @@ values = st.recursive(
 
 @st.composite
 def nested(draw):
-    """A value at the bottom of many lists or objects."""
+    """A value inside many nested lists or objects."""
     value = draw(st.sampled_from([1, "deep", None]))
     for _ in range(draw(st.integers(1, 400))):
         value = [value]
@@ -34,6 +34,6 @@ def nested(draw):
 documents = st.one_of(values, nested())
 
 
-def plain(text: str) -> bool:
-    """Whether PostgreSQL can keep it."""
+def storable(text: str) -> bool:
+    """True if PostgreSQL can store the text."""
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)

@@ -1,4 +1,4 @@
-"""Ids and cursors, bent in every way: they lead to nothing, to one's own, or to a refusal; never to another's."""
+"""Changed ids and cursors: they return nothing, objects of the caller, or an error; never objects of another owner."""
 
 import base64
 import json
@@ -15,8 +15,8 @@ PLACES = st.integers(0, 60)
 
 
 @st.composite
-def bent(draw, originals):
-    """One of the originals with some characters changed; or what is none at all."""
+def changed(draw, originals):
+    """One of the originals with some characters changed, or any other text."""
     text = draw(st.sampled_from(originals))
     for _ in range(draw(st.integers(0, 3))):
         place, piece = draw(PLACES), draw(st.one_of(texts, st.sampled_from([*"0189afAF-_.", *originals])))
@@ -28,8 +28,8 @@ def bent(draw, originals):
 
 
 @pytest.fixture(scope="module")
-async def hers(server):
-    """Ann's ids and cursors."""
+async def owned(server):
+    """Ids and cursors of the owner."""
     ann = server.user("ann-of-the-ids")
     session = await ann.creates_session(SECRET, key=SECRET)
     message = {"role": "USER", "text": SECRET, "agentKey": SECRET}
@@ -51,7 +51,7 @@ async def hers(server):
 
 @pytest.fixture(scope="module")
 async def bob(server):
-    """The stranger, with a session of his own."""
+    """The stranger, with a session."""
     bob = server.user("bob-of-the-ids")
     bob.session = await bob.creates_session("his")
     await bob.appends(bob.session, "his")
@@ -95,14 +95,14 @@ PAGES = """query ($id: ID!, $cursor: String) {
 
 
 def refused_at_most(response, *codes):
-    """Neither a fault of ours, nor anything of Ann's."""
+    """The response has no other error codes, and nothing of the owner."""
     assert SECRET not in json.dumps(response)
     assert {error["extensions"]["code"] for error in response.get("errors", [])} <= set(codes)
 
 
 @given(data=st.data())
-async def test_an_id_leads_nobody_to_what_is_not_theirs(bob, hers, data):
-    id = data.draw(bent(hers[0]), "id")
+async def test_any_id_reads_objects_of_the_owner_only(bob, owned, data):
+    id = data.draw(changed(owned[0]), "id")
     response = await bob.responds(READ, id=id)
     refused_at_most(response, "BAD_USER_INPUT")
     if response.get("data"):
@@ -116,8 +116,8 @@ async def test_an_id_leads_nobody_to_what_is_not_theirs(bob, hers, data):
 
 
 @given(data=st.data(), argument=st.sampled_from(["after", "before"]))
-async def test_a_page_cursor_leads_nobody_to_what_is_not_theirs(bob, hers, data, argument):
-    cursor = data.draw(bent(hers[1]), "cursor")
+async def test_any_page_cursor_reads_objects_of_the_owner_only(bob, owned, data, argument):
+    cursor = data.draw(changed(owned[1]), "cursor")
     for lines in PAGES.splitlines()[1:-1]:
         query = f"{PAGES.splitlines()[0]} {lines} }}".replace("CURSOR", f"{argument}: $cursor")
         if "$id" not in lines:
@@ -128,21 +128,21 @@ async def test_a_page_cursor_leads_nobody_to_what_is_not_theirs(bob, hers, data,
 
 @given(data=st.data())
 @example(data=None)
-async def test_an_event_cursor_leads_nobody_to_what_is_not_theirs(bob, hers, data):
-    session, cursor = bob.session, hers[1][1]
+async def test_any_event_cursor_reads_events_of_the_owner_only(bob, owned, data):
+    session, cursor = bob.session, owned[1][1]
     if data is not None:
         own = f"e.{session.removeprefix('ses_')}.1"
-        cursor = data.draw(bent([*hers[1], own, f"{own}.0", f"{own}.2", f"{own}{'9' * 17}"]), "cursor")
+        cursor = data.draw(changed([*owned[1], own, f"{own}.0", f"{own}.2", f"{own}{'9' * 17}"]), "cursor")
     events = await bob.replays(session, cursor)
     assert SECRET not in json.dumps(events)
     assert [event["__typename"] for event in events][-1] == "CaughtUp"
-    told = {event["__typename"] for event in events}
-    assert told <= {"StreamReset", "CaughtUp", "SessionChanged", "MessageAdded", "SessionAgentChanged"}
-    assert told & {"StreamReset"} or cursor.startswith("e." + session.removeprefix("ses_"))
+    kinds = {event["__typename"] for event in events}
+    assert kinds <= {"StreamReset", "CaughtUp", "SessionChanged", "MessageAdded", "SessionAgentChanged"}
+    assert kinds & {"StreamReset"} or cursor.startswith("e." + session.removeprefix("ses_"))
 
 
 @given(key=texts)
-async def test_a_made_up_part_id_finds_what_has_that_key_or_nothing(bob, key):
+async def test_made_up_session_agent_id_reads_its_key_or_nothing(bob, key):
     made = base64.urlsafe_b64encode(key.encode("utf-8", "surrogatepass")).decode().rstrip("=")
     id = f"prt_{bob.session.removeprefix('ses_')}_a_{made}"
     assert (await bob.asks("query ($id: ID!) { node(id: $id) { id } }", id=id)) == {"node": None}

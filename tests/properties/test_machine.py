@@ -1,4 +1,4 @@
-"""The model-based machine, on the real API."""
+"""The state machine of `machine.py`, on the real API."""
 
 import asyncio
 from uuid import uuid4
@@ -12,8 +12,8 @@ from tests.support.invariants import assert_nothing_broken
 
 
 @pytest.mark.timeout(1_800)
-async def test_sessions_and_messages_do_what_their_model_does(server, database_url):
-    """A failure is shown as it was found: to shrink a conversation takes longer than all other tests together."""
+async def test_sessions_and_messages_behave_like_the_model(server, database_url):
+    """Without shrinking: to shrink a run takes longer than all other tests together."""
 
     class Here(Machine):
         url = server.url

@@ -1,4 +1,4 @@
-"""Pages: whatever their sizes and cursors, they part the connection, also while it grows."""
+"""Pages of any size partition the connection, also while rows are added."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -23,7 +23,7 @@ quick = settings(max_examples=settings().max_examples // 4)
 
 
 class Messages:
-    """A session's messages, as pages."""
+    """The messages of a session, as pages."""
 
     def __init__(self, user):
         self.user = user
@@ -42,7 +42,7 @@ class Messages:
 
 
 class Sessions:
-    """Somebody's sessions by the time of their creation, as pages."""
+    """The sessions of an owner by time of creation, as pages."""
 
     def __init__(self, user, direction):
         self.user, self.direction = user, direction
@@ -70,7 +70,7 @@ KINDS = st.sampled_from(["messages", "ASC", "DESC"])
 
 @asynccontextmanager
 async def growing(connection):
-    """Appends go on beside the block: so many that a reader with small pages comes to an end, too."""
+    """Adds rows while the block runs; few enough that a reader with small pages reaches the end."""
 
     async def grow():
         for _ in range(LATER):
@@ -82,7 +82,7 @@ async def growing(connection):
 
 
 async def walk(connection, sizes, *, forward, after=None, before=None):
-    """The nodes' names from one end to the other between two cursors, in the connection's order."""
+    """The names of the nodes between two cursors, in the order of the connection, read page by page."""
     found, turn = [], 0
     size, start, end, more = ("first", "after", "endCursor", "hasNextPage")
     if not forward:
@@ -100,7 +100,7 @@ async def walk(connection, sizes, *, forward, after=None, before=None):
 
 @quick
 @given(kind=KINDS, sizes=SIZES, others=SIZES)
-async def test_pages_forward_are_pages_backward_reversed_while_it_grows(server, kind, sizes, others):
+async def test_forward_and_backward_pages_agree_while_rows_are_added(server, kind, sizes, others):
     connection = await connection_of(server, kind)
     there = await connection.begins()
     async with growing(connection):
@@ -117,8 +117,8 @@ async def test_pages_forward_are_pages_backward_reversed_while_it_grows(server, 
     sizes=SIZES,
     forwards=st.lists(st.booleans(), min_size=6, max_size=6),
 )
-async def test_any_cursors_and_sizes_part_the_connection(server, kind, cuts, sizes, forwards):
-    """Between two cursors lies what lies between their rows, from either end; together all but the rows themselves."""
+async def test_pages_of_any_size_partition_the_connection(server, kind, cuts, sizes, forwards):
+    """Pages between two cursors have the rows between theirs, from either end."""
     connection = await connection_of(server, kind)
     there = await connection.begins()
     edges = (await connection.page(first=100))["edges"]
@@ -137,7 +137,7 @@ async def test_any_cursors_and_sizes_part_the_connection(server, kind, cuts, siz
     end=st.sampled_from(["first", "last"]),
     bounds=st.tuples(st.none() | st.integers(0, ROWS - 1), st.none() | st.integers(0, ROWS - 1)),
 )
-async def test_one_page_is_the_slice_that_it_says_it_is(server, kind, size, end, bounds):
+async def test_page_matches_its_page_info(server, kind, size, end, bounds):
     connection = await connection_of(server, kind)
     there = await connection.begins()
     edges = (await connection.page(first=100))["edges"]

@@ -1,4 +1,4 @@
-"""After every race the whole database is looked at."""
+"""After every race the whole database is checked."""
 
 from collections.abc import AsyncIterator
 
@@ -8,6 +8,6 @@ from tests.support.invariants import assert_nothing_broken
 
 
 @pytest.fixture(autouse=True)
-async def nothing_is_broken(server, database_url: str) -> AsyncIterator[None]:
+async def check_database(server, database_url: str) -> AsyncIterator[None]:
     yield
     await assert_nothing_broken(database_url)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from app.db.access.database import Database
-from tests.support.in_process_server import settings_for
+from harness.server_settings import settings_for
 
 
 def open_database(url: str, **options: Any) -> Database:

@@ -1,4 +1,4 @@
-"""A client of event streams, after the letter of the HTML standard (9.2.6) but for what we never send."""
+"""A client of server-sent events (HTML standard, section 9.2.6), without the features that our server never uses."""
 
 import json
 from collections.abc import AsyncIterator
@@ -9,15 +9,15 @@ import httpx2
 
 
 class Event(NamedTuple):
-    """One event, its data decoded; `id` is None where it has none."""
+    """One event with its data decoded; `id` is None if the event has none."""
 
     kind: str
     data: Any
     id: str | None
 
 
-class Events:
-    """The events of one response, and what has been seen on the way."""
+class EventStream:
+    """The events of one response; `beats` counts the comments in between."""
 
     def __init__(self, response: httpx2.Response) -> None:
         self.response = response
@@ -25,11 +25,11 @@ class Events:
         self.last_id: str | None = None
         self._lines = response.aiter_lines()
 
-    def __aiter__(self) -> "Events":
+    def __aiter__(self) -> "EventStream":
         return self
 
     async def __anext__(self) -> Event:
-        """The next event; the end when the connection ends."""
+        """The next event; the iteration ends with the response."""
         fields: dict[str, str] = {}
         async for line in self._lines:
             if line:
@@ -47,8 +47,8 @@ class Events:
 @asynccontextmanager
 async def events(
     http: httpx2.AsyncClient, url: str, request: dict[str, Any], headers: dict[str, str], method: str = "POST"
-) -> AsyncIterator[Events]:
-    """The stream that answers a GraphQL request."""
-    given: dict[str, Any] = {"params": request} if method == "GET" else {"json": request}
-    async with http.stream(method, url, headers={"accept": "text/event-stream", **headers}, **given) as response:
-        yield Events(response)
+) -> AsyncIterator[EventStream]:
+    """The event stream that responds to a GraphQL request."""
+    content: dict[str, Any] = {"params": request} if method == "GET" else {"json": request}
+    async with http.stream(method, url, headers={"accept": "text/event-stream", **headers}, **content) as response:
+        yield EventStream(response)

@@ -1,4 +1,4 @@
-"""What every test may ask for."""
+"""Fixtures of all tests; the root conftest.py loads them as a plugin."""
 
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -10,22 +10,23 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from app import demo
-from app.auth import mint
 from app.main import DEMO
 from harness import postgres
+from harness.server_settings import settings_for
 from tests.support import requirements
-from tests.support.in_process_server import Serving, serving, settings_for
+from tests.support.ids import row_of
+from tests.support.servers import Server, serving
 from tests.support.users import User
 
-# No deadlines: an example is a conversation with a real server. HYPOTHESIS_PROFILE=nightly looks twenty times as long.
-QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large]
-settings.register_profile("quick", deadline=None, max_examples=60, suppress_health_check=QUIET, print_blob=True)
+# No deadlines: an example talks to a real server. HYPOTHESIS_PROFILE=nightly runs twenty times as many examples.
+SUPPRESSED = [HealthCheck.too_slow, HealthCheck.data_too_large]
+settings.register_profile("quick", deadline=None, max_examples=60, suppress_health_check=SUPPRESSED, print_blob=True)
 settings.register_profile("nightly", settings.get_profile("quick"), max_examples=1_200)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
-class Served(NamedTuple):
-    """Where a browser goes, and with which token."""
+class DemoServer(NamedTuple):
+    """The address of a server with the demo's conversations, and the token of their owner."""
 
     url: str
     token: str
@@ -33,21 +34,21 @@ class Served(NamedTuple):
 
 @pytest.fixture(scope="session")
 def database_server() -> Iterator[str]:
-    """The server that all workers share."""
-    with postgres.server() as url:
+    """The PostgreSQL server that all workers share."""
+    with postgres.shared_server() as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 async def fresh_database(database_server: str) -> AsyncIterator[Callable[[], Awaitable[str]]]:
-    """`await fresh_database()` is the URL of a migrated, empty database that nobody else uses."""
+    """`await fresh_database()` is the URL of a new migrated database without rows."""
     async with postgres.databases(database_server) as fresh:
         yield fresh
 
 
 @pytest.fixture(scope="session")
 async def empty_database(database_server: str) -> AsyncIterator[Callable[[], Awaitable[str]]]:
-    """`await empty_database()` is the URL of a database before its first migration."""
+    """`await empty_database()` is the URL of a new database before its first migration."""
     async with postgres.databases(database_server, migrated=False) as fresh:
         yield fresh
 
@@ -59,15 +60,15 @@ async def database_url(fresh_database: Callable[[], Awaitable[str]]) -> str:
 
 
 @pytest.fixture(scope="session")
-async def server(database_url: str) -> AsyncIterator[Serving]:
+async def server(database_url: str) -> AsyncIterator[Server]:
     """This worker's running server."""
     async with serving(settings_for(database_url)) as running:
         yield running
 
 
 @pytest.fixture
-def user(server: Serving) -> Callable[..., User]:
-    """`user("carl")` is a user of its own: the name gets a number of its own."""
+def user(server: Server) -> Callable[..., User]:
+    """`user("carl")` is a new user: the name gets a random suffix."""
     return lambda name, **claims: server.user(f"{name}-{uuid4().hex[:12]}", **claims)
 
 
@@ -84,17 +85,17 @@ def bob(user: Callable[..., User]) -> User:
 
 
 @pytest.fixture(scope="session")
-async def served(fresh_database: Callable[[], Awaitable[str]]) -> AsyncIterator[Served]:
-    """A development server as `make run` shows it: demo conversations, and the demo owner's token."""
+async def demo_server(fresh_database: Callable[[], Awaitable[str]]) -> AsyncIterator[DemoServer]:
+    """A development server as `make run` starts it, with the demo conversations."""
     async with serving(settings_for(await fresh_database())) as running:
-        token = mint(running.settings, sub=DEMO, ttl_seconds=3600)
+        token = running.token(DEMO)
         await demo.fill(running.url, token)
-        yield Served(running.url, token)
+        yield DemoServer(running.url, token)
 
 
 @pytest.fixture
 async def sql(database_url: str) -> AsyncIterator[Callable[..., Awaitable[list[Any]]]]:
-    """`await sql("select ...", value)`, past the server."""
+    """`await sql("select ...", value)` on a connection of its own, past the server."""
     connection = await asyncpg.connect(postgres.dsn(database_url))
     try:
         yield connection.fetch
@@ -104,7 +105,7 @@ async def sql(database_url: str) -> AsyncIterator[Callable[..., Awaitable[list[A
 
 @pytest.fixture
 def expires(sql: Callable[..., Awaitable[list[Any]]]) -> Callable[..., Awaitable[None]]:
-    """Lets a session expire: by idleness, or `past_its_end` when `expiresAt` has come."""
+    """Makes a session expire: by idleness, or `past_its_end` as if `expiresAt` had passed."""
 
     async def expire(session: str, *, past_its_end: bool = False) -> None:
         if past_its_end:
@@ -115,11 +116,6 @@ def expires(sql: Callable[..., Awaitable[list[Any]]]) -> Callable[..., Awaitable
     return expire
 
 
-def row_of(session: str) -> str:
-    """The database's id of a session."""
-    return session.removeprefix("ses_")
-
-
 def pytest_configure(config: pytest.Config) -> None:
-    """In CI, a run of everything must show every requirement."""
+    """In CI, a run of the whole suite must pass every test of docs/requirements.md."""
     requirements.watch(config)

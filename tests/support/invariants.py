@@ -1,4 +1,4 @@
-"""What must hold of every row, whatever a test has done to the database."""
+"""What must hold for every row, whatever a test has done to the database."""
 
 from app.db.operations import check
 from tests.support.databases import open_database
@@ -11,4 +11,4 @@ async def assert_nothing_broken(url: str) -> None:
         found = {rule: rows async for rule, rows in check.violations(db) if rows}
     finally:
         await db.close()
-    assert found == {}
+    assert not found, f"broken: {found}"

@@ -1,6 +1,6 @@
-"""One of everything that somebody can own, and how to ask for it: what the walk over the schema walks on.
+"""One of everything that a user can own, and the arguments that find it: the data of the schema walk.
 
-A new field with arguments, a new kind of node or of event needs an entry in `RECIPES`, and its thing in `World`.
+A new field with arguments, a new type of node or of event needs an entry in `RECIPES` and a value in `SampleData`.
 """
 
 import json
@@ -19,7 +19,7 @@ BLOCKS = [
     {"cachePoint": {"type": "default"}},
 ]
 AUDITED = ("agent", "redacted", "task", "approval")
-NAMES = {
+NOT_IDS = {
     "mark",
     "trace",
     "session_key",
@@ -28,15 +28,16 @@ NAMES = {
     "message_key",
     "stream_key",
     "fence",
-}  # what in a world is no id
+}
+"""The names in `SampleData` whose values are not ids."""
 UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 MOMENT, LATER = "2026-01-31T12:00:00.000000Z", "2999-01-31T12:00:00.000000Z"
 
 TASKS = {"status": ["PENDING"], "type": "$mark", "fromRole": "$mark", "toRole": "$mark", "traceId": "$trace"}
 APPROVALS = {"status": ["APPROVED"], "approverRole": "$mark"}
 
-# Arguments by which the owner of a world finds what is hers; "$name" is `world["name"]`. The walk goes on below
-# the first recipe only, or below every one that says by `on` which kind of thing it leads to, unless that `ends`.
+# Arguments with which the owner of sample data finds it; "$name" stands for `data["name"]`. The walk continues below
+# the first recipe of a field, and below every recipe whose `on` names the type that it leads to, unless it has `ends`.
 RECIPES: dict[str, list[dict[str, Any]]] = {
     "Query.node": [
         {"on": "Session", "id": "$session"},
@@ -45,7 +46,11 @@ RECIPES: dict[str, list[dict[str, Any]]] = {
         {"on": "Agent", "id": "$agent"},
         {"on": "Task", "id": "$task"},
         {"on": "Approval", "id": "$approval"},
-        {"on": "AuditEvent", "id": "$audit", "ends": True},  # `nodes` goes on: it has one of every subject
+        {
+            "on": "AuditEvent",
+            "id": "$audit",
+            "ends": True,
+        },  # the walk continues below `nodes`, which has one of every subject
     ],
     "Query.nodes": [
         {"on": "Session", "ids": ["$session", "$archived", "$deleted"]},
@@ -161,11 +166,11 @@ RECIPES: dict[str, list[dict[str, Any]]] = {
 }
 
 
-class World(dict[str, str]):
-    """Ids, keys and cursors by name. All that its owner has said or named holds `mark`."""
+class SampleData(dict[str, str]):
+    """Ids, keys and cursors by name. Every text that the owner has stored contains the value of `mark`."""
 
     def fill(self, template: Any) -> Any:
-        """The template with the names in it replaced by what they stand for here."""
+        """The template with the values of the names in it."""
         if isinstance(template, dict):
             return {name: self.fill(value) for name, value in template.items()}
         if isinstance(template, list):
@@ -175,17 +180,17 @@ class World(dict[str, str]):
         return template
 
     def secrets(self) -> set[str]:
-        """What nobody else's answer may hold: the mark, and the distinctive part of every id."""
+        """What no response to another user may contain: the mark, and the UUID of every id."""
         return {self["mark"], *(row for value in self.values() for row in UUID.findall(value))}
 
-    def elsewhere(self) -> "World":
-        """The same names for things that never were."""
+    def nonexistent(self) -> "SampleData":
+        """The same names with ids and keys that never existed."""
         rows = {secret: str(uuid4()) for secret in self.secrets() - {self["mark"]}}
-        return World({name: _renamed(value, rows | {self["mark"]: uuid4().hex}) for name, value in self.items()})
+        return SampleData({name: _renamed(value, rows | {self["mark"]: uuid4().hex}) for name, value in self.items()})
 
 
-async def _did(user: User, mutation: str, **given: Any) -> None:
-    payload = await user.does(mutation, **given)
+async def _do(user: User, mutation: str, **fields: Any) -> None:
+    payload = await user.does(mutation, **fields)
     assert payload["errors"] == [], (mutation, payload)
 
 
@@ -195,107 +200,109 @@ def _renamed(value: str, names: dict[str, str]) -> str:
     return value
 
 
-async def world_of(user: User, mark: str) -> World:
-    """Makes one of everything for somebody whose token's first role is `mark`."""
-    world = World(mark=mark, trace=uuid4().hex, session_key=f"{mark}-session", agent_key=f"{mark}-agent")
-    world |= {"part_key": f"{mark}-part", "message_key": f"{mark}-message", "stream_key": f"{mark}-stream"}
-    world["viewer_start"] = await user.now()
-    await _make_agent(user, world)
-    world["home"] = await user.creates_session(f"{mark} home")
-    world["task"] = await _task(user, world, world["home"])
-    await _make_stream(user, world)
-    await _make_session(user, world)
-    await _make_messages(user, world)
-    await _make_work(user, world)
-    await _change(user, world)
+async def create_sample_data(user: User, mark: str) -> SampleData:
+    """Creates one of everything for a user whose token's first role is `mark`."""
+    data = SampleData(mark=mark, trace=uuid4().hex, session_key=f"{mark}-session", agent_key=f"{mark}-agent")
+    data |= {"part_key": f"{mark}-part", "message_key": f"{mark}-message", "stream_key": f"{mark}-stream"}
+    data["viewer_start"] = await user.now()
+    await _make_agent(user, data)
+    data["home"] = await user.creates_session(f"{mark} home")
+    data["task"] = await _task(user, data, data["home"])
+    await _make_stream(user, data)
+    await _make_session(user, data)
+    await _make_messages(user, data)
+    await _make_work(user, data)
+    await _change(user, data)
     for name, mutation in (("archived", "archiveSession"), ("deleted", "deleteSession")):
-        world[name] = await user.creates_session(f"{mark} {name}")
-        await _did(user, mutation, id=world[name])
-    world["erased"] = await user.creates_session(f"{mark} erased")
-    world["erased_start"] = (await user.sees(world["erased"], "eventCursor"))["eventCursor"]
-    await _did(user, "deleteSession", id=world["erased"], mode="HARD")
-    return world
+        data[name] = await user.creates_session(f"{mark} {name}")
+        await _do(user, mutation, id=data[name])
+    data["erased"] = await user.creates_session(f"{mark} erased")
+    data["erased_start"] = (await user.sees(data["erased"], "eventCursor"))["eventCursor"]
+    await _do(user, "deleteSession", id=data["erased"], mode="HARD")
+    return data
 
 
-async def _make_agent(user: User, world: World) -> None:
-    mark = world["mark"]
-    given = {"key": world["agent_key"], "name": mark, "type": mark, "description": mark, "hourlyRate": "12.50"}
-    made = await user.does("createAgent", "agent { id }", skills=[mark], metadata={"of": mark}, **given)
-    world["agent"] = made["agent"]["id"]
+async def _make_agent(user: User, data: SampleData) -> None:
+    mark = data["mark"]
+    fields = {"key": data["agent_key"], "name": mark, "type": mark, "description": mark, "hourlyRate": "12.50"}
+    made = await user.does("createAgent", "agent { id }", skills=[mark], metadata={"of": mark}, **fields)
+    data["agent"] = made["agent"]["id"]
 
 
-async def _make_session(user: User, world: World) -> None:
-    mark = world["mark"]
-    given = {"title": mark, "role": mark, "agentType": mark, "metadata": {"of": mark}, "status": "ACTIVE"}
+async def _make_session(user: User, data: SampleData) -> None:
+    mark = data["mark"]
+    fields = {"title": mark, "role": mark, "agentType": mark, "metadata": {"of": mark}, "status": "ACTIVE"}
     times = {"clientCreatedAt": MOMENT, "expiresAt": LATER}
     created = await user.responds(
         "mutation ($i: CreateSessionInput!) { createSession(input: $i) { session { id eventCursor } } }",
-        headers={"traceparent": f"00-{world['trace']}-{'1' * 16}-01"},
-        i={"key": world["session_key"], "taskId": world["task"], **given, **times},
+        headers={"traceparent": f"00-{data['trace']}-{'1' * 16}-01"},
+        i={"key": data["session_key"], "taskId": data["task"], **fields, **times},
     )
     session = created["data"]["createSession"]["session"]
-    world |= {"session": session["id"], "start": session["eventCursor"]}
+    data |= {"session": session["id"], "start": session["eventCursor"]}
     states = {"state": {"of": mark}, "conversationManagerState": {"of": mark}, "internalState": {"of": mark}}
-    put = {"sessionId": session["id"], "key": world["part_key"], "agentId": world["agent"], "raw": f'"{mark}"'}
+    put = {"sessionId": session["id"], "key": data["part_key"], "agentId": data["agent"], "raw": f'"{mark}"'}
     made = await user.does("putSessionAgent", "sessionAgent { id }", clientCreatedAt=MOMENT, **put, **states)
-    world["part"] = made["sessionAgent"]["id"]
+    data["part"] = made["sessionAgent"]["id"]
 
 
 async def _audit_of(user: User, subject: str) -> str:
-    asked = "query ($id: ID) { auditEvents(filter: {subjectId: $id}) { nodes { id } } }"
-    found: str = (await user.asks(asked, id=subject))["auditEvents"]["nodes"][0]["id"]
-    return found
+    query = "query ($id: ID) { auditEvents(filter: {subjectId: $id}) { nodes { id } } }"
+    event: str = (await user.asks(query, id=subject))["auditEvents"]["nodes"][0]["id"]
+    return event
 
 
-async def _make_messages(user: User, world: World) -> None:
-    """A question, and whole answers: one to stay, one to be redacted, one to be deleted, and the last."""
-    mark, session = world["mark"], world["session"]
+async def _make_messages(user: User, data: SampleData) -> None:
+    """A question and complete answers: one that stays, one to redact, one to delete, and the last one."""
+    mark, session = data["mark"], data["session"]
     raw = json.dumps({"role": "assistant", "content": [*BLOCKS, {"text": mark}]})
-    said = {"agentKey": world["part_key"], "raw": raw, "metadata": {"of": mark}, "clientCreatedAt": MOMENT}
+    fields = {"agentKey": data["part_key"], "raw": raw, "metadata": {"of": mark}, "clientCreatedAt": MOMENT}
     usage = {"inputTokens": 1, "outputTokens": 2, "totalTokens": 3}
-    whole = [{"role": "ASSISTANT", "usage": usage, "key": key, **said} for key in (world["message_key"], "r", "d", "l")]
-    await _did(user, "appendMessages", sessionId=session, messages=[{"role": "USER", "text": mark}, *whole])
+    answers = [
+        {"role": "ASSISTANT", "usage": usage, "key": key, **fields} for key in (data["message_key"], "r", "d", "l")
+    ]
+    await _do(user, "appendMessages", sessionId=session, messages=[{"role": "USER", "text": mark}, *answers])
     row = session.removeprefix("ses_")
-    world |= {"message": f"msg_{row}_2", "redacted": f"msg_{row}_3", "removed": f"msg_{row}_4", "last": f"msg_{row}_5"}
-    world["raw"] = raw
+    data |= {"message": f"msg_{row}_2", "redacted": f"msg_{row}_3", "removed": f"msg_{row}_4", "last": f"msg_{row}_5"}
+    data["raw"] = raw
 
 
-async def _make_stream(user: User, world: World) -> None:
-    """A message that is being written."""
-    given = {"sessionId": world["home"], "key": world["stream_key"], "metadata": {"of": world["mark"]}}
-    begun = await user.does("startMessage", "message { id } fence", **given)
-    world |= {"streaming": begun["message"]["id"], "fence": begun["fence"]}
-    await _did(user, "extendMessage", id=world["streaming"], fence=world["fence"], offset=0, text=world["mark"])
+async def _make_stream(user: User, data: SampleData) -> None:
+    """A streaming message."""
+    fields = {"sessionId": data["home"], "key": data["stream_key"], "metadata": {"of": data["mark"]}}
+    started = await user.does("startMessage", "message { id } fence", **fields)
+    data |= {"streaming": started["message"]["id"], "fence": started["fence"]}
+    await _do(user, "extendMessage", id=data["streaming"], fence=data["fence"], offset=0, text=data["mark"])
 
 
-async def _task(user: User, world: World, session: str) -> str:
-    mark = world["mark"]
-    given = {"type": mark, "fromRole": mark, "toRole": mark, "payload": {"of": mark}, "traceId": world["trace"]}
-    made = await user.does("createTask", "task { id }", sessionId=session, **given)
-    found: str = made["task"]["id"]
-    return found
+async def _task(user: User, data: SampleData, session: str) -> str:
+    mark = data["mark"]
+    fields = {"type": mark, "fromRole": mark, "toRole": mark, "payload": {"of": mark}, "traceId": data["trace"]}
+    made = await user.does("createTask", "task { id }", sessionId=session, **fields)
+    task: str = made["task"]["id"]
+    return task
 
 
-async def _make_work(user: User, world: World) -> None:
-    """A task of the session's own, and approvals of the same call in three messages: all decided but for one more."""
-    mark = world["mark"]
-    world["own_task"] = await _task(user, world, world["session"])
-    asked = {"taskId": world["own_task"], "toolUseId": "c1", "approverRole": mark, "notes": mark}
+async def _make_work(user: User, data: SampleData) -> None:
+    """A task in the session, and approvals of one tool call in three messages: all decided but one more."""
+    mark = data["mark"]
+    data["own_task"] = await _task(user, data, data["session"])
+    approval = {"taskId": data["own_task"], "toolUseId": "c1", "approverRole": mark, "notes": mark}
     for name, message in (("approval", "message"), ("", "redacted"), ("", "last"), ("pending", "message")):
-        made = await user.does("requestApproval", "approval { id }", messageId=world[message], **asked)
+        made = await user.does("requestApproval", "approval { id }", messageId=data[message], **approval)
         if name:
-            world[name] = made["approval"]["id"]
+            data[name] = made["approval"]["id"]
         if name != "pending":
-            await _did(user, "decideApproval", id=made["approval"]["id"], decision="APPROVE", notes=mark)
+            await _do(user, "decideApproval", id=made["approval"]["id"], decision="APPROVE", notes=mark)
 
 
-async def _change(user: User, world: World) -> None:
-    """What readers have seen before `seen` and is changed after it; who did what to which thing."""
-    await _did(user, "redactMessage", id=world["redacted"], raw=world["raw"])
-    world["audit"] = await _audit_of(user, world["session"])
+async def _change(user: User, data: SampleData) -> None:
+    """Events before and after the cursor `seen`, and the audit events of the changes."""
+    await _do(user, "redactMessage", id=data["redacted"], raw=data["raw"])
+    data["audit"] = await _audit_of(user, data["session"])
     for kind in AUDITED:
-        world[f"audit_of_{kind}"] = await _audit_of(user, world[kind])
-    world["seen"] = (await user.sees(world["session"], "eventCursor"))["eventCursor"]
-    await _did(user, "deleteMessage", id=world["removed"])
-    await _did(user, "updateMessage", id=world["message"], metadata={"changed": world["mark"]})
-    await _did(user, "updateSession", id=world["session"], metadata={"changed": world["mark"]})
+        data[f"audit_of_{kind}"] = await _audit_of(user, data[kind])
+    data["seen"] = (await user.sees(data["session"], "eventCursor"))["eventCursor"]
+    await _do(user, "deleteMessage", id=data["removed"])
+    await _do(user, "updateMessage", id=data["message"], metadata={"changed": data["mark"]})
+    await _do(user, "updateSession", id=data["session"], metadata={"changed": data["mark"]})

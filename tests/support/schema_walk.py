@@ -1,4 +1,4 @@
-"""Every way from a root field of the schema down to its objects, until their types repeat, as documents to run."""
+"""Every path from a root field of the schema to its objects, until their types repeat, as documents to execute."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -14,21 +14,21 @@ from graphql import (
     is_required_argument,
 )
 
-from tests.support.sample_data import RECIPES, World
+from tests.support.sample_data import RECIPES, SampleData
 
 PAGING = {"first", "after", "last", "before", "orderBy"}
-PAGE = {"first": 5}  # deep documents over pages of fifty ask for too much
+PAGE = {"first": 5}  # nested pages of fifty would exceed the cost limit
 
 
 class Step(NamedTuple):
-    """One field of a path: its parent type, its arguments as a template, the kind of thing it leads to."""
+    """One field of a path: its parent type, its arguments as a template, and the object type that it leads to."""
 
     parent: str
     name: str
     field: GraphQLField
     arguments: dict[str, Any]
     kind: GraphQLObjectType | None
-    leads_on: bool
+    continues: bool
 
     @property
     def coordinate(self) -> str:
@@ -42,33 +42,33 @@ class Path(tuple[Step, ...]):
         return " ".join(f"{step.name}{step.arguments or ''}:{step.kind or ''}" for step in self)
 
     def document(self, operation: str) -> str:
-        """Asks for every plain leaf of the object."""
-        kind, place = self[-1].kind, len(self)
-        asked = f"{{ {' '.join(['__typename', *leaves(kind)])} }}" if kind else ""
-        declared = []
+        """A document that selects every leaf of the object that takes no arguments."""
+        kind, depth = self[-1].kind, len(self)
+        selection = f"{{ {' '.join(['__typename', *leaves(kind)])} }}" if kind else ""
+        declarations = []
         for step in reversed(self):
-            place -= 1
+            depth -= 1
             names = list(step.arguments)
-            declared += [f"$v{place}_{name}: {step.field.args[name].type}" for name in names]
-            given = f"({', '.join(f'{name}: $v{place}_{name}' for name in names)})" if names else ""
+            declarations += [f"$v{depth}_{name}: {step.field.args[name].type}" for name in names]
+            arguments = f"({', '.join(f'{name}: $v{depth}_{name}' for name in names)})" if names else ""
             if step.kind and is_abstract_type(get_named_type(step.field.type)):
-                asked = f"{{ __typename ... on {step.kind} {asked} }}"
-            asked = f"{step.name}{given} {asked}"
-            asked = f"{{ {asked} }}"
-        head = f"({', '.join(declared)})" if declared else ""
-        return f"{operation} {head} {asked}"
+                selection = f"{{ __typename ... on {step.kind} {selection} }}"
+            selection = f"{step.name}{arguments} {selection}"
+            selection = f"{{ {selection} }}"
+        head = f"({', '.join(declarations)})" if declarations else ""
+        return f"{operation} {head} {selection}"
 
-    def variables(self, top: World, below: World | None = None) -> dict[str, Any]:
-        """The arguments in a world; those of nested fields in another, if that is given."""
-        worlds = [top, *[below or top] * (len(self) - 1)]
+    def variables(self, top: SampleData, below: SampleData | None = None) -> dict[str, Any]:
+        """The arguments from sample data; those of nested fields from `below`, if there is any."""
+        sources = [top, *[below or top] * (len(self) - 1)]
         return {
-            f"v{place}_{name}": worlds[place].fill(template)
-            for place, step in enumerate(self)
+            f"v{depth}_{name}": sources[depth].fill(template)
+            for depth, step in enumerate(self)
             for name, template in step.arguments.items()
         }
 
-    def names_something_below(self) -> bool:
-        """Whether a nested field takes a name or an id."""
+    def has_nested_reference(self) -> bool:
+        """True if an argument of a nested field comes from the sample data."""
         return any("$" in str(step.arguments) for step in self[1:])
 
     def found(self, data: Any) -> list[Any]:
@@ -93,15 +93,15 @@ def leaves(kind: GraphQLObjectType | None) -> list[str]:
 
 
 def paths(schema: GraphQLSchema, root: GraphQLObjectType, name: str) -> list[Path]:
-    """Every object field of every type that this root field leads to, each by the shortest way there."""
+    """Every object field of every type below this root field, each on the shortest path."""
     found = list(_steps(schema, Path(), root, name))
     seen = {(step.coordinate, str(step.kind)) for path in found for step in path}
-    for path in found:  # grows
-        if path[-1].kind and path[-1].leads_on:
+    for path in found:  # which grows meanwhile
+        if path[-1].kind and path[-1].continues:
             for below in path[-1].kind.fields:
-                ways = [way for way in _steps(schema, path, path[-1].kind, below) if _key(way) not in seen]
-                found += ways
-                seen |= {_key(way) for way in ways}
+                longer = [one for one in _steps(schema, path, path[-1].kind, below) if _key(one) not in seen]
+                found += longer
+                seen |= {_key(one) for one in longer}
     return found
 
 
@@ -110,23 +110,23 @@ def _key(path: Path) -> tuple[str, str]:
 
 
 def _steps(schema: GraphQLSchema, above: Path, parent: GraphQLObjectType, name: str) -> Iterator[Path]:
-    """The path gone on by one field, once for each of its recipes and each kind of thing it leads to."""
+    """The path with one more field, once for each of its recipes and each type that it leads to."""
     target: Any = get_named_type(parent.fields[name].type)
     if is_leaf_type(target) and above and not parent.fields[name].args:
         return
     kinds = (
         [None] if is_leaf_type(target) else schema.get_possible_types(target) if is_abstract_type(target) else [target]
     )
-    for place, recipe in enumerate(recipes(parent, name)):
+    for index, recipe in enumerate(recipes(parent, name)):
         arguments = {key: value for key, value in recipe.items() if key not in ("on", "ends")}
         for kind in kinds:
             if recipe.get("on", str(kind)) == str(kind):
-                leads_on = (place == 0 or "on" in recipe) and not recipe.get("ends")
-                yield Path((*above, Step(parent.name, name, parent.fields[name], arguments, kind, leads_on)))
+                continues = (index == 0 or "on" in recipe) and not recipe.get("ends")
+                yield Path((*above, Step(parent.name, name, parent.fields[name], arguments, kind, continues)))
 
 
 def recipes(parent: GraphQLObjectType, name: str) -> list[dict[str, Any]]:
-    """How the owner finds something by this field; fails for one that nobody has said it of."""
+    """The arguments with which an owner finds something by this field. Fails if the field needs a recipe and has none."""
     coordinate, arguments = f"{parent.name}.{name}", parent.fields[name].args
     page = PAGE if "first" in arguments else {}
     if coordinate in RECIPES:
@@ -138,29 +138,31 @@ def recipes(parent: GraphQLObjectType, name: str) -> list[dict[str, Any]]:
     )
 
 
-def unsaid(parent: GraphQLObjectType, name: str) -> list[str]:
-    """The arguments, and the fields of input objects in them, that no recipe of this field has.
+def arguments_without_recipe(parent: GraphQLObjectType, name: str) -> list[str]:
+    """The arguments, and the fields of their input objects, that no recipe of this field has.
 
-    Of what a mutation takes, only ids can lead to somebody else's things.
+    Of a mutation only ids count: no other argument can lead to another owner's rows.
     """
-    said, of_mutation = recipes(parent, name), parent.name == "Mutation"
+    known, of_mutation = recipes(parent, name), parent.name == "Mutation"
     found: list[str] = []
     for argument, definition in parent.fields[name].args.items():
         if argument not in PAGING or parent.name == "Subscription":
-            given = [recipe[argument] for recipe in said if argument in recipe]
-            found += _unsaid(f"{parent.name}.{name}({argument}:)", definition.type, given, of_mutation)
+            values = [recipe[argument] for recipe in known if argument in recipe]
+            found += _without_recipe(f"{parent.name}.{name}({argument}:)", definition.type, values, of_mutation)
     return found
 
 
-def _unsaid(where: str, type_: Any, given: list[Any], of_mutation: bool) -> list[str]:
+def _without_recipe(where: str, type_: Any, values: list[Any], of_mutation: bool) -> list[str]:
     named = get_named_type(type_)
-    if not given:
+    if not values:
         return [where] if not of_mutation or named.name == "ID" else []
     if not isinstance(named, GraphQLInputObjectType):
         return []
-    objects = [item for value in given for item in (value if isinstance(value, list) else [value])]
+    objects = [item for value in values for item in (value if isinstance(value, list) else [value])]
     return [
         missing
         for name, field in named.fields.items()
-        for missing in _unsaid(f"{where}.{name}", field.type, [o[name] for o in objects if name in o], of_mutation)
+        for missing in _without_recipe(
+            f"{where}.{name}", field.type, [o[name] for o in objects if name in o], of_mutation
+        )
     ]

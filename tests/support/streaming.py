@@ -1,46 +1,46 @@
-"""Producers and readers of messages that are written bit by bit."""
+"""Producers and readers of streaming messages."""
 
 from typing import Any, NamedTuple
 
 from tests.support.users import User, error
 
-WHY = (
+ERRORS = (
     "errors { __typename code field ... on OffsetError { expectedOffset } ... on IllegalTransitionError { "
     "fromStatus toStatus } ... on ConflictError { currentRevision } ... on LimitError { limit } }"
 )
-SHOWN = "message { id sequence status text } cursor"
+SELECTION = "message { id sequence status text } cursor"
 
 
 class Writing(NamedTuple):
-    """A message under way, and the fence of one producer of it."""
+    """A streaming message, and the fence of one of its producers."""
 
     message: str
     fence: str
     sequence: int
 
 
-async def does(user: User, mutation: str, selection: str, **given: Any) -> Any:
-    """A mutation's payload, with all that its errors say."""
-    named = "MessageIdInput" if mutation == "cancelMessage" else mutation[0].upper() + mutation[1:] + "Input"
-    query = f"mutation ($input: {named}!) {{ {mutation}(input: $input) {{ {selection} {WHY} }} }}"
-    return (await user.asks(query, input=given))[mutation]
+async def does(user: User, mutation: str, selection: str, **fields: Any) -> Any:
+    """A mutation's payload, with every field of its errors."""
+    type_ = "MessageIdInput" if mutation == "cancelMessage" else mutation[0].upper() + mutation[1:] + "Input"
+    query = f"mutation ($input: {type_}!) {{ {mutation}(input: $input) {{ {selection} {ERRORS} }} }}"
+    return (await user.asks(query, input=fields))[mutation]
 
 
 async def starts(user: User, session: str, **fields: Any) -> Writing:
-    """A message begun; it must go well."""
-    payload = await does(user, "startMessage", f"fence {SHOWN}", sessionId=session, **fields)
+    """Starts a message, without errors."""
+    payload = await does(user, "startMessage", f"fence {SELECTION}", sessionId=session, **fields)
     assert payload["errors"] == [], payload
     return Writing(payload["message"]["id"], payload["fence"], payload["message"]["sequence"])
 
 
 async def extends(user: User, writing: Writing, offset: int, text: str) -> Any:
-    """None, or the one error without its words."""
-    given = {"id": writing.message, "fence": writing.fence, "offset": offset, "text": text}
-    return why(await does(user, "extendMessage", "message { id }", **given))
+    """Extends a message; None, or the only error without its message."""
+    fields = {"id": writing.message, "fence": writing.fence, "offset": offset, "text": text}
+    return why(await does(user, "extendMessage", "message { id }", **fields))
 
 
 async def writes(user: User, writing: Writing, *texts: str) -> None:
-    """Texts one after the other from the beginning; all must go well."""
+    """Extends a message with texts one after the other from offset 0, without errors."""
     offset = 0
     for text in texts:
         assert await extends(user, writing, offset, text) is None
@@ -48,19 +48,19 @@ async def writes(user: User, writing: Writing, *texts: str) -> None:
 
 
 async def finishes(user: User, writing: Writing, **fields: Any) -> Any:
-    """The message's status and text, or the one error."""
-    payload = await does(user, "finishMessage", SHOWN, id=writing.message, fence=writing.fence, **fields)
+    """The message's status and text, or the only error."""
+    payload = await does(user, "finishMessage", SELECTION, id=writing.message, fence=writing.fence, **fields)
     return why(payload) or (payload["message"]["status"], payload["message"]["text"])
 
 
 async def cancels(user: User, writing: Writing) -> Any:
-    """The message's status and text, or the one error."""
-    payload = await does(user, "cancelMessage", SHOWN, id=writing.message)
+    """The message's status and text, or the only error."""
+    payload = await does(user, "cancelMessage", SELECTION, id=writing.message)
     return why(payload) or (payload["message"]["status"], payload["message"]["text"])
 
 
 async def reads(user: User, writing: Writing) -> tuple[str, str] | None:
-    """The status and the text that anybody sees; None for a message that is not there."""
+    """The status and text that a reader gets; None for a message that does not exist."""
     query = (
         "query ($id: ID!) { node(id: $id) { ... on Message { status text content { ... on TextBlock { text } } } } }"
     )
@@ -72,7 +72,7 @@ async def reads(user: User, writing: Writing) -> tuple[str, str] | None:
 
 
 def why(payload: Any) -> Any:
-    """The one error of a payload without its words, or None."""
+    """The only error of a payload without its message, or None."""
     if not payload["errors"]:
         return None
     [found] = payload["errors"]
@@ -80,12 +80,12 @@ def why(payload: Any) -> Any:
 
 
 def ended(status: str) -> dict[str, Any]:
-    """What an extend of a message with this status answers."""
+    """The error of an extend of a message with this status."""
     return error("ILLEGAL_TRANSITION", fromStatus="STREAMING", toStatus=status)
 
 
 def ends_at(offset: int) -> dict[str, Any]:
-    """What an extend that does not fit answers."""
+    """The error of an extend at another offset than this one."""
     return error("OFFSET_MISMATCH", expectedOffset=offset)
 
 

@@ -1,4 +1,4 @@
-"""The people in the stories: each holds a token and speaks GraphQL to a real server."""
+"""Users of the tests: each has a token and sends GraphQL to a real server."""
 
 import asyncio
 import json
@@ -25,56 +25,57 @@ class Refusal(Exception):
 
 
 class User:
-    """Whoever holds the token; `url` is the server's address."""
+    """A client with one owner's token; `url` is the server's address."""
 
     def __init__(self, name: str, url: str, token: str, http: httpx2.AsyncClient) -> None:
         self.name, self.url, self.token, self._http = name, url, token, http
 
     async def responds(self, query: str, headers: dict[str, str] | None = None, **variables: Any) -> dict[str, Any]:
-        """The whole response to an operation."""
+        """The whole response to an operation, errors included."""
         answer = await self._http.post(
             f"{self.url}/graphql",
-            content=json.dumps({"query": query, "variables": variables}),  # in ASCII: any text at all can be sent
+            content=json.dumps(
+                {"query": query, "variables": variables}
+            ),  # escaped as ASCII, which can hold any text, lone surrogates too
             headers={"authorization": f"Bearer {self.token}", "content-type": "application/json", **(headers or {})},
         )
-        found: dict[str, Any] = answer.json()
-        return found
+        response: dict[str, Any] = answer.json()
+        return response
 
     async def asks(self, query: str, **variables: Any) -> Any:
-        """The data of an operation that goes well; raises Refusal otherwise."""
+        """The data of an operation. Raises Refusal for a response with top-level errors."""
         response = await self.responds(query, **variables)
         if response.get("errors"):
             raise Refusal(response)
         return response["data"]
 
     async def does(self, mutation: str, selection: str = "", **input: Any) -> Any:
-        """A mutation's payload: `selection`, and the errors."""
-        kind = mutation[0].upper() + mutation[1:] + "Input"
-        named = INPUTS.get(mutation, kind)
-        query = f"mutation ($input: {named}!) {{ {mutation}(input: $input) {{ {selection} {ERRORS} }} }}"
+        """A mutation's payload: the fields of `selection`, and its errors."""
+        type_ = INPUTS.get(mutation, mutation[0].upper() + mutation[1:] + "Input")
+        query = f"mutation ($input: {type_}!) {{ {mutation}(input: $input) {{ {selection} {ERRORS} }} }}"
         return (await self.asks(query, input=input))[mutation]
 
     async def creates_session(self, title: str | None = None, **fields: Any) -> str:
-        """The id of a new session."""
-        given = fields if title is None else {"title": title, **fields}
-        payload = await self.does("createSession", "session { id }", **given)
+        """Creates a session; its id."""
+        input = fields if title is None else {"title": title, **fields}
+        payload = await self.does("createSession", "session { id }", **input)
         assert payload["errors"] == [], payload
-        found: str = payload["session"]["id"]
-        return found
+        session: str = payload["session"]["id"]
+        return session
 
     async def appends(self, session: str, text: str, role: str = "USER", **fields: Any) -> Any:
-        """What was stored, or the one error."""
+        """Appends a message; its sequence and text, or the only error."""
         message = {"role": role, "text": text, **fields}
         payload = await self.does("appendMessage", "message { sequence text }", sessionId=session, message=message)
         return payload["message"] or outcome(payload)
 
     async def sees(self, session: str, selection: str) -> Any:
-        """A session of hers, or None."""
+        """A session's fields, or None if this user has no such session."""
         return (await self.asks(f"query ($id: ID!) {{ session(id: $id) {{ {selection} }} }}", id=session))["session"]
 
     @asynccontextmanager
-    async def subscribes(self, query: str, **variables: Any) -> AsyncIterator["Stream"]:
-        """A subscription on a socket of its own."""
+    async def subscribes(self, query: str, **variables: Any) -> AsyncIterator["Subscription"]:
+        """A subscription on a new websocket."""
         address = self.url.replace("http", "ws", 1) + "/graphql"
         async with connect(address, subprotocols=[Subprotocol("graphql-transport-ws")]) as socket:
             payload = {"Authorization": f"Bearer {self.token}"}
@@ -82,50 +83,50 @@ class User:
             assert json.loads(await socket.recv())["type"] == "connection_ack"
             operation = {"query": query, "variables": variables}
             await socket.send(json.dumps({"id": "1", "type": "subscribe", "payload": operation}))
-            yield Stream(socket)
+            yield Subscription(socket)
 
     def streams(self, query: str, last_id: str | None = None, **variables: Any) -> Any:
-        """The event stream of an operation; `last_id` as a client says it that comes back."""
+        """The SSE response to an operation; `last_id` is the Last-Event-ID header of a client that reconnects."""
         headers = {"authorization": f"Bearer {self.token}", **({"last-event-id": last_id} if last_id else {})}
         return events(self._http, f"{self.url}/graphql/stream", {"query": query, "variables": variables}, headers)
 
     def follows(self, session: str, after: str | None = None, follow: bool = True) -> Any:
-        """The events of a session, on a socket of their own."""
+        """The events of a session, on a new websocket."""
         return self.subscribes(EVENTS, session=session, after=after, follow=follow)
 
     async def replays(self, session: str, after: str | None = None) -> list[dict[str, Any]]:
-        """All events after a cursor, up to CaughtUp."""
+        """All events of a session after a cursor, up to CaughtUp."""
         async with self.follows(session, after, follow=False) as stream:
             return [event async for event in stream]
 
     def watches(self, after: str | None = None, follow: bool = True) -> Any:
-        """The events of all that is hers, on a socket of their own."""
+        """The events of everything that the user owns, on a new websocket."""
         return self.subscribes(VIEWER_EVENTS, after=after, follow=follow)
 
     async def catches_up(self, after: str | None = None) -> list[dict[str, Any]]:
-        """All events of hers after a cursor, up to CaughtUp."""
+        """All events of the user after a cursor, up to CaughtUp."""
         async with self.watches(after, follow=False) as stream:
             return [event async for event in stream]
 
     async def now(self) -> str:
-        """Where her events go on."""
-        found: str = (await self.asks("{ viewer { eventCursor } }"))["viewer"]["eventCursor"]
-        return found
+        """The cursor of the user's next event."""
+        cursor: str = (await self.asks("{ viewer { eventCursor } }"))["viewer"]["eventCursor"]
+        return cursor
 
-    async def settled(self) -> str:
-        """The same, once nothing is told again: a transaction of anybody's, under way, has what came after it retold."""
+    async def quiet_cursor(self) -> str:
+        """The same, once no event is repeated: an open transaction, of any owner, makes the events after it come twice."""
         while len(await self.catches_up(cursor := await self.now())) > 1:
             await asyncio.sleep(0.02)
         return cursor
 
 
-class Stream:
+class Subscription:
     """The events of one subscription, without their envelope."""
 
     def __init__(self, socket: ClientConnection) -> None:
         self.socket = socket
 
-    def __aiter__(self) -> "Stream":
+    def __aiter__(self) -> "Subscription":
         return self
 
     async def __anext__(self) -> dict[str, Any]:
@@ -137,11 +138,11 @@ class Stream:
         if frame["payload"].get("errors"):
             raise Refusal(frame["payload"])
         [event] = frame["payload"]["data"].values()
-        found: dict[str, Any] = event
-        return found
+        body: dict[str, Any] = event
+        return body
 
     async def until(self, kind: str) -> list[dict[str, Any]]:
-        """The events up to the first of this kind, itself included."""
+        """The events up to and including the first of this type."""
         seen = []
         async for event in self:
             seen.append(event)
@@ -151,12 +152,12 @@ class Stream:
 
 
 def error(code: str, **more: Any) -> dict[str, Any]:
-    """The one error of a payload, as `outcome` gives it; `field` as a path with dots."""
+    """The only error of a payload, as `outcome` returns it; `field` is a path with dots."""
     return {"code": code, **more}
 
 
 def outcome(payload: dict[str, Any]) -> dict[str, Any]:
-    """The one error of a payload: its code, and the path of its field."""
+    """The only error of a payload: its code, and the path of its field."""
     [found] = payload["errors"]
     return error(found["code"], field=".".join(found["field"])) if found["field"] else error(found["code"])
 

@@ -1,4 +1,4 @@
-"""graphql-transport-ws: two ends that take turns, and what happens when one of them does not."""
+"""graphql-transport-ws: operations, invalid frames, close codes, and clients that do not read."""
 
 import asyncio
 import json
@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from tests.transport.server import FRIEND, Server, Socket, eventually, serving, token
+from tests.transport.sample_server import ALLOWED_ORIGIN, Server, Socket, eventually, serving, token
 
-QUIET = "subscription{count(to:1000,every:60)}"
+IDLE = "subscription{count(to:1000,every:60)}"
 
 
-async def test_a_query_is_answered_and_completed(server: Server):
+async def test_a_query_sends_its_result_and_complete(server: Server):
     async with server.ready() as socket:
         await socket.subscribe("query Q($t:String){echo(text:$t)}", id="a", variables={"t": "é"})
         assert await socket.next() == {
@@ -26,7 +26,7 @@ async def test_a_query_is_answered_and_completed(server: Server):
         assert await socket.next() == {"type": "complete", "id": "a"}
 
 
-async def test_a_subscription_delivers_in_order_and_ends(server: Server):
+async def test_a_subscription_sends_its_events_in_order_and_complete(server: Server):
     async with server.ready() as socket:
         await socket.subscribe("subscription{count(to:3)}")
         for number in (1, 2, 3):
@@ -34,7 +34,7 @@ async def test_a_subscription_delivers_in_order_and_ends(server: Server):
         assert await socket.next() == {"type": "complete", "id": "1"}
 
 
-async def test_every_event_and_every_operation_has_a_context_of_its_own(server: Server):
+async def test_every_operation_and_every_event_has_its_own_context(server: Server):
     async with server.ready() as socket:
         for _ in range(2):
             await socket.subscribe("subscription{seen}")
@@ -42,7 +42,7 @@ async def test_every_event_and_every_operation_has_a_context_of_its_own(server: 
             assert (await socket.next())["type"] == "complete"
 
 
-async def test_an_operation_that_cannot_start_is_an_error_and_the_socket_stays(server: Server):
+async def test_an_operation_that_cannot_start_is_an_error_and_the_socket_stays_open(server: Server):
     async with server.ready() as socket:
         for query, code in [
             ("{", "BAD_USER_INPUT"),
@@ -59,7 +59,7 @@ async def test_an_operation_that_cannot_start_is_an_error_and_the_socket_stays(s
         assert (await socket.next())["payload"] == {"data": {"ping": "pong"}}
 
 
-async def test_a_stream_that_breaks_says_so_without_saying_why(server: Server):
+async def test_a_subscription_that_raises_is_an_internal_error_without_details(server: Server):
     async with server.ready() as socket:
         await socket.subscribe("subscription{breaks}")
         assert (await socket.next())["payload"] == {"data": {"breaks": 1}}
@@ -67,34 +67,34 @@ async def test_a_stream_that_breaks_says_so_without_saying_why(server: Server):
         assert frame["type"] == "error"
         assert frame["payload"][0]["extensions"]["code"] == "INTERNAL"
         assert "secret" not in json.dumps(frame)
-    assert server.ground.open == 0
+    assert server.resolvers.open == 0
 
 
-async def test_completing_stops_the_stream_and_frees_its_id(server: Server):
+async def test_complete_ends_the_subscription_and_releases_its_id(server: Server):
     async with server.ready() as socket:
-        await socket.subscribe(QUIET)
+        await socket.subscribe(IDLE)
         await socket.until("next")
         await socket.send(id="1", type="complete")
-        await eventually(lambda: server.ground.open == 0)
+        await eventually(lambda: server.resolvers.open == 0)
         await socket.subscribe("{ping}")
         assert (await socket.next())["payload"] == {"data": {"ping": "pong"}}
 
 
-async def test_leaving_stops_everything_that_ran(server: Server):
+async def test_closing_the_socket_ends_all_operations(server: Server):
     async with server.ready() as socket:
         for n in range(10):
-            await socket.subscribe(QUIET, id=str(n))
-        await eventually(lambda: server.ground.open == 10)
+            await socket.subscribe(IDLE, id=str(n))
+        await eventually(lambda: server.resolvers.open == 10)
         assert server.sockets.running == 10
-    await eventually(lambda: server.ground.open == 0 and server.sockets.sockets == 0)
+    await eventually(lambda: server.resolvers.open == 0 and server.sockets.open_sockets == 0)
 
 
-async def test_a_socket_that_is_torn_off_is_cleaned_up_too(server: Server):
+async def test_a_lost_connection_ends_all_operations(server: Server):
     async with server.ready() as socket:
-        await socket.subscribe(QUIET)
+        await socket.subscribe(IDLE)
         await socket.until("next")
         socket.connection.transport.abort()
-        await eventually(lambda: server.ground.open == 0 and server.sockets.sockets == 0)
+        await eventually(lambda: server.resolvers.open == 0 and server.sockets.open_sockets == 0)
 
 
 FRAMES: list[tuple[Any, int]] = [
@@ -120,7 +120,7 @@ FRAMES: list[tuple[Any, int]] = [
 
 
 @pytest.mark.parametrize(("frame", "code"), FRAMES, ids=lambda value: str(value)[:30])
-async def test_a_bad_first_frame_closes_the_socket(server: Server, frame: Any, code: int):
+async def test_an_invalid_first_frame_closes_the_socket(server: Server, frame: Any, code: int):
     async with server.socket() as socket:
         await socket.connection.send(json.dumps(frame) if isinstance(frame, dict) else frame)
         assert (await socket.closed())[0] == code
@@ -139,7 +139,7 @@ OPERATIONS: list[tuple[Any, int]] = [
 
 
 @pytest.mark.parametrize(("frame", "code"), OPERATIONS, ids=lambda value: str(value)[:60])
-async def test_a_bad_later_frame_closes_the_socket(server: Server, frame: Any, code: int):
+async def test_an_invalid_later_frame_closes_the_socket(server: Server, frame: Any, code: int):
     async with server.ready() as socket:
         await socket.send(**frame)
         found, reason = await socket.closed()
@@ -147,25 +147,25 @@ async def test_a_bad_later_frame_closes_the_socket(server: Server, frame: Any, c
         assert len((reason or "").encode()) <= 123
 
 
-async def test_a_long_reason_is_cut_between_characters(server: Server):
+async def test_a_long_close_reason_is_cut_between_characters(server: Server):
     name = "ü" * 200
     async with server.ready() as socket:
-        await socket.subscribe(QUIET, id=name)
-        await socket.subscribe(QUIET, id=name)
+        await socket.subscribe(IDLE, id=name)
+        await socket.subscribe(IDLE, id=name)
         code, reason = await socket.closed()
         assert code == 4409
         assert reason == ("Subscriber for " + name)[: len(reason or "")]
         assert len((reason or "").encode()) in (122, 123)
 
 
-async def test_who_says_nothing_is_sent_away():
-    async with serving(init_timeout=0.1) as hasty, hasty.socket() as socket:
+async def test_a_socket_without_connection_init_is_closed():
+    async with serving(init_timeout=0.1) as server, server.socket() as socket:
         assert (await socket.closed())[0] == 4408
 
 
-async def test_the_token_may_come_with_the_handshake_or_by_itself(server: Server):
-    given = {"additional_headers": {"authorization": f"Bearer {server.token}"}}
-    async with server.socket(**given) as socket:
+async def test_the_token_may_be_in_the_handshake_or_in_the_payload(server: Server):
+    options = {"additional_headers": {"authorization": f"Bearer {server.token}"}}
+    async with server.socket(**options) as socket:
         await socket.send(type="connection_init")
         assert (await socket.next())["type"] == "connection_ack"
     async with server.socket() as socket:
@@ -173,31 +173,31 @@ async def test_the_token_may_come_with_the_handshake_or_by_itself(server: Server
         assert (await socket.next())["type"] == "connection_ack"
 
 
-async def test_a_socket_ends_with_its_token(server: Server):
+async def test_a_socket_is_closed_when_its_token_expires(server: Server):
     async with server.ready(token(ttl=1)) as socket:
-        await socket.subscribe(QUIET)
+        await socket.subscribe(IDLE)
         assert await socket.closed() == (4403, "The token has expired")
-    await eventually(lambda: server.ground.open == 0)
+    await eventually(lambda: server.resolvers.open == 0)
 
 
-async def test_a_token_may_be_good_for_ages(server: Server):
+async def test_a_token_may_expire_after_the_longest_timer(server: Server):
     async with server.ready(token(ttl=10.0**12)) as socket:
         await socket.send(type="ping")
         assert (await socket.next()) == {"type": "pong"}
 
 
-async def test_each_kind_needs_its_scope(server: Server):
-    before = server.ground.total
-    for bearer, query in [("chat:read", "mutation{add}"), ("chat:write", QUIET), ("chat:write", "{ping}")]:
+async def test_each_operation_kind_requires_its_scope_over_websocket(server: Server):
+    before = server.resolvers.total
+    for bearer, query in [("chat:read", "mutation{add}"), ("chat:write", IDLE), ("chat:write", "{ping}")]:
         async with server.ready(token(bearer)) as socket:
             await socket.subscribe(query)
             assert (await socket.next())["payload"][0]["extensions"]["code"] == "FORBIDDEN"
-    assert server.ground.total == before
+    assert server.resolvers.total == before
 
 
-async def test_only_our_own_pages_and_those_of_friends_may_connect(server: Server):
+async def test_only_own_and_allowed_origins_may_connect(server: Server):
     own = server.url.removesuffix("/graphql")
-    for origin in (FRIEND, own):
+    for origin in (ALLOWED_ORIGIN, own):
         async with server.socket(origin=origin) as socket:
             assert socket.connection.subprotocol == "graphql-transport-ws"
     for origin in ("https://evil.example", "null", own.replace("127.0.0.1", "127.0.0.1.evil.example")):
@@ -206,37 +206,37 @@ async def test_only_our_own_pages_and_those_of_friends_may_connect(server: Serve
                 pass
 
 
-async def test_another_protocol_is_not_spoken(server: Server):
+async def test_another_subprotocol_is_refused(server: Server):
     async with server.socket(subprotocols=None) as socket:
         assert (await socket.closed())[0] == 4406
 
 
-async def test_a_socket_runs_so_many_operations_and_no_more():
-    async with serving(max_operations=3) as small, small.ready() as socket:
+async def test_the_operations_of_a_socket_are_limited():
+    async with serving(max_operations=3) as server, server.ready() as socket:
         for n in range(4):
             await socket.subscribe("{slow(seconds:60)}", id=str(n))
         frame = await socket.next()
         assert (frame["id"], frame["payload"][0]["extensions"]["code"]) == ("3", "RATE_LIMITED")
         await socket.send(id="0", type="complete")
-        await eventually(lambda: small.sockets.running == 2)
+        await eventually(lambda: server.sockets.running == 2)
         await socket.subscribe("{ping}", id="4")
         assert (await socket.next())["payload"] == {"data": {"ping": "pong"}}
 
 
-async def test_what_is_given_up_before_it_has_begun_leaves_its_place():
-    async with serving(max_operations=3) as small, small.ready() as socket:
+async def test_operations_completed_before_they_start_leave_nothing_behind():
+    async with serving(max_operations=3) as server, server.ready() as socket:
         for n in range(20):
-            await socket.subscribe(QUIET, id=str(n))
+            await socket.subscribe(IDLE, id=str(n))
             await socket.send(id=str(n), type="complete")
         await socket.send(type="ping")
         await socket.until("pong")
-        await eventually(lambda: (small.sockets.running, small.ground.open) == (0, 0))
+        await eventually(lambda: (server.sockets.running, server.resolvers.open) == (0, 0))
         await socket.subscribe("{ping}")
         assert (await socket.next())["payload"] == {"data": {"ping": "pong"}}
 
 
-async def test_what_takes_too_long_to_begin_or_to_answer_is_ended():
-    async with serving(timeout=0.2) as hasty, hasty.ready() as socket:
+async def test_an_operation_beyond_the_time_limit_is_a_timeout_error():
+    async with serving(timeout=0.2) as server, server.ready() as socket:
         for query in ("{slow(seconds:60)}", "subscription{slowStart}"):
             await socket.subscribe(query)
             frame = await socket.next()
@@ -246,8 +246,8 @@ async def test_what_takes_too_long_to_begin_or_to_answer_is_ended():
 
 
 @asynccontextmanager
-async def silent(server: Server) -> AsyncIterator[Socket]:
-    """A client that asks for more than the wires between us hold, and reads nothing of it."""
+async def blocked_client(server: Server) -> AsyncIterator[Socket]:
+    """A client that requests more than the socket buffers hold, and does not read."""
     raw = sockets.socket()
     raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4_096)
     raw.setblocking(False)
@@ -256,62 +256,62 @@ async def silent(server: Server) -> AsyncIterator[Socket]:
     async with server.ready(sock=raw, ping_interval=None) as socket:
         socket.connection.transport.pause_reading()
         await socket.subscribe("subscription{flood(size:100000)}")
-        await eventually(lambda: server.ground.flooded > 0)
+        await eventually(lambda: server.resolvers.flooded > 0)
         try:
             yield socket
         finally:
             socket.connection.transport.abort()
 
 
-async def test_who_does_not_read_waits_alone_and_is_cut_off_in_the_end():
-    async with serving(send_timeout=1.0) as patient, silent(patient), patient.ready() as other:
+async def test_a_blocked_socket_delays_no_other_and_is_aborted_after_the_send_timeout():
+    async with serving(send_timeout=1.0) as server, blocked_client(server), server.ready() as other:
         await other.subscribe("subscription{count(to:20)}")
         await other.until("complete")
-        await eventually(lambda: patient.ground.open == 0)
-        await eventually(lambda: patient.sockets.sockets == 1)
+        await eventually(lambda: server.resolvers.open == 0)
+        await eventually(lambda: server.sockets.open_sockets == 1)
         await other.subscribe("{ping}")
         assert (await other.next())["payload"] == {"data": {"ping": "pong"}}
 
 
-async def test_a_client_that_is_behind_costs_one_message_and_not_a_queue():
-    async with serving() as patient, silent(patient), patient.ready() as other:
+async def test_nothing_is_queued_for_a_blocked_socket():
+    async with serving() as server, blocked_client(server), server.ready() as other:
         await other.subscribe("subscription{count(to:100)}")
         await other.until("complete")
-        produced = patient.ground.flooded
+        produced = server.resolvers.flooded
         await other.subscribe("subscription{count(to:100)}")
         await other.until("complete")
-        assert patient.ground.flooded == produced
+        assert server.resolvers.flooded == produced
 
 
-async def test_a_client_that_says_goodbye_but_reads_nothing_does_not_keep_the_server_from_stopping():
-    async with serving() as stopping, silent(stopping) as deaf:
-        deaf.connection.protocol.send_close(1000)
-        deaf.connection.send_data()
-        await eventually(lambda: stopping.sockets.sockets == 0)
-        stopping.stop()
+async def test_a_client_that_closes_but_does_not_read_does_not_delay_the_servers_stop():
+    async with serving() as server, blocked_client(server) as blocked:
+        blocked.connection.protocol.send_close(1000)
+        blocked.connection.send_data()
+        await eventually(lambda: server.sockets.open_sockets == 0)
+        server.stop()
 
 
-async def test_stopping_the_server_says_so_and_ends_what_runs():
-    async with serving() as stopping, stopping.ready() as socket:
-        await socket.subscribe(QUIET)
+async def test_a_stopping_server_closes_sockets_with_1012():
+    async with serving() as server, server.ready() as socket:
+        await socket.subscribe(IDLE)
         await socket.until("next")
-        stopping.stop()
+        server.stop()
         assert (await socket.closed())[0] == 1012
-        await eventually(lambda: stopping.ground.open == 0)
+        await eventually(lambda: server.resolvers.open == 0)
 
 
-async def test_operations_on_sockets_are_counted(server: Server):
+async def test_operations_of_sockets_are_counted(server: Server):
     server.observed.clear()
     async with server.ready() as socket:
         for query in ("{ping}", "subscription{count(to:1)}", "{"):
             await socket.subscribe(query)
             while (await socket.next())["type"] not in ("complete", "error"):
                 pass
-        await socket.subscribe(QUIET)
+        await socket.subscribe(IDLE)
         await socket.until("next")
         await socket.send(id="1", type="complete")
         await eventually(lambda: len(server.observed) == 4)
-    assert [fact[:2] for fact in server.observed] == [
+    assert [operation[:2] for operation in server.observed] == [
         ("query", "OK"),
         ("subscription", "OK"),
         ("unknown", "BAD_USER_INPUT"),

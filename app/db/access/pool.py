@@ -8,10 +8,10 @@ from typing import Any, NamedTuple, cast
 
 from sqlalchemy import event, make_url
 from sqlalchemy.exc import DisconnectionError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolProxiedConnection
 
 from app.db.access import failures
+from app.db.access.async_engine import AsyncConnection, AsyncEngine, create_async_engine
 from app.errors import TimedOut
 
 CLOSE_TIMEOUT_SECONDS = 5

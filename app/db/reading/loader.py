@@ -110,8 +110,11 @@ class BatchReader:
 
     async def totals(self, nested: Nested[Any], filters: Filters, parents: Sequence[Any]) -> list[int]:
         """For each parent the number of rows of a nested connection."""
-        parameters = dict(filters) | parent_arrays(nested.names, parents)
-        totals = {row.parent: row.total for row in await self._db.fetch(self._viewer, nested.count, **parameters)}
+        parameters: dict[str, Any] = parent_arrays(nested.names, parents)
+        count = nested.stored_count
+        if count is None or any(value is not None for _, value in filters):
+            count, parameters = nested.count, parameters | dict(filters)
+        totals = {row.parent: row.total for row in await self._db.fetch(self._viewer, count, **parameters)}
         return [totals[index] for index in range(1, len(parents) + 1)]
 
     async def _rows(self, statement: Statement[R], **values: Any) -> list[R]:

@@ -4,12 +4,23 @@ from collections.abc import Collection, Sequence
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
-from sqlalchemy import Select, TableValuedAlias, bindparam, column, func, select, true
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Select,
+    TableValuedAlias,
+    bindparam,
+    column,
+    func,
+    select,
+    true,
+    union_all,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql.visitors import replacement_traverse
 
 from app.db.access.statement import Statement, statement, variant
-from app.db.reading.order import Order, direction
+from app.db.reading.order import LIMIT, Order, direction
 from app.db.reading.page import Count
 from app.db.reading.rows import Entity
 
@@ -39,7 +50,9 @@ class Nested(Generic[R]):
     """A connection below many parents, read for all of them by one statement.
 
     `query` selects the children of `parents`, a `parent_table`; a row's `parent` is the index of its parent. The
-    statements are named `name[for_many,forward]` and the like.
+    statements are named `name[for_many,forward]` and the like. `stored_count` selects the number of children, without
+    a filter, from where the program keeps it: `total` and `parent`. `parts` are conditions that divide the rows as
+    partial indexes do: the page of one parent reads each part in the order of its index, with a plan for that parent.
     """
 
     def __init__(
@@ -51,11 +64,14 @@ class Nested(Generic[R]):
         order: Order,
         parents: TableValuedAlias,
         partial: Collection[str] = (),
+        stored_count: Select[Any] | None = None,
+        parts: Sequence[ColumnElement[bool]] = (),
     ) -> None:
         self.name, self.sentence, self.order, self.row, self._partial = name, sentence, order, row, partial
         self.names = [column.name for column in parents.c if column.name != "index"]
-        self._query, self._parents = query, parents
+        self._query, self._parents, self._stored_count = query, parents, stored_count
         self._index = parents.c["index"].label("parent")
+        self._parts = parts
         self._for_one: dict[bool, Statement[R]] = {}
         self._for_many: dict[bool, Statement[R]] = {}
 
@@ -64,17 +80,15 @@ class Nested(Generic[R]):
         if backward not in self._for_one:
             bound = {id(column): bindparam(f"parent_{column.name}", type_=column.type) for column in self._parents.c}
             query: Any = replacement_traverse(self._query, {}, lambda element, **_: bound.get(id(element)))
-            self._for_one[backward] = self._statement("for_one", self.order.page(query, backward), backward)
+            self._for_one[backward] = self._statement("for_one", self._page(query, backward), backward)
         return self._for_one[backward]
 
     def for_many(self, backward: bool) -> Statement[R]:
         """The pages of many parents, built at the first use."""
         if backward not in self._for_many:
             page = self.order.page(self._query.correlate(self._parents), backward).lateral("page")
-            keys = [page.c[key.column.key or ""] for key in self.order.keys]
-            down = self.order.descending != backward
             query = select(page, self._index).select_from(self._parents.join(page, true()))
-            query = query.order_by(*(key.desc() if down else key for key in keys))
+            query = query.order_by(*self._directed(page, backward))
             self._for_many[backward] = self._statement("for_many", query, backward)
         return self._for_many[backward]
 
@@ -87,6 +101,25 @@ class Nested(Generic[R]):
             variant(self.name, "count"), f"The number of rows per parent of: {self.sentence}", query, Count
         )
 
+    @cached_property
+    def stored_count(self) -> Statement[Count] | None:
+        """The stored number of children of each parent, without a filter; None where it is not stored."""
+        if self._stored_count is None:
+            return None
+        sentence = f"The stored number of rows per parent of: {self.sentence}"
+        return statement(variant(self.name, "stored_count"), sentence, self._stored_count, Count)
+
+    def _page(self, query: Select[Any], backward: bool) -> Select[Any]:
+        if not self._parts:
+            return self.order.page(query, backward)
+        rows = union_all(*(self.order.page(query.where(part), backward) for part in self._parts)).subquery("parts")
+        return select(*rows.c).order_by(*self._directed(rows, backward)).limit(LIMIT)
+
+    def _directed(self, rows: FromClause, backward: bool) -> list[ColumnElement[Any]]:
+        """The order's keys in a derived table of pages."""
+        keys: list[ColumnElement[Any]] = [rows.c[key.column.key or ""] for key in self.order.keys]
+        return [key.desc() for key in keys] if self.order.descending != backward else keys
+
     def _statement(self, shape: str, query: Select[Any], backward: bool) -> Statement[R]:
-        name = variant(self.name, shape, direction(backward))
-        return statement(name, self.sentence, query, self.row, self._partial)
+        name, custom_plan = variant(self.name, shape, direction(backward)), bool(self._parts)
+        return statement(name, self.sentence, query, self.row, self._partial, custom_plan=custom_plan)

@@ -10,9 +10,9 @@ from typing import Generic, TypeVar
 from app.db.access.statement import Row
 from app.db.reading.rows import Entity
 from app.errors import BadInput
+from app.limits import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 
 R = TypeVar("R", bound=Entity)
-DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE = 50, 100
 
 
 @dataclass(frozen=True, slots=True)

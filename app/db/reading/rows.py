@@ -136,11 +136,10 @@ class StreamingRow(MessageRow):
 
 
 class FoundRow(MessageRow):
-    """A message that matches a search: `rank` from 0 to 1; matches in `headline` stand between two `mark`s."""
+    """A message that matches a search: `rank` from 0 to 1; `lexemes` is the query as PostgreSQL understood it."""
 
     rank: float
-    headline: str
-    mark: str
+    lexemes: str
 
 
 class TaskRow(Entity):

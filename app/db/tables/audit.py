@@ -24,4 +24,7 @@ audit_events = Table(
 )
 e = audit_events.c
 Index("audit_events_at", e.owner_id, e.at, e.id)
+Index("audit_events_by_type", e.owner_id, e.event_type, e.at, e.id)
+Index("audit_events_by_role", e.owner_id, e.role, e.at, e.id, postgresql_where=e.role.is_not(None))
+Index("audit_events_by_trace", e.owner_id, e.trace_id, e.at, e.id, postgresql_where=e.trace_id.is_not(None))
 Index("audit_events_subject", e.owner_id, e.subject_id, e.at, e.id)

@@ -76,11 +76,22 @@ Index(
     "messages_key",
     m.owner_id,
     m.session_id,
-    func.coalesce(m.agent_key, ""),
     m.key,
+    func.coalesce(m.agent_key, ""),
     unique=True,
     postgresql_where=m.key.is_not(None),
 )
-Index("messages_changes", m.owner_id, m.session_id, m.revision, unique=True)
+# The condition is always true, and only the statement that reads changes implies it. Without it the planner, misled by
+# its estimates, chooses this index to find a message by its sequence, and reads the whole session.
+Index(
+    "messages_changes",
+    m.owner_id,
+    m.session_id,
+    m.revision,
+    unique=True,
+    postgresql_where=m.revision.is_not(None),
+)
+# The sweeper searches the old tombstones of all owners.
+Index("messages_deleted", m.deleted_at, postgresql_where=m.deleted_at.is_not(None))
 # A short pending list: the append that must flush the list waits only for a moment.
 Index("messages_search", m.tsv, postgresql_using="gin", postgresql_with={"gin_pending_list_limit": "512"})

@@ -9,6 +9,8 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    and_,
+    or_,
 )
 
 from app.db.tables.columns import (
@@ -72,13 +74,42 @@ sessions = Table(
     # Every append changes the indexed last_activity_at, so no update is HOT: vacuum early.
     postgresql_with={"autovacuum_vacuum_scale_factor": "0.02"},
 )
+s = sessions.c
+Index("sessions_key", s.owner_id, s.key, unique=True, postgresql_where=s.key.is_not(None))
+Index("sessions_task", s.owner_id, s.task_id, postgresql_where=s.task_id.is_not(None))
+# Each append adds an entry to every index that holds its session: to those of the keys, and to these two.
 Index(
-    "sessions_key",
-    sessions.c.owner_id,
-    sessions.c.key,
-    unique=True,
-    postgresql_where=sessions.c.key.is_not(None),
+    "sessions_listed",
+    s.owner_id,
+    s.last_activity_at,
+    s.id,
+    postgresql_where=and_(s.archived_at.is_(None), s.deleted_at.is_(None)),
 )
-Index("sessions_task", sessions.c.owner_id, sessions.c.task_id, postgresql_where=sessions.c.task_id.is_not(None))
-Index("sessions_activity", sessions.c.owner_id, sessions.c.last_activity_at, sessions.c.id)
-Index("sessions_changed", sessions.c.owner_id, sessions.c.changed_xid, sessions.c.id)
+Index("sessions_changed", s.owner_id, s.changed_xid, s.id, postgresql_where=s.changed_xid.is_not(None))
+# Appends do not add to these: their sessions take no messages.
+Index(
+    "sessions_ended",
+    s.owner_id,
+    s.status,
+    s.last_activity_at,
+    s.id,
+    postgresql_where=and_(
+        s.status.in_(("COMPLETED", "FAILED", "EXPIRED")), s.archived_at.is_(None), s.deleted_at.is_(None)
+    ),
+)
+Index(
+    "sessions_away",
+    s.owner_id,
+    s.last_activity_at,
+    s.id,
+    postgresql_where=or_(s.archived_at.is_not(None), s.deleted_at.is_not(None)),
+)
+# The sweeper searches these for all owners.
+Index("sessions_deleted", s.deleted_at, postgresql_where=and_(s.deleted_at.is_not(None), s.erased_at.is_(None)))
+Index("sessions_expired", s.updated_at, postgresql_where=and_(s.status == "EXPIRED", s.erased_at.is_(None)))
+Index(
+    "sessions_due",
+    s.expires_at,
+    postgresql_where=and_(s.expires_at.is_not(None), s.status.in_(("PENDING", "ACTIVE")), s.deleted_at.is_(None)),
+)
+Index("sessions_erased", s.erased_at, postgresql_where=s.erased_at.is_not(None))

@@ -41,6 +41,7 @@ Index(
     session_agents.c.session_id,
     session_agents.c.revision,
     unique=True,
+    postgresql_where=session_agents.c.revision.is_not(None),  # as in messages_changes
 )
 Index(
     "session_agents_agent",

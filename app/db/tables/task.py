@@ -40,4 +40,9 @@ tasks = Table(
 )
 t = tasks.c
 Index("tasks_changes", t.owner_id, t.session_id, t.revision, unique=True, postgresql_where=t.session_id.is_not(None))
-Index("tasks_changed", t.owner_id, t.changed_xid, t.id)
+Index("tasks_changed", t.owner_id, t.changed_xid, t.id, postgresql_where=t.changed_xid.is_not(None))
+Index("tasks_by_status", t.owner_id, t.status, t.id)
+Index("tasks_by_type", t.owner_id, t.type, t.id)
+Index("tasks_by_from_role", t.owner_id, t.from_role, t.id, postgresql_where=t.from_role.is_not(None))
+Index("tasks_by_to_role", t.owner_id, t.to_role, t.id, postgresql_where=t.to_role.is_not(None))
+Index("tasks_by_trace", t.owner_id, t.trace_id, t.id, postgresql_where=t.trace_id.is_not(None))

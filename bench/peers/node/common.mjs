@@ -1,4 +1,4 @@
-// What both servers share: who asks, and a pool. The environment names the database (PGHOST, PGDATABASE, …).
+// What both servers share: authentication and a pool. The environment names the database (PGHOST, PGDATABASE, …).
 import pg from 'pg';
 import { createVerifier } from 'fast-jwt';
 

@@ -1,6 +1,6 @@
--- What an append is in PostGraphile: a function that does it, with what the others' statements do.
+-- What an append is in PostGraphile: a function with the statement of the other servers.
 create schema bench;
-create function bench.append_message(owner text, session uuid, said text) returns messages volatile language sql as $$
+create function bench.append_message(owner text, session uuid, body text) returns messages volatile language sql as $$
 with head as (
     update sessions set
         last_sequence = last_sequence + 1, message_count = message_count + 1, head = head + 1,
@@ -10,8 +10,8 @@ with head as (
     returning owner_id, id, last_sequence, head
 )
 insert into messages (owner_id, session_id, sequence, created_revision, revision, role, text, metadata, tsv)
-select owner_id, id, last_sequence, head, head, 'USER', said, '{}',
-    to_tsvector('simple', left(said, 16384)) || array_to_tsvector(array['@' || owner_id])
+select owner_id, id, last_sequence, head, head, 'USER', body, '{}',
+    to_tsvector('simple', left(body, 16384)) || array_to_tsvector(array['@' || owner_id])
 from head
 returning messages.*
 $$;

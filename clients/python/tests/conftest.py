@@ -1,42 +1,43 @@
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
-import stamina
 from colloquy import AsyncClient, Client
 
-from clients.python.tests.proxy import Proxy, proxy
+from harness.unreliable_proxy import UnreliableProxy, unreliable_proxy
 
-
-@pytest.fixture(autouse=True)
-def at_once() -> Iterator[None]:
-    """What is tried again is tried at once."""
-    with stamina.set_testing(True, attempts=5, cap=True):
-        yield
+QUICK_RETRIES = {"max_wait": 0.01}
 
 
 @pytest.fixture
 async def client(ann) -> AsyncIterator[AsyncClient]:
-    """Ann's."""
-    async with AsyncClient(ann.url, ann.token) as hers:
-        yield hers
+    """Ann's client."""
+    async with AsyncClient(ann.url, ann.token) as client:
+        yield client
 
 
 @pytest.fixture
 async def stranger(bob) -> AsyncIterator[AsyncClient]:
-    """Bob's."""
-    async with AsyncClient(bob.url, bob.token) as his:
-        yield his
+    """Bob's client."""
+    async with AsyncClient(bob.url, bob.token) as client:
+        yield client
 
 
 @pytest.fixture
-def blocking(ann) -> Iterator[Client]:
-    """Ann's, for threads: the server runs in the test's own loop."""
-    with Client(ann.url, ann.token) as hers:
-        yield hers
+def sync_client(ann) -> Iterator[Client]:
+    """Ann's blocking client; the server runs in the event loop of the test, so threads use it."""
+    with Client(ann.url, ann.token) as client:
+        yield client
 
 
 @pytest.fixture
-async def way(ann) -> AsyncIterator[Proxy]:
-    """A way to the server that breaks when told to."""
-    async with proxy(ann.url) as broken:
-        yield broken
+async def proxy(ann) -> AsyncIterator[UnreliableProxy]:
+    """A proxy before the server that loses responses and connections."""
+    async with unreliable_proxy(ann.url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+async def proxied_client(ann, proxy) -> AsyncIterator[AsyncClient]:
+    """Ann's client behind the proxy; it retries without long waits."""
+    async with AsyncClient(proxy.url, ann.token, **QUICK_RETRIES) as client:
+        yield client

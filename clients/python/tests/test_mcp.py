@@ -1,4 +1,4 @@
-"""The MCP server's stories, told by the SDK's own client over both transports."""
+"""The MCP server, used through the client of the MCP SDK over both transports."""
 
 import asyncio
 import os
@@ -13,8 +13,8 @@ from mcp.client.stdio import StdioServerParameters
 
 from app import sweeper
 from harness.postgres import dsn
+from harness.server_settings import settings_for
 from tests.support.databases import open_database
-from tests.support.in_process_server import settings_for
 
 MODULE = ["-m", "colloquy.mcp"]
 
@@ -37,7 +37,7 @@ async def over_http(user):
     arguments = [*MODULE, "--http", "--port", str(port)]
     process = await asyncio.create_subprocess_exec(sys.executable, *arguments, env=os.environ | environment(user))
     try:
-        await _listening(port, process)
+        await wait_until_listening(port, process)
         async with McpClient(f"http://127.0.0.1:{port}/mcp") as client:
             yield client
     finally:
@@ -45,7 +45,7 @@ async def over_http(user):
         await process.wait()
 
 
-async def _listening(port: int, process: asyncio.subprocess.Process) -> None:
+async def wait_until_listening(port: int, process: asyncio.subprocess.Process) -> None:
     while process.returncode is None:
         try:
             _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -58,58 +58,58 @@ async def _listening(port: int, process: asyncio.subprocess.Process) -> None:
 
 
 @pytest.fixture(params=[over_stdio, over_http], ids=["stdio", "http"])
-def connected(request):
-    """A person's MCP client, over each transport."""
+def connect(request):
+    """A context with an MCP client of a user, over each transport."""
     return request.param
 
 
-async def calls(client, tool, **arguments):
-    """What the tool answers, or the text of its refusal."""
+async def call(client, tool, **arguments):
+    """The structured result of a tool, or the text of its error."""
     result = await client.call_tool(tool, arguments)
     if result.is_error:
         return result.content[0].text.removeprefix(f"Error executing tool {tool}: ")
     return result.structured_content
 
 
-async def test_a_session_is_talked_in_and_its_status_followed(connected, ann, bob):
+async def test_the_tools_read_a_session_and_append_to_it(connect, ann, bob):
     session = await ann.creates_session("Plan", key="plan")
-    async with connected(ann) as client:
+    async with connect(ann) as client:
         assert {tool.name for tool in (await client.list_tools()).tools} == {
             "fetch_status",
             "list_sessions",
             "read_history",
             "append_message",
         }
-        assert await calls(client, "fetch_status", session_key="plan") == {
+        assert await call(client, "fetch_status", session_key="plan") == {
             "status": "pending",
             "message": "session is pending",
         }
-        said = await calls(client, "append_message", session_key="plan", text="hello")
-        assert (said["sequence"], said["role"], said["text"]) == (1, "USER", "hello")
-        assert (await calls(client, "fetch_status", session_id=session))["status"] == "active"
-        history = await calls(client, "read_history", session_id=session)
+        message = await call(client, "append_message", session_key="plan", text="hello")
+        assert (message["sequence"], message["role"], message["text"]) == (1, "USER", "hello")
+        assert (await call(client, "fetch_status", session_id=session))["status"] == "active"
+        history = await call(client, "read_history", session_id=session)
         assert [message["text"] for message in history["messages"]] == ["hello"]
-        listed = (await calls(client, "list_sessions", title="pla"))["result"]
+        listed = (await call(client, "list_sessions", title="pla"))["result"]
         assert [(one["id"], one["key"], one["message_count"]) for one in listed] == [(session, "plan", 1)]
-    async with connected(bob) as stranger:
-        assert (await calls(stranger, "fetch_status", session_id=session))["status"] == "not_found"
-        assert await calls(stranger, "read_history", session_id=session) == "session not found"
-        assert await calls(stranger, "append_message", session_id=session, text="hi") == "session not found"
+    async with connect(bob) as stranger:
+        assert (await call(stranger, "fetch_status", session_id=session))["status"] == "not_found"
+        assert await call(stranger, "read_history", session_id=session) == "session not found"
+        assert await call(stranger, "append_message", session_id=session, text="hi") == "session not found"
 
 
-async def test_an_end_is_told(ann, database_url):
+async def test_the_status_of_an_ended_session(ann, database_url):
     async with over_stdio(ann) as client:
         for status in ("COMPLETED", "FAILED"):
             session = await ann.creates_session(status="ACTIVE")
             await ann.does("setSessionStatus", "session { id }", id=session, status=status)
-            assert (await calls(client, "fetch_status", session_id=session))["status"] == status.lower()
+            assert (await call(client, "fetch_status", session_id=session))["status"] == status.lower()
         await ann.creates_session("Stale", key="stale")
-        await idle_for_long(database_url, ann)
-        assert (await calls(client, "fetch_status", session_key="stale"))["status"] == "expired"
+        await expire_idle_sessions(database_url, ann)
+        assert (await call(client, "fetch_status", session_key="stale"))["status"] == "expired"
 
 
-async def idle_for_long(url, user) -> None:
-    """Turns the clock for this person's sessions, and sweeps."""
+async def expire_idle_sessions(url, user) -> None:
+    """Makes the sessions of a user idle for eight days, and sweeps."""
     admin = await asyncpg.connect(dsn(url))
     await admin.execute(
         "update sessions set last_activity_at = now() - interval '8 days' where owner_id = $1", user.name
@@ -120,30 +120,30 @@ async def idle_for_long(url, user) -> None:
     await db.close()
 
 
-async def test_a_task_is_followed_and_a_cancelled_one_has_failed(ann, bob):
-    async def told(client, *steps: str):
+async def test_a_cancelled_task_has_the_status_failed(ann, bob):
+    async def status_after(client, *steps: str):
         task = (await ann.does("createTask", "task { id }", type="review"))["task"]["id"]
         for status in steps:
             await ann.does("setTaskStatus", "task { id }", id=task, status=status)
-        return tuple((await calls(client, "fetch_status", task_id=task)).values())
+        return tuple((await call(client, "fetch_status", task_id=task)).values())
 
     async with over_stdio(ann) as client:
-        assert await told(client) == ("pending", "task is pending")
-        assert await told(client, "ACTIVE") == ("active", "task is active")
-        assert await told(client, "ACTIVE", "COMPLETED") == ("completed", "task is completed")
-        assert await told(client, "ACTIVE", "FAILED") == ("failed", "task is failed")
-        assert await told(client, "CANCELLED") == ("failed", "task was cancelled")
+        assert await status_after(client) == ("pending", "task is pending")
+        assert await status_after(client, "ACTIVE") == ("active", "task is active")
+        assert await status_after(client, "ACTIVE", "COMPLETED") == ("completed", "task is completed")
+        assert await status_after(client, "ACTIVE", "FAILED") == ("failed", "task is failed")
+        assert await status_after(client, "CANCELLED") == ("failed", "task was cancelled")
     async with over_stdio(bob) as stranger:
-        assert await told(stranger) == ("not_found", "task not found")
+        assert await status_after(stranger) == ("not_found", "task not found")
 
 
-async def test_a_long_history_is_read_backwards(ann):
+async def test_a_history_is_read_backward_in_pages(ann):
     session = await ann.creates_session()
     for number in range(5):
         await ann.appends(session, str(number))
     async with over_stdio(ann) as client:
-        newest = await calls(client, "read_history", session_id=session, limit=3)
-        older = await calls(client, "read_history", session_id=session, limit=3, before=newest["before"])
+        newest = await call(client, "read_history", session_id=session, limit=3)
+        older = await call(client, "read_history", session_id=session, limit=3, before=newest["before"])
     assert [[message["text"] for message in page["messages"]] for page in (older, newest)] == [
         ["0", "1"],
         ["2", "3", "4"],
@@ -151,21 +151,21 @@ async def test_a_long_history_is_read_backwards(ann):
     assert older["before"] is None
 
 
-async def test_a_wrong_call_says_what_is_wrong(ann, user):
+async def test_a_wrong_argument_and_a_stopped_server_are_tool_errors(ann, user):
     stopped = user("stopped")
     with socket.create_server(("127.0.0.1", 0)) as free:
         stopped.url = f"http://127.0.0.1:{free.getsockname()[1]}"
     async with over_stdio(ann) as client:
-        assert await calls(client, "fetch_status") == "Exactly one of session_id, session_key, task_id must be given."
-        assert "role" in await calls(client, "append_message", session_key="s", text="x", role="king")
+        assert await call(client, "fetch_status") == "Exactly one of session_id, session_key, task_id is required."
+        assert "role" in await call(client, "append_message", session_key="s", text="x", role="king")
     async with over_stdio(stopped) as client:
-        assert (await calls(client, "fetch_status", session_key="s")).startswith("server error: ")
+        assert (await call(client, "fetch_status", session_key="s")).startswith("server error: ")
 
 
-async def test_without_an_address_it_does_not_start():
+async def test_the_command_requires_its_environment_variables():
     process = await asyncio.create_subprocess_exec(
         sys.executable, *MODULE, env={"PATH": os.environ["PATH"]}, stderr=asyncio.subprocess.PIPE
     )
-    _, said = await process.communicate()
+    _, printed = await process.communicate()
     assert process.returncode == 1
-    assert b"COLLOQUY_URL and COLLOQUY_TOKEN must be set" in said
+    assert b"COLLOQUY_URL and COLLOQUY_TOKEN must be set" in printed

@@ -1,62 +1,70 @@
-"""What is sent again when an answer is lost, and what never is."""
+"""Which operations are sent again after a lost response, and which are not."""
+
+import logging
 
 import pytest
 from colloquy import AsyncClient, errors
 
-
-@pytest.fixture
-async def broken(ann, way):
-    """Ann's client, on the way that breaks."""
-    async with AsyncClient(way.url, ann.token) as hers:
-        yield hers
+from clients.python.tests.conftest import QUICK_RETRIES
 
 
-async def test_a_lost_answer_is_asked_for_again_and_the_write_happens_once(ann, way, broken):
-    session = (await broken.create_session()).session
-    way.lose, way.requests = 2, 0
-    said = await broken.append_message(session.id, "USER", "once")
-    assert (said.sequence, way.requests) == (1, 3)
+async def test_a_lost_response_is_requested_again_and_the_write_happens_once(ann, proxy, proxied_client):
+    session = (await proxied_client.create_session()).session
+    proxy.lost_responses, proxy.requests = 2, 0
+    message = await proxied_client.append_message(session.id, "USER", "once")
+    assert (message.sequence, proxy.requests) == (1, 3)
     assert (await ann.sees(session.id, "messageCount"))["messageCount"] == 1
 
 
-async def test_a_key_of_ones_own_makes_one_act_of_two_calls(broken):
-    first = await broken.create_session(title="once", idempotency_key="mine")
-    assert await broken.create_session(title="once", idempotency_key="mine") == first
+async def test_an_idempotency_key_makes_two_calls_one_write(proxied_client):
+    first = await proxied_client.create_session(title="once", idempotency_key="mine")
+    assert await proxied_client.create_session(title="once", idempotency_key="mine") == first
     with pytest.raises(errors.IdempotencyKeyReused):
-        await broken.create_session(title="other", idempotency_key="mine")
+        await proxied_client.create_session(title="other", idempotency_key="mine")
 
 
-async def test_without_a_key_a_write_is_sent_once(ann, way):
-    async with AsyncClient(way.url, ann.token, keys=False) as plain:
-        session = (await plain.create_session()).session
-        way.lose, way.requests = 1, 0
+async def test_without_idempotency_keys_a_write_is_sent_once(ann, proxy):
+    async with AsyncClient(proxy.url, ann.token, idempotency_keys=False, **QUICK_RETRIES) as client:
+        session = (await client.create_session()).session
+        proxy.lost_responses, proxy.requests = 1, 0
         with pytest.raises(errors.Unreachable):
-            await plain.append_message(session.id, "USER", "perhaps")
-        assert way.requests == 1
-        way.lose, way.requests = 1, 0
-        said = await plain.append_message(session.id, "USER", "surely", key="k")
-        assert (said.sequence, way.requests) == (2, 2)
-        way.lose, way.requests = 1, 0
-        assert (await plain.session(session.id)).message_count == 2
-        assert way.requests == 2
+            await client.append_message(session.id, "USER", "perhaps")
+        assert proxy.requests == 1
+        proxy.lost_responses, proxy.requests = 1, 0
+        message = await client.append_message(session.id, "USER", "surely", key="k")
+        assert (message.sequence, proxy.requests) == (2, 2)
+        proxy.lost_responses, proxy.requests = 1, 0
+        assert (await client.session(session.id)).message_count == 2
+        assert proxy.requests == 2
 
 
-async def test_a_refusal_is_not_asked_for_again(way, broken):
-    session = (await broken.create_session()).session
-    way.requests = 0
+async def test_a_business_error_is_not_retried(proxy, proxied_client):
+    session = (await proxied_client.create_session()).session
+    proxy.requests = 0
     with pytest.raises(errors.IllegalTransition):
-        await broken.set_session_status(session.id, "FAILED")
-    assert way.requests == 1
+        await proxied_client.set_session_status(session.id, "FAILED")
+    assert proxy.requests == 1
 
 
-async def test_attempts_end(way, broken):
-    way.lose, way.requests = 100, 0
+async def test_the_number_of_attempts_is_limited(proxy, proxied_client):
+    proxy.lost_responses, proxy.requests = 100, 0
     with pytest.raises(errors.Unreachable, match="did not answer"):
-        await broken.viewer()
-    assert way.requests == 5
+        await proxied_client.viewer()
+    assert proxy.requests == 5
 
 
-async def test_an_address_without_a_server_says_so(ann, way):
-    async with AsyncClient(f"{ann.url}/healthz", ann.token) as lost:
-        with pytest.raises(errors.Unreachable, match="no GraphQL behind this URL"):
-            await lost.viewer()
+async def test_the_total_timeout_limits_attempts_and_waits(ann, proxy):
+    async with AsyncClient(proxy.url, ann.token, attempts=10_000, total_timeout=0.3, max_wait=0.05) as client:
+        proxy.lost_responses, proxy.requests = 10_000, 0
+        with pytest.raises(errors.Unreachable):
+            await client.viewer()
+    assert 2 <= proxy.requests < 1_000
+
+
+async def test_a_retry_is_logged_and_never_printed(proxy, proxied_client, caplog, capfd):
+    caplog.set_level(logging.WARNING)
+    proxy.lost_responses = 1
+    await proxied_client.viewer()
+    [record] = [record for record in caplog.records if record.name.startswith("colloquy")]
+    assert record.getMessage().startswith("attempt 1 failed, retrying in ")
+    assert capfd.readouterr() == ("", "")

@@ -1,4 +1,4 @@
-"""A field's arguments, coerced by graphql-core and converted by Strawberry, as seldom as can be."""
+"""Argument values of one field: constant when compiled where possible, otherwise completed with variables per run."""
 
 from __future__ import annotations
 
@@ -21,102 +21,106 @@ from graphql import (
 from graphql.execution.values import VariableValues, coerce_argument, get_argument_values
 from graphql.pyutils import Undefined
 
-from graphql_compiled.field_access import Access
-from graphql_compiled.literals import Fill, Unfit, literal
-from graphql_compiled.plan import Field
+from graphql_compiled.field_access import FieldAccess
+from graphql_compiled.literals import NeedsCoercion, ValueBuilder, compile_literal
+from graphql_compiled.plan import CollectedField
 
 IMMUTABLE = frozenset({str, int, float, bool, type(None), UUID, datetime, date, time, timedelta, Decimal, bytes})
-NOTHING = VariableValues({}, {})
+NO_VARIABLES = VariableValues({}, {})
 
 
-class Arguments:
-    """`constants`, `made` anew each time, and `passed` (parameter, variable, whether null is refused).
+class FieldArguments:
+    """The keyword arguments of one field, sorted by how they come about.
 
-    Where that is not all there is to it, whatever graphql-core and Strawberry make of the nodes, for every call.
+    `constants` is None if only graphql-core can coerce the arguments, at every call. `variables` holds (keyword,
+    variable name, whether null is refused); `builders` make values that calls must not share.
     """
 
-    def __init__(self, field: Field, how: Access) -> None:
+    def __init__(self, field: CollectedField, access: FieldAccess) -> None:
         self.definition = field.definition
-        self.node = field.details[0].node
-        self.how = how
+        self.field_node = field.details[0].node
+        self.access = access
         self.constants: dict[str, Any] | None = None
-        self.passed: list[tuple[str, str, bool]] = []
-        self.made: dict[str, Fill] = {}
+        self.variables: list[tuple[str, str, bool]] = []
+        self.builders: dict[str, ValueBuilder] = {}
         try:
-            constants = self.sort()
+            constants = self._classify()
         except Exception:
-            return  # refused again, with its path, whenever the field is reached
+            return  # `coerce` raises the error again, where the field's path is available
         if constants is not None and shareable(constants):
             self.constants = constants
 
-    def sort(self) -> dict[str, Any] | None:
-        nodes = {argument.name.value: argument for argument in self.node.arguments or ()}
+    def _classify(self) -> dict[str, Any] | None:
+        nodes = {argument.name.value: argument for argument in self.field_node.arguments or ()}
         values: dict[str, Any] = {}
         for name, definition in self.definition.args.items():
             node = nodes.get(name)
             if node is not None and isinstance(node.value, VariableNode):
-                if not self.pass_on(name, definition, node.value.name.value):
+                if not self._add_variable(name, definition, node.value.name.value):
                     return None
                 continue
-            if node is not None and self.how.quick and not is_constant(definition):
-                self.made[definition.out_name or name] = literal(node.value, definition.type)
+            if node is not None and self.access.convert_ignores_info and not _is_constant(definition):
+                self.builders[definition.out_name or name] = compile_literal(node.value, definition.type)
                 continue
             found: dict[str, Any] = {}
-            coerce_argument(found, self.node, name, definition, node, NOTHING, None)
-            if not found or is_constant(definition) or (node is None and None in found.values()):
+            coerce_argument(found, self.field_node, name, definition, node, NO_VARIABLES, None)
+            if not found or _is_constant(definition) or (node is None and None in found.values()):
                 values |= found
-            elif node is None and self.how.quick:
-                self.made |= {key: partial(same, value) for key, value in found.items()}
+            elif node is None and self.access.convert_ignores_info:
+                self.builders |= {key: partial(_constant, value) for key, value in found.items()}
             else:
                 return None
-        return self.how.convert(values, None) if self.how.convert else values
+        return self.access.convert(values, None) if self.access.convert else values
 
-    def pass_on(self, name: str, definition: GraphQLArgument, variable: str) -> bool:
-        plain = self.how.plain
-        parameter = (definition.out_name or name) if plain is None else plain.get(name)
+    def _add_variable(self, name: str, definition: GraphQLArgument, variable: str) -> bool:
+        passthrough = self.access.passthrough
+        keyword = (definition.out_name or name) if passthrough is None else passthrough.get(name)
         type_ = definition.type.of_type if is_non_null_type(definition.type) else definition.type
-        if parameter is None or is_list_type(type_):
+        if keyword is None or is_list_type(type_):
             return False
-        self.passed.append((parameter, variable, is_non_null_type(definition.type)))
+        self.variables.append((keyword, variable, is_non_null_type(definition.type)))
         return True
 
     @property
-    def fixed(self) -> dict[str, Any] | None:
-        return None if self.passed or self.made else self.constants
+    def constant_values(self) -> dict[str, Any] | None:
+        """The keyword arguments, if no variable changes them."""
+        return None if self.variables or self.builders else self.constants
 
-    def quick(self, variables: VariableValues) -> dict[str, Any] | None:
-        """The arguments, unless a variable is missing or null where it must not be."""
+    def bind(self, variable_values: VariableValues) -> dict[str, Any] | None:
+        """The keyword arguments; None if graphql-core has to coerce them, as for a null where none is allowed."""
         if self.constants is None:
             return None
         values = self.constants.copy()
-        coerced = variables.coerced
-        for parameter, variable, required in self.passed:
+        coerced = variable_values.coerced
+        for keyword, variable, non_null in self.variables:
             value = coerced.get(variable, Undefined)
-            if value is Undefined or (required and value is None):
+            if value is Undefined or (non_null and value is None):
                 return None
-            values[parameter] = value
-        if self.made and self.how.convert:
+            values[keyword] = value
+        if self.builders and self.access.convert:
             try:
-                made = {name: fill(coerced) for name, fill in self.made.items()}
-            except Unfit:
+                built = {name: builder(coerced) for name, builder in self.builders.items()}
+            except NeedsCoercion:
                 return None
-            values |= self.how.convert(made, None)
+            values |= self.access.convert(built, None)
         return values
 
-    def slow(self, variables: VariableValues, info: Any, *, hide_suggestions: bool) -> dict[str, Any]:
-        values = get_argument_values(self.definition, self.node, variables, None, hide_suggestions)
-        return self.how.convert(values, info) if self.how.convert else values
+    def coerce(self, variable_values: VariableValues, info: Any, *, hide_suggestions: bool) -> dict[str, Any]:
+        """The keyword arguments as graphql-core coerces them. Raises its errors."""
+        values = get_argument_values(self.definition, self.field_node, variable_values, None, hide_suggestions)
+        return self.access.convert(values, info) if self.access.convert else values
 
 
-def same(value: Any, _variables: Any) -> Any:
+def _constant(value: Any, _variables: Any) -> Any:
     return value
 
 
-def is_constant(definition: GraphQLArgument) -> bool:
-    """Whether a literal for it means the same each time: no code of the schema's own parses it."""
+def _is_constant(definition: GraphQLArgument) -> bool:
+    """True if a literal means the same each time: none of the schema's own code parses it."""
     type_ = get_named_type(definition.type)
     return is_specified_scalar_type(type_) or is_enum_type(type_)
 
 
 def shareable(values: dict[str, Any]) -> bool:
+    """True if several calls may receive the same values, because none of them can be changed."""
     return all(type(value) in IMMUTABLE or isinstance(value, Enum) for value in values.values())

@@ -1,10 +1,11 @@
 """Turn a plan into Python source, and the source into functions.
 
-One function makes one object (`o7`), list (`l7`) or object of a type only known by then (`a7`); the number is
-the slot's. `step0` fills the root; in a mutation every field has a step of its own. Nothing from the document
-or the schema enters the source but as `repr()` of a string or as an identifier; all else is handed over as
-constants: S slot, K keys, F finishing function of a leaf, R resolver, A arguments. An `is_type_of` may have an
-attribute `accepts`: the classes whose own instances it accepts without being asked.
+One function completes one position; its name ends in the number of the plan's node: `object_7`, `list_7`, and
+`abstract_7` where only the value shows the object type. `step_0` fills the root; each root field of a mutation has a
+step of its own. `value_7` is a value, `pending_7` its entry in `state.pending`. Documents and schemas enter the source
+only as `repr()` of a string or as an identifier; everything else is a constant: `node_7`, `resolve_7`, `arguments_7`.
+
+An `is_type_of` function may have an attribute `accepts`: classes whose direct instances it accepts in any case.
 """
 
 from __future__ import annotations
@@ -27,54 +28,60 @@ from graphql import (
 )
 from graphql.pyutils import Undefined
 
-from graphql_compiled.arguments import Arguments
-from graphql_compiled.field_access import CONVERTER, STRAWBERRY, Access, access, ignores_info
-from graphql_compiled.plan import Plan, Selection, Slot
-from graphql_compiled.resolve_info import LazyInfo, resolve_info, strawberry_info
-from graphql_compiled.runtime import SPECIAL, SPECIAL_SYNC, Run
-from graphql_compiled.scalars import leaf, serialiser
+from graphql_compiled.adapter import SchemaAdapter
+from graphql_compiled.arguments import FieldArguments
+from graphql_compiled.field_access import FieldAccess
+from graphql_compiled.plan import ExecutionPlan, ObjectSelection, PlanNode
+from graphql_compiled.resolve_info import resolve_info
+from graphql_compiled.runtime import SLOW_PATH_TYPES, SLOW_PATH_TYPES_SYNC, ExecutionState
+from graphql_compiled.scalars import leaf_completer
 
 Resolver = Callable[..., Any] | None
 
 
 @dataclass(frozen=True, slots=True)
-class Code:
-    """A compiled plan: the root's keys with nothing in them, the steps that fill it, what it selects."""
+class CompiledPlan:
+    """The root object without values, the steps that fill it, and the fields that the operation selects."""
 
-    empty: dict[str, Any]
-    steps: list[Callable[[Run, Any, None, dict[str, Any]], None]]
-    selected: frozenset[tuple[str, str]]
+    empty_data: dict[str, Any]
+    steps: list[Callable[[ExecutionState, Any, None, dict[str, Any]], None]]
+    selected_fields: frozenset[tuple[str, str]]
 
 
-def build(plan: Plan, field_resolver: Resolver = None, *, synchronous: bool = False) -> Code:
-    source, constants = generate(plan, field_resolver)
-    constants["special"] = SPECIAL_SYNC if synchronous else SPECIAL
+def compile_plan(
+    plan: ExecutionPlan, adapter: SchemaAdapter, field_resolver: Resolver = None, *, synchronous: bool = False
+) -> CompiledPlan:
+    source, constants = generate_source(plan, adapter, field_resolver)
+    constants["slow_path"] = SLOW_PATH_TYPES_SYNC if synchronous else SLOW_PATH_TYPES
     constants["Future"] = None if synchronous else asyncio.Future
     exec(compile(source, "<compiled operation>", "exec"), constants)  # noqa: S102  (see above)
-    return Code(constants["EMPTY"], [constants[name] for name in constants["STEPS"]], plan.selected)
+    steps = [constants[name] for name in constants["STEPS"]]
+    return CompiledPlan(constants["EMPTY_DATA"], steps, plan.selected_fields)
 
 
-def generate(plan: Plan, field_resolver: Resolver = None) -> tuple[str, dict[str, Any]]:
-    """The source of a plan and the constants it needs."""
-    writer = _Writer(plan, field_resolver)
-    writer.operation()
+def generate_source(
+    plan: ExecutionPlan, adapter: SchemaAdapter, field_resolver: Resolver = None
+) -> tuple[str, dict[str, Any]]:
+    """The source of a plan and the constants that it needs."""
+    writer = _SourceWriter(plan, adapter, field_resolver)
+    writer.write_operation()
     return "\n".join(writer.lines).lstrip() + "\n", writer.constants
 
 
-class _Writer:
-    def __init__(self, plan: Plan, field_resolver: Resolver) -> None:
+class _SourceWriter:
+    def __init__(self, plan: ExecutionPlan, adapter: SchemaAdapter, field_resolver: Resolver) -> None:
         self.plan = plan
+        self.adapter = adapter
         self.field_resolver = field_resolver
         self.lines: list[str] = []
         self.depth = 0
         self.constants: dict[str, Any] = {
             "INFINITY": float("inf"),
-            "LazyInfo": LazyInfo,
             "Undefined": Undefined,
             "resolve_info": resolve_info,
         }
 
-    # ------------------------------------------------------------ writing
+    # ------------------------------------------------------------ lines
 
     def write(self, *lines: str) -> None:
         self.lines += ["    " * self.depth + line for line in lines]
@@ -86,244 +93,252 @@ class _Writer:
         yield
         self.depth -= 1
 
-    def function(self, head: str) -> AbstractContextManager[None]:
+    def function(self, signature: str) -> AbstractContextManager[None]:
         self.write("", "")
-        return self.block(f"def {head}:")
+        return self.block(f"def {signature}:")
 
     def constant(self, name: str, value: Any) -> str:
         self.constants[name] = value
         return name
 
+    def node(self, node: PlanNode) -> str:
+        return self.constant(f"node_{node.number}", node)
+
     # ------------------------------------------------------------ the operation
 
-    def operation(self) -> None:
+    def write_operation(self) -> None:
         root = self.plan.root
-        groups = [[slot] for slot in root.slots] if self.plan.operation.serial else [root.slots]
-        for index, slots in enumerate(groups):
-            with self.function(f"step{index}(run, source, path, out)"):
-                self.fields(slots)
-                self.write(*(f"out[{slot.key!r}] = v{slot.number}" for slot in slots if not is_typename(slot)))
-                self.adopt(slots)
-        for slot in root.slots:
-            self.completion(slot)
-        self.constants["STEPS"] = [f"step{index}" for index in range(len(groups))]
-        self.constants["EMPTY"] = {slot.key: root.type.name if is_typename(slot) else None for slot in root.slots}
+        groups = [[node] for node in root.fields] if self.plan.operation.is_serial else [root.fields]
+        for index, fields in enumerate(groups):
+            with self.function(f"step_{index}(state, source, path, target)"):
+                self.write_fields(fields)
+                for node in fields:
+                    if not _is_typename(node):
+                        self.write(f"target[{node.key!r}] = value_{node.number}")
+                self.write_attachment(fields)
+        for node in root.fields:
+            self.write_completer(node)
+        self.constants["STEPS"] = [f"step_{index}" for index in range(len(groups))]
+        self.constants["EMPTY_DATA"] = {
+            node.key: root.type.name if _is_typename(node) else None for node in root.fields
+        }
 
-    def completion(self, slot: Slot) -> None:
-        """The function that completes values of this slot, and those it needs."""
-        type_ = slot.type
+    def write_completer(self, node: PlanNode) -> None:
+        """Write the function that completes values of this node, and the functions that it calls."""
+        type_ = node.type
         if is_list_type(type_):
-            self.list(slot)
+            self.write_list(node)
         elif is_object_type(type_):
-            self.object(slot, f"o{slot.number}", slot.choices[type_.name])
+            self.write_object(node, f"object_{node.number}", node.selections[type_.name])
         elif is_abstract_type(type_):
-            self.abstract(slot, type_)
+            self.write_abstract(node, type_)
 
-    def finish(self, slot: Slot) -> str:
-        """The name of that function. Leaves have one that depends on nothing of the run."""
-        if is_leaf_type(slot.type):
-            return self.constant(f"F{slot.number}", serialiser(slot.type))
-        letter = "l" if is_list_type(slot.type) else "o" if is_object_type(slot.type) else "a"
-        return f"{letter}{slot.number}"
-
-    def slot(self, slot: Slot) -> str:
-        return self.constant(f"S{slot.number}", slot)
+    def completer(self, node: PlanNode) -> str:
+        """The name of that function. The completer of a leaf is a constant."""
+        if is_leaf_type(node.type):
+            return self.constant(f"leaf_{node.number}", leaf_completer(node.type))
+        kind = "list" if is_list_type(node.type) else "object" if is_object_type(node.type) else "abstract"
+        return f"{kind}_{node.number}"
 
     # ------------------------------------------------------------ objects
 
-    def object(self, slot: Slot, name: str, selection: Selection) -> None:
-        guard = selection.type.is_type_of
-        with self.function(f"{name}(run, source, path{', known=Undefined' if guard else ''})"):
-            self.write(f"# {self.where(slot)}: {selection.type.name!r}")
-            if guard:
-                self.guard(slot, name, selection.type)
-            self.fields(selection.slots)
-            with self.block("out = {"):
-                self.write(*(f"{slot.key!r}: {self.result(slot)}," for slot in selection.slots))
+    def write_object(self, node: PlanNode, name: str, selection: ObjectSelection) -> None:
+        is_guarded = selection.type.is_type_of
+        with self.function(f"{name}(state, source, path{', accepted=Undefined' if is_guarded else ''})"):
+            self.write(f"# {_readable_path(node)}: {selection.type.name!r}")
+            if is_guarded:
+                self.write_type_check(node, name, selection.type)
+            self.write_fields(selection.fields)
+            with self.block("target = {"):
+                self.write(*(f"{field.key!r}: {_result(field)}," for field in selection.fields))
             self.write("}")
-            self.adopt(selection.slots)
-            self.write("return out")
-        for child in selection.slots:
-            self.completion(child)
+            self.write_attachment(selection.fields)
+            self.write("return target")
+        for field in selection.fields:
+            self.write_completer(field)
 
-    def guard(self, slot: Slot, name: str, type_: GraphQLObjectType) -> None:
-        check = self.constant(f"G{name[1:]}", type_.is_type_of)
-        the_type = self.constant(f"O{name[1:]}", type_)
-        accepted = self.constant(f"T{name[1:]}", getattr(type_.is_type_of, "accepts", ()))
-        info = self.type_info(slot, type_, type_.is_type_of, "_get_is_type_of.<locals>.is_type_of")
-        with self.block("if known is Undefined:"):
-            self.write(f"known = type(source) in {accepted} or {check}(source, {info})")
-        with self.block("if known is not True:"):
-            with self.block("if special[type(known)] and run.is_awaitable(known):"):
-                self.write(f"return run.deferred(known, {self.slot(slot)}, {name}, source, path)")
-            with self.block("if not known:"):
-                self.write(f"raise run.wrong_type({the_type}, source, {self.slot(slot)})")
+    def write_type_check(self, node: PlanNode, name: str, type_: GraphQLObjectType) -> None:
+        number = name.removeprefix("object_")
+        is_type_of = self.constant(f"is_type_of_{number}", type_.is_type_of)
+        accepts = self.constant(f"accepts_{number}", getattr(type_.is_type_of, "accepts", ()))
+        info = self.type_check_info(node, number, type_, type_.is_type_of)
+        with self.block("if accepted is Undefined:"):
+            self.write(f"accepted = type(source) in {accepts} or {is_type_of}(source, {info})")
+        with self.block("if accepted is not True:"):
+            with self.block("if slow_path[type(accepted)] and state.is_awaitable(accepted):"):
+                self.write(f"return state.complete_after(accepted, {self.node(node)}, {name}, source, path)")
+            with self.block("if not accepted:"):
+                object_type = self.constant(f"type_{number}", type_)
+                self.write(f"raise state.invalid_type_error({object_type}, source, {self.node(node)})")
 
-    def abstract(self, slot: Slot, type_: GraphQLAbstractType) -> None:
-        number, the_slot = slot.number, self.slot(slot)
-        names = {name: f"o{number}_{index}" for index, name in enumerate(slot.choices)}
+    def write_abstract(self, node: PlanNode, type_: GraphQLAbstractType) -> None:
+        number, the_node = node.number, self.node(node)
+        names = {name: f"object_{number}_{index}" for index, name in enumerate(node.selections)}
         for name, function in names.items():
-            self.object(slot, function, slot.choices[name])
-        resolve = f"Q{number}" if type_.resolve_type else "run.type_resolver"
-        self.constants[f"Q{number}"] = type_.resolve_type
-        info = self.type_info(slot, type_, type_.resolve_type, "_get_resolve_type.<locals>.resolve_type")
-        choices = ", ".join(f"{name!r}: {function}" for name, function in names.items())
-        with self.function(f"a{number}(run, source, path, name=Undefined)"):
-            self.write(f"# {self.where(slot)}")
+            self.write_object(node, function, node.selections[name])
+        resolve_type = f"resolve_type_{number}" if type_.resolve_type else "state.type_resolver"
+        self.constants[f"resolve_type_{number}"] = type_.resolve_type
+        info = self.type_check_info(node, f"{number}", type_, type_.resolve_type)
+        with self.function(f"abstract_{number}(state, source, path, name=Undefined)"):
+            self.write(f"# {_readable_path(node)}")
             with self.block("if name is Undefined:"):
-                self.write(f"name = {resolve}(source, {info}, {self.constant(f'U{number}', type_)})")
-                with self.block("if special[type(name)] and run.is_awaitable(name):"):
-                    self.write(f"return run.deferred(name, {the_slot}, a{number}, source, path)")
-            self.write(f"found = d{number}.get(name) if type(name) is str else None")
-            with self.block("if found is None:"):
-                self.write(f"found = run.pick({the_slot}, d{number}, name, source)")
-            self.write("return found(run, source, path)")
-        self.write("", "", f"d{number} = {{{choices}}}")
+                self.write(f"name = {resolve_type}(source, {info}, {self.constant(f'type_{number}', type_)})")
+                with self.block("if slow_path[type(name)] and state.is_awaitable(name):"):
+                    self.write(f"return state.complete_after(name, {the_node}, abstract_{number}, source, path)")
+            self.write(f"complete = completers_{number}.get(name) if type(name) is str else None")
+            with self.block("if complete is None:"):
+                self.write(f"complete = state.completer_of_type({the_node}, completers_{number}, name, source)")
+            self.write("return complete(state, source, path)")
+        completers = ", ".join(f"{name!r}: {function}" for name, function in names.items())
+        self.write("", "", f"completers_{number} = {{{completers}}}")
 
-    def type_info(self, slot: Slot, type_: Any, function: Any, own: str) -> str:
-        """What `is_type_of` and `resolve_type` get as info: nothing if they are known not to look at it."""
-        module, name = getattr(function, "__module__", ""), getattr(function, "__qualname__", "")
-        if (module == CONVERTER and name.endswith("is_type_of") and name.endswith(own)) or ignores_info(function):
+    def type_check_info(self, node: PlanNode, number: str, type_: Any, function: Any) -> str:
+        """The expression for the info that `is_type_of` and `resolve_type` receive."""
+        make_info = self.adapter.type_check_info(type_, function)
+        if make_info is None:
             return "None"
-        kind = "LazyInfo" if STRAWBERRY in type_.extensions else "resolve_info"
-        return f"{kind}(run, {self.slot(slot)}, path)"
+        return f"{self.constant(f'type_info_{number}', make_info)}(state, {self.node(node)}, path)"
 
     # ------------------------------------------------------------ fields
 
-    def fields(self, slots: list[Slot]) -> None:
-        """Each field's value into `v` and its number; what is awaited into `w` or `late`, for `adopt`."""
-        waiting = [f"w{slot.number} = " for slot in slots if not is_leaf_type(slot.type)]
-        self.write("".join([*waiting, "late = ()"]))
-        for slot in slots:
-            if is_typename(slot):
+    def write_fields(self, fields: list[PlanNode]) -> None:
+        """Complete each field into `value_N`; pending ones are left in `pending_N` or `unattached`."""
+        pending = [f"pending_{node.number} = " for node in fields if not is_leaf_type(node.type)]
+        self.write("".join([*pending, "unattached = ()"]))
+        for node in fields:
+            if _is_typename(node):
                 continue
-            value = f"v{slot.number}"
+            value = f"value_{node.number}"
             with self.block("try:"):
-                self.write(f"{value} = {self.value(slot)}")
-                self.settle(slot, value, f"None, {slot.key!r}", "path")
+                self.write(f"{value} = {self.resolved_value(node)}")
+                self.write_completion(node, value, f"None, {node.key!r}", "path")
             with self.block("except Exception as error:"):
-                self.write(f"{value} = run.failed({self.slot(slot)}, path, error)")
+                self.write(f"{value} = state.handle_field_error({self.node(node)}, path, error)")
 
-    def adopt(self, slots: list[Slot]) -> None:
-        """Tell what is awaited which object it belongs to, now that there is one."""
-        for slot in slots:
-            if not is_leaf_type(slot.type):
-                with self.block(f"if w{slot.number}:"):
-                    self.write(f"w{slot.number}[1] = out")
-        with self.block("if late:"), self.block("for waits in late:"):
-            self.write("waits[1] = out")
+    def write_attachment(self, fields: list[PlanNode]) -> None:
+        """Give pending values their target, now that it exists."""
+        for node in fields:
+            if not is_leaf_type(node.type):
+                with self.block(f"if pending_{node.number}:"):
+                    self.write(f"pending_{node.number}[1] = target")
+        with self.block("if unattached:"), self.block("for pending in unattached:"):
+            self.write("pending[1] = target")
 
-    @staticmethod
-    def result(slot: Slot) -> str:
-        return repr(slot.field.parent_type.name) if is_typename(slot) else f"v{slot.number}"
-
-    def settle(self, slot: Slot, value: str, place: str, path: str) -> None:
-        """Turn a value into its answer: the common cases here, all others by `odd`."""
-        the_slot, finish = self.slot(slot), self.finish(slot)
-        waits = f"[{value}, {place}, {the_slot}, {finish}, {path}]"
-        odd = f"{value}, late = run.odd({waits}, late)"
-        if is_leaf_type(slot.type):
-            self.leaf(slot, value, odd)
+    def write_completion(self, node: PlanNode, value: str, position: str, path: str) -> None:
+        """Turn a resolved value into its response value: the common cases here, all others on the slow path."""
+        completer = self.completer(node)
+        pending = f"[{value}, {position}, {self.node(node)}, {completer}, {path}]"
+        slow_path = f"{value}, unattached = state.complete_slow_path({pending}, unattached)"
+        if is_leaf_type(node.type):
+            self.write_leaf(node, value, slow_path)
             return
-        accepted = getattr(getattr(slot.type, "is_type_of", None), "accepts", ())
-        if accepted:
-            with self.block(f"if type({value}) in {self.constant(f'T{slot.number}', accepted)}:"):
-                self.write(f"{value} = {finish}(run, {value}, {path}, True)")
-        with self.block(f"{'elif' if accepted else 'if'} type({value}) is Future:"):
-            if place.startswith("None"):
-                self.write(f"w{slot.number} = {waits}", f"run.later(w{slot.number})", f"{value} = None")
+        accepts = getattr(getattr(node.type, "is_type_of", None), "accepts", ())
+        if accepts:
+            with self.block(f"if type({value}) in {self.constant(f'accepts_{node.number}', accepts)}:"):
+                self.write(f"{value} = {completer}(state, {value}, {path}, True)")
+        with self.block(f"{'elif' if accepts else 'if'} type({value}) is Future:"):
+            if position.startswith("None"):
+                name = f"pending_{node.number}"
+                self.write(f"{name} = {pending}", f"state.add_pending({name})", f"{value} = None")
             else:
-                self.write(f"run.later({waits})", f"{value} = None")
-        with self.block(f"elif {value} is not None and not special[type({value})]:"):
-            self.write(f"{value} = {finish}(run, {value}, {path})")
-        with self.block("else:" if slot.required else f"elif {value} is not None:"):
-            self.write(odd)
+                self.write(f"state.add_pending({pending})", f"{value} = None")
+        with self.block(f"elif {value} is not None and not slow_path[type({value})]:"):
+            self.write(f"{value} = {completer}(state, {value}, {path})")
+        with self.block("else:" if node.non_null else f"elif {value} is not None:"):
+            self.write(slow_path)
 
-    def leaf(self, slot: Slot, value: str, odd: str) -> None:
-        kind, number = leaf(slot.type), slot.number
-        present = "" if slot.required else f" and {value} is not None"
-        if kind.test:
-            with self.block(f"if not ({kind.test.format(value=value)}){present}:"):
-                self.write(odd)
+    def write_leaf(self, node: PlanNode, value: str, slow_path: str) -> None:
+        serializer, number = self.adapter.leaf_serializer(node.type), node.number
+        if serializer.identity_test:
+            present = "" if node.non_null else f" and {value} is not None"
+            with self.block(f"if not ({serializer.identity_test.format(value=value)}){present}:"):
+                self.write(slow_path)
             return
-        if kind.keys:
-            self.constants[f"E{number}"] = kind.table
-            known = [self.constant(f"E{number}_{index}", key) for index, key in enumerate(kind.keys)]
-            same = " or ".join(f"type({value}) is {name}" for name in known)
-            test = f"({same}) and (answer := E{number}.get({value})) is not None"
+        if serializer.value_types:
+            names = self.constant(f"names_{number}", serializer.names)
+            types = enumerate(serializer.value_types)
+            is_known = " or ".join(
+                f"type({value}) is {self.constant(f'value_type_{number}_{index}', type_)}" for index, type_ in types
+            )
+            test = f"({is_known}) and (serialized := {names}.get({value})) is not None"
         else:
-            self.constants[f"E{number}"] = kind.function
-            ready = f"{value} is not None and not special[type({value})] and (answer := E{number}({value}))"
-            test = f"{ready} is not None and answer is not Undefined"
+            serialize = self.constant(f"serialize_{number}", serializer.function)
+            is_common = f"{value} is not None and not slow_path[type({value})]"
+            test = f"{is_common} and (serialized := {serialize}({value})) is not None and serialized is not Undefined"
         with self.block(f"if {test}:"):
-            self.write(f"{value} = answer")
-        with self.block("else:" if slot.required else f"elif {value} is not None:"):
-            self.write(odd)
+            self.write(f"{value} = serialized")
+        with self.block("else:" if node.non_null else f"elif {value} is not None:"):
+            self.write(slow_path)
 
-    def value(self, slot: Slot) -> str:
+    def resolved_value(self, node: PlanNode) -> str:
         """The expression that resolves a field of `source`."""
-        how = access(slot.field, self.field_resolver)
-        if how.kind == "event":
+        access = self.adapter.field_access(node.field, self.field_resolver)
+        if access.kind == "source":
             return "source"
-        if how.kind == "attribute" and how.name.isidentifier() and not iskeyword(how.name):
-            return f"source.{how.name}"
-        if how.kind == "attribute":
-            return f"getattr(source, {how.name!r})"
-        function = self.constant(f"R{slot.number}", how.function)
-        if how.kind == "read":
-            return f"{function}(source, {how.name!r})"
-        return f"{function}({', '.join(self.passed(slot, how))})"
+        if access.kind == "attribute" and access.name.isidentifier() and not iskeyword(access.name):
+            return f"source.{access.name}"
+        if access.kind == "attribute":
+            return f"getattr(source, {access.name!r})"
+        function = self.constant(f"resolve_{node.number}", access.function)
+        if access.kind == "getter":
+            return f"{function}(source, {access.name!r})"
+        return f"{function}({', '.join(self.call_arguments(node, access))})"
 
-    def passed(self, slot: Slot, how: Access) -> Iterator[str]:
-        if how.kind == "resolve":
-            yield f"source, resolve_info(run, {self.slot(slot)}, path)"
-        elif how.source_as is not None:
-            yield f"{how.source_as}=source" if how.source_as else "source"
-        if how.info_as is not None:
-            self.constants[f"I{slot.number}"] = strawberry_info(how.info_class)
-            keyword = f"{how.info_as}=" if how.info_as else ""
-            # Who reads nothing but the context is given the run, which has it too.
-            yield keyword + ("run" if how.context_only else f"I{slot.number}(run, {self.slot(slot)}, path)")
-        if slot.field.definition.args:
-            arguments = Arguments(slot.field, how)
-            if arguments.fixed is None:
-                self.constants[f"A{slot.number}"] = arguments
-                yield f"**run.arguments(A{slot.number}, {self.slot(slot)}, path)"
-            elif arguments.fixed:
-                yield f"**{self.constant(f'A{slot.number}', arguments.fixed)}"
+    def call_arguments(self, node: PlanNode, access: FieldAccess) -> Iterator[str]:
+        number, the_node = node.number, self.node(node)
+        if access.kind == "resolve":
+            yield f"source, resolve_info(state, {the_node}, path)"
+        elif access.source_parameter is not None:
+            yield f"{access.source_parameter}=source" if access.source_parameter else "source"
+        if access.info_parameter is not None:
+            make_info = self.constant(f"info_{number}", access.make_info)
+            keyword = f"{access.info_parameter}=" if access.info_parameter else ""
+            # The state has the attribute `context` too: a function that reads nothing else is called with it.
+            yield keyword + ("state" if access.reads_only_context else f"{make_info}(state, {the_node}, path)")
+        if node.field.definition.args:
+            arguments = FieldArguments(node.field, access)
+            name, constants = f"arguments_{number}", arguments.constant_values
+            if constants is None:
+                yield f"**state.argument_values({self.constant(name, arguments)}, {the_node}, path)"
+            elif constants:
+                yield f"**{self.constant(name, constants)}"
 
     # ------------------------------------------------------------ lists
 
-    def list(self, slot: Slot) -> None:
-        item = slot.item
+    def write_list(self, node: PlanNode) -> None:
+        item = node.item
         assert item is not None
-        keys = self.constant(f"K{slot.number}", slot.keys)
-        with self.function(f"l{slot.number}(run, value, path)"):
-            self.write(f"# {self.where(slot)}[]")
+        keys = self.constant(f"keys_{node.number}", node.keys)
+        with self.function(f"list_{node.number}(state, value, path)"):
+            self.write(f"# {_readable_path(node)}[]")
             with self.block("if type(value) is list or type(value) is tuple:"):
                 self.write("iterator = iter(value)")
             with self.block("else:"):
-                self.write(f"iterator = run.items(value, {self.slot(slot)}, path, {self.finish(item)})")
+                self.write(f"iterator = state.iterate(value, {self.node(node)}, path, {self.completer(item)})")
                 with self.block("if type(iterator) is list:"):
                     self.write("return iterator")
-            self.write("out, late = [], ()")
+            self.write("target, unattached = [], ()")
             with self.block("try:"), self.block("for index, value in enumerate(iterator):"):
                 path = f"(path, {keys}, index)"
                 with self.block("try:"):
-                    self.settle(item, "value", "out, index", path)
+                    self.write_completion(item, "value", "target, index", path)
                 with self.block("except Exception as error:"):
-                    self.write(f"value = run.failed({self.slot(item)}, {path}, error)")
-                self.write("out.append(value)")
+                    self.write(f"value = state.handle_field_error({self.node(item)}, {path}, error)")
+                self.write("target.append(value)")
             with self.block("except Exception:"):
-                self.write("run.drain(iterator)", "raise")
-            self.write("return out")
-        self.completion(item)
-
-    @staticmethod
-    def where(slot: Slot) -> str:
-        steps = [repr(one.key)[1:-1] if one.key is not None else "[]" for one in slot.upwards()]
-        return ".".join(reversed(steps)).replace(".[]", "[]")
+                self.write("state.track_remaining(iterator)", "raise")
+            self.write("return target")
+        self.write_completer(item)
 
 
-def is_typename(slot: Slot) -> bool:
-    return slot.field.definition is TypeNameMetaFieldDef
+def _is_typename(node: PlanNode) -> bool:
+    return node.field.definition is TypeNameMetaFieldDef
+
+
+def _result(node: PlanNode) -> str:
+    return repr(node.field.parent_type.name) if _is_typename(node) else f"value_{node.number}"
+
+
+def _readable_path(node: PlanNode) -> str:
+    keys = [repr(one.key)[1:-1] if one.key is not None else "[]" for one in node.ancestry()]
+    return ".".join(reversed(keys)).replace(".[]", "[]")

@@ -1,12 +1,12 @@
-"""Runs GraphQL documents on a schema: parse and validate once per text, execute many times.
+"""Executes requests on a schema: a document is parsed and validated once per text, and its operations are compiled.
 
-Knows GraphQL and nothing of chats. What a document may cost is its owner's to say: `inspect`.
+The engine has no limits of its own on what a document may cost: `inspect` has them.
 """
 
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cached_property, partial
-from typing import Any, Literal, Protocol, TypeAlias, cast, runtime_checkable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, Literal, TypeAlias, cast
 
 from graphql import (
     ASTValidationRule,
@@ -25,178 +25,192 @@ from graphql.execution.executor_throwing_on_incremental import ExecutorThrowingO
 from graphql.execution.values import VariableValues
 from graphql.validation import NoSchemaIntrospectionCustomRule
 
-from graphql_compiled.compiled import Compiled, Result, compile_operation
-from graphql_compiled.document_cache import Documents
-from graphql_compiled.selection import coordinates, variables_below
+from graphql_compiled.compiled_operation import CompiledOperation, Result
+from graphql_compiled.document_cache import DocumentCache
+from graphql_compiled.selection import nested_variables, schema_coordinates
+from graphql_compiled.tiered_operation import COMPILE_THRESHOLD, TieredOperation
 
-Kind: TypeAlias = Literal["query", "mutation", "subscription"]
-Check: TypeAlias = Callable[[Mapping[str, Any]], Sequence[GraphQLError]]
-"""What is wrong with an operation, given its variables as they were sent."""
-Inspect: TypeAlias = Callable[[GraphQLSchema, DocumentNode], Mapping[str | None, Check]]
-"""Looks at a document before it is validated: raises `Rejected`, or returns a check per name of those
-operations whose verdict depends on their variables."""
+OperationKind: TypeAlias = Literal["query", "mutation", "subscription"]
+VariableCheck: TypeAlias = Callable[[Mapping[str, Any]], Sequence[GraphQLError]]
+"""Returns the errors of an operation for these raw variable values."""
+DocumentInspector: TypeAlias = Callable[[GraphQLSchema, DocumentNode], Mapping[str | None, VariableCheck]]
+"""Inspects a document before it is validated. Raises RequestError, or returns a check, by operation name, for each
+operation that only its variable values can refuse."""
 
-Early: TypeAlias = Callable[[Any], Awaitable[None]]
-"""What has to be done with the context before an operation that selects a certain field reads anything."""
+MAX_ERRORS = 5
+"""The most errors that validation reports of one document."""
+
+PreExecutionHook: TypeAlias = Callable[[Any], Awaitable[None]]
+"""Awaited with the context before an operation that selects a certain field is executed."""
+SelectionHook: TypeAlias = Callable[[Any, frozenset[tuple[str, str]]], None]
+"""Called with the context and the selected fields, as (type name, field name), before a compiled query runs."""
 
 
-class Rejected(Exception):
-    """A request that was not executed: its document, its operation name or its variables are at fault."""
+class RequestError(Exception):
+    """The request was not executed: its document, operation name or variables are wrong (a "request error")."""
 
     def __init__(self, errors: Sequence[GraphQLError]) -> None:
         super().__init__(errors[0].message)
         self.errors = errors
 
 
-@runtime_checkable
-class Renewable(Protocol):
-    """A context that lends itself to one event of a subscription at a time."""
-
-    def fresh(self) -> Any:
-        """The same context with nothing remembered: no loader, no cached row."""
-
-
 @dataclass(eq=False)
-class Prepared:
-    """One operation of a valid document; the same object as long as its document is kept."""
+class PreparedOperation:
+    """One operation of a valid document; the same object for as long as the document is cached."""
 
     document: DocumentNode
-    operation: OperationDefinitionNode
-    kind: Kind
+    definition: OperationDefinitionNode
+    kind: OperationKind
     name: str | None
-    check: Check | None
-    early: Sequence[Early] = ()
-    runs: int = 0
-    compiled: Compiled | None = None
+    check_variables: VariableCheck | None
+    pre_execution_hooks: Sequence[PreExecutionHook] = ()
+    tiers: TieredOperation = field(init=False)
+
+    def __post_init__(self) -> None:
+        # One subscription executes many events: it is worth compiling at once.
+        self.tiers = TieredOperation(threshold=1 if self.kind == "subscription" else COMPILE_THRESHOLD)
 
     @cached_property
-    def variables_below(self) -> frozenset[str]:
-        """The variables on which what is selected below the root's fields depends."""
-        return variables_below(self.document, self.operation)
-
-    def compile(self, schema: GraphQLSchema) -> Compiled | None:
-        """Compiled code from the second run on: what comes once is not worth it, unless it is a subscription.
-
-        None: graphql-core runs it.
-        """
-        self.runs += 1
-        if self.runs == (1 if self.kind == "subscription" else 2):
-            self.compiled = compile_operation(schema, self.document, self.name)
-        return self.compiled
+    def nested_variables(self) -> frozenset[str]:
+        """The variables that change what is selected below the root fields."""
+        return nested_variables(self.document, self.definition)
 
 
 class Engine:
-    """Prepares and executes. `max_tokens` caps a document, `cache_size` counts the documents kept.
+    """Prepares and executes operations.
 
-    `rules` are asked beside those of the specification. `early` names fields by their schema coordinates
-    ("Type.field").
+    `max_tokens` limits a document; `cache_size` is the number of documents kept; `rules` are validated beside those of
+    the specification. `pre_execution_hooks` are by schema coordinate ("Type.field"). `event_context` makes the context
+    of one event from that of its subscription; without it, events share the subscription's.
     """
 
     def __init__(
         self,
         schema: GraphQLSchema,
         *,
-        inspect: Inspect,
+        inspect: DocumentInspector,
         max_tokens: int,
         cache_size: int,
         introspection: bool = True,
         rules: Sequence[type[ASTValidationRule]] = (),
-        early: Mapping[str, Early] | None = None,
+        pre_execution_hooks: Mapping[str, PreExecutionHook] | None = None,
+        on_selection: SelectionHook | None = None,
+        event_context: Callable[[Any], Any] | None = None,
     ) -> None:
         self.schema = schema
-        self._early = early or {}
         self._inspect = inspect
         self._max_tokens = max_tokens
-        self._introspection = introspection
+        self._hide_suggestions = not introspection
         self._rules = [*specified_rules, *rules, *([] if introspection else [NoSchemaIntrospectionCustomRule])]
-        self._documents: Documents[dict[str | None, Prepared]] = Documents(cache_size)
+        self._pre_execution_hooks = pre_execution_hooks or {}
+        self._on_selection = on_selection
+        self._event_context = event_context
+        self._documents: DocumentCache[dict[str | None, PreparedOperation]] = DocumentCache(cache_size)
 
-    def prepare(self, query: str, operation_name: str | None = None) -> Prepared:
-        """The operation to run, from a document that is within the limits and valid; `Rejected` otherwise."""
+    def prepare(self, query: str, operation_name: str | None = None) -> PreparedOperation:
+        """The operation to execute. Raises RequestError if the document is invalid or over a limit."""
         operations = self._documents.get(query)
         if operations is None:
-            operations = self._operations(query)
+            operations = self._prepare_document(query)
             self._documents.offer(query, operations)
         return _choose(operations, operation_name or None)
 
-    async def execute(self, prepared: Prepared, variables: Mapping[str, Any], context: Any) -> ExecutionResult:
-        """Run a query or a mutation; `Rejected` if the variables do not fit."""
-        self._check(prepared, variables)
-        for look in prepared.early:
-            await look(context)
-        compiled = prepared.compile(self.schema)
-        result = None if compiled is None else self._run(compiled, variables, context)
+    async def execute(
+        self, prepared: PreparedOperation, variable_values: Mapping[str, Any], context: Any
+    ) -> ExecutionResult:
+        """Execute a query or a mutation. Raises RequestError if the variable values are invalid."""
+        self._check_variables(prepared, variable_values)
+        for hook in prepared.pre_execution_hooks:
+            await hook(context)
+        compiled = prepared.tiers.next_run(self.schema, prepared.document, prepared.name)
+        result = None if compiled is None else self._run(compiled, variable_values, context)
         if result is None:
-            executor = self._executor(prepared, variables, context)
-            result = cast(ExecutionResult | Awaitable[ExecutionResult], executor.execute_operation())
+            executor = self._build_executor(prepared, variable_values, context)
+            result = cast(Result, executor.execute_operation())
         return result if isinstance(result, ExecutionResult) else await result
 
     async def subscribe(
-        self, prepared: Prepared, variables: Mapping[str, Any], context: Any
-    ) -> "Subscription | ExecutionResult":
-        """Start a subscription; or the one result that says why it could not start. `Rejected` as above."""
-        self._check(prepared, variables)
-        compiled = prepared.compile(self.schema)
-        executor = self._executor(prepared, variables, context)
-        found = create_source_event_stream(executor)
-        source = cast(AsyncIterable[Any] | ExecutionResult, await found if executor.is_awaitable(found) else found)
+        self, prepared: PreparedOperation, variable_values: Mapping[str, Any], context: Any
+    ) -> "ResponseStream | ExecutionResult":
+        """Start a subscription. Returns the errors if its source stream cannot be created. Raises RequestError."""
+        self._check_variables(prepared, variable_values)
+        executor = self._build_executor(prepared, variable_values, context)
+        created = create_source_event_stream(executor)
+        source = await created if executor.is_awaitable(created) else created
         if isinstance(source, ExecutionResult):
             return source
-        executor_of, hidden = partial(self._executor, prepared, variables), not self._introspection
-        return Subscription(source, context, compiled, executor.variable_values, executor_of, hidden)
+        events = cast(AsyncIterable[Any], source)
+        return ResponseStream(events, context, self, prepared, variable_values, executor.variable_values)
 
-    def _operations(self, query: str) -> dict[str | None, Prepared]:
+    async def execute_event(self, stream: "ResponseStream", event: Any) -> ExecutionResult:
+        """Execute a subscription's operation on one event of its source."""
+        prepared, context = stream.prepared, stream.context
+        if self._event_context is not None:
+            context = self._event_context(context)
+        compiled = prepared.tiers.next_run(self.schema, prepared.document, prepared.name)
+        result = None
+        if compiled is not None:
+            result = compiled.run(stream.coerced_variables, event, context, hide_suggestions=self._hide_suggestions)
+        if result is None:
+            executor = self._build_executor(prepared, stream.variable_values, context)
+            result = cast(Result, executor.build_per_event_executor(event).execute_operation(False))
+        return result if isinstance(result, ExecutionResult) else await result
+
+    def _prepare_document(self, query: str) -> dict[str | None, PreparedOperation]:
         try:
             document = parse(query, max_tokens=self._max_tokens)
         except GraphQLError as error:
-            raise Rejected([error.with_traceback(None)]) from None
+            raise RequestError([error.with_traceback(None)]) from None
         checks = self._inspect(self.schema, document)
-        hidden = not self._introspection
-        if errors := validate(self.schema, document, self._rules, hide_suggestions=hidden):
-            raise Rejected(errors)
-        selected = coordinates(self.schema, document) if self._early else frozenset()
-        early = [look for field, look in self._early.items() if field in selected]
+        hidden = self._hide_suggestions
+        if errors := validate(self.schema, document, self._rules, max_errors=MAX_ERRORS, hide_suggestions=hidden):
+            raise RequestError(errors[:MAX_ERRORS])  # one more says that there are more
+        hooks = self._pre_execution_hooks
+        selected = schema_coordinates(self.schema, document) if hooks else frozenset()
+        selected_hooks = [hook for coordinate, hook in hooks.items() if coordinate in selected]
         return {
-            name: Prepared(document, node, node.operation.value, name, checks.get(name), early)
+            name: PreparedOperation(document, node, node.operation.value, name, checks.get(name), selected_hooks)
             for node in document.definitions
             if isinstance(node, OperationDefinitionNode)
             for name in [node.name.value if node.name else None]
         }
 
-    def _check(self, prepared: Prepared, variables: Mapping[str, Any]) -> None:
-        if prepared.check is not None and (errors := prepared.check(variables)):
-            raise Rejected(errors)
+    def _check_variables(self, prepared: PreparedOperation, variable_values: Mapping[str, Any]) -> None:
+        if prepared.check_variables is not None and (errors := prepared.check_variables(variable_values)):
+            raise RequestError(errors)
 
-    def _run(self, compiled: Compiled, variables: Mapping[str, Any], context: Any) -> Result | None:
-        hidden = not self._introspection
-        values = compiled.coerce(variables, hide_suggestions=hidden)
+    def _run(self, compiled: CompiledOperation, variable_values: Mapping[str, Any], context: Any) -> Result | None:
+        hidden = self._hide_suggestions
+        values = compiled.coerce_variables(variable_values, hide_suggestions=hidden)
         if isinstance(values, list):
-            raise Rejected(values)
-        return compiled.run(values, None, context, hide_suggestions=hidden)
+            raise RequestError(values)
+        return compiled.run(values, None, context, hide_suggestions=hidden, on_selection=self._on_selection)
 
-    def _executor(self, prepared: Prepared, variables: Mapping[str, Any], context: Any) -> Executor[Any]:
+    def _build_executor(
+        self, prepared: PreparedOperation, variable_values: Mapping[str, Any], context: Any
+    ) -> Executor[Any]:
         executor = ExecutorThrowingOnIncremental.build(
             self.schema,
             prepared.document,
             context_value=context,
-            raw_variable_values=cast(dict[str, Any], variables),
+            raw_variable_values=cast(dict[str, Any], variable_values),
             operation_name=prepared.name,
-            hide_suggestions=not self._introspection,
+            hide_suggestions=self._hide_suggestions,
         )
         if isinstance(executor, list):
-            raise Rejected(executor)
+            raise RequestError(executor)
         return executor
 
 
-def _choose(operations: dict[str | None, Prepared], name: str | None) -> Prepared:
+def _choose(operations: dict[str | None, PreparedOperation], name: str | None) -> PreparedOperation:
     if name is None and len(operations) == 1:
         return next(iter(operations.values()))
     if name is not None and name in operations:
         return operations[name]
-    raise Rejected([GraphQLError(_no_choice(operations, name))])
+    raise RequestError([GraphQLError(_no_choice(operations, name))])
 
 
-def _no_choice(operations: dict[str | None, Prepared], name: str | None) -> str:
+def _no_choice(operations: dict[str | None, PreparedOperation], name: str | None) -> str:
     if name is not None:
         return f"The document has no operation named {name[:100]!r}."
     if operations:
@@ -205,31 +219,24 @@ def _no_choice(operations: dict[str | None, Prepared], name: str | None) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Subscription:
-    """A source of events, and what a client is told of each: iterate, or ask `respond` event by event.
+class ResponseStream:
+    """The responses of a subscription: iterate over them, or call `execute_event` for each event of `source`.
 
-    It waits for long, and mostly: graphql-core's executor, which is large, is made for the events that need it.
+    Holds no executor of graphql-core, which is large: most subscriptions wait most of the time.
     """
 
     source: AsyncIterable[Any]
     context: Any
-    compiled: Compiled | None
-    values: VariableValues
-    executor: Callable[[Any], Executor[Any]]
-    hide_suggestions: bool
+    engine: Engine
+    prepared: PreparedOperation
+    variable_values: Mapping[str, Any]
+    coerced_variables: VariableValues
 
     async def __aiter__(self) -> AsyncGenerator[ExecutionResult, None]:
         async with aclosing(aiter(self.source)) as events:
             async for event in events:
-                yield await self.respond(event)
+                yield await self.execute_event(event)
 
-    async def respond(self, event: Any) -> ExecutionResult:
-        """The operation run on one event, with a context of its own if the subscription's is `Renewable`."""
-        context = self.context.fresh() if isinstance(self.context, Renewable) else self.context
-        result = None
-        if self.compiled is not None:
-            result = self.compiled.run(self.values, event, context, hide_suggestions=self.hide_suggestions)
-        if result is None:
-            once = self.executor(context).build_per_event_executor(event)
-            result = cast(ExecutionResult | Awaitable[ExecutionResult], once.execute_operation(False))
-        return result if isinstance(result, ExecutionResult) else await result
+    async def execute_event(self, event: Any) -> ExecutionResult:
+        """The response to one event of the source."""
+        return await self.engine.execute_event(self, event)

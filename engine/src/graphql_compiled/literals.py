@@ -1,4 +1,4 @@
-"""Object literals with variables in them: what graphql-core's coercion makes of them, with only the gaps to fill in."""
+"""Input literals that contain variables: coerced by graphql-core when compiled, completed with variables per run."""
 
 from __future__ import annotations
 
@@ -20,56 +20,57 @@ from graphql import (
 from graphql.pyutils import Undefined
 from graphql.utilities.coerce_input_value import coerce_default_value, coerce_input_literal
 
-Fill = Callable[[Mapping[str, Any]], Any]
+ValueBuilder = Callable[[Mapping[str, Any]], Any]
+"""Makes an argument's value from the coerced variables; Undefined if its variable is not provided."""
 
 
-class Unfit(Exception):
-    """A literal, or variables for it, that graphql-core shall see to."""
+class NeedsCoercion(Exception):
+    """graphql-core has to coerce the literal, for these variables or for any."""
 
 
-def literal(node: ValueNode, type_: GraphQLInputType) -> Fill:
-    """Makes the value from the variables; Undefined for one that is not set. Both this and that may raise `Unfit`."""
-    required = is_non_null_type(type_)
-    inner: Any = type_.of_type if is_non_null_type(type_) else type_
-    if isinstance(node, VariableNode):
-        return variable(node.name.value, required)
-    if isinstance(node, ObjectValueNode) and is_input_object_type(inner):
-        return fields(node, inner)
-    if not (is_specified_scalar_type(inner) or is_enum_type(inner)):
-        raise Unfit
-    value = coerce_input_literal(node, type_)
+def compile_literal(literal: ValueNode, type_: GraphQLInputType) -> ValueBuilder:
+    """The builder of a literal's value. Both this function and the builder may raise NeedsCoercion."""
+    non_null = is_non_null_type(type_)
+    nullable: Any = type_.of_type if is_non_null_type(type_) else type_
+    if isinstance(literal, VariableNode):
+        return _variable(literal.name.value, non_null)
+    if isinstance(literal, ObjectValueNode) and is_input_object_type(nullable):
+        return _input_object(literal, nullable)
+    if not (is_specified_scalar_type(nullable) or is_enum_type(nullable)):
+        raise NeedsCoercion
+    value = coerce_input_literal(literal, type_)
     if value is Undefined:
-        raise Unfit
+        raise NeedsCoercion
     return lambda _variables: value
 
 
-def variable(name: str, required: bool) -> Fill:
-    def fill(variables: Mapping[str, Any]) -> Any:
+def _variable(name: str, non_null: bool) -> ValueBuilder:
+    def build(variables: Mapping[str, Any]) -> Any:
         value = variables.get(name, Undefined)
-        if required and (value is None or value is Undefined):
-            raise Unfit
+        if non_null and (value is None or value is Undefined):
+            raise NeedsCoercion
         return value
 
-    return fill
+    return build
 
 
-def fields(node: ObjectValueNode, type_: GraphQLInputObjectType) -> Fill:
-    nodes = {field.name.value: field.value for field in node.fields}
-    if type_.is_one_of or "out_type" in vars(type_) or nodes.keys() - type_.fields.keys():
-        raise Unfit
-    parts: list[tuple[str, Fill]] = []
+def _input_object(literal: ObjectValueNode, type_: GraphQLInputObjectType) -> ValueBuilder:
+    literals = {field.name.value: field.value for field in literal.fields}
+    if type_.is_one_of or "out_type" in vars(type_) or literals.keys() - type_.fields.keys():
+        raise NeedsCoercion
+    builders: list[tuple[str, ValueBuilder]] = []
     for name, field in type_.fields.items():
-        if has_default(field) or (name not in nodes and is_non_null_type(field.type)):
-            raise Unfit
-        if name in nodes:
-            parts.append((field.out_name or name, literal(nodes[name], field.type)))
+        if _has_default(field) or (name not in literals and is_non_null_type(field.type)):
+            raise NeedsCoercion
+        if name in literals:
+            builders.append((field.out_name or name, compile_literal(literals[name], field.type)))
 
-    def fill(variables: Mapping[str, Any]) -> dict[str, Any]:
-        values = ((name, part(variables)) for name, part in parts)
+    def build(variables: Mapping[str, Any]) -> dict[str, Any]:
+        values = ((name, builder(variables)) for name, builder in builders)
         return {name: value for name, value in values if value is not Undefined}
 
-    return fill
+    return build
 
 
-def has_default(field: GraphQLInputField) -> bool:
+def _has_default(field: GraphQLInputField) -> bool:
     return coerce_default_value(field) is not Undefined

@@ -1,9 +1,9 @@
-"""Await what a run left pending: as things come, all that came together in one sweep, until nothing is left.
+"""Await the pending values of an execution, complete them as they become ready, and propagate nulls.
 
-No Task is made for a future (a loader's), only for coroutines, and none for a coroutine that is alone. All
-values of a sweep are completed before anything new is started, so the loads of one level meet in one batch.
-A null that has to climb is placed when nothing else is ready, and what was just started has had its first
-step: what fails together with it is still heard, as by graphql-core.
+A future (a loader's) gets no task; a coroutine gets one unless it is the only pending value. All ready values are
+completed before new work starts, so the loads of one level form one batch. Null propagation runs after all ready
+values are complete and after each task that has just started has made its first step: errors that occur together are
+all recorded, as in graphql-core.
 """
 
 from __future__ import annotations
@@ -15,220 +15,221 @@ from typing import Any, cast
 
 from graphql import GraphQLError, located_error
 
-from graphql_compiled.resolve_info import keys_of
-from graphql_compiled.runtime import Pending, Position, Run, position_of
+from graphql_compiled.response_path import ResponsePath, response_path
+from graphql_compiled.runtime import ExecutionState, PendingValue, pending_path
 
 
-async def settle(run: Run) -> None:
-    waiting = _Waiting(run)
+async def await_pending(state: ExecutionState) -> None:
+    """Return when nothing is pending any more."""
+    scheduler = _Scheduler(state)
     try:
-        await waiting.out()
+        await scheduler.run()
     finally:
-        if waiting.owned:
-            await waiting.abandon()
+        if scheduler.tasks:
+            await scheduler.cancel_all()
 
 
-class _Waiting:
-    def __init__(self, run: Run) -> None:
-        self.run = run
+class _Scheduler:
+    def __init__(self, state: ExecutionState) -> None:
+        self.state = state
         self.loop = asyncio.get_running_loop()
-        self.pending: dict[asyncio.Future[Any], list[Pending]] = {}
-        self.owned: dict[asyncio.Future[Any], Pending | None] = {}
-        """Our tasks, with what they first waited for; None once it is of no use any more."""
+        self.futures: dict[asyncio.Future[Any], list[PendingValue]] = {}
+        self.tasks: dict[asyncio.Future[Any], PendingValue | None] = {}
+        """The tasks started here, each with the pending value that it began with; None once cancelled."""
         self.ready: list[asyncio.Future[Any]] = []
-        self.climbing: list[tuple[Position, GraphQLError]] = []
-        self.fresh = False
-        """A task was started that has not had its first step."""
-        self.waker: asyncio.Future[None] | None = None
+        self.propagating: list[tuple[ResponsePath, GraphQLError]] = []
+        """Errors whose nulls propagate, each with the position that becomes null."""
+        self.has_unstarted_task = False
+        self.wake_up: asyncio.Future[None] | None = None
 
-    async def out(self) -> None:
-        run = self.run
+    async def run(self) -> None:
+        state = self.state
         while True:
-            run.forsake()
-            batch = run.pending_since(0)
-            if len(batch) == 1 and not self.busy and (is_coroutine(batch[0]) or is_future(batch[0])):
-                await (self.chain if is_coroutine(batch[0]) else self.alone)(batch[0])
+            state.abandon_nulled()
+            batch = state.take_pending_since(0)
+            if len(batch) == 1 and not self.is_busy and (_is_coroutine(batch[0]) or _is_future(batch[0])):
+                await (self.await_chain if _is_coroutine(batch[0]) else self.await_future)(batch[0])
                 continue
             self.start(batch)
             if self.ready:
                 ready, self.ready = self.ready, []
                 for future in ready:
-                    self.take(future)
-            elif self.climbing and self.fresh:
-                self.fresh = False
+                    self.complete_future(future)
+            elif self.propagating and self.has_unstarted_task:
+                self.has_unstarted_task = False
                 await asyncio.sleep(0)
-            elif self.climbing:
-                self.place_nulls()
-            elif self.busy:
-                await self.woken()
+            elif self.propagating:
+                self.propagate_nulls()
+            elif self.is_busy:
+                await self.wait()
             else:
                 return
 
     @property
-    def busy(self) -> bool:
-        return bool(self.pending or self.owned or self.climbing)
+    def is_busy(self) -> bool:
+        return bool(self.futures or self.tasks or self.propagating)
 
-    async def chain(self, pending: Pending | None) -> None:
-        """Await a coroutine and, as long as only one more comes of it, that one."""
-        run = self.run
+    async def await_chain(self, pending: PendingValue | None) -> None:
+        """Await a coroutine and, as long as its value leads to exactly one more coroutine, that one."""
+        state = self.state
         while pending is not None:
-            found: list[Pending] = []
+            found: list[PendingValue] = []
             try:
                 value = await pending[0]
-                mark = len(run.pending)
+                count = len(state.pending)
                 try:
                     self.complete(pending, value)
                 finally:
-                    found = run.pending_since(mark)
+                    found = state.take_pending_since(count)
             except Exception as error:
-                self.failed(pending, error)
+                self.handle_error(pending, error)
             except asyncio.CancelledError as error:
-                if is_cancelled():
+                if _is_cancelled():
                     raise
-                self.failed(pending, error)
-            run.pending += found
-            run.forsake()
-            found = run.pending_since(0)
-            pending = found.pop() if len(found) == 1 and is_coroutine(found[0]) else None
+                self.handle_error(pending, error)
+            state.pending += found
+            state.abandon_nulled()
+            found = state.take_pending_since(0)
+            pending = found.pop() if len(found) == 1 and _is_coroutine(found[0]) else None
             self.start(found)
 
-    async def alone(self, pending: Pending) -> None:
-        """Await a future beside which there is nothing to wait for."""
+    async def await_future(self, pending: PendingValue) -> None:
+        """Await a future that is the only pending value."""
         try:
             self.complete(pending, await pending[0])
         except Exception as error:
-            self.failed(pending, error)
+            self.handle_error(pending, error)
         except asyncio.CancelledError as error:
-            if is_cancelled():
+            if _is_cancelled():
                 raise
-            self.failed(pending, error)
+            self.handle_error(pending, error)
 
-    def start(self, batch: list[Pending]) -> None:
-        futures = self.pending
+    def start(self, batch: list[PendingValue]) -> None:
+        futures = self.futures
         for pending in batch:
             value = pending[0]
             if not isinstance(value, asyncio.Future):
-                task = self.loop.create_task(self.chain(pending))
-                self.owned[task] = pending
-                self.fresh = True
-                task.add_done_callback(self.wake)
-            elif (known := futures.get(value)) is not None:
-                known.append(pending)
+                task = self.loop.create_task(self.await_chain(pending))
+                self.tasks[task] = pending
+                self.has_unstarted_task = True
+                task.add_done_callback(self.on_done)
+            elif (waiting := futures.get(value)) is not None:
+                waiting.append(pending)
             else:
                 futures[value] = [pending]
                 if value.done():
                     self.ready.append(value)
                 else:
-                    value.add_done_callback(self.wake)
+                    value.add_done_callback(self.on_done)
 
-    def wake(self, future: asyncio.Future[Any]) -> None:
+    def on_done(self, future: asyncio.Future[Any]) -> None:
         self.ready.append(future)
-        if self.waker is not None and not self.waker.done():
-            self.waker.set_result(None)
+        if self.wake_up is not None and not self.wake_up.done():
+            self.wake_up.set_result(None)
 
-    async def woken(self) -> None:
-        self.fresh = False
-        self.waker = self.loop.create_future()
-        await self.waker
+    async def wait(self) -> None:
+        self.has_unstarted_task = False
+        self.wake_up = self.loop.create_future()
+        await self.wake_up
 
-    def take(self, future: asyncio.Future[Any]) -> None:
-        if future in self.owned:
-            if self.owned.pop(future) is not None:
+    def complete_future(self, future: asyncio.Future[Any]) -> None:
+        if future in self.tasks:
+            if self.tasks.pop(future) is not None:
                 future.result()
             return
-        pendings = self.pending.pop(future, [])
+        waiting = self.futures.pop(future, [])
         try:
             value = future.result()
         except (Exception, asyncio.CancelledError) as error:
-            for pending in pendings:
-                self.failed(pending, error)
+            for pending in waiting:
+                self.handle_error(pending, error)
             return
-        run = self.run
-        common = value is not None and not run.special[type(value)]
-        for pending in pendings:
+        state = self.state
+        is_common = value is not None and not state.slow_path_types[type(value)]
+        for pending in waiting:
             try:
-                _, out, key, _, finish, path = pending
-                if common and out is not None and key is not None:
-                    out[key] = finish(run, value, path)
+                _, target, key, _, complete, path = pending
+                if is_common and target is not None and key is not None:
+                    target[key] = complete(state, value, path)
                 else:
                     self.complete(pending, value)
             except Exception as error:
-                self.failed(pending, error)
+                self.handle_error(pending, error)
 
-    def complete(self, pending: Pending, value: Any) -> None:
-        _, out, key, slot, finish, path = pending
+    def complete(self, pending: PendingValue, value: Any) -> None:
+        _, target, key, node, complete, path = pending
         if key is None:
-            finish(self.run, value, path)
+            complete(self.state, value, path)
             return
-        result = self.run.settled(value, slot, finish, path)
-        if result is not None and out is not None:
-            out[key] = result
+        result = self.state.complete_resolved(value, node, complete, path)
+        if result is not None and target is not None:
+            target[key] = result
 
-    def failed(self, pending: Pending, raw: BaseException) -> None:
-        _, _, key, slot, _, path = pending
-        keys = keys_of(path, slot.keys)
-        error = located_error(cast("Exception", raw), slot.field.nodes, keys)
+    def handle_error(self, pending: PendingValue, raw_error: BaseException) -> None:
+        _, _, key, node, _, path = pending
+        keys = response_path(path, node.keys)
+        error = located_error(cast("Exception", raw_error), node.field.nodes, keys)
         position = tuple(keys)
-        if slot.bubbles or key is None:
-            self.climbing.append((position[: len(position) - slot.climb], error))
+        if node.propagates_null or key is None:
+            self.propagating.append((position[: len(position) - node.propagation_depth], error))
         else:
-            self.run.note(error, position)
+            self.state.add_error(error, position)
 
-    def place_nulls(self) -> None:
-        """The nulls that climbed least come first: they would not have waited for the others."""
-        run = self.run
-        climbing, self.climbing = self.climbing, []
-        for position, error in sorted(climbing, key=lambda one: -len(one[0])):
-            if not run.is_dead(position):
-                run.place(None, position)
-                run.note(error, position)
-        self.forget()
+    def propagate_nulls(self) -> None:
+        """Null the deepest positions first: graphql-core would not have waited for the others."""
+        state = self.state
+        propagating, self.propagating = self.propagating, []
+        for path, error in sorted(propagating, key=lambda one: -len(one[0])):
+            if not state.is_nulled(path):
+                state.set_value(None, path)
+                state.add_error(error, path)
+        self.cancel_nulled()
 
-    def forget(self) -> None:
-        """Cancel what is awaited under a null. Loaders' futures are not ours to cancel."""
-        is_dead = self.run.is_dead
-        for future, pending in list(self.pending.items()):
-            pending[:] = [one for one in pending if not is_dead(position_of(one))]
-            if not pending:
-                del self.pending[future]
-                future.remove_done_callback(self.wake)
-                future.add_done_callback(look_at)
-        for future, first in self.owned.items():
-            if first is not None and is_dead(position_of(first)):
-                self.cancel(future)
+    def cancel_nulled(self) -> None:
+        """Cancel the tasks below a null. The futures of loaders belong to others and are only left alone."""
+        is_nulled = self.state.is_nulled
+        for future, waiting in list(self.futures.items()):
+            waiting[:] = [pending for pending in waiting if not is_nulled(pending_path(pending))]
+            if not waiting:
+                del self.futures[future]
+                future.remove_done_callback(self.on_done)
+                future.add_done_callback(_retrieve_exception)
+        for task, first in self.tasks.items():
+            if first is not None and is_nulled(pending_path(first)):
+                self.cancel(task)
 
-    def cancel(self, future: asyncio.Future[Any]) -> None:
-        first, self.owned[future] = self.owned[future], None
-        future.cancel()
-        if first is not None and inspect.iscoroutine(first[0]) and never_started(first[0]):
+    def cancel(self, task: asyncio.Future[Any]) -> None:
+        first, self.tasks[task] = self.tasks[task], None
+        task.cancel()
+        if first is not None and inspect.iscoroutine(first[0]) and _is_unstarted(first[0]):
             first[0].close()
 
-    async def abandon(self) -> None:
-        """The run itself was cancelled: so is all that it started."""
-        for future in self.owned:
-            self.cancel(future)
-        await asyncio.gather(*self.owned, return_exceptions=True)
+    async def cancel_all(self) -> None:
+        """Cancel every task that is left, because the execution itself was cancelled."""
+        for task in self.tasks:
+            self.cancel(task)
+        await asyncio.gather(*self.tasks, return_exceptions=True)
 
 
-def is_coroutine(pending: Pending) -> bool:
+def _is_coroutine(pending: PendingValue) -> bool:
     return type(pending[0]) is CoroutineType
 
 
-def is_future(pending: Pending) -> bool:
+def _is_future(pending: PendingValue) -> bool:
     return type(pending[0]) is asyncio.Future
 
 
-def is_cancelled() -> bool:
-    """Whether it is this task that shall end, and not a future it waits for that was cancelled by others."""
+def _is_cancelled() -> bool:
+    """True if the current task is being cancelled, and not only a future that it awaits."""
     task = asyncio.current_task()
     return task is None or task.cancelling() > 0
 
 
-def look_at(future: asyncio.Future[Any]) -> None:
-    """A failure that nobody wants to know is not to be reported as lost."""
+def _retrieve_exception(future: asyncio.Future[Any]) -> None:
+    """Prevents asyncio's report of an exception that was never retrieved."""
     if not future.cancelled():
         future.exception()
 
 
-def never_started(coroutine: Any) -> bool:
+def _is_unstarted(coroutine: Any) -> bool:
     return inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED

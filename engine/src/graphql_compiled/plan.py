@@ -1,7 +1,7 @@
-"""What one operation selects: a tree of slots, one for every place of the answer; code is generated from it.
+"""Execution plans: a tree with a node for every response position of an operation. Code is generated from it.
 
-Fields are collected by graphql-core's own functions, once, for given values of the variables that
-`@skip` and `@include` read; so fragments, aliases and merged fields mean here what they mean there.
+graphql-core's own functions collect the fields, once, for given values of the variables that `@skip` and `@include`
+read. Fragments, aliases and merged fields therefore have the same meaning as in graphql-core.
 """
 
 from __future__ import annotations
@@ -42,19 +42,22 @@ from graphql.execution.collect_fields import (
 from graphql.execution.values import VariableValues, get_directive_values
 from graphql.type.directives import GraphQLDisableErrorPropagationDirective
 
-MAX_SLOTS = 1_000
-"""Largest plan that is compiled, in about a quarter of a second: abstract types multiply what a document selects."""
+MAX_PLAN_NODES = 1_000
+"""Largest plan that is compiled, in about a quarter of a second. Abstract types multiply what a document selects."""
 
-CONDITIONAL = frozenset({"skip", "include", "defer", "stream"})
+CONDITIONAL_DIRECTIVES = frozenset({"skip", "include", "defer", "stream"})
 
 
 class Uncompilable(Exception):
-    """This operation is left to graphql-core, for the reason given."""
+    """The operation is left to graphql-core, for the reason that the message names."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Field:
-    """A field of an object type as the operation asks for it, its nodes merged."""
+class CollectedField:
+    """A field of an object type that the operation selects, its AST nodes merged.
+
+    graphql-core's error messages read `parent_type` and `field_name`, as from a ResolveInfo.
+    """
 
     parent_type: GraphQLObjectType
     definition: GraphQLField
@@ -70,113 +73,116 @@ class Field:
 
 
 @dataclass(eq=False, slots=True)
-class Slot:
-    """One place of the answer: a field of an object, or any item of a list.
+class PlanNode:
+    """One response position: a field of an object, or every item of a list (its `key` is None).
 
-    `keys` are the names that lead here from the nearest list index above. `bubbles`: an error here
-    takes the parent with it. `climb`: how many keys of a path to drop until the null may stay.
+    `type` is without its outer non-null. `propagates_null`: an error here also nulls the parent position.
     """
 
     number: int
-    field: Field
-    parent: Slot | None
+    field: CollectedField
+    parent: PlanNode | None
     key: str | None
     type: GraphQLOutputType
-    required: bool
-    bubbles: bool
-    item: Slot | None = None
-    choices: dict[str, Selection] = dataclasses.field(default_factory=dict)
+    non_null: bool
+    propagates_null: bool
+    item: PlanNode | None = None
+    selections: dict[str, ObjectSelection] = dataclasses.field(default_factory=dict)
+    """What is selected from each object type that the value may have, by type name."""
 
     @property
     def keys(self) -> tuple[str, ...]:
+        """The response keys from the nearest list item above to this position."""
         if self.key is None:
             return ()
         return (*(self.parent.keys if self.parent else ()), self.key)
 
     @property
-    def climb(self) -> int:
-        return 1 + (self.parent.climb if self.parent else 0) if self.bubbles else 0
+    def propagation_depth(self) -> int:
+        """How many path elements above this position a null propagates."""
+        return 1 + (self.parent.propagation_depth if self.parent else 0) if self.propagates_null else 0
 
-    def upwards(self) -> Iterator[Slot]:
-        slot: Slot | None = self
-        while slot is not None:
-            yield slot
-            slot = slot.parent
+    def ancestry(self) -> Iterator[PlanNode]:
+        """This node, its parent, and so on up to a root field."""
+        node: PlanNode | None = self
+        while node is not None:
+            yield node
+            node = node.parent
 
 
 @dataclass(eq=False, slots=True)
-class Selection:
-    """What is asked of an object once its type is known."""
+class ObjectSelection:
+    """The fields that are selected from an object of one type."""
 
     type: GraphQLObjectType
-    slots: list[Slot]
+    fields: list[PlanNode]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Operation:
-    """One operation of a document, with all that does not depend on variables."""
+    """One operation of a document, with everything that does not depend on variables."""
 
     schema: GraphQLSchema
-    node: OperationDefinitionNode
+    definition: OperationDefinitionNode
     root_type: GraphQLObjectType
-    definitions: dict[str, FragmentDefinitionNode]
+    fragment_definitions: dict[str, FragmentDefinitionNode]
     fragments: dict[str, FragmentDetails]
-    conditions: tuple[str, ...]
-    """Names of the variables that decide what is selected at all."""
+    condition_variables: tuple[str, ...]
+    """Names of the variables that decide which fields are selected."""
 
     @property
-    def serial(self) -> bool:
-        return self.node.operation is OperationType.MUTATION
+    def is_serial(self) -> bool:
+        return self.definition.operation is OperationType.MUTATION
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Plan:
+class ExecutionPlan:
     operation: Operation
-    root: Selection
+    root: ObjectSelection
 
     @property
-    def selected(self) -> frozenset[tuple[str, str]]:
-        """All that is asked for, as (type, field)."""
-        return frozenset((slot.field.parent_type.name, slot.field.field_name) for slot in _slots(self.root))
+    def selected_fields(self) -> frozenset[tuple[str, str]]:
+        """All fields that the operation selects, as (type name, field name)."""
+        return frozenset((node.field.parent_type.name, node.field.field_name) for node in _nodes(self.root))
 
 
-def _slots(selection: Selection) -> Iterator[Slot]:
-    for slot in selection.slots:
-        yield slot
-        while slot.item is not None:
-            slot = slot.item
-        for choice in slot.choices.values():
-            yield from _slots(choice)
+def _nodes(selection: ObjectSelection) -> Iterator[PlanNode]:
+    for node in selection.fields:
+        yield node
+        while node.item is not None:
+            node = node.item
+        for below in node.selections.values():
+            yield from _nodes(below)
 
 
 def find_operation(schema: GraphQLSchema, document: DocumentNode, name: str | None) -> Operation:
-    """The named operation, or the only one; anything else is graphql-core's to refuse."""
-    definitions: dict[str, FragmentDefinitionNode] = {}
-    operations: list[OperationDefinitionNode] = []
+    """The named operation, or the only one. Raises Uncompilable where graphql-core has to refuse."""
+    fragment_definitions: dict[str, FragmentDefinitionNode] = {}
+    definitions: list[OperationDefinitionNode] = []
     for node in document.definitions:
         if isinstance(node, OperationDefinitionNode):
-            operations.append(node)
+            definitions.append(node)
         elif isinstance(node, FragmentDefinitionNode):
             if node.variable_definitions:
                 raise Uncompilable("fragment variables")
-            definitions[node.name.value] = node
+            fragment_definitions[node.name.value] = node
     if name is not None:
-        operations = [node for node in operations if node.name and node.name.value == name]
-    if not operations or (name is None and len(operations) > 1):
+        definitions = [node for node in definitions if node.name and node.name.value == name]
+    if not definitions or (name is None and len(definitions) > 1):
         raise Uncompilable("no such operation")
-    node = operations[-1]
-    root_type = schema.get_root_type(node.operation)
+    definition = definitions[-1]
+    root_type = schema.get_root_type(definition.operation)
     if root_type is None:
         raise Uncompilable("no root type")
-    fragments = {key: FragmentDetails(value) for key, value in definitions.items()}
-    conditions = _conditions([node, *definitions.values()])
-    return Operation(schema, node, root_type, definitions, fragments, conditions)
+    fragments = {key: FragmentDetails(value) for key, value in fragment_definitions.items()}
+    conditions = _condition_variables([definition, *fragment_definitions.values()])
+    return Operation(schema, definition, root_type, fragment_definitions, fragments, conditions)
 
 
-def _conditions(nodes: list[Any]) -> tuple[str, ...]:
-    class Conditions(Visitor):
+def _condition_variables(nodes: list[Any]) -> tuple[str, ...]:
+    class ConditionVisitor(Visitor):
         def enter_directive(self, node: Any, *_: Any) -> None:
-            if node.name.value in CONDITIONAL:
+            if node.name.value in CONDITIONAL_DIRECTIVES:
                 names.update(
                     argument.value.name.value
                     for argument in node.arguments or ()
@@ -185,64 +191,68 @@ def _conditions(nodes: list[Any]) -> tuple[str, ...]:
 
     names: set[str] = set()
     for node in nodes:
-        visit(node, Conditions())
+        visit(node, ConditionVisitor())
     return tuple(sorted(names))
 
 
-def make_plan(operation: Operation, variables: VariableValues) -> Plan:
-    """Lay out every slot of the answer. `variables` must hold the operation's `conditions`."""
+def build_plan(operation: Operation, variable_values: VariableValues) -> ExecutionPlan:
+    """The plan for these values; only those of the operation's `condition_variables` are read."""
     try:
-        return Plan(operation, _Planner(operation, variables).root())
+        return ExecutionPlan(operation, _PlanBuilder(operation, variable_values).root())
     except (GraphQLError, RecursionError, ValueError) as error:
         raise Uncompilable("fields cannot be collected") from error
 
 
-class _Planner:
-    def __init__(self, operation: Operation, variables: VariableValues) -> None:
+class _PlanBuilder:
+    def __init__(self, operation: Operation, variable_values: VariableValues) -> None:
         self.operation = operation
         self.schema = operation.schema
-        self.variables = variables
+        self.variable_values = variable_values
         self.count = 0
-        unpropagated = GraphQLDisableErrorPropagationDirective.name
-        self.propagates = all(d.name.value != unpropagated for d in operation.node.directives or ())
+        disabling = GraphQLDisableErrorPropagationDirective.name
+        self.error_propagation = all(d.name.value != disabling for d in operation.definition.directives or ())
 
-    def root(self) -> Selection:
+    def root(self) -> ObjectSelection:
         operation = self.operation
         collected = collect_fields(
-            self.schema, operation.fragments, self.variables, operation.root_type, operation.node
+            self.schema, operation.fragments, self.variable_values, operation.root_type, operation.definition
         )
         return self.selection(operation.root_type, collected, None)
 
-    def selection(self, type_: GraphQLObjectType, collected: CollectedFields, parent: Slot | None) -> Selection:
+    def selection(
+        self, type_: GraphQLObjectType, collected: CollectedFields, parent: PlanNode | None
+    ) -> ObjectSelection:
         if collected.new_defer_usages:
             raise Uncompilable("@defer")
-        slots = []
+        fields = []
         for key, details in collected.grouped_field_set.items():
             definition = self.schema.get_field(type_, details[0].node.name.value)
             if definition is not None:
                 self.refuse_stream(details)
-                slots.append(self.slot(Field(type_, definition, details), parent, key, definition.type))
-        return Selection(type_, slots)
+                fields.append(self.node(CollectedField(type_, definition, details), parent, key, definition.type))
+        return ObjectSelection(type_, fields)
 
     def refuse_stream(self, details: FieldDetailsList) -> None:
-        stream = get_directive_values(GraphQLStreamDirective, details[0].node, self.variables)
+        stream = get_directive_values(GraphQLStreamDirective, details[0].node, self.variable_values)
         if stream and stream.get("if") is not False:
             raise Uncompilable("@stream")
 
-    def slot(self, field: Field, parent: Slot | None, key: str | None, type_: GraphQLOutputType) -> Slot:
+    def node(
+        self, field: CollectedField, parent: PlanNode | None, key: str | None, type_: GraphQLOutputType
+    ) -> PlanNode:
         self.count += 1
-        if self.count > MAX_SLOTS:
+        if self.count > MAX_PLAN_NODES:
             raise Uncompilable("too many fields")
-        required = is_non_null_type(type_)
+        non_null = is_non_null_type(type_)
         if is_non_null_type(type_):
             type_ = type_.of_type
-        slot = Slot(self.count, field, parent, key, type_, required, required and self.propagates)
+        node = PlanNode(self.count, field, parent, key, type_, non_null, non_null and self.error_propagation)
         if is_list_type(type_):
-            slot.item = self.slot(field, slot, None, type_.of_type)
+            node.item = self.node(field, node, None, type_.of_type)
         elif not is_leaf_type(type_):
             for object_type in self.object_types(type_):
-                slot.choices[object_type.name] = self.subselection(object_type, slot)
-        return slot
+                node.selections[object_type.name] = self.subselection(object_type, node)
+        return node
 
     def object_types(self, type_: GraphQLOutputType) -> list[GraphQLObjectType]:
         if is_object_type(type_):
@@ -251,14 +261,14 @@ class _Planner:
             return list(self.schema.get_possible_types(type_))
         raise Uncompilable("unknown kind of type")
 
-    def subselection(self, type_: GraphQLObjectType, slot: Slot) -> Selection:
+    def subselection(self, type_: GraphQLObjectType, node: PlanNode) -> ObjectSelection:
         operation = self.operation
         collected = collect_subfields(
             self.schema,
             operation.fragments,
-            self.variables,
-            operation.node,
+            self.variable_values,
+            operation.definition,
             type_,
-            slot.field.details,
+            node.field.details,
         )
-        return self.selection(type_, collected, slot)
+        return self.selection(type_, collected, node)

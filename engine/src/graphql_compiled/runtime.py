@@ -1,4 +1,4 @@
-"""One run of a compiled operation: what its code calls for all that is not the common case."""
+"""State of one execution, and what generated code calls for every value that is not the common case."""
 
 from __future__ import annotations
 
@@ -15,277 +15,290 @@ from graphql.execution.values import VariableValues
 from graphql.pyutils import Undefined, gather_with_cancel, is_awaitable, is_iterable
 from graphql.pyutils.is_awaitable import is_async_iterable
 
-from graphql_compiled.arguments import Arguments, shareable
-from graphql_compiled.plan import Operation, Slot
-from graphql_compiled.resolve_info import Trail, keys_of, strawberry_info
+from graphql_compiled.arguments import FieldArguments, shareable
+from graphql_compiled.plan import Operation, PlanNode
+from graphql_compiled.response_path import ListPath, ResponsePath, response_path
 
-Finish = Callable[["Run", Any, Trail], Any]
-Position = tuple[str | int, ...]
+Completer = Callable[["ExecutionState", Any, ListPath], Any]
+"""Turns a resolved value into its response value (GraphQL specification, CompleteValue)."""
 
-_in_background: set[asyncio.Future[Any]] = set()
+PendingValue = list[Any]
+"""An awaitable and where its value goes: [awaitable, target, key, node, complete, path].
 
-
-Pending = list[Any]
-"""What is awaited and what becomes of it, [value, out, key, slot, finish, path]: `out[key] = finish(run, value, path)`.
-
-A list because the object `out` is made after its fields, and not at all if one of them takes it along.
-With no key `finish` places the value itself.
+Once awaited, `target[key] = complete(state, value, path)`. A list and not a tuple, because the object `target` is made
+after its fields, and not at all if a null propagates through it. Without a key, `complete` places the value itself.
 """
 
-
-def position_of(pending: Pending) -> Position:
-    return tuple(keys_of(pending[5], pending[3].keys))
+_background_futures: set[asyncio.Future[Any]] = set()
 
 
-class Special(dict[type, bool]):
-    """Whether values of a type need a second look: awaitables, exceptions, Undefined. Learned on the way."""
+def pending_path(pending: PendingValue) -> ResponsePath:
+    return tuple(response_path(pending[5], pending[3].keys))
+
+
+class SlowPathTypes(dict[type, bool]):
+    """By type: true if its values take the slow path, being awaitables, exceptions or Undefined. Filled on demand."""
 
     def __init__(self, *, awaitables: bool) -> None:
         self.awaitables = awaitables
 
     def __missing__(self, cls: type) -> bool:
-        waits = self.awaitables and (cls is GeneratorType or hasattr(cls, "__await__"))
-        found = waits or issubclass(cls, Exception) or cls is type(Undefined)
+        is_awaitable_type = self.awaitables and (cls is GeneratorType or hasattr(cls, "__await__"))
+        slow = is_awaitable_type or issubclass(cls, Exception) or cls is type(Undefined)
         if len(self) < 4096:
-            self[cls] = found
-        return found
+            self[cls] = slow
+        return slow
 
 
-SPECIAL = Special(awaitables=True)
-SPECIAL_SYNC = Special(awaitables=False)
+SLOW_PATH_TYPES = SlowPathTypes(awaitables=True)
+SLOW_PATH_TYPES_SYNC = SlowPathTypes(awaitables=False)
 
 
 def never(_value: object) -> bool:
     return False
 
 
-class Run:
-    """State of one run. `synchronous` takes every value as it is, awaitable or not, like `execute_sync`."""
+class ExecutionState:
+    """State of one execution. With `synchronous`, awaitables are taken for plain values, as by `execute_sync`.
+
+    `build_resolve_info(state, field definition, AST nodes, parent type, path)` makes graphql-core's ResolveInfo.
+    """
 
     def __init__(
         self,
         operation: Operation,
         root_value: Any,
         context: Any,
-        variables: VariableValues,
+        variable_values: VariableValues,
         *,
+        type_resolver: Callable[..., Any],
+        build_resolve_info: Callable[..., Any],
         hide_suggestions: bool = False,
         synchronous: bool = False,
-        type_resolver: Callable[..., Any],
-        operation_extensions: dict[str, Any] | None = None,
+        is_async_iterable: Callable[[Any], bool] = is_async_iterable,
     ) -> None:
         self.operation = operation
         self.schema = operation.schema
         self.root_value = root_value
         self.context = context
-        self.variables = variables
-        self.hide_suggestions = hide_suggestions
+        self.variable_values = variable_values
         self.type_resolver = type_resolver
-        self.operation_extensions = operation_extensions
-        self.special = SPECIAL_SYNC if synchronous else SPECIAL
+        self.build_resolve_info = build_resolve_info
+        self.hide_suggestions = hide_suggestions
+        self.slow_path_types = SLOW_PATH_TYPES_SYNC if synchronous else SLOW_PATH_TYPES
         self.is_awaitable: Any = never if synchronous else is_awaitable
         self.is_async_iterable: Any = never if synchronous else is_async_iterable
         self.data: dict[str, Any] | None = {}
         self.errors: list[GraphQLError] = []
-        self.nulled: set[Position] = set()
-        self.pending: list[Pending] = []
-        self.later = self.pending.append
-        self.known: dict[Arguments, dict[str, Any]] = {}
+        self.nulled_paths: set[ResponsePath] = set()
+        self.pending: list[PendingValue] = []
+        self.add_pending = self.pending.append
+        self.bound_arguments: dict[FieldArguments, dict[str, Any]] = {}
 
     @property
-    def helpers(self) -> GraphQLResolveInfoHelpers:
+    def async_helpers(self) -> GraphQLResolveInfoHelpers:
         return GraphQLResolveInfoHelpers(gather=_gather, track=self.track)
 
     # ------------------------------------------------------------ values
 
-    def odd(self, pending: Pending, late: tuple[Pending, ...]) -> tuple[Any, tuple[Pending, ...]]:
-        """Complete a value of any kind; what has to be awaited is added to `late` unless it knows its object."""
-        value, out, _, slot, finish, path = pending
-        if not self.is_awaitable(value):
-            return self.settled(value, slot, finish, path), late
-        self.pending.append(pending)
-        return None, late if out is not None else (*late, pending)
+    def complete_slow_path(
+        self, pending: PendingValue, unattached: tuple[PendingValue, ...]
+    ) -> tuple[Any, tuple[PendingValue, ...]]:
+        """Complete a value of any kind, or make it pending.
 
-    def settled(self, value: Any, slot: Slot, finish: Finish, path: Trail) -> Any:
-        """Complete a value that is not awaited (any more)."""
+        Returns the response value, and `unattached` with the pending value added if it lacks its target.
+        """
+        value, target, _, node, complete, path = pending
+        if not self.is_awaitable(value):
+            return self.complete_resolved(value, node, complete, path), unattached
+        self.pending.append(pending)
+        return None, unattached if target is not None else (*unattached, pending)
+
+    def complete_resolved(self, value: Any, node: PlanNode, complete: Completer, path: ListPath) -> Any:
+        """Complete a value that is no awaitable. Raises what it is, if it is an exception."""
         if isinstance(value, Exception):
             raise value
         if value is None or value is Undefined:
-            return self.absent(slot)
-        return finish(self, value, path)
+            return self.complete_null(node)
+        return complete(self, value, path)
 
-    def absent(self, slot: Slot) -> None:
-        if slot.required:
-            field = slot.field
+    def complete_null(self, node: PlanNode) -> None:
+        if node.non_null:
+            field = node.field
             raise TypeError(f"Cannot return null for non-nullable field {field.parent_type}.{field.field_name}.")
 
-    def deferred(
-        self, value: Awaitable[Any], slot: Slot, finish: Callable[..., Any], source: Any, path: Trail
+    def complete_after(
+        self, awaitable: Awaitable[Any], node: PlanNode, complete: Callable[..., Any], source: Any, path: ListPath
     ) -> dict[str, Any]:
-        """Hold the place of the object that `finish(source, path, …)` will make of what is awaited."""
-        position = tuple(keys_of(path, slot.keys))
+        """Complete an object once its type is awaited: `complete(state, source, path, awaited)`. Returns a stand-in."""
+        position = tuple(response_path(path, node.keys))
 
-        def fill(run: Run, found: Any, _path: Trail) -> None:
-            run.place(finish(run, source, path, found), position)
+        def complete_object(state: ExecutionState, awaited: Any, _path: ListPath) -> None:
+            state.set_value(complete(state, source, path, awaited), position)
 
-        self.pending.append([value, None, None, slot, fill, path])
+        self.pending.append([awaitable, None, None, node, complete_object, path])
         return {}
 
-    def place(self, value: Any, position: Position) -> None:
-        """Put a value where the answer is already made, unless what it belongs to has failed."""
-        place: Any = self.data
-        for key in position[:-1]:
-            if place is not None:
-                place = place[key]
-        if not position:
+    def set_value(self, value: Any, path: ResponsePath) -> None:
+        """Write a value into the response, unless a null has removed its parent."""
+        parent: Any = self.data
+        for key in path[:-1]:
+            if parent is not None:
+                parent = parent[key]
+        if not path:
             self.data = value
-        elif place is not None:
-            place[position[-1]] = value
+        elif parent is not None:
+            parent[path[-1]] = value
 
-    def arguments(self, arguments: Arguments, slot: Slot, path: Trail) -> dict[str, Any]:
-        known = self.known.get(arguments)
-        if known is not None:
-            return known
-        quick = arguments.quick(self.variables)
-        if quick is not None:
-            self.known[arguments] = quick
-            return quick
-        how = arguments.how
-        info = strawberry_info(how.info_class)(self, slot, path) if how.info_class else None
-        values = arguments.slow(self.variables, info, hide_suggestions=self.hide_suggestions)
+    def argument_values(self, arguments: FieldArguments, node: PlanNode, path: ListPath) -> dict[str, Any]:
+        bound = self.bound_arguments.get(arguments)
+        if bound is not None:
+            return bound
+        bound = arguments.bind(self.variable_values)
+        if bound is not None:
+            self.bound_arguments[arguments] = bound
+            return bound
+        make_info = arguments.access.make_info
+        info = make_info(self, node, path) if make_info else None
+        values = arguments.coerce(self.variable_values, info, hide_suggestions=self.hide_suggestions)
         if shareable(values):
-            self.known[arguments] = values
+            self.bound_arguments[arguments] = values
         return values
 
     # ------------------------------------------------------------ lists
 
-    def items(self, value: Any, slot: Slot, path: Trail, each: Finish) -> Any:
-        """An iterator over any kind of list; of an asynchronous one the list itself, which fills up later."""
+    def iterate(self, value: Any, node: PlanNode, path: ListPath, complete_item: Completer) -> Any:
+        """An iterator over any kind of list; for an asynchronous one the response list, which is filled later."""
         if self.is_async_iterable(value):
-            return self.followed(aiter(value), slot, path, each)
+            return self.consume(aiter(value), node, path, complete_item)
         if not is_iterable(value):
-            field = slot.field
+            field = node.field
             raise GraphQLError(
                 f"Expected Iterable, but did not find one for field '{field.parent_type}.{field.field_name}'."
             )
         return iter(value)
 
-    def followed(self, source: AsyncIterator[Any], slot: Slot, path: Trail, each: Finish) -> list[Any]:
-        out: list[Any] = []
+    def consume(
+        self, iterator: AsyncIterator[Any], node: PlanNode, path: ListPath, complete_item: Completer
+    ) -> list[Any]:
+        target: list[Any] = []
 
-        def release(run: Run, held: list[Pending], _path: Trail) -> None:
-            run.pending += held
+        def add_items(state: ExecutionState, pending: list[PendingValue], _path: ListPath) -> None:
+            state.pending += pending
 
-        steps = follow(self, source, slot, path, each, out)
-        self.pending.append([steps, out, None, slot, release, path])
-        return out
+        filling = _fill_list(self, iterator, node, path, complete_item, target)
+        self.pending.append([filling, target, None, node, add_items, path])
+        return target
 
-    def pending_since(self, mark: int) -> list[Pending]:
-        """Take back what has become pending since there were `mark`."""
-        found = self.pending[mark:]
-        del self.pending[mark:]
+    def take_pending_since(self, count: int) -> list[PendingValue]:
+        """Remove and return what became pending since there were `count` pending values."""
+        found = self.pending[count:]
+        del self.pending[count:]
         return found
 
-    def drain(self, iterator: Iterator[Any]) -> None:
-        """A null took the list with it: what it still holds must not be left unawaited."""
+    def track_remaining(self, iterator: Iterator[Any]) -> None:
+        """Settle the awaitables left in an iterator whose list a null has removed."""
         with suppress(Exception):
             self.track([item for item in iterator if self.is_awaitable(item)])
 
     # ------------------------------------------------------------ types
 
-    def wrong_type(self, type_: Any, source: Any, slot: Slot) -> GraphQLError:
-        return invalid_return_type_error(type_, source, slot.field.details)
+    def invalid_type_error(self, type_: Any, source: Any, node: PlanNode) -> GraphQLError:
+        return invalid_return_type_error(type_, source, node.field.details)
 
-    def pick(self, slot: Slot, choices: dict[str, Any], name: Any, source: Any) -> Any:
-        """The code for the named type, or graphql-core's complaint about the name."""
-        found: Any = Executor.ensure_valid_runtime_type
-        return choices[found(self, name, slot.type, slot.field.details, slot.field, source).name]
+    def completer_of_type(self, node: PlanNode, completers: dict[str, Any], name: Any, source: Any) -> Any:
+        """The completer for the object type with this name. Raises graphql-core's error about the name."""
+        ensure: Any = Executor.ensure_valid_runtime_type
+        return completers[ensure(self, name, node.type, node.field.details, node.field, source).name]
 
     # ------------------------------------------------------------ errors
 
-    def failed(self, slot: Slot, path: Trail, raw: Exception) -> None:
-        """Null the slot and note why, or pass the error on to the parent."""
-        keys = keys_of(path, slot.keys)
-        error = located_error(raw, slot.field.nodes, keys)
-        if slot.bubbles:
+    def handle_field_error(self, node: PlanNode, path: ListPath, raw_error: Exception) -> None:
+        """Record the error of a position that becomes null. Raises it where the null propagates."""
+        keys = response_path(path, node.keys)
+        error = located_error(raw_error, node.field.nodes, keys)
+        if node.propagates_null:
             raise error
-        self.note(error, tuple(keys))
+        self.add_error(error, tuple(keys))
 
-    def note(self, error: GraphQLError, position: Position) -> None:
-        if not self.is_dead(position):
-            self.nulled.add(position)
+    def add_error(self, error: GraphQLError, path: ResponsePath) -> None:
+        """Record an error and the null at its position, unless a null is there already or above."""
+        if not self.is_nulled(path):
+            self.nulled_paths.add(path)
             self.errors.append(error)
 
-    def is_dead(self, position: Position) -> bool:
-        """Whether a null already stands here or above."""
-        nulled = self.nulled
-        return bool(nulled) and any(position[:end] in nulled for end in range(len(position) + 1))
+    def is_nulled(self, path: ResponsePath) -> bool:
+        """True if an error has put a null at this position or above."""
+        nulled = self.nulled_paths
+        return bool(nulled) and any(path[:end] in nulled for end in range(len(path) + 1))
 
-    # ------------------------------------------------------------ what nobody waits for
+    # ------------------------------------------------------------ abandoned awaitables
 
-    def forsake(self) -> None:
-        """Let go of what is pending under a null; it settles by itself."""
-        if self.nulled and self.pending:
-            dead: list[Any] = []
-            for one in self.pending_since(0):
-                if self.is_dead(position_of(one)):
-                    dead.append(one[0])
+    def abandon_nulled(self) -> None:
+        """Stop waiting for pending values below a null; they settle in the background."""
+        if self.nulled_paths and self.pending:
+            abandoned: list[Any] = []
+            for pending in self.take_pending_since(0):
+                if self.is_nulled(pending_path(pending)):
+                    abandoned.append(pending[0])
                 else:
-                    self.pending.append(one)
-            self.track(dead)
+                    self.pending.append(pending)
+            self.track(abandoned)
 
     def track(self, values: Sequence[Any]) -> None:
-        """Settle awaitables in the background, or dispose of them where there is no event loop."""
-        waits = [value for value in values if self.is_awaitable(value)]
+        """Settle awaitables in the background; without an event loop, close the coroutines among them."""
+        awaitables = [value for value in values if self.is_awaitable(value)]
         try:
             asyncio.get_running_loop()
         except RuntimeError:
-            for value in waits:
-                if isinstance(value, CoroutineType):
-                    value.close()
+            for awaitable in awaitables:
+                if isinstance(awaitable, CoroutineType):
+                    awaitable.close()
             return
-        if waits:
-            in_background(asyncio.gather(*waits, return_exceptions=True))
-
-
-def in_background(future: asyncio.Future[Any]) -> None:
-    _in_background.add(future)
-    future.add_done_callback(_in_background.discard)
+        if awaitables:
+            future = asyncio.gather(*awaitables, return_exceptions=True)
+            _background_futures.add(future)
+            future.add_done_callback(_background_futures.discard)
 
 
 def _gather(values: Sequence[Awaitable[Any]]) -> Awaitable[list[Any]]:
     return gather_with_cancel(*values)
 
 
-async def follow(
-    run: Run, source: AsyncIterator[Any], slot: Slot, path: Trail, finish: Finish, out: list[Any]
-) -> list[Pending]:
-    """Fill `out` with the items of an asynchronous iterator. Returns what is pending in them.
+async def _fill_list(
+    state: ExecutionState,
+    iterator: AsyncIterator[Any],
+    node: PlanNode,
+    path: ListPath,
+    complete: Completer,
+    target: list[Any],
+) -> list[PendingValue]:
+    """Fill `target` with the completed items of an asynchronous iterator. Returns what is pending in them.
 
     Like graphql-core, awaits nothing of the items before the iterator is exhausted.
     """
-    held: list[Pending] = []
-    item = slot.item
-    assert item is not None
+    collected: list[PendingValue] = []
+    item_node = node.item
+    assert item_node is not None
     try:
-        while (found := await anext(source, Undefined)) is not Undefined:
-            place: Trail = (path, slot.keys, len(out))
-            mark = len(run.pending)
+        while (item := await anext(iterator, Undefined)) is not Undefined:
+            item_path: ListPath = (path, node.keys, len(target))
+            count, value = len(state.pending), None
             try:
-                value, _ = run.odd([found, out, len(out), item, finish, place], ())
+                pending = [item, target, len(target), item_node, complete, item_path]
+                value, _ = state.complete_slow_path(pending, ())
             except Exception as error:
-                run.failed(item, place, error)
-                value = None
+                state.handle_field_error(item_node, item_path, error)
             finally:
-                held += run.pending_since(mark)
-            out.append(value)
+                target.append(value)  # also if a null removes the list: pending values below still have a position
+                collected += state.take_pending_since(count)
     except Exception:
-        run.pending += held
-        if (close := getattr(source, "aclose", None)) is not None:
+        state.pending += collected
+        if (close := getattr(iterator, "aclose", None)) is not None:
             with suppress(Exception):
                 await close()
         raise
     except asyncio.CancelledError:
-        run.track([one[0] for one in held])
+        state.track([pending[0] for pending in collected])
         raise
-    return held
+    return collected

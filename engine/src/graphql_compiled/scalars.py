@@ -1,4 +1,4 @@
-"""Leaf values: how generated code recognises the common case, and what serialises all others."""
+"""Leaf values: how generated code recognises the common case, and the function that serializes every other value."""
 
 from __future__ import annotations
 
@@ -18,62 +18,51 @@ from graphql import (
     GraphQLString,
 )
 from graphql.execution import Executor
-from strawberry.schema.schema_converter import CustomGraphQLEnumType
 
-INT = "type({value}) is int and -2147483648 <= {value} <= 2147483647"
-FLOAT = "type({value}) is float and -INFINITY < {value} < INFINITY"
+INT_TEST = "type({value}) is int and -2147483648 <= {value} <= 2147483647"
+FLOAT_TEST = "type({value}) is float and -INFINITY < {value} < INFINITY"
 BUILT_IN = {
     GraphQLString.name: (GraphQLString, "type({value}) is str"),
     GraphQLID.name: (GraphQLID, "type({value}) is str"),
     GraphQLBoolean.name: (GraphQLBoolean, "type({value}) is bool"),
-    GraphQLInt.name: (GraphQLInt, INT),
-    GraphQLFloat.name: (GraphQLFloat, FLOAT),
+    GraphQLInt.name: (GraphQLInt, INT_TEST),
+    GraphQLFloat.name: (GraphQLFloat, FLOAT_TEST),
 }
 
 
 @dataclass(frozen=True, slots=True)
-class Leaf:
-    """`test`: an expression under which a value is its own serialisation. Otherwise one of these serialises it:
-    `table`, an enum's names by value, for values of exactly the types `keys`; or the scalar's own `function`."""
+class LeafSerializer:
+    """The fast path of one leaf type, in one of three forms.
 
-    test: str = ""
-    table: dict[Any, str] = field(default_factory=dict)
-    keys: tuple[type, ...] = ()
+    `identity_test`: an expression that is true for values that serialize to themselves. `names`: the name of each enum
+    value, for values of exactly the types `value_types`. `function`: the scalar's own serializer.
+    """
+
+    identity_test: str = ""
+    names: dict[Any, str] = field(default_factory=dict)
+    value_types: tuple[type, ...] = ()
     function: Callable[[Any], Any] | None = None
 
 
-def leaf(type_: GraphQLOutputType) -> Leaf:
+def leaf_serializer(type_: GraphQLOutputType) -> LeafSerializer:
     if isinstance(type_, GraphQLScalarType):
         built_in, test = BUILT_IN.get(type_.name, (None, ""))
         if built_in and built_in.coerce_output_value == type_.coerce_output_value:
-            return Leaf(test)
+            return LeafSerializer(test)
     if type(type_) is GraphQLEnumType:
-        table = {
+        names = {
             value: name
             for value, name in type_._value_lookup.items()
             if type(value) in (str, int) or isinstance(value, Enum)
         }
-        return Leaf(table=table, keys=tuple({type(value) for value in table}) or (str,))
-    if type(type_) is CustomGraphQLEnumType:
-        return _strawberry_enum(type_)
-    return Leaf(function=type_.coerce_output_value)  # type: ignore[union-attr]
+        return LeafSerializer(names=names, value_types=tuple({type(value) for value in names}) or (str,))
+    return LeafSerializer(function=type_.coerce_output_value)  # type: ignore[union-attr]
 
 
-def _strawberry_enum(type_: CustomGraphQLEnumType) -> Leaf:
-    table = {value: name for value, name in type_._value_lookup.items() if type(value) is str}
-    members: list[Any] = list(type_.wrapped_cls)
-    for member in members:
-        try:
-            table[member] = type_.coerce_output_value(member)
-        except Exception:  # noqa: S112  (a member the schema does not show: refused when it is met)
-            continue
-    return Leaf(table=table, keys=(str, type_.wrapped_cls))
+def leaf_completer(type_: Any) -> Callable[[Any, Any, Any], Any]:
+    """Serializes any value as graphql-core does, with the same error messages."""
 
-
-def serialiser(type_: Any) -> Callable[[Any, Any, Any], Any]:
-    """Serialises any value as graphql-core does, with its words for what cannot be."""
-
-    def serialise(_run: Any, value: Any, _path: Any) -> Any:
+    def complete(_state: Any, value: Any, _path: Any) -> Any:
         return Executor.complete_leaf_value(type_, value)
 
-    return serialise
+    return complete

@@ -17,38 +17,38 @@ from graphql import (
 )
 
 
-def coordinates(schema: GraphQLSchema, document: DocumentNode) -> frozenset[str]:
-    """The fields of a valid document, each as "Type.field" (https://spec.graphql.org/draft/#sec-Schema-Coordinates)."""
+def schema_coordinates(schema: GraphQLSchema, document: DocumentNode) -> frozenset[str]:
+    """The fields of a valid document, each as "Type.field" (GraphQL specification, "Schema Coordinates")."""
     found: set[str] = set()
     types = TypeInfo(schema)
 
-    class Fields(Visitor):
+    class FieldVisitor(Visitor):
         def enter_field(self, node: FieldNode, *_: Any) -> None:
             if (parent := types.get_parent_type()) is not None:
                 found.add(f"{parent.name}.{node.name.value}")
 
-    visit(document, TypeInfoVisitor(types, Fields()))
+    visit(document, TypeInfoVisitor(types, FieldVisitor()))
     return frozenset(found)
 
 
-def variables_below(document: DocumentNode, operation: OperationDefinitionNode) -> frozenset[str]:
-    """The variables that are used anywhere but in the arguments of the operation's own fields."""
+def nested_variables(document: DocumentNode, operation: OperationDefinitionNode) -> frozenset[str]:
+    """The variables that are used anywhere but in the arguments of the operation's root fields."""
     fragments = [node for node in document.definitions if isinstance(node, FragmentDefinitionNode)]
-    below: list[Any] = [*fragments, *(operation.directives or ())]
+    nested: list[Any] = [*fragments, *(operation.directives or ())]
     for selection in operation.selection_set.selections:
         if isinstance(selection, FieldNode):
-            below += [*(selection.directives or ()), *([selection.selection_set] if selection.selection_set else [])]
+            nested += [*(selection.directives or ()), *([selection.selection_set] if selection.selection_set else [])]
         else:
-            below.append(selection)
-    return frozenset(name for node in below for name in _variables(node))
+            nested.append(selection)
+    return frozenset(name for node in nested for name in _variables(node))
 
 
 def _variables(node: Any) -> Iterator[str]:
     found: list[str] = []
 
-    class Names(Visitor):
+    class VariableVisitor(Visitor):
         def enter_variable(self, variable: VariableNode, *_: Any) -> None:
             found.append(variable.name.value)
 
-    visit(node, Names())
+    visit(node, VariableVisitor())
     return iter(found)

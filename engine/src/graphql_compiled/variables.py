@@ -1,4 +1,4 @@
-"""Variable values, coerced without asking the schema each time what the types are."""
+"""Variable coercion that looks up the variables' types once per operation, not once per request."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from graphql.utilities.coerce_input_value import coerce_input_value
 from graphql_compiled.plan import Operation
 
 
-class Variables:
-    """The variables of one operation. Only those whose values are leaves have a quick way."""
+class VariableCoercion:
+    """Coerces the variables of one operation, if all of them are of leaf types."""
 
     def __init__(self, operation: Operation) -> None:
-        nodes = operation.node.variable_definitions or ()
+        nodes = operation.definition.variable_definitions or ()
         found = [get_variable_signature(operation.schema, node) for node in nodes]
-        signatures = [one for one in found if not isinstance(one, GraphQLError)]
+        signatures = [signature for signature in found if not isinstance(signature, GraphQLError)]
         self.signatures = signatures if len(signatures) == len(found) else None
 
-    def quick(self, given: Mapping[str, Any]) -> VariableValues | None:
-        """Coerced values; None if one of them is missing, invalid or no leaf, and graphql-core shall see to it."""
+    def coerce_leaves(self, raw_values: Mapping[str, Any]) -> VariableValues | None:
+        """The coerced values; None if one is missing, invalid or not of a leaf type: graphql-core decides then."""
         if self.signatures is None:
             return None
         values = VariableValues({}, {})
         for signature in self.signatures:
-            value = given.get(signature.name, Undefined)
+            value = raw_values.get(signature.name, Undefined)
             type_ = signature.type.of_type if is_non_null_type(signature.type) else signature.type
             if value is Undefined or not is_leaf_type(type_):
                 return None

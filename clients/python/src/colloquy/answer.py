@@ -1,114 +1,124 @@
-"""An answer that is written while it is read: its text goes out in the background, several pieces at a time."""
+"""`AsyncClient.answer`: a message that clients read while this program writes it."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Literal
 
-from colloquy.call import UNSET, Call, Given, RunsAsync, Unset
-from colloquy.calls.stream import cancel_message, extend_message, finish_message
 from colloquy.errors import ColloquyError, IllegalTransition
-from colloquy.results import Message, Started, TokenUsage
+from colloquy.methods import AsyncRunner
+from colloquy.operation import UNSET, JSONObject, Operation, Unset
+from colloquy.operations.streaming_message import cancel_message, extend_message, finish_message
+from colloquy.results import Message, StartedMessage, TokenUsage
 
-GOODBYE_SECONDS = 5
-STILL_THERE_SECONDS = 20.0
+LAST_REQUEST_SECONDS = 5.0
 
 
 class Stopped(Exception):
-    """Somebody has pressed Stop. It ends the block of its answer, quietly."""
+    """Another client has cancelled the message. The block of the answer ends without an error."""
 
 
 class Answer:
-    """A message under way. `raw`, `usage` and `metadata` may be set for its end; a `raw` beats what was written.
+    """A streaming message that this program writes.
 
-    `already` is the text that a producer before this one has left under the same key: what is written goes on after
-    it. After the block `message` is the message as it ended, and `stopped` whether somebody else has ended it.
+    - `message`: the message as the server returned it last, and as it ended after the block
+    - `existing_text`: the text of an earlier producer with the same key; new text follows it
+    - `stopped`: True if another client has cancelled the message
+    - `raw`, `usage`, `metadata`: set them to send them with the end; `raw` replaces the written text
     """
 
-    def __init__(self, client: RunsAsync, started: Started, pause: float) -> None:
+    def __init__(self, client: AsyncRunner, started: StartedMessage, pause: float, keep_alive: float) -> None:
         self.message: Message = started.message
-        self.already = started.message.text
+        self.existing_text = started.message.text
         self.stopped = False
         self.raw: str | None = None
         self.usage: TokenUsage | None = None
-        self.metadata: Given | Unset = UNSET
-        self._client, self._fence, self._pause = client, started.fence, pause
-        self._offset = len(self.already)
-        self._unsent: list[str] = []
-        self._more, self._ending = asyncio.Event(), asyncio.Event()
-        self._sender = asyncio.create_task(self._send())
+        self.metadata: JSONObject | Unset = UNSET
+        self._client, self._fence = client, started.fence
+        self._pause, self._keep_alive = pause, keep_alive
+        self._offset = len(self.existing_text)
+        self._buffer: list[str] = []
+        self._wake, self._ending = asyncio.Event(), asyncio.Event()
+        self._sender = asyncio.create_task(self._send_in_background())
 
     async def write(self, text: str) -> None:
-        """Takes the next piece of text. Raises Stopped when somebody has pressed Stop, and what else has gone wrong."""
+        """Adds text to the message; a background task sends it.
+
+        Raises Stopped after another client has cancelled the message, and the ColloquyError of an earlier text that
+        could not be sent.
+        """
         if self._sender.done():
             await self._flush()
         if text:
-            self._unsent.append(text)
-            self._more.set()
+            self._buffer.append(text)
+            self._wake.set()
 
     async def finish(self) -> None:
-        """Sends what is left and ends the message; the block does it."""
+        """Sends the rest of the text and completes the message. The end of the block does the same."""
         await self._flush()
         try:
             self.message = await self._client.run(self._end("COMPLETE"))
-        except IllegalTransition as refused:
-            raise _told(refused, refused.from_status) from None
+        except IllegalTransition as error:
+            raise _stopped_if_cancelled(error, error.from_status) from None
 
     async def fail(self) -> None:
-        """Sends what can be sent and says that it went wrong."""
+        """Sends the rest of the text if possible and fails the message."""
         with suppress(ColloquyError, Stopped):
             await self._flush()
         self.message = await self._client.run(self._end("FAILED"))
 
     async def cancel(self) -> None:
-        """Sends what can be sent and stops the message, unless it has been."""
+        """Sends the rest of the text if possible and cancels the message."""
         with suppress(ColloquyError, Stopped):
             await self._flush()
         self.message = await self._client.run(cancel_message(self.message.id))
 
     def close(self) -> None:
-        """Sends no more."""
+        """Stops the background task; the message is left as it is."""
         self._sender.cancel()
 
-    def _end(self, status: Literal["COMPLETE", "FAILED"]) -> Call[Message]:
+    def _end(self, status: Literal["COMPLETE", "FAILED"]) -> Operation[Message]:
         return finish_message(
             self.message.id, self._fence, status, raw=self.raw, usage=self.usage, metadata=self.metadata
         )
 
     async def _flush(self) -> None:
+        """Waits until the background task has sent everything, and raises what it raised."""
         self._ending.set()
-        self._more.set()
+        self._wake.set()
         try:
-            await asyncio.shield(self._sender)  # whoever is cancelled here still has it send the rest
-        except IllegalTransition as refused:
-            raise _told(refused, refused.to_status) from None
+            await asyncio.shield(self._sender)  # after a cancellation the text that is buffered is still sent
+        except IllegalTransition as error:
+            raise _stopped_if_cancelled(error, error.to_status) from None
 
-    async def _send(self) -> None:
-        while not self._ending.is_set() or self._unsent:
-            await _within(STILL_THERE_SECONDS, self._more)
-            self._more.clear()
-            text = "".join(self._unsent)
-            self._unsent.clear()
-            if text or not self._ending.is_set():  # nothing new says that we are still there
+    async def _send_in_background(self) -> None:
+        while not self._ending.is_set() or self._buffer:
+            await _wait(self._wake, self._keep_alive)
+            self._wake.clear()
+            text = "".join(self._buffer)
+            self._buffer.clear()
+            if text or not self._ending.is_set():  # an empty text keeps the message alive
                 await self._client.run(extend_message(self.message.id, self._fence, self._offset, text))
                 self._offset += len(text)
-                await _within(self._pause, self._ending)  # lets pieces gather, unless there will be no more
+                await _wait(self._ending, self._pause)  # texts written meanwhile go out together
 
 
-async def _within(seconds: float, event: asyncio.Event) -> None:
+async def _wait(event: asyncio.Event, seconds: float) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()
 
 
-def _told(refused: IllegalTransition, status: str) -> Exception:
-    return Stopped() if status == "CANCELLED" else refused
+def _stopped_if_cancelled(error: IllegalTransition, status: str) -> Exception:
+    return Stopped() if status == "CANCELLED" else error
 
 
 @asynccontextmanager
-async def answering(client: RunsAsync, start: Call[Started], pause: float) -> AsyncIterator[Answer]:
-    """The block of an answer: COMPLETE at its end, FAILED by an exception, CANCELLED with its task."""
-    answer = Answer(client, await client.run(start), pause)
+async def answering(
+    client: AsyncRunner, start: Operation[StartedMessage], pause: float, keep_alive: float
+) -> AsyncIterator[Answer]:
+    """The context of an answer: COMPLETE at its end, FAILED after an exception, CANCELLED with its task."""
+    answer = Answer(client, await client.run(start), pause, keep_alive)
     try:
         yield answer
         await answer.finish()
@@ -116,17 +126,17 @@ async def answering(client: RunsAsync, start: Call[Started], pause: float) -> As
         answer.stopped = True
         await answer.cancel()
     except asyncio.CancelledError:
-        await _last(answer.cancel())
+        await _attempt(answer.cancel())
         raise
     except Exception:
-        await _last(answer.fail())
+        await _attempt(answer.fail())
         raise
     finally:
         answer.close()
 
 
-async def _last(act: Any) -> None:
-    """Whatever comes of it, the producer's own reason to end is the one to be told."""
+async def _attempt(request: Awaitable[Any]) -> None:
+    """Awaits the last request. Its failure is dropped: the exception that ended the block is the one to raise."""
     with suppress(ColloquyError, Stopped, TimeoutError):
-        async with asyncio.timeout(GOODBYE_SECONDS):
-            await act
+        async with asyncio.timeout(LAST_REQUEST_SECONDS):
+            await request

@@ -1,4 +1,4 @@
-"""The asynchronous twin of `client`, which also follows events."""
+"""The asyncio client of the GraphQL API, which also subscribes to events and writes streaming messages."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
@@ -6,29 +6,34 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx2
+from tenacity import AsyncRetrying
 
 from colloquy.answer import Answer, answering
-from colloquy.call import Call, awaits, walks_async
-from colloquy.calls import agent as about_agent
-from colloquy.calls import message as about_message
-from colloquy.calls import session as about_session
-from colloquy.calls import stream as about_stream
-from colloquy.calls import task as about_task
-from colloquy.documents import SESSION_EVENTS, VIEWER_EVENTS
-from colloquy.live import Event, events
-from colloquy.transport import ATTEMPTS, PATIENCE_SECONDS, Policy, body_of, headers_of, own, response_of, unreachable
+from colloquy.graphql_documents import SESSION_EVENTS, VIEWER_EVENTS
+from colloquy.http_transport import decode_response, encode_body, headers, request_error
+from colloquy.live import Event
+from colloquy.methods import async_iterator, async_method
+from colloquy.operation import Operation, custom_operation
+from colloquy.operations import agent as agent_operations
+from colloquy.operations import approval as approval_operations
+from colloquy.operations import message as message_operations
+from colloquy.operations import session as session_operations
+from colloquy.operations import session_agent as session_agent_operations
+from colloquy.operations import streaming_message as streaming_message_operations
+from colloquy.operations import task as task_operations
+from colloquy.operations import viewer as viewer_operations
+from colloquy.retries import ATTEMPTS, MAX_WAIT_SECONDS, TOTAL_TIMEOUT_SECONDS, RetryPolicy
+from colloquy.subscription import subscribe
+from colloquy.validation import bearer_token, endpoint
 
 T = TypeVar("T")
 AsyncToken = str | Callable[[], str] | Callable[[], Awaitable[str]]
 
 
 class AsyncClient:
-    """A client for one event loop; it keeps its connections, and can follow events.
+    """A client of one server for one event loop, with a pool of connections.
 
-    `url` is the server's address; `token` a bearer token, or what gives one whenever it is asked, to be awaited or
-    not. `timeout` is that of one request, `patience` that of all attempts at one call, both in seconds. Writes get an
-    idempotency key unless `keys` is False, which a server with ENABLE_IDEMPOTENCY=false needs; without one they are
-    sent once.
+    The arguments are those of `colloquy.Client`; `token` may also be a coroutine function.
     """
 
     def __init__(
@@ -38,61 +43,71 @@ class AsyncClient:
         *,
         timeout: float = 30.0,
         attempts: int = ATTEMPTS,
-        patience: float = PATIENCE_SECONDS,
-        keys: bool = True,
+        total_timeout: float = TOTAL_TIMEOUT_SECONDS,
+        max_wait: float = MAX_WAIT_SECONDS,
+        idempotency_keys: bool = True,
     ) -> None:
-        self._policy = Policy(url, attempts=attempts, patience=patience, keys=keys)
-        self._token = token
+        self._url = endpoint(url)
+        self._token = token if callable(token) else bearer_token(token)
+        self._policy = RetryPolicy(attempts, total_timeout, max_wait, idempotency_keys)
         self._http = httpx2.AsyncClient(timeout=timeout)
 
-    async def run(self, call: Call[T]) -> T:
-        """The answer to a call. Raises ColloquyError."""
-        call = self._policy.prepared(call)
-        body = body_of(call)
-        async for attempt in self._policy.retries(call):
+    async def run(self, operation: Operation[T]) -> T:
+        """Sends an operation of `colloquy.operations` and returns its result."""
+        operation = self._policy.prepare(operation)
+        body = encode_body(operation)
+        async for attempt in AsyncRetrying(**self._policy.options(operation)):
             with attempt:
-                return call.answer(await self._send(call, body))
+                return operation.result(await self._send(operation, body))
         raise AssertionError("a retried block returns or raises")
 
     async def execute(
         self, document: str, variables: Mapping[str, Any] | None = None, **options: Any
     ) -> Mapping[str, Any]:
-        """The data of an operation of your own; it is sent once, unless `repeatable` or with an `idempotency_key`."""
-        return await self.run(own(document, variables, **options))
+        """Sends a GraphQL document of your own and returns the response's `data`.
+
+        It is sent once, unless `repeatable=True` or with an `idempotency_key`.
+        """
+        return await self.run(custom_operation(document, variables, **options))
 
     def events(self, session_id: str, after: str | None = None, *, follow: bool = True) -> AsyncIterator[Event]:
-        """What happens in a session after a cursor (None: from now), across lost connections and ended tokens.
+        """Yields the changes in a session after the cursor `after` (None: from now), each exactly once.
 
-        Never missed, never twice. Without `follow` it ends after CaughtUp. Raises NotFound without the session.
+        The subscription reconnects without limit and continues after the last event. `follow=False` ends it after
+        CaughtUp. Raises NotFound without the session.
         """
         variables = {"sessionId": session_id, "after": after, "follow": follow}
-        return events(self._policy.url, self._bearer, SESSION_EVENTS, variables)
+        return subscribe(self._url, self._bearer, SESSION_EVENTS, variables)
 
     def viewer_events(self, after: str | None = None, *, follow: bool = True) -> AsyncIterator[Event]:
-        """What happens to the bearer's sessions, tasks and approvals; otherwise as `events`.
+        """Yields the changes of all sessions, tasks and approvals of the token's owner, otherwise as `events`.
 
-        Never missed; possibly twice around CaughtUp and after a lost connection.
+        Each change comes at least once: around CaughtUp and after a lost connection it may come twice.
         """
-        return events(self._policy.url, self._bearer, VIEWER_EVENTS, {"after": after, "follow": follow})
+        return subscribe(self._url, self._bearer, VIEWER_EVENTS, {"after": after, "follow": follow})
 
-    def answer(self, session_id: str, *, pause: float = 0.05, **fields: Any) -> AbstractAsyncContextManager[Answer]:
-        """A message to write bit by bit, with what `start_message` takes; pieces gather for `pause` seconds.
+    def answer(
+        self, session_id: str, *, pause: float = 0.05, keep_alive: float = 20.0, **fields: Any
+    ) -> AbstractAsyncContextManager[Answer]:
+        """Starts a streaming message, and ends it with the block: `async with client.answer(...) as answer`.
 
-        The end of the block ends it: COMPLETE, or FAILED by an exception, or CANCELLED with its task. When somebody
-        presses Stop, the next `write` ends the block, quietly.
+        `fields` are the arguments of `start_message`. Texts of `pause` seconds are sent together; after `keep_alive`
+        seconds without a text the client sends an empty one, so that the server does not time the message out. The
+        message ends COMPLETE, FAILED after an exception, or CANCELLED with its task. After another client has
+        cancelled it, the next `write` ends the block without an exception.
         """
-        return answering(self, about_stream.start_message(session_id, **fields), pause)
+        return answering(self, streaming_message_operations.start_message(session_id, **fields), pause, keep_alive)
 
     async def _bearer(self) -> str:
         token = self._token if isinstance(self._token, str) else self._token()
-        return token if isinstance(token, str) else await token
+        return bearer_token(await token if isinstance(token, Awaitable) else token)
 
-    async def _send(self, call: Call[Any], body: bytes) -> Mapping[str, Any]:
-        headers = headers_of(call, await self._bearer())
+    async def _send(self, operation: Operation[Any], body: bytes) -> Mapping[str, Any]:
+        authorized = headers(operation, await self._bearer())
         try:
-            return response_of(await self._http.post(self._policy.url, content=body, headers=headers))
-        except httpx2.TransportError as error:
-            raise unreachable(error) from error
+            return decode_response(await self._http.post(self._url, content=body, headers=authorized))
+        except httpx2.RequestError as error:
+            raise request_error(error) from error
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -106,48 +121,51 @@ class AsyncClient:
     ) -> None:
         await self.close()
 
-    viewer = awaits(about_session.viewer)
-    session = awaits(about_session.session)
-    session_page = awaits(about_session.session_page)
-    sessions = walks_async(about_session.sessions)
-    create_session = awaits(about_session.create_session)
-    update_session = awaits(about_session.update_session)
-    set_session_status = awaits(about_session.set_session_status)
-    archive_session = awaits(about_session.archive_session)
-    restore_session = awaits(about_session.restore_session)
-    delete_session = awaits(about_session.delete_session)
-    mark_session_read = awaits(about_session.mark_session_read)
+    viewer = async_method(viewer_operations.viewer)
 
-    message = awaits(about_message.message)
-    message_page = awaits(about_message.message_page)
-    messages = walks_async(about_message.messages)
-    append_message = awaits(about_message.append_message)
-    append_messages = awaits(about_message.append_messages)
-    update_message = awaits(about_message.update_message)
-    redact_message = awaits(about_message.redact_message)
-    delete_message = awaits(about_message.delete_message)
+    session = async_method(session_operations.session)
+    session_page = async_method(session_operations.session_page)
+    sessions = async_iterator(session_operations.sessions)
+    create_session = async_method(session_operations.create_session)
+    update_session = async_method(session_operations.update_session)
+    set_session_status = async_method(session_operations.set_session_status)
+    archive_session = async_method(session_operations.archive_session)
+    restore_session = async_method(session_operations.restore_session)
+    delete_session = async_method(session_operations.delete_session)
+    mark_session_read = async_method(session_operations.mark_session_read)
 
-    start_message = awaits(about_stream.start_message)
-    extend_message = awaits(about_stream.extend_message)
-    finish_message = awaits(about_stream.finish_message)
-    cancel_message = awaits(about_stream.cancel_message)
+    message = async_method(message_operations.message)
+    message_page = async_method(message_operations.message_page)
+    messages = async_iterator(message_operations.messages)
+    append_message = async_method(message_operations.append_message)
+    append_messages = async_method(message_operations.append_messages)
+    update_message = async_method(message_operations.update_message)
+    redact_message = async_method(message_operations.redact_message)
+    delete_message = async_method(message_operations.delete_message)
 
-    session_agent = awaits(about_agent.session_agent)
-    put_session_agent = awaits(about_agent.put_session_agent)
-    agent = awaits(about_agent.agent)
-    agent_page = awaits(about_agent.agent_page)
-    agents = walks_async(about_agent.agents)
-    create_agent = awaits(about_agent.create_agent)
-    update_agent = awaits(about_agent.update_agent)
-    set_agent_status = awaits(about_agent.set_agent_status)
-    delete_agent = awaits(about_agent.delete_agent)
+    start_message = async_method(streaming_message_operations.start_message)
+    extend_message = async_method(streaming_message_operations.extend_message)
+    finish_message = async_method(streaming_message_operations.finish_message)
+    cancel_message = async_method(streaming_message_operations.cancel_message)
 
-    task = awaits(about_task.task)
-    task_page = awaits(about_task.task_page)
-    tasks = walks_async(about_task.tasks)
-    create_task = awaits(about_task.create_task)
-    set_task_status = awaits(about_task.set_task_status)
-    approval_page = awaits(about_task.approval_page)
-    approvals = walks_async(about_task.approvals)
-    request_approval = awaits(about_task.request_approval)
-    decide_approval = awaits(about_task.decide_approval)
+    session_agent = async_method(session_agent_operations.session_agent)
+    put_session_agent = async_method(session_agent_operations.put_session_agent)
+
+    agent = async_method(agent_operations.agent)
+    agent_page = async_method(agent_operations.agent_page)
+    agents = async_iterator(agent_operations.agents)
+    create_agent = async_method(agent_operations.create_agent)
+    update_agent = async_method(agent_operations.update_agent)
+    set_agent_status = async_method(agent_operations.set_agent_status)
+    delete_agent = async_method(agent_operations.delete_agent)
+
+    task = async_method(task_operations.task)
+    task_page = async_method(task_operations.task_page)
+    tasks = async_iterator(task_operations.tasks)
+    create_task = async_method(task_operations.create_task)
+    set_task_status = async_method(task_operations.set_task_status)
+
+    approval_page = async_method(approval_operations.approval_page)
+    approvals = async_iterator(approval_operations.approvals)
+    request_approval = async_method(approval_operations.request_approval)
+    decide_approval = async_method(approval_operations.decide_approval)

@@ -1,29 +1,42 @@
-"""A client of Colloquy's public API: pooled, typed, and sending again only what may be sent again."""
+"""The blocking client of the GraphQL API."""
 
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx2
+from tenacity import Retrying
 
-from colloquy.call import Call, sends, walks
-from colloquy.calls import agent as about_agent
-from colloquy.calls import message as about_message
-from colloquy.calls import session as about_session
-from colloquy.calls import stream as about_stream
-from colloquy.calls import task as about_task
-from colloquy.transport import ATTEMPTS, PATIENCE_SECONDS, Policy, body_of, headers_of, own, response_of, unreachable
+from colloquy.http_transport import decode_response, encode_body, headers, request_error
+from colloquy.methods import sync_iterator, sync_method
+from colloquy.operation import Operation, custom_operation
+from colloquy.operations import agent as agent_operations
+from colloquy.operations import approval as approval_operations
+from colloquy.operations import message as message_operations
+from colloquy.operations import session as session_operations
+from colloquy.operations import session_agent as session_agent_operations
+from colloquy.operations import streaming_message as streaming_message_operations
+from colloquy.operations import task as task_operations
+from colloquy.operations import viewer as viewer_operations
+from colloquy.retries import ATTEMPTS, MAX_WAIT_SECONDS, TOTAL_TIMEOUT_SECONDS, RetryPolicy
+from colloquy.validation import bearer_token, endpoint
 
 T = TypeVar("T")
 Token = str | Callable[[], str]
 
 
 class Client:
-    """A client for threads; one for all of them, it keeps its connections.
+    """A client of one server with a pool of connections; threads may share it.
 
-    `url` is the server's address; `token` a bearer token, or what gives one whenever it is asked. `timeout` is that of
-    one request, `patience` that of all attempts at one call, both in seconds. Writes get an idempotency key unless
-    `keys` is False, which a server with ENABLE_IDEMPOTENCY=false needs; without one they are sent once.
+    - `url`: the server's http or https address
+    - `token`: a bearer token, or a function that returns one and is called before each request
+    - `timeout`: the limit of one request, in seconds
+    - `attempts`, `total_timeout`, `max_wait`: the limits of retries: how often an operation is sent, how long all
+      attempts and waits may take, and how long one wait may be, in seconds
+    - `idempotency_keys`: False sends no keys, for a server with ENABLE_IDEMPOTENCY=false; most mutations are then
+      sent once
+
+    Raises BadInput for a URL and Unauthenticated for a token that cannot be used. Every method raises a ColloquyError.
     """
 
     def __init__(
@@ -33,32 +46,37 @@ class Client:
         *,
         timeout: float = 30.0,
         attempts: int = ATTEMPTS,
-        patience: float = PATIENCE_SECONDS,
-        keys: bool = True,
+        total_timeout: float = TOTAL_TIMEOUT_SECONDS,
+        max_wait: float = MAX_WAIT_SECONDS,
+        idempotency_keys: bool = True,
     ) -> None:
-        self._policy = Policy(url, attempts=attempts, patience=patience, keys=keys)
-        self._token = token
+        self._url = endpoint(url)
+        self._token = token if callable(token) else bearer_token(token)
+        self._policy = RetryPolicy(attempts, total_timeout, max_wait, idempotency_keys)
         self._http = httpx2.Client(timeout=timeout)
 
-    def run(self, call: Call[T]) -> T:
-        """The answer to a call. Raises ColloquyError."""
-        call = self._policy.prepared(call)
-        body = body_of(call)
-        for attempt in self._policy.retries(call):
+    def run(self, operation: Operation[T]) -> T:
+        """Sends an operation of `colloquy.operations` and returns its result."""
+        operation = self._policy.prepare(operation)
+        body = encode_body(operation)
+        for attempt in Retrying(**self._policy.options(operation)):
             with attempt:
-                return call.answer(self._send(call, body))
+                return operation.result(self._send(operation, body))
         raise AssertionError("a retried block returns or raises")
 
     def execute(self, document: str, variables: Mapping[str, Any] | None = None, **options: Any) -> Mapping[str, Any]:
-        """The data of an operation of your own; it is sent once, unless `repeatable` or with an `idempotency_key`."""
-        return self.run(own(document, variables, **options))
+        """Sends a GraphQL document of your own and returns the response's `data`.
 
-    def _send(self, call: Call[Any], body: bytes) -> Mapping[str, Any]:
-        token = self._token if isinstance(self._token, str) else self._token()
+        It is sent once, unless `repeatable=True` or with an `idempotency_key`.
+        """
+        return self.run(custom_operation(document, variables, **options))
+
+    def _send(self, operation: Operation[Any], body: bytes) -> Mapping[str, Any]:
+        token = self._token if isinstance(self._token, str) else bearer_token(self._token())
         try:
-            return response_of(self._http.post(self._policy.url, content=body, headers=headers_of(call, token)))
-        except httpx2.TransportError as error:
-            raise unreachable(error) from error
+            return decode_response(self._http.post(self._url, content=body, headers=headers(operation, token)))
+        except httpx2.RequestError as error:
+            raise request_error(error) from error
 
     def close(self) -> None:
         """Closes the connections."""
@@ -72,48 +90,51 @@ class Client:
     ) -> None:
         self.close()
 
-    viewer = sends(about_session.viewer)
-    session = sends(about_session.session)
-    session_page = sends(about_session.session_page)
-    sessions = walks(about_session.sessions)
-    create_session = sends(about_session.create_session)
-    update_session = sends(about_session.update_session)
-    set_session_status = sends(about_session.set_session_status)
-    archive_session = sends(about_session.archive_session)
-    restore_session = sends(about_session.restore_session)
-    delete_session = sends(about_session.delete_session)
-    mark_session_read = sends(about_session.mark_session_read)
+    viewer = sync_method(viewer_operations.viewer)
 
-    message = sends(about_message.message)
-    message_page = sends(about_message.message_page)
-    messages = walks(about_message.messages)
-    append_message = sends(about_message.append_message)
-    append_messages = sends(about_message.append_messages)
-    update_message = sends(about_message.update_message)
-    redact_message = sends(about_message.redact_message)
-    delete_message = sends(about_message.delete_message)
+    session = sync_method(session_operations.session)
+    session_page = sync_method(session_operations.session_page)
+    sessions = sync_iterator(session_operations.sessions)
+    create_session = sync_method(session_operations.create_session)
+    update_session = sync_method(session_operations.update_session)
+    set_session_status = sync_method(session_operations.set_session_status)
+    archive_session = sync_method(session_operations.archive_session)
+    restore_session = sync_method(session_operations.restore_session)
+    delete_session = sync_method(session_operations.delete_session)
+    mark_session_read = sync_method(session_operations.mark_session_read)
 
-    start_message = sends(about_stream.start_message)
-    extend_message = sends(about_stream.extend_message)
-    finish_message = sends(about_stream.finish_message)
-    cancel_message = sends(about_stream.cancel_message)
+    message = sync_method(message_operations.message)
+    message_page = sync_method(message_operations.message_page)
+    messages = sync_iterator(message_operations.messages)
+    append_message = sync_method(message_operations.append_message)
+    append_messages = sync_method(message_operations.append_messages)
+    update_message = sync_method(message_operations.update_message)
+    redact_message = sync_method(message_operations.redact_message)
+    delete_message = sync_method(message_operations.delete_message)
 
-    session_agent = sends(about_agent.session_agent)
-    put_session_agent = sends(about_agent.put_session_agent)
-    agent = sends(about_agent.agent)
-    agent_page = sends(about_agent.agent_page)
-    agents = walks(about_agent.agents)
-    create_agent = sends(about_agent.create_agent)
-    update_agent = sends(about_agent.update_agent)
-    set_agent_status = sends(about_agent.set_agent_status)
-    delete_agent = sends(about_agent.delete_agent)
+    start_message = sync_method(streaming_message_operations.start_message)
+    extend_message = sync_method(streaming_message_operations.extend_message)
+    finish_message = sync_method(streaming_message_operations.finish_message)
+    cancel_message = sync_method(streaming_message_operations.cancel_message)
 
-    task = sends(about_task.task)
-    task_page = sends(about_task.task_page)
-    tasks = walks(about_task.tasks)
-    create_task = sends(about_task.create_task)
-    set_task_status = sends(about_task.set_task_status)
-    approval_page = sends(about_task.approval_page)
-    approvals = walks(about_task.approvals)
-    request_approval = sends(about_task.request_approval)
-    decide_approval = sends(about_task.decide_approval)
+    session_agent = sync_method(session_agent_operations.session_agent)
+    put_session_agent = sync_method(session_agent_operations.put_session_agent)
+
+    agent = sync_method(agent_operations.agent)
+    agent_page = sync_method(agent_operations.agent_page)
+    agents = sync_iterator(agent_operations.agents)
+    create_agent = sync_method(agent_operations.create_agent)
+    update_agent = sync_method(agent_operations.update_agent)
+    set_agent_status = sync_method(agent_operations.set_agent_status)
+    delete_agent = sync_method(agent_operations.delete_agent)
+
+    task = sync_method(task_operations.task)
+    task_page = sync_method(task_operations.task_page)
+    tasks = sync_iterator(task_operations.tasks)
+    create_task = sync_method(task_operations.create_task)
+    set_task_status = sync_method(task_operations.set_task_status)
+
+    approval_page = sync_method(approval_operations.approval_page)
+    approvals = sync_iterator(approval_operations.approvals)
+    request_approval = sync_method(approval_operations.request_approval)
+    decide_approval = sync_method(approval_operations.decide_approval)

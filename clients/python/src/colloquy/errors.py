@@ -1,13 +1,14 @@
-"""What may go wrong, by code: the server's refusals as exceptions."""
+"""The exceptions of the client: one class for each error code of the server, and `Unreachable`."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 
 class ColloquyError(Exception):
-    """Whatever the server, or the way to it, refused.
+    """The base of all exceptions of this client.
 
-    `code` is the server's own; `field` is the path below `input` of what caused it, if anything did.
+    `message` is for people, `code` is the server's error code, and `field` is the path below `input` of the value that
+    caused the error, empty if no single value did.
     """
 
     code = "INTERNAL"
@@ -20,101 +21,101 @@ class ColloquyError(Exception):
 
 
 class Unreachable(ColloquyError):
-    """No answer came, or none that is GraphQL: whether the write happened is not known."""
+    """No response came, or a proxy answered with HTTP 5xx: it is unknown whether the server applied a write."""
 
     code = "UNREACHABLE"
 
 
 class Unauthenticated(ColloquyError):
-    """No token, or one that proves nothing."""
+    """The token is missing, malformed, expired, or not valid for this server."""
 
     code = "UNAUTHENTICATED"
 
 
 class Forbidden(ColloquyError):
-    """The token's scopes or roles do not cover it."""
+    """The token's scopes or roles do not permit the operation."""
 
     code = "FORBIDDEN"
 
 
 class BadInput(ColloquyError):
-    """The document, its variables, a page size or a page cursor cannot be accepted."""
+    """The server's URL, a document, its variables, a page size or a page cursor is not valid."""
 
     code = "BAD_USER_INPUT"
 
 
 class RateLimited(ColloquyError):
-    """More at the same time than one caller may have."""
+    """The caller has more requests or subscriptions at the same time than the server allows."""
 
     code = "RATE_LIMITED"
 
 
 class TimedOut(ColloquyError):
-    """The server gave the request up."""
+    """The server stopped the request at its time limit."""
 
     code = "TIMEOUT"
 
 
 class TooComplex(ColloquyError):
-    """A document over one of the server's limits."""
+    """The document exceeds one of the server's limits."""
 
     code = "QUERY_TOO_COMPLEX"
 
 
 class Invalid(ColloquyError):
-    """A value that cannot be accepted; `field` names it."""
+    """A value is not valid; `field` is its path."""
 
     code = "VALIDATION"
 
 
 class NotFound(ColloquyError):
-    """Absent, erased, or somebody else's: a caller cannot tell which."""
+    """The object does not exist, or belongs to another owner."""
 
     code = "NOT_FOUND"
 
 
 class Conflict(ColloquyError):
-    """The thing is not in the state that the caller expected; `current_revision` is where it is, if told."""
+    """The object is not in the expected state; `current_revision` is its revision, None if the server sent none."""
 
     code = "CONFLICT"
     current_revision: int | None = None
 
 
 class IllegalTransition(ColloquyError):
-    """A status that does not lead to the wanted one."""
+    """The object cannot change from `from_status` to `to_status`."""
 
     code = "ILLEGAL_TRANSITION"
     from_status = to_status = ""
 
 
 class LimitReached(ColloquyError):
-    """One more than `limit` is not allowed."""
+    """The operation would exceed `limit`."""
 
     code = "LIMIT"
     limit = 0
 
 
 class OffsetMismatch(ColloquyError):
-    """The text does not continue at the stream's end, which is `expected_offset` (code points)."""
+    """The text does not start at the end of the streaming message, `expected_offset` (in code points)."""
 
     code = "OFFSET_MISMATCH"
     expected_offset = 0
 
 
 class Fenced(ColloquyError):
-    """Another producer has taken the stream over."""
+    """Another producer has taken the streaming message over."""
 
     code = "FENCED"
 
 
 class IdempotencyKeyReused(ColloquyError):
-    """The key was used for another call."""
+    """The idempotency key was used for a different operation."""
 
     code = "IDEMPOTENCY_KEY_REUSED"
 
 
 class IdempotencyInProgress(ColloquyError):
-    """The first call with this key has not ended yet."""
+    """The first operation with this idempotency key has not ended yet."""
 
     code = "IDEMPOTENCY_IN_PROGRESS"
 
@@ -129,21 +130,21 @@ DETAILS = {
 }
 
 
-def refusal(code: str, message: str, field: Sequence[str] = ()) -> ColloquyError:
-    """The exception of a code; plain ColloquyError for one that is not known here."""
+def payload_error(error: Mapping[str, Any]) -> ColloquyError:
+    """Returns the exception for one of a payload's `errors`."""
+    exception = _exception(error["code"], error["message"], error["field"] or ())
+    for key, attribute in DETAILS.items():
+        if key in error:
+            setattr(exception, attribute, error[key])
+    return exception
+
+
+def response_error(error: Mapping[str, Any]) -> ColloquyError:
+    """Returns the exception for one of a response's top-level `errors`."""
+    code = (error.get("extensions") or {}).get("code", ColloquyError.code)
+    return _exception(code, error.get("message", "The server sent no message."))
+
+
+def _exception(code: str, message: str, field: Sequence[str] = ()) -> ColloquyError:
+    """An instance of the code's class, and of ColloquyError for a code that this client does not know."""
     return BY_CODE.get(code, ColloquyError)(message, code=code, field=field)
-
-
-def of_payload(error: Mapping[str, Any]) -> ColloquyError:
-    """The exception of one of a payload's `errors`."""
-    found = refusal(error["code"], error["message"], error["field"] or ())
-    for sent, name in DETAILS.items():
-        if sent in error:
-            setattr(found, name, error[sent])
-    return found
-
-
-def of_response(error: Mapping[str, Any]) -> ColloquyError:
-    """The exception of one of a response's top-level `errors`."""
-    code = (error.get("extensions") or {}).get("code", "INTERNAL")
-    return refusal(code, error.get("message", "The server said nothing more."))

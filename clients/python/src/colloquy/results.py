@@ -1,4 +1,4 @@
-"""What the server answers: frozen, and named as in the schema, in snake_case. Times are aware, in UTC."""
+"""The types of results: frozen dataclasses with the schema's names in snake_case. Times are aware, in UTC."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,12 +13,12 @@ AgentStatus = Literal["AVAILABLE", "BUSY", "OFFLINE", "RETIRED"]
 TaskStatus = Literal["PENDING", "ACTIVE", "COMPLETED", "FAILED", "CANCELLED"]
 ApprovalStatus = Literal["PENDING", "APPROVED", "REJECTED", "CANCELLED"]
 Decision = Literal["APPROVE", "REJECT", "CANCEL"]
-Kind = Literal["AGENT", "MULTI_AGENT"]
+SessionAgentKind = Literal["AGENT", "MULTI_AGENT"]
 
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who the token says you are."""
+    """The token's subject, scopes and roles."""
 
     id: str
     subject: str
@@ -28,7 +28,7 @@ class Viewer:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """A conversation. `event_cursor` is where its events must start so that nothing is missed."""
+    """A conversation. A subscription after `event_cursor` misses no change that this result lacks."""
 
     id: str
     key: str | None
@@ -53,7 +53,7 @@ class Session:
 
 @dataclass(frozen=True, slots=True)
 class TokenUsage:
-    """What a message cost, in tokens."""
+    """The tokens that a model read and wrote for a message."""
 
     input_tokens: int
     output_tokens: int
@@ -62,14 +62,14 @@ class TokenUsage:
 
 @dataclass(frozen=True, slots=True)
 class AgentKey:
-    """An agent's part in a session, by its framework's name."""
+    """The session agent that wrote a message, by the key that its framework gave it."""
 
     key: str
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message. `raw` is the document as its producer sent it, character for character."""
+    """One message. `raw` is the document that its producer sent, character for character."""
 
     id: str
     key: str | None
@@ -89,8 +89,8 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class Started:
-    """A message that is being written, and the fence that lets its producer go on."""
+class StartedMessage:
+    """A streaming message, and the fence that its producer sends with every text."""
 
     message: Message
     fence: str
@@ -98,11 +98,11 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class SessionAgent:
-    """An agent's part in a session: the state that its framework keeps."""
+    """An agent in a session, with the state that its framework stores."""
 
     id: str
     key: str
-    kind: Kind
+    kind: SessionAgentKind
     state: Any
     conversation_manager_state: Any
     internal_state: Any
@@ -115,7 +115,7 @@ class SessionAgent:
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """An entry of the catalogue."""
+    """An agent of the catalogue."""
 
     id: str
     key: str | None
@@ -133,7 +133,7 @@ class Agent:
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A piece of work that one role gives another."""
+    """A piece of work that one role hands to another."""
 
     id: str
     type: str
@@ -149,7 +149,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """A decision that somebody waits for."""
+    """A decision on a task, or on a tool call in a message."""
 
     id: str
     tool_use_id: str | None
@@ -163,7 +163,7 @@ class Approval:
 
 @dataclass(frozen=True, slots=True)
 class PageInfo:
-    """Where a page lies."""
+    """The cursors of a page, and whether a page follows or precedes it."""
 
     has_next_page: bool
     has_previous_page: bool
@@ -173,7 +173,7 @@ class PageInfo:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """A page of things in their order. `total` is set where it was asked for."""
+    """One page of a connection. `total` counts the nodes of all pages, None unless requested."""
 
     nodes: list[T]
     info: PageInfo
@@ -181,16 +181,16 @@ class Page(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class Created:
-    """A new session, and those that the cap on active sessions archived to make room."""
+class CreatedSession:
+    """A new session, and the sessions that the cap on active ones archived for it."""
 
     session: Session
     evicted: tuple[Session, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Deleted:
-    """What was deleted; `id` is None after a dry run."""
+class Deletion:
+    """The id of the deleted object, None after a dry run, and the number of messages deleted with it."""
 
     id: str | None
     message_count: int = 0

@@ -1,51 +1,53 @@
-"""Strands agents (https://strandsagents.com) that keep their sessions in Colloquy.
+"""A session repository for Strands agents (https://strandsagents.com).
 
-A Strands session is a Colloquy session whose `key` is the Strands id, an agent is a SessionAgent, a message is a
-Message whose `key` is the Strands message id in decimal. Each carries the document that Strands would write to a file
-in `raw`, character for character; texts, blocks and states that people see are derived from it by the server.
+A Strands session is a Colloquy session whose `key` is the Strands id, an agent is a SessionAgent, and a message is a
+Message whose `key` is the Strands message id in decimal. `raw` of each holds the JSON document that Strands would write
+to a file, character for character; the server derives text, blocks and states from it.
 """
 
 import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
-
-from strands.session.session_repository import SessionRepository
-from strands.types.exceptions import SessionException
-from strands.types.session import (
-    Session,
-    SessionAgent,
-    SessionMessage,
-    SessionType,
-    decode_bytes_values,
-    encode_bytes_values,
-)
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from colloquy import results
 from colloquy.client import Client, Token
 from colloquy.errors import BadInput, ColloquyError, NotFound
+from colloquy.extras import extra
+
+with extra("strands"):
+    from strands.session.session_repository import SessionRepository
+    from strands.types.exceptions import SessionException
+    from strands.types.session import (
+        Session,
+        SessionAgent,
+        SessionMessage,
+        SessionType,
+        decode_bytes_values,
+        encode_bytes_values,
+    )
 
 if TYPE_CHECKING:
     from strands.multiagent import MultiAgentBase
 
-PAGE = 100
-REMEMBERED = 10_000
-NAMES = {"AGENT": "Agent", "MULTI_AGENT": "Multi-agent"}
+PAGE_SIZE = 100
+CACHE_SIZE = 10_000
+NOUNS = {"AGENT": "Agent", "MULTI_AGENT": "Multi-agent"}
 
 
 class ColloquySessionRepository(SessionRepository):
-    """Sessions, agents and messages in Colloquy, for one owner: whoever `token` (or what it returns) stands for.
+    """Stores the sessions, agents and messages of one owner, the subject of `token`, in Colloquy.
 
-    Safe to share between threads and to call inside a running event loop, which waits meanwhile. Every refusal is a
-    SessionException; a lost answer is asked for again, and nothing is written twice.
+    Threads may share a repository. Its methods block, also inside a running event loop, and every failure of a method
+    is a SessionException. A request whose response was lost is sent again, and nothing is stored twice.
     """
 
     def __init__(self, url: str, token: Token, **options: Any) -> None:
-        """`options` are those of `colloquy.Client`: timeout, attempts, patience, keys."""
+        """The arguments are those of `colloquy.Client`, keyword arguments included."""
         self.client = Client(url, token, **options)
-        self._ids: dict[str, str] = {}  # server ids of sessions, by key
-        self._born: dict[tuple[str, str], str] = {}  # created_at of agents, by session and agent
+        self._session_ids: dict[str, str] = {}  # by key
+        self._agents_created_at: dict[tuple[str, str], str] = {}  # by session key and agent key
 
     def close(self) -> None:
         """Closes the connections."""
@@ -60,139 +62,147 @@ class ColloquySessionRepository(SessionRepository):
         self.close()
 
     def create_session(self, session: Session, **kwargs: Any) -> Session:
-        """Begins a session. Raises SessionException for an id that is taken."""
-        with _told(f"Session {session.session_id}"):
+        """Creates a session and returns it. Raises SessionException if a session has its id already."""
+        with _session_exceptions(f"Session {session.session_id}"):
             created = self.client.create_session(
                 key=session.session_id, status="ACTIVE", metadata={"strands": session.to_dict()}
             )
-        self._remember(self._ids, session.session_id, created.session.id)
+        self._cache(self._session_ids, session.session_id, created.session.id)
         return session
 
     def read_session(self, session_id: str, **kwargs: Any) -> Session | None:
-        """The session, None where there is none; one that another program began counts too."""
-        with _told(f"Session {session_id}"):
+        """Returns the session, also one that another program has created; None without it."""
+        with _session_exceptions(f"Session {session_id}"):
             found = self.client.session(key=session_id)
         if found is None:
             return None
-        self._remember(self._ids, session_id, found.id)
+        self._cache(self._session_ids, session_id, found.id)
         return _session(session_id, found)
 
     def delete_session(self, session_id: str, **kwargs: Any) -> None:
-        """Erases the session and all that is in it, for good."""
-        with _told(f"Session {session_id}"):
-            self._in_session(session_id, lambda found: self.client.delete_session(found, "HARD"))
-        self._ids.pop(session_id, None)
-        self._born = {key: at for key, at in self._born.items() if key[0] != session_id}
+        """Erases the session and everything in it permanently."""
+        with _session_exceptions(f"Session {session_id}"):
+            self._in_session(session_id, lambda server_id: self.client.delete_session(server_id, "HARD"))
+        self._session_ids.pop(session_id, None)
+        for agent in list(self._agents_created_at):
+            if agent[0] == session_id:
+                self._agents_created_at.pop(agent, None)
 
     def create_agent(self, session_id: str, session_agent: SessionAgent, **kwargs: Any) -> None:
-        """Keeps a new agent. Raises SessionException when the session has it already."""
+        """Stores a new agent. Raises SessionException if the session has it already."""
         self._put(session_id, session_agent.agent_id, "AGENT", "CREATE", session_agent.to_dict)
-        self._remember(self._born, (session_id, session_agent.agent_id), session_agent.created_at)
+        self._cache(self._agents_created_at, (session_id, session_agent.agent_id), session_agent.created_at)
 
     def read_agent(self, session_id: str, agent_id: str, **kwargs: Any) -> SessionAgent | None:
-        """The agent as it was kept last, None where there is none."""
-        found = self._part(session_id, agent_id, "AGENT")
+        """Returns the agent as it was stored last; None without it."""
+        found = self._session_agent(session_id, agent_id, "AGENT")
         if found is None:
             return None
         agent = _agent(found)
-        self._remember(self._born, (session_id, agent_id), agent.created_at)
+        self._cache(self._agents_created_at, (session_id, agent_id), agent.created_at)
         return agent
 
     def update_agent(self, session_id: str, session_agent: SessionAgent, **kwargs: Any) -> None:
-        """Keeps the agent as it is now, but for the time of its creation."""
+        """Stores the agent again and keeps the time of its creation. Raises SessionException without the agent."""
         agent_id = session_agent.agent_id
-        if (session_id, agent_id) not in self._born and self.read_agent(session_id, agent_id) is None:
+        if (session_id, agent_id) not in self._agents_created_at and self.read_agent(session_id, agent_id) is None:
             raise SessionException(f"Agent {agent_id} in session {session_id} does not exist")
-        session_agent.created_at = self._born.get((session_id, agent_id), session_agent.created_at)
+        session_agent.created_at = self._agents_created_at.get((session_id, agent_id), session_agent.created_at)
         self._put(session_id, agent_id, "AGENT", "UPDATE", session_agent.to_dict)
 
     def create_message(self, session_id: str, agent_id: str, session_message: SessionMessage, **kwargs: Any) -> None:
-        """Appends a message. Raises SessionException when the agent has another one under its id."""
+        """Appends a message. Raises SessionException if the agent has a different message with its id."""
         key, role = str(session_message.message_id), _role(session_message.message)
-        with _told(f"Message {key} of agent {agent_id} in session {session_id}"):
-            raw = _written(session_message.to_dict)
-            self._in_session(
-                session_id, lambda found: self.client.append_message(found, role, raw=raw, key=key, agent_key=agent_id)
-            )
+        with _session_exceptions(f"Message {key} of agent {agent_id} in session {session_id}"):
+            fields: dict[str, Any] = {"raw": _json_document(session_message.to_dict), "key": key, "agent_key": agent_id}
+            self._in_session(session_id, lambda server_id: self.client.append_message(server_id, role, **fields))
 
     def read_message(self, session_id: str, agent_id: str, message_id: int, **kwargs: Any) -> SessionMessage | None:
-        """The message, None where there is none."""
+        """Returns the message; None without it."""
         found = self._message(session_id, agent_id, message_id)
         return None if found is None else _message(found, message_id)
 
     def update_message(self, session_id: str, agent_id: str, session_message: SessionMessage, **kwargs: Any) -> None:
-        """Puts the message in place of the one under its id, but for the time of its creation."""
+        """Replaces the message with this id and keeps the time of its creation.
+
+        Raises SessionException without the message.
+        """
         message_id = session_message.message_id
-        there = self._message(session_id, agent_id, message_id)
-        if there is None:
+        existing = self._message(session_id, agent_id, message_id)
+        if existing is None:
             raise SessionException(f"Message {message_id} does not exist")
-        session_message.created_at = _message(there, message_id).created_at
-        with _told(f"Message {message_id} of agent {agent_id} in session {session_id}"):
-            self.client.update_message(there.id, raw=_written(session_message.to_dict))
+        session_message.created_at = _message(existing, message_id).created_at
+        with _session_exceptions(f"Message {message_id} of agent {agent_id} in session {session_id}"):
+            self.client.update_message(existing.id, raw=_json_document(session_message.to_dict))
 
     def list_messages(
         self, session_id: str, agent_id: str, limit: int | None = None, offset: int = 0, **kwargs: Any
     ) -> list[SessionMessage]:
-        """The agent's messages from `offset` on, at most `limit`, in the order in which they were created.
+        """Returns the agent's messages from `offset` on, at most `limit`, in order of creation.
 
-        What the first page holds is read from the beginning, all else from the end: a window near the end of a long
-        conversation costs no more than its own length.
+        A window within the first page is read from the beginning, any other from the end: a window near the end of a
+        long conversation costs as many requests as the window alone.
         """
-        with _told(f"Messages of agent {agent_id} in session {session_id}"):
-            if limit is not None and offset + limit <= PAGE:
-                return self._first(session_id, agent_id, offset + limit)[offset:]
-            wanted = self._from(session_id, agent_id, offset)
-        return wanted if limit is None else wanted[:limit]
+        with _session_exceptions(f"Messages of agent {agent_id} in session {session_id}"):
+            if limit is not None and offset + limit <= PAGE_SIZE:
+                return self._first_messages(session_id, agent_id, offset + limit)[offset:]
+            messages = self._messages_from(session_id, agent_id, offset)
+        return messages if limit is None else messages[:limit]
 
     def create_multi_agent(self, session_id: str, multi_agent: "MultiAgentBase", **kwargs: Any) -> None:
-        """Keeps the state of a new orchestrator."""
+        """Stores the state of a new orchestrator."""
         self._put(session_id, multi_agent.id, "MULTI_AGENT", "CREATE", multi_agent.serialize_state)
 
     def read_multi_agent(self, session_id: str, multi_agent_id: str, **kwargs: Any) -> dict[str, Any] | None:
-        """The orchestrator's state as it was kept last, None where there is none."""
-        found = self._part(session_id, multi_agent_id, "MULTI_AGENT")
+        """Returns the orchestrator's state as it was stored last; None without it."""
+        found = self._session_agent(session_id, multi_agent_id, "MULTI_AGENT")
         if found is None:
             return None
         state: dict[str, Any] = decode_bytes_values(json.loads(found.raw) if found.raw else found.state)
         return state
 
     def update_multi_agent(self, session_id: str, multi_agent: "MultiAgentBase", **kwargs: Any) -> None:
-        """Keeps the orchestrator's state as it is now."""
+        """Stores the orchestrator's state again."""
         self._put(session_id, multi_agent.id, "MULTI_AGENT", "UPDATE", multi_agent.serialize_state)
 
-    def _put(self, session_id: str, key: str, kind: results.Kind, mode: Any, document: Callable[[], Any]) -> None:
-        with _told(f"{NAMES[kind]} {key} in session {session_id}"):
-            raw = _written(document)
-            self._in_session(
-                session_id, lambda found: self.client.put_session_agent(found, key, kind=kind, mode=mode, raw=raw)
-            )
+    def _put(
+        self,
+        session_id: str,
+        key: str,
+        kind: results.SessionAgentKind,
+        mode: Literal["CREATE", "UPDATE"],
+        document: Callable[[], Any],
+    ) -> None:
+        with _session_exceptions(f"{NOUNS[kind]} {key} in session {session_id}"):
+            fields: dict[str, Any] = {"kind": kind, "mode": mode, "raw": _json_document(document)}
+            self._in_session(session_id, lambda server_id: self.client.put_session_agent(server_id, key, **fields))
 
-    def _part(self, session_id: str, key: str, kind: results.Kind) -> results.SessionAgent | None:
-        with _told(f"{NAMES[kind]} {key} in session {session_id}"):
+    def _session_agent(self, session_id: str, key: str, kind: results.SessionAgentKind) -> results.SessionAgent | None:
+        with _session_exceptions(f"{NOUNS[kind]} {key} in session {session_id}"):
             return self.client.session_agent(key, session_key=session_id, kind=kind)
 
     def _message(self, session_id: str, agent_id: str, message_id: int) -> results.Message | None:
-        with _told(f"Message {message_id} of agent {agent_id} in session {session_id}"):
+        with _session_exceptions(f"Message {message_id} of agent {agent_id} in session {session_id}"):
             return self.client.message(session_key=session_id, key=str(message_id), agent_key=agent_id)
 
-    def _first(self, session_id: str, agent_id: str, count: int) -> list[SessionMessage]:
+    def _first_messages(self, session_id: str, agent_id: str, count: int) -> list[SessionMessage]:
         if count < 1:
             return []
         page = self._page(session_id, first=count, agent_key=agent_id)
-        return [_message(found, place) for place, found in enumerate(page.nodes)]
+        return [_message(node, index) for index, node in enumerate(page.nodes)]
 
-    def _from(self, session_id: str, agent_id: str, offset: int) -> list[SessionMessage]:
-        """All messages from a place on: pages backwards from the end, until the place is reached."""
-        page = self._page(session_id, last=PAGE, agent_key=agent_id, counted=True)
-        begin = (page.total or 0) - len(page.nodes)
+    def _messages_from(self, session_id: str, agent_id: str, offset: int) -> list[SessionMessage]:
+        """All messages from `offset` on: reads pages backward from the end until one holds `offset`."""
+        page = self._page(session_id, last=PAGE_SIZE, agent_key=agent_id, with_total=True)
+        start = (page.total or 0) - len(page.nodes)
         pages = [page.nodes]
-        while begin > offset and page.info.has_previous_page:
-            more = min(PAGE, begin - offset)
-            page = self._page(session_id, last=more, before=page.info.start_cursor, agent_key=agent_id)
+        while start > offset and page.info.has_previous_page:
+            size = min(PAGE_SIZE, start - offset)
+            page = self._page(session_id, last=size, before=page.info.start_cursor, agent_key=agent_id)
             pages.append(page.nodes)
-            begin -= len(page.nodes)
-        nodes = [found for nodes in reversed(pages) for found in nodes]
-        return [_message(found, begin + place) for place, found in enumerate(nodes) if begin + place >= offset]
+            start -= len(page.nodes)
+        nodes = [node for nodes in reversed(pages) for node in nodes]
+        return [_message(node, index) for index, node in enumerate(nodes, start) if index >= offset]
 
     def _page(self, session_id: str, **window: Any) -> results.Page[results.Message]:
         page = self.client.message_page(session_key=session_id, **window)
@@ -200,68 +210,71 @@ class ColloquySessionRepository(SessionRepository):
             raise NotFound("does not exist")
         return page
 
-    def _in_session(self, key: str, act: Callable[[str], Any]) -> None:
-        """Acts on the session of this key. A known id that is gone may be of an erased session: look once more."""
-        known = self._ids.get(key)
-        try:
-            act(known or self._id(key))
-        except NotFound:
-            if known is None or (again := self._id(key)) == known:
-                raise
-            act(again)
+    def _in_session(self, key: str, request: Callable[[str], Any]) -> None:
+        """Calls `request` with the server's id of the session with this key.
 
-    def _id(self, key: str) -> str:
-        found = self.client.session(key=key)
-        if found is None:
-            self._ids.pop(key, None)
+        The cached id may be that of an erased session: after NotFound the id is read again once.
+        """
+        cached = self._session_ids.get(key)
+        try:
+            request(cached or self._read_session_id(key))
+        except NotFound:
+            if cached is None or (current := self._read_session_id(key)) == cached:
+                raise
+            request(current)
+
+    def _read_session_id(self, key: str) -> str:
+        session = self.client.session(key=key)
+        if session is None:
+            self._session_ids.pop(key, None)
             raise NotFound("does not exist")
-        self._remember(self._ids, key, found.id)
-        return found.id
+        self._cache(self._session_ids, key, session.id)
+        return session.id
 
     @staticmethod
-    def _remember(known: dict[Any, str], key: Any, value: str) -> None:
-        """What can be read again at any time is forgotten when there is too much of it."""
-        if len(known) >= REMEMBERED:
-            known.clear()
-        known[key] = value
+    def _cache(cache: dict[Any, str], key: Any, value: str) -> None:
+        """Stores a value that can be read from the server again; a full cache is cleared."""
+        if len(cache) >= CACHE_SIZE:
+            cache.clear()
+        cache[key] = value
 
 
 @contextmanager
-def _told(what: str) -> Iterator[None]:
-    """A refusal as Strands knows it, in one sentence about `what`."""
+def _session_exceptions(subject: str) -> Iterator[None]:
+    """Turns errors of the client into SessionExceptions about `subject`."""
     try:
         yield
     except NotFound as error:
-        raise SessionException(f"{what} does not exist") from error
+        raise SessionException(f"{subject} does not exist") from error
     except ColloquyError as error:
-        raise SessionException(f"{what}: {error.message} ({error.code})") from error
+        raise SessionException(f"{subject}: {error.message} ({error.code})") from error
 
 
-def _written(document: Callable[[], Any]) -> str:
-    """The JSON that Strands would keep in a file; escapes keep NULs and half surrogate pairs."""
+def _json_document(document: Callable[[], Any]) -> str:
+    """The JSON that Strands would write to a file, in ASCII: escapes preserve NUL and lone surrogates."""
     try:
         return json.dumps(encode_bytes_values(document()))
     except (TypeError, ValueError, RecursionError) as error:
-        raise BadInput(f"JSON cannot carry this: {error}") from error
+        raise BadInput(f"JSON cannot represent this: {error}") from error
 
 
 def _role(message: Any) -> results.MessageRole:
-    """Strands lets the user say what tools answer."""
+    """The role of a message. Strands stores tool results as messages of the user."""
     if message["role"] == "assistant":
         return "ASSISTANT"
     return "TOOL" if any("toolResult" in block for block in message["content"]) else "USER"
 
 
 def _session(session_id: str, found: results.Session) -> Session:
-    """The session as it was created here, or what another program's looks like here."""
-    kept = found.metadata.get("strands") if isinstance(found.metadata, dict) else None
-    if isinstance(kept, dict) and kept.get("session_id") == session_id:
-        return Session.from_dict({**kept, "session_type": SessionType(kept["session_type"])})
+    """The session as Strands created it, or a new one for a session of another program."""
+    stored = found.metadata.get("strands") if isinstance(found.metadata, dict) else None
+    if isinstance(stored, dict) and stored.get("session_id") == session_id:
+        return Session.from_dict({**stored, "session_type": SessionType(stored["session_type"])})
     return Session(session_id, SessionType.AGENT, found.created_at.isoformat(), found.updated_at.isoformat())
 
 
 def _agent(found: results.SessionAgent) -> SessionAgent:
-    """The agent as it was kept, or made of the states that another program put."""
+    """The agent as Strands stored it, or a new one with the states that another program stored."""
     if found.raw is not None:
         return SessionAgent.from_dict(json.loads(found.raw))
     return SessionAgent(
@@ -275,7 +288,7 @@ def _agent(found: results.SessionAgent) -> SessionAgent:
 
 
 def _message(found: results.Message, message_id: int) -> SessionMessage:
-    """The message as it was created, or what one of another program says, under its place among the agent's."""
+    """The message as Strands stored it, or a new one with the text of a message of another program."""
     document = json.loads(found.raw) if found.raw is not None else None
     if isinstance(document, dict) and "message" in document and "message_id" in document:
         return SessionMessage.from_dict(document)

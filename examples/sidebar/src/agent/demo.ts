@@ -1,10 +1,10 @@
-// An agent without a model: it answers by a script, but through the public API, as any producer of answers does.
-// It streams its words, calls a tool, asks for approval, waits for the decision among the live events, and goes on.
+// An agent without a model: it answers from a script, through the public API like any producer of answers.
+// It streams its text, calls a tool, requests an approval, waits for the decision among the events, and goes on.
 
 import { type Api, Refused } from "../api/client.ts";
 import { follow } from "../api/follow.ts";
 import { APPEND_MESSAGE, DECISIONS, REQUEST_APPROVAL } from "../api/operations.ts";
-import { patiently } from "../api/patiently.ts";
+import { retry } from "../api/retry.ts";
 import type { ApprovalStatus } from "../api/types.ts";
 import { newKey } from "../keys.ts";
 import { Stream } from "./stream.ts";
@@ -22,7 +22,7 @@ const APPROVED =
 const REJECTED = "All right, I leave it. Nothing was reserved.";
 const TABLE = { place: "a small one in Mouraria", people: 2, at: "Saturday, 20:00" };
 
-/** Answers one message. Ends early, without a word, when somebody stops it. */
+/** Answers one message; ends early when the user stops the answer. */
 export async function answer(api: Api, sessionId: string, question: string, signal: AbortSignal): Promise<void> {
   try {
     await converse(api, sessionId, question, signal);
@@ -44,7 +44,7 @@ async function converse(api: Api, sessionId: string, question: string, signal: A
     content: [{ text: approved ? "Reserved, under the number 7H2K." : "Not reserved: a person said no." }],
   };
   const message = { key: newKey(), role: "TOOL", raw: JSON.stringify({ role: "user", content: [{ toolResult: result }] }) };
-  await patiently(() => api.act(APPEND_MESSAGE, { sessionId, message }), signal);
+  await retry(() => api.act(APPEND_MESSAGE, { sessionId, message }), signal);
 
   const closing = await Stream.start(api, sessionId, NAME, signal);
   await speak(closing, approved ? APPROVED : REJECTED);
@@ -59,7 +59,7 @@ async function speak(stream: Stream, text: string): Promise<void> {
   }
 }
 
-/** Asks for approval of a tool call, and waits for what people say. */
+/** Requests the approval of a tool call, and waits for the decision. */
 async function decision(
   api: Api,
   sessionId: string,
@@ -69,7 +69,7 @@ async function decision(
 ): Promise<ApprovalStatus> {
   const input = { sessionId, messageId, toolUseId, notes: "May I reserve this table?" };
   const key = newKey();
-  const { approval, cursor } = await patiently(() => api.act(REQUEST_APPROVAL, input, key), signal);
+  const { approval, cursor } = await retry(() => api.act(REQUEST_APPROVAL, input, key), signal);
   return new Promise((resolve) => {
     const stop = follow(
       api,

@@ -5,26 +5,26 @@ import type { Mutation, Operation } from "./operations.ts";
 import type { Refusal } from "./types.ts";
 import { Value } from "./value.ts";
 
-/** How the socket is: `expired` when the token has ended, which only a new page mends. */
+/** The state of the socket; `expired` when the token has expired, which takes a new page. */
 export type Link = "connecting" | "up" | "down" | "expired";
 
-/** The server said no, in words for a person. */
+/** A refusal by the server; its message is for the user. */
 export class Refused extends Error {
   constructor(readonly refusal: Refusal) {
     super(refusal.message);
   }
 }
 
-const ANSWER_MS = 20_000; // how long an answer may take before the question counts as lost
-const PING_MS = 10_000; // how long a quiet socket is trusted
-const PONG_MS = 5_000; // and how long it may take to prove that it lives
-// What a socket's end means: nobody listened any longer; the token has ended.
+const ANSWER_MS = 20_000; // without a response for so long, a request counts as lost
+const PING_MS = 10_000; // so long may a socket be silent before a ping
+const PONG_MS = 5_000; // so long may the pong take
+// Close codes: no subscription is left; the token has expired.
 const LINKS = new Map<number, Link>([
   [1000, "connecting"],
   [4403, "expired"],
 ]);
 
-/** Everything that goes to the server and comes from it. */
+/** All requests and subscriptions. */
 export class Api {
   readonly link = new Value<Link>("connecting");
   private readonly client: Client;
@@ -37,7 +37,7 @@ export class Api {
       preferGetMethod: false,
       fetch: (request, options) => fetch(request, { ...options, signal: within(ANSWER_MS, options?.signal) }),
       fetchOptions: { headers: { authorization } },
-      // No cache: what is shown is one read and the events after it.
+      // No cache: a page shows one read and the events after it.
       exchanges: [
         fetchExchange,
         subscriptionExchange({
@@ -97,7 +97,7 @@ export class Api {
     const socket = createClient({
       url: new URL(endpoint, location.href.replace(/^http/, "ws")).href,
       connectionParams: { Authorization: authorization },
-      retryAttempts: 0, // follow() does it, from the newest cursor
+      retryAttempts: 0, // follow() retries, from the newest cursor
       lazyCloseTimeout: 2_000,
       keepAlive: PING_MS,
       on: {
@@ -127,7 +127,7 @@ function answer<Data>({ data, error }: OperationResult<Data>): Data {
   return data;
 }
 
-/** The first error that the server itself has written; undefined when it was not reached. */
+/** The first GraphQL error of a response; undefined when the server was not reached. */
 function refusal({ graphQLErrors: [first] }: CombinedError): Refused | undefined {
   return first && new Refused({ code: String(first.extensions?.code), message: first.message });
 }

@@ -5,9 +5,8 @@ const FIRST_WAIT_MS = 200;
 const LONGEST_WAIT_MS = 5_000;
 
 /**
- * Follows a stream of events through every broken connection: each time it subscribes again from the cursor of
- * the last event it saw, so the server sends what happened since and nothing else. `gone` is told when there is
- * nothing to follow: it was erased, or never there.
+ * Follows a subscription through every lost connection: each time it subscribes again from the cursor of the last
+ * event, so the server sends only what happened since. Calls `gone` when the session does not exist (any more).
  */
 export function follow<Event extends { cursor: string }, Variables>(
   api: Api,

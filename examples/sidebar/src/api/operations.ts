@@ -20,7 +20,7 @@ import sidebar from "./documents/sidebar.graphql?raw";
 import startMessage from "./documents/start-message.graphql?raw";
 import viewerEvents from "./documents/viewer-events.graphql?raw";
 
-/** A GraphQL document, and what goes in and comes out (both for the type checker only). */
+/** A GraphQL document, with the types of its data and variables (for the type checker only). */
 export interface Operation<Data, Variables> {
   text: string;
   types?: (variables: Variables) => Data;
@@ -28,13 +28,13 @@ export interface Operation<Data, Variables> {
 
 const fragments = parts.split(/^(?=fragment )/m);
 
-/** The document with just the fragments it spreads: the server refuses one that nobody uses. */
+/** The document with only the fragments that it spreads: the server refuses unused fragments. */
 function operation<Data, Variables>(text: string): Operation<Data, Variables> {
   const spread = (fragment: string) => text.includes(`...${fragment.split(" ", 2)[1]}\n`);
   return { text: [text, ...fragments.filter(spread)].join("\n") };
 }
 
-/** A mutation whose one field takes `input`; its payload has what `Changed` says, and `errors`. */
+/** A mutation whose only field takes `input`; its payload has the fields of `Changed`, and `errors`. */
 export type Mutation<Input, Changed> = Operation<Record<string, Changed & { errors: Refusal[] }>, { input: Input }>;
 
 export const SIDEBAR = operation<
@@ -90,7 +90,7 @@ export const DECIDE_APPROVAL: Mutation<{ id: string; decision: "APPROVE" | "REJE
 
 export const CANCEL_MESSAGE: Mutation<{ id: string }, { message: Message }> = operation(cancelMessage);
 
-// What a producer of answers needs besides: see ../agent/.
+// The operations of a producer of answers: see ../agent/.
 export const START_MESSAGE: Mutation<
   { sessionId: string; key: string; agentKey: string },
   { fence: string; message: { id: string; text: string } }

@@ -1,11 +1,11 @@
 import { newKey } from "../keys.ts";
 import type { Api } from "./client.ts";
 import { APPEND_MESSAGE } from "./operations.ts";
-import { patiently } from "./patiently.ts";
+import { retry } from "./retry.ts";
 import type { Message } from "./types.ts";
 import { Value } from "./value.ts";
 
-/** What a person has sent, until it is seen among the messages of its conversation. */
+/** A message that the user has sent, until it appears among the messages of its conversation. */
 export interface Outgoing {
   sessionId: string;
   key: string;
@@ -17,8 +17,8 @@ export interface Outgoing {
 }
 
 /**
- * Sends one message after the other, whichever conversation is open by then. Each has a key: by it the server stores
- * it once however often it is sent, and a page knows its own echo among the events.
+ * Sends one message after the other, whichever conversation is open meanwhile. Each has a key: with it the server
+ * stores the message once however often it is sent, and the page recognises its own message among the events.
  */
 export class Outbox {
   readonly outgoing = new Value<Outgoing[]>([]);
@@ -41,7 +41,7 @@ export class Outbox {
 
   private async deliver(sessionId: string, message: { key: string; role: string; text: string }): Promise<void> {
     const waiting = () => this.mark(message.key, { state: "waiting" });
-    const appended = await patiently(() => this.api.act(APPEND_MESSAGE, { sessionId, message }), undefined, waiting);
+    const appended = await retry(() => this.api.act(APPEND_MESSAGE, { sessionId, message }), undefined, waiting);
     this.mark(message.key, { state: "sent", message: appended.message });
   }
 

@@ -1,4 +1,4 @@
-// What the documents beside this file select, as they select it. tests/test_sidebar.py holds them to the schema.
+// The types of what the documents beside this file select. tests/test_web.py validates the documents.
 
 export type MessageRole = "USER" | "ASSISTANT" | "SYSTEM" | "TOOL";
 export type MessageStatus = "STREAMING" | "COMPLETE" | "CANCELLED" | "FAILED";

@@ -1,4 +1,4 @@
-/** A value that tells who is interested when it changes; fits React's useSyncExternalStore. */
+/** A value with listeners for its changes; fits React's useSyncExternalStore. */
 export class Value<T> {
   private readonly listeners = new Set<() => void>();
 

@@ -3,7 +3,7 @@ import { answer } from "../agent/demo.ts";
 import type { Api } from "../api/client.ts";
 
 const KEPT = "demo-agent";
-const lives = new AbortController().signal; // as long as the page: it goes on when another conversation is opened
+const lives = new AbortController().signal; // never aborted: the agent goes on when another conversation is opened
 
 // One answer after the other in each conversation.
 const queues = new Map<string, Promise<void>>();

@@ -2,14 +2,14 @@ import { useCallback, useEffect, useReducer } from "react";
 import type { Api } from "../api/client.ts";
 import { follow } from "../api/follow.ts";
 import { CONVERSATION, EARLIER, SESSION_EVENTS } from "../api/operations.ts";
-import { patiently } from "../api/patiently.ts";
+import { retry } from "../api/retry.ts";
 import { after, type Conversation, opened, withEarlier } from "../state/conversation.ts";
 
 /** undefined: still reading; null: there is no such conversation. */
 export type Opened = Conversation | null | undefined;
 export type Change = (conversation: Conversation) => Conversation;
 
-/** One conversation, read once and then kept up to date by its events. */
+/** One conversation: read once, then kept current by its events. */
 export function useConversation(api: Api, id: string) {
   const [conversation, replace] = useReducer(
     (now: Opened, next: Change | { read: Opened }): Opened => ("read" in next ? next.read : now && next(now)),
@@ -22,7 +22,7 @@ export function useConversation(api: Api, id: string) {
     let unfollow = () => {};
 
     async function open() {
-      const { session } = await patiently(() => api.ask(CONVERSATION, { id }), closed.signal);
+      const { session } = await retry(() => api.ask(CONVERSATION, { id }), closed.signal);
       replace({ read: session && opened(session) });
       if (session) unfollow = follow(api, SESSION_EVENTS, { id }, session.eventCursor, hear, leave);
     }
@@ -30,7 +30,7 @@ export function useConversation(api: Api, id: string) {
     function hear(event: Parameters<typeof after>[1]) {
       if (event.__typename === "StreamReset") {
         unfollow();
-        void open(); // what is shown stays until the new read is there
+        void open(); // the old state stays until the new one is read
       } else change((now) => after(now, event));
     }
 
@@ -47,7 +47,7 @@ export function useConversation(api: Api, id: string) {
 
   const loadEarlier = useCallback(
     async (before: string) => {
-      const { session } = await patiently(() => api.ask(EARLIER, { id, before }));
+      const { session } = await retry(() => api.ask(EARLIER, { id, before }));
       if (session) change((now) => (now.above === before ? withEarlier(now, session.messages) : now));
     },
     [api, id, change],

@@ -2,11 +2,11 @@ import { useCallback, useEffect, useState } from "react";
 import type { Api } from "../api/client.ts";
 import { follow } from "../api/follow.ts";
 import { SIDEBAR, VIEWER_EVENTS } from "../api/operations.ts";
-import { patiently } from "../api/patiently.ts";
+import { retry } from "../api/retry.ts";
 import type { Session, ViewerEvent } from "../api/types.ts";
 import { type List, withMore, without, withSession } from "../state/list.ts";
 
-/** The viewer's conversations, those in the list or those in the archive; undefined while they are read. */
+/** The viewer's conversations, active or archived; undefined while they are read. */
 export function useList(api: Api, archived: boolean) {
   const [list, setList] = useState<List>();
   const [subject, setSubject] = useState("");
@@ -17,7 +17,7 @@ export function useList(api: Api, archived: boolean) {
     let unfollow = () => {};
 
     async function open() {
-      const { viewer, sessions } = await patiently(() => page(api, archived, null), closed.signal);
+      const { viewer, sessions } = await retry(() => page(api, archived, null), closed.signal);
       setSubject(viewer.subject);
       setList({ archived, sessions: sessions.nodes, below: below(sessions) });
       unfollow = follow(api, VIEWER_EVENTS, {}, viewer.eventCursor, hear, () => {});

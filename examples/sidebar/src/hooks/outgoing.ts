@@ -4,7 +4,7 @@ import { type Conversation, withMessage } from "../state/conversation.ts";
 import type { Change, Opened } from "./conversation.ts";
 import { useValue } from "./value.ts";
 
-/** What is on its way to this conversation and not among its messages yet. */
+/** The messages on their way to this conversation. */
 export function useOutgoing(outbox: Outbox, id: string, conversation: Opened, change: (next: Change) => void) {
   const all = useValue(outbox.outgoing);
   const ours = useMemo(() => all.filter(({ sessionId }) => sessionId === id), [all, id]);

@@ -1,11 +1,11 @@
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
 import type { Message } from "../api/types.ts";
 
-const NEAR = 80; // pixels from the end that still count as being there
+const NEAR = 80; // within so many pixels the view counts as at the end
 
 /**
- * Keeps the eye where it is: at the end while new text comes, at the same message while a page is put above it.
- * `wanted` is the sequence of a message to go to; pages above are loaded until it is there.
+ * Keeps the scroll position: at the end while new text arrives, at the same message while a page is added above it.
+ * `wanted` is the sequence of a message to scroll to; earlier pages are loaded until it is there.
  */
 export function useScroll(
   messages: Message[],
@@ -42,7 +42,7 @@ export function useScroll(
   }, [messages]);
 
   useEffect(() => {
-    if (outgoing) toEnd(); // whoever sends wants to see it
+    if (outgoing) toEnd(); // the user wants to see what was sent
   }, [outgoing, toEnd]);
 
   useEffect(() => {

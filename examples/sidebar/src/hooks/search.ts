@@ -10,7 +10,7 @@ export interface Found {
   hits: Hit[];
 }
 
-/** What is found for these words, once typing pauses; undefined until then. The last answer stays while one types. */
+/** The results for these words, once typing pauses; undefined before. The last results stay while the user types. */
 export function useSearch(api: Api, words: string): Found | undefined {
   const [found, setFound] = useState<Found>();
   useEffect(() => {

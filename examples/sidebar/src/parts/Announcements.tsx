@@ -3,9 +3,9 @@ import { useValue } from "../hooks/value.ts";
 
 const said = new Value("");
 
-/** Says something to people who listen to the page instead of looking at it. */
+/** Announces a text to users of a screen reader. */
 export function announce(text: string): void {
-  said.set(said.get() === text ? `${text} ` : text); // the same words again are said again
+  said.set(said.get() === text ? `${text} ` : text); // a changed text is announced again
 }
 
 export function Announcements() {

@@ -4,7 +4,7 @@ import { CREATE_SESSION } from "../api/operations.ts";
 import { Outbox } from "../api/outbox.ts";
 import { useAgent } from "../hooks/agent.ts";
 import { useList } from "../hooks/list.ts";
-import { addressOf, usePlace } from "../hooks/place.ts";
+import { addressOf, useRoute } from "../hooks/route.ts";
 import { newKey } from "../keys.ts";
 import { Announcements, announce } from "./Announcements.tsx";
 import { Banner } from "./Banner.tsx";
@@ -24,7 +24,7 @@ const WIDE = matchMedia("(min-width: 45rem)");
 function Sidebar({ api }: { api: Api }) {
   const [archived, setArchived] = useState(false);
   const { list, subject, changed, more } = useList(api, archived);
-  const place = usePlace();
+  const route = useRoute();
   const agent = useAgent(api);
   const outbox = useMemo(() => new Outbox(api), [api]);
 
@@ -36,7 +36,7 @@ function Sidebar({ api }: { api: Api }) {
 
   const newest = list?.sessions[0]?.id;
   useEffect(() => {
-    // Where there is room for both, a page that is opened shows the newest conversation beside the list.
+    // A wide page opens the newest conversation beside the list.
     if (!location.hash && newest && WIDE.matches) location.replace(addressOf(newest));
   }, [newest]);
 
@@ -55,7 +55,7 @@ function Sidebar({ api }: { api: Api }) {
   }, [unread, archived]);
 
   return (
-    <div className="app" data-open={place ? "" : undefined}>
+    <div className="app" data-open={route ? "" : undefined}>
       <button type="button" className="skip" onClick={toMessage}>
         Go to the field for writing
       </button>
@@ -66,19 +66,19 @@ function Sidebar({ api }: { api: Api }) {
         subject={subject}
         archived={archived}
         onArchived={setArchived}
-        open={place?.sessionId}
+        open={route?.sessionId}
         onCreate={create}
         onMore={more}
       />
-      {place ? (
+      {route ? (
         <ConversationPane
-          key={place.sessionId}
+          key={route.sessionId}
           api={api}
           outbox={outbox}
-          id={place.sessionId}
-          wanted={place.sequence}
+          id={route.sessionId}
+          wanted={route.sequence}
           onChanged={changed}
-          onSend={(text) => void send(place.sessionId, text)}
+          onSend={(text) => void send(route.sessionId, text)}
         >
           <label className="agent">
             <input type="checkbox" checked={agent.answers} onChange={agent.toggle} />

@@ -13,7 +13,7 @@ interface Props {
   change: (next: Change) => void;
 }
 
-/** A question that a person decides, or has decided. */
+/** An approval that the user decides or has decided. */
 export function ApprovalCard({ api, approval, change }: Props) {
   const [deciding, setDeciding] = useState(false);
   const [refused, setRefused] = useState("");

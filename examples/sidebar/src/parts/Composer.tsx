@@ -16,7 +16,7 @@ export function Composer({ onSend, onStop, children }: Props) {
   useLayoutEffect(() => {
     const { current } = field;
     if (!current) return;
-    current.style.height = "auto"; // as high as what is written
+    current.style.height = "auto"; // so that scrollHeight is the height of the text
     current.style.height = `${current.scrollHeight}px`;
   }, [text]);
 

@@ -48,11 +48,11 @@ function onSession(change: (next: Change) => void) {
   return (session: Session) => change((now) => ({ ...now, session }));
 }
 
-/** Stops what is being written, whoever writes it: its producer is refused at the next word. */
+/** Stops the streaming message: the server refuses its producer's next text. */
 function stopping(api: Api, message: Message | undefined, change: (next: Change) => void) {
   if (!message) return undefined;
   return async () => {
-    const stopped = await api.act(CANCEL_MESSAGE, { id: message.id }).catch(() => null); // it may just have ended
+    const stopped = await api.act(CANCEL_MESSAGE, { id: message.id }).catch(() => null); // it may have ended meanwhile
     if (stopped) change((now) => withMessage(now, stopped.message));
   };
 }

@@ -12,7 +12,7 @@ interface Props {
   onChanged: (session: Session) => void;
 }
 
-/** The conversation's name, and what can be done with the whole of it. */
+/** The conversation's name, and the actions on the whole conversation. */
 export function Heading({ api, session, onChanged }: Props) {
   const [renaming, setRenaming] = useState(false);
   const pencil = useRef<HTMLButtonElement>(null);

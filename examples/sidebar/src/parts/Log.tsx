@@ -70,7 +70,7 @@ export function Log({ api, conversation, outgoing, wanted, change, loadEarlier }
   );
 }
 
-/** The same for a message and its echo: a key is unique among those that no agent has said. */
+/** The same for a sent message and its event: a key is unique among the messages without an agent. */
 function identity({ agent, key, id }: Message): string {
   return agent ? id : (key ?? id);
 }
@@ -80,7 +80,7 @@ function dayBetween(before: Message | undefined, message: Message): string | nul
   return before && dayOf(before.createdAt) === day ? null : day;
 }
 
-/** Marks as read what is in sight: the window is looked at, and the newest message is on it. */
+/** Marks the conversation as read while the window has the focus and the newest message is visible. */
 function useReading(api: Api, { session, messages }: Conversation, atEnd: boolean, change: (next: Change) => void) {
   const [looking, setLooking] = useState(!document.hidden);
   useEffect(() => {
@@ -101,7 +101,7 @@ function useReading(api: Api, { session, messages }: Conversation, atEnd: boolea
   }, [api, session.id, newest, unread, looking, atEnd, change]);
 }
 
-/** Says a message aloud when it is whole: not each piece of one that is being written. */
+/** Announces a message when it is complete: not each chunk of a streaming one. */
 function useAnnouncing(messages: Message[]) {
   const newest = messages.at(-1);
   const [opened] = useState(newest?.sequence ?? 0);

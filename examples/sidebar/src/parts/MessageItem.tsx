@@ -26,7 +26,7 @@ interface Props {
 export const MessageItem = memo(function MessageItem({ api, message, day, tools, wanted, change }: Props) {
   const { role, status, sequence, createdAt } = message;
   const blocks = message.content.filter((block) => block.__typename !== "ToolResultBlock" || !tools.has(block.toolUseId));
-  if (message.content.length && !blocks.length) return null; // its results are shown with their calls
+  if (message.content.length && !blocks.length) return null; // tool results are shown with their calls
   const streaming = status === "STREAMING";
   const plain = blocks.every(({ __typename }) => __typename === "TextBlock");
   return (
@@ -70,13 +70,13 @@ function BlockView({ api, block, tools, change }: BlockProps) {
     case "MediaBlock":
       return <p className="mark">{block.fileName ?? block.mediaType}</p>;
     default:
-      return null; // a kind this page does not know
+      return null; // a type that this page has no view for
   }
 }
 
 const STATES = { sending: "sending …", waiting: "waits for the connection", sent: "", refused: "not sent" };
 
-/** What one has sent oneself, before the server has said that it is there. */
+/** A message of the user that the server has not yet acknowledged. */
 export function Echo({ outgoing: { text, state, why } }: { outgoing: Outgoing }) {
   return (
     <li className="message" data-role="USER" data-state={state}>

@@ -21,10 +21,10 @@ export function Navigation({ api, list, subject, archived, onArchived, open, onC
   const [words, setWords] = useState("");
   const wanted = words.trim();
   const found = useSearch(api, wanted);
-  const place = useRef<HTMLElement>(null);
+  const navigation = useRef<HTMLElement>(null);
 
   return (
-    <nav className="navigation" aria-label="Conversations" ref={place} onKeyDown={(event) => walk(event, place.current)}>
+    <nav className="navigation" aria-label="Conversations" ref={navigation} onKeyDown={(event) => moveFocus(event, navigation.current)}>
       <header>
         <h1>
           <Logo />
@@ -68,7 +68,7 @@ export function Navigation({ api, list, subject, archived, onArchived, open, onC
       )}
       <footer>
         <span title="The owner of all this: the token's sub">{subject}</span>
-        <a href="/graphql">GraphiQL</a>
+        <a href="graphql">GraphiQL</a>
       </footer>
     </nav>
   );
@@ -93,10 +93,10 @@ function Sessions({ list, open, onMore }: Pick<Props, "list" | "open" | "onMore"
   );
 }
 
-/** The arrow keys go through the list; Tab does too, but with more steps. */
-function walk(event: KeyboardEvent, place: HTMLElement | null) {
+/** The arrow keys move the focus through the list, in fewer steps than Tab. */
+function moveFocus(event: KeyboardEvent, navigation: HTMLElement | null) {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
-  const stops = [...(place?.querySelectorAll<HTMLElement>("input[type=search], .sessions a, .sessions button") ?? [])];
+  const stops = [...(navigation?.querySelectorAll<HTMLElement>("input[type=search], .sessions a, .sessions button") ?? [])];
   const at = stops.indexOf(document.activeElement as HTMLElement);
   if (!step || at < 0) return;
   event.preventDefault();

@@ -1,5 +1,5 @@
 import type { Found } from "../hooks/search.ts";
-import { addressOf } from "../hooks/place.ts";
+import { addressOf } from "../hooks/route.ts";
 import { SessionRow, titleOf } from "./SessionRow.tsx";
 
 export function SearchResults({ found, words, open }: { found: Found | undefined; words: string; open?: string }) {

@@ -1,6 +1,6 @@
 import { memo } from "react";
 import type { Session } from "../api/types.ts";
-import { addressOf } from "../hooks/place.ts";
+import { addressOf } from "../hooks/route.ts";
 import { shortTime } from "./time.ts";
 import { Writing } from "./Writing.tsx";
 

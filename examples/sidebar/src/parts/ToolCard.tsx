@@ -12,7 +12,7 @@ interface Props {
   change: (next: Change) => void;
 }
 
-/** A tool call: what is called with what, whether it may be, and what came of it. */
+/** A tool call: its tool and arguments, its approval, and its result. */
 export function ToolCard({ api, use, tool, change }: Props) {
   return (
     <section className="card" aria-label={`Tool call ${use.name}`}>
@@ -55,7 +55,7 @@ function stateOf({ approval, result }: Tool): keyof typeof WORDS {
   return "running";
 }
 
-/** Arguments one by one, where they have names. */
+/** Named arguments as a list. */
 function Given({ value }: { value: unknown }) {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return <pre>{shown(value)}</pre>;
   return (

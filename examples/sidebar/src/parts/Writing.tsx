@@ -1,4 +1,4 @@
-/** Something is being written. */
+/** The sign that an answer is being written. */
 export function Writing() {
   return (
     <span className="writing">

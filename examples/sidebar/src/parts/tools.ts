@@ -1,6 +1,6 @@
 import type { Approval, Message, ToolResult } from "../api/types.ts";
 
-/** What belongs to one tool call, wherever in the conversation it was said. */
+/** The result and the approval of one tool call, wherever in the conversation they are. */
 export interface Tool {
   result?: ToolResult;
   approval?: Approval;

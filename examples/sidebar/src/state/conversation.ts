@@ -1,4 +1,4 @@
-// One open conversation: a read of the server, and what the events after it make of it. Pure functions.
+// The state of one open conversation: a read of the server, and the events after it applied. Pure functions.
 
 import type { Approval, Message, Page, Session, SessionEvent } from "../api/types.ts";
 import { beginning } from "./codepoints.ts";
@@ -44,7 +44,7 @@ export function after(conversation: Conversation, event: SessionEvent): Conversa
       return { ...conversation, gone: true };
     case "ApprovalChanged":
       return withApproval(conversation, event.approval);
-    default: // CaughtUp, and kinds that a newer server may send
+    default: // CaughtUp, and types that a newer server may send
       return conversation;
   }
 }
@@ -54,14 +54,14 @@ export function withMessage(conversation: Conversation, message: Message): Conve
   const at = messages.findIndex(({ sequence }) => sequence >= message.sequence);
   const [there] = at < 0 ? [] : messages.slice(at);
   if (there?.id === message.id) {
-    if (there.revision > message.revision) return conversation; // older than what is shown
+    if (there.revision > message.revision) return conversation; // older than the state
     return { ...conversation, messages: messages.with(at, message) };
   }
-  if (at === 0 && conversation.above) return conversation; // comes with its own page
+  if (at === 0 && conversation.above) return conversation; // its page will contain it
   return { ...conversation, messages: messages.toSpliced(at < 0 ? messages.length : at, 0, message) };
 }
 
-/** A message that is being written, with this text from the offset on. */
+/** A streaming message with this text from the offset on. */
 function withText(conversation: Conversation, id: string, offset: number, text: string): Conversation {
   const write = (message: Message) =>
     message.id === id && message.status === "STREAMING"
@@ -70,7 +70,7 @@ function withText(conversation: Conversation, id: string, offset: number, text: 
   return { ...conversation, messages: conversation.messages.map(write) };
 }
 
-/** The newest message that is being written. */
+/** The newest streaming message. */
 export function writing({ messages }: Conversation): Message | undefined {
   return messages.findLast(({ status }) => status === "STREAMING");
 }

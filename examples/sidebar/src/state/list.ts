@@ -1,4 +1,4 @@
-// The list of conversations: pages of the server, and what changes since make of them. Pure functions.
+// The state of the list of conversations: pages of the server, and later events applied to them. Pure functions.
 
 import type { Session } from "../api/types.ts";
 
@@ -9,7 +9,7 @@ export interface List {
   below: string | null;
 }
 
-/** The session where it belongs now: in its place, or not in this list at all. */
+/** Puts a changed session where it belongs in the order, or removes it from this list. */
 export function withSession(list: List, session: Session): List {
   const others = list.sessions.filter(({ id }) => id !== session.id);
   const belongs = !session.deletedAt && (session.archivedAt !== null) === list.archived;
@@ -26,7 +26,7 @@ export function withMore(list: List, sessions: Session[], below: string | null):
   return { ...list, sessions: sorted([...list.sessions, ...more]), below };
 }
 
-/** RFC 3339 in UTC with microseconds: the text's order is the time's. */
+/** RFC 3339 in UTC with microseconds: the texts sort like the times. */
 function sorted(sessions: Session[]): Session[] {
   return sessions.sort((a, b) => (a.lastActivityAt < b.lastActivityAt ? 1 : -1));
 }

@@ -1,0 +1,18 @@
+"""Token usage: the counts that a producer or a client reports for one message."""
+
+from typing import Any
+
+from app.limits import MAX_TOKENS
+
+COLUMNS = ("input_tokens", "output_tokens", "total_tokens")
+
+
+def usage_columns(input_tokens: Any, output_tokens: Any, total_tokens: Any = None) -> dict[str, int] | None:
+    """The columns of a usage; None if the values are not counts. Without a total, the total is the sum."""
+    counts = [input_tokens, output_tokens]
+    if not all(type(count) is int and count >= 0 for count in counts):
+        return None
+    total = sum(counts) if total_tokens is None else total_tokens
+    if type(total) is not int or not 0 <= total <= MAX_TOKENS or max(counts) > MAX_TOKENS:
+        return None
+    return dict(zip(COLUMNS, (*counts, total), strict=True))

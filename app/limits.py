@@ -1,0 +1,27 @@
+"""Limits of the public API that no setting changes: clients may rely on them.
+
+Lengths count Unicode code points. What an operator may change is in `settings.py`.
+"""
+
+DEFAULT_PAGE_SIZE = 50
+"""Nodes on a page of a connection without `first` and `last`."""
+MAX_PAGE_SIZE = 100
+"""The largest `first` or `last` of a connection."""
+MAX_BATCH = 100
+"""Messages in one `appendMessages`, ids in one `nodes(ids:)`."""
+MAX_NAME_LENGTH = 255
+"""The longest key, name, title, type or role."""
+MAX_NOTE_LENGTH = 10_000
+"""The longest description of an agent and the longest note of an approval."""
+MAX_SKILLS = 100
+"""Skills of one agent."""
+MAX_TEXT_LENGTH = 1_000_000
+"""The longest text of one message."""
+MAX_TOKENS = 2**31 - 1
+"""The largest count of tokens of one message."""
+MAX_QUERY_LENGTH = 1_000
+"""The longest text to search for."""
+MAX_SNIPPET_LENGTH = 400
+"""The longest snippet of a search result."""
+MAX_KEY_LENGTH = 255
+"""The longest idempotency key."""

@@ -1,0 +1,67 @@
+"""Settings that are more than a word or a number: what is accepted, and what it becomes.
+
+Values that are not accepted raise ValueError.
+"""
+
+import re
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from app.origins import pattern
+
+MIN_SECRET_BYTES = 32  # RFC 7518 §3.2: an HS256 key is at least as long as its hash
+PATH = re.compile(r"(/[\w.~-]+)*/?", re.ASCII)
+
+
+def to_lower(value: Any) -> Any:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
+def split_list(value: Any) -> Any:
+    return tuple(filter(None, map(str.strip, value.split(",")))) if isinstance(value, str) else value
+
+
+def absolute_path(path: Path) -> Path:
+    return path.expanduser().absolute()
+
+
+def origins(provided: tuple[str, ...]) -> tuple[str, ...]:
+    """The patterns of web origins, in their own spelling."""
+    return tuple(map(pattern, provided))
+
+
+def networks(provided: tuple[str, ...]) -> tuple[str, ...]:
+    """Addresses and networks of IPv4 or IPv6, or `*`."""
+    for address in provided:
+        try:
+            address == "*" or ip_network(address)
+        except ValueError:
+            message = f"{address!r} is not an address; give 10.0.0.7, 10.0.0.0/8 or *, separated by commas"
+            raise ValueError(message) from None
+    return provided
+
+
+def path_prefix(path: str) -> str:
+    """A path without a slash at its end; empty for the root."""
+    if not PATH.fullmatch(path):
+        raise ValueError(f"{path!r} is not a path; give /chat")
+    return path.rstrip("/")
+
+
+def web_url(url: str) -> str:
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("it is not a web address; give https://issuer/.well-known/jwks.json")
+    return url
+
+
+def strong_secret(secret: str) -> str:
+    try:
+        size = len(secret.encode())
+    except UnicodeEncodeError:
+        raise ValueError("it is not UTF-8; give text, such as 64 hexadecimal digits") from None
+    if size < MIN_SECRET_BYTES:
+        raise ValueError(f"it has {size} bytes; give at least {MIN_SECRET_BYTES} (openssl rand -hex 32)")
+    return secret

@@ -1,0 +1,5 @@
+"""An MCP server (https://modelcontextprotocol.io) over Colloquy's public API: `colloquy-mcp`, `python -m colloquy.mcp`.
+
+It acts for one owner, the subject of COLLOQUY_TOKEN, on the server at COLLOQUY_URL. `colloquy.mcp.server.mcp_server`
+makes the same server of any `AsyncClient`. Both need the extra: `colloquy-client[mcp]`.
+"""

@@ -1,0 +1,69 @@
+"""Operations of streaming messages: those that clients read while a producer writes them."""
+
+from typing import Literal
+
+from colloquy import graphql_documents as documents
+from colloquy.decoding import decode
+from colloquy.operation import UNSET, JSONObject, Operation, Unset, mutation
+from colloquy.results import Message, MessageRole, StartedMessage, TokenUsage
+
+
+def start_message(
+    session_id: str,
+    role: MessageRole = "ASSISTANT",
+    *,
+    key: str | None = None,
+    agent_key: str | None = None,
+    metadata: JSONObject | Unset = UNSET,
+    idempotency_key: str | None = None,
+) -> Operation[StartedMessage]:
+    """Starts a streaming message. Returns it with the fence that its producer sends.
+
+    A message with this `key` that is still streaming is taken over: it gets a new fence, and the producer before gets
+    Fenced. Raises Conflict if the message with this key has ended.
+    """
+    fields = {"sessionId": session_id, "role": role, "key": key, "agentKey": agent_key, "metadata": metadata}
+    return mutation(
+        documents.START_MESSAGE, fields, lambda payload: decode(StartedMessage, payload), idempotency_key, bool(key)
+    )
+
+
+def extend_message(id: str, fence: str, offset: int, text: str) -> Operation[None]:
+    """Writes text from `offset` (in code points) on; text that the message already has is not repeated.
+
+    An empty text keeps the message alive. Raises Fenced after another producer has taken the message over,
+    OffsetMismatch for a gap, IllegalTransition after the message has ended.
+    """
+    fields = {"id": id, "fence": fence, "offset": offset, "text": text}
+    return mutation(documents.EXTEND_MESSAGE, fields, lambda _payload: None, repeatable=True)
+
+
+def finish_message(
+    id: str,
+    fence: str,
+    status: Literal["COMPLETE", "FAILED"] = "COMPLETE",
+    *,
+    raw: str | None = None,
+    usage: TokenUsage | None = None,
+    metadata: JSONObject | Unset = UNSET,
+) -> Operation[Message]:
+    """Ends a streaming message and returns it; `raw` replaces the text that was written.
+
+    Raises Fenced, and IllegalTransition after the message has ended with another status.
+    """
+    counts = usage and {
+        "inputTokens": usage.input_tokens,
+        "outputTokens": usage.output_tokens,
+        "totalTokens": usage.total_tokens,
+    }
+    fields = {"id": id, "fence": fence, "status": status, "raw": raw, "usage": counts, "metadata": metadata}
+    return mutation(documents.FINISH_MESSAGE, fields, _message, repeatable=True)
+
+
+def cancel_message(id: str) -> Operation[Message]:
+    """Cancels a streaming message and returns it; its producer's next `extend_message` raises IllegalTransition."""
+    return mutation(documents.CANCEL_MESSAGE, {"id": id}, _message, repeatable=True)
+
+
+def _message(payload: JSONObject) -> Message:
+    return decode(Message, payload["message"])
