@@ -48,10 +48,11 @@ class Owners:
 async def fill(
     connection: asyncpg.Connection, owners: Sequence[Owners], *, began: datetime = BEGAN, triggers: bool = True
 ) -> None:
-    """Inserts the rows, all sessions in the four days after `began`, and updates the planner's statistics.
+    """Inserts the rows, and updates the planner's statistics. All sessions begin in the five days after `began`.
 
     Index-only scans cost what the visibility map says. So autovacuum is off from then on, and commits are synchronous:
-    VACUUM does not mark rows as visible to all while the WAL of their commit is not flushed. Without triggers (superusers only) the insert is faster: no foreign key is checked, and `changed_xid` is generated.
+    VACUUM does not mark rows as visible to all while the WAL of their commit is not flushed. Without triggers
+    (superusers only) the insert is faster: no foreign key is checked, and `changed_xid` is generated.
     """
     for (table,) in await connection.fetch("select tablename from pg_tables where schemaname = 'public'"):
         await connection.execute(f"alter table {table} set (autovacuum_enabled = off)")
@@ -83,6 +84,10 @@ FUNCTIONS = """
 create or replace function pg_temp.began() returns timestamptz immutable language sql as $$
 select timestamptz '{began}'
 $$;
+-- Owners are apart in time: what is due is read in the order of time.
+create or replace function pg_temp.apart(owner text) returns interval immutable language sql as $$
+select ('x' || substr(md5(owner), 1, 6))::bit(24)::integer * interval '1 millisecond'
+$$;
 create or replace function pg_temp.id(at timestamptz, name text) returns uuid immutable language sql as $$
 select (lpad(to_hex((extract(epoch from at) * 1000)::bigint), 12, '0')
         || '7' || substr(md5(name), 1, 3) || '8' || substr(md5(name), 4, 15))::uuid
@@ -110,7 +115,8 @@ select o.*, n, pg_temp.id(at, owner_id || ' session ' || n) as id, at, n <= 3 as
        case when all_unread = 1 then 0 when living > 20 then living - 10 else living end as last_read,
        interval '20 hours' / greatest(living, 1) as step, n <= sessions and (n = 4 or all_streaming = 1) as streaming
 from sizes o, generate_series(1, sessions + erased + archived) n,
-lateral (select pg_temp.began() + n * (interval '4 days' / (sessions + erased + archived)) as at,
+lateral (select pg_temp.began() + pg_temp.apart(owner_id)
+                + n * (interval '4 days' / (sessions + erased + archived)) as at,
                 case when n > sessions then 0 when n = 4 then focus else messages end as living,
                 case when n = 4 then tombstones else 0 end as gone,
                 case when n > sessions then 0 when n = 4 then items else 1 end as things) lengths;
@@ -118,7 +124,8 @@ analyze places
 """
 AGENTS = """
 insert into agents (owner_id, id, key, name, description, type, status, skills, hourly_rate, metadata)
-select owner_id, pg_temp.agent(owner_id, a), 'agent-' || a, case when rare then 'Rare' else 'Agent' end || ' number ' || a,
+select owner_id, pg_temp.agent(owner_id, a), 'agent-' || a,
+       case when rare then 'Rare' else 'Agent' end || ' number ' || a,
        'Does the work of a ' || md5(a::text) || ' with care and patience', case when rare then 'rare' else 'common' end,
        case when rare then 'OFFLINE' else 'AVAILABLE' end,
        case when rare then array['rare'] else array['common', 'skill-' || a % 7] end,
@@ -135,9 +142,11 @@ select owner_id, id, case when not is_erased then 'session-' || n end,
        case when is_erased or n % 5 = 0 then null when rare then 'rare' else 'common' end,
        case when is_erased or n % 5 = 0 then null when rare then 'rare' else 'common' end,
        case when rare then pg_temp.task(owner_id, 1, 1) when n % 10 = 0 then pg_temp.task(owner_id, n, 1) end,
-       '{"pinned":false}', head, 1, last_sequence, living, living / 2 - last_read / 2 + case when n = 4 and last_read = 0 then 2 else 0 end, last_read, at, at,
-       at + living * step, case when n = 6 then at end, case when n > sessions or n % 5 = 4 and n > 4 then at end,
-       case when is_erased or n = 8 then at end, case when is_erased then at end, pg_temp.xid(n)
+       '{"pinned":false}', head, 1, last_sequence, living,
+       living / 2 - last_read / 2 + case when n = 4 and last_read = 0 then 2 else 0 end, last_read,
+       at, at, at + living * step, case when n = 6 then at when n % 10 = 0 then at + interval '70 years' end,
+       case when n > sessions or n % 5 = 4 and n > 4 then at end, case when is_erased or n = 8 then at end,
+       case when is_erased then at end, pg_temp.xid(n)
 from places order by at
 """
 # Agent 1 takes part in every session, agent 2 in the rare ones and in the focus.
@@ -194,8 +203,10 @@ select owner_id, id, m, case when m % 2 = 1 then 'key-' || md5(id::text || m) en
        case when m > 3 and m % 2 = 0 then case when n = 4 and m in (4, 14, 24) then 'part-2'
                                                when m % 10 = 0 then 'part-1' else 'part-0' end end,
        case when few then 'SYSTEM' when m % 2 = 1 then 'USER' else 'ASSISTANT' end,
-       case when open then 'STREAMING' when few then 'FAILED' else 'COMPLETE' end, case when open then '' else said end,
-       case when not open then to_tsvector('simple', left(said, 16384)) || array_to_tsvector(array['@' || owner_id]) end,
+       case when open then 'STREAMING' when few then 'FAILED' else 'COMPLETE' end,
+       case when open then '' else said end,
+       case when not open then to_tsvector('simple', left(said, 16384)) || array_to_tsvector(array['@' || owner_id])
+       end,
        '{"tokens":42,"model":"m-1"}', 4 + m, 4 + m, sent_at, sent_at
 from (select *, at + m * step as sent_at, n = 4 and m <= 3 as few, streaming and m = living as open
       from places, generate_series(1, living) m order by sent_at) messages,
@@ -206,12 +217,12 @@ TOMBSTONES = """
 insert into messages (owner_id, session_id, sequence, role, status, text, metadata, created_revision, revision,
                       created_at, updated_at, deleted_at)
 select owner_id, id, m, case when m % 2 = 0 then 'ASSISTANT' else 'USER' end, 'COMPLETE', '', '{}', 4 + m, 4 + m,
-       at, at, at
+       at, at, at + m * interval '1 second'
 from places, generate_series(living + 1, last_sequence) m
 """
 STREAMS = """
 insert into streams (owner_id, session_id, sequence, fence, length, updated_at)
-select owner_id, id, living, 'fence', 250, pg_temp.began() + interval '5 days' from places where streaming
+select owner_id, id, living, 'fence', 250, at + interval '20 hours' from places where streaming
 """
 CHUNKS = """
 insert into message_chunks (owner_id, session_id, sequence, "offset", text)

@@ -6,7 +6,7 @@ A name stands for all variants of a statement that have no entry of their own.
 from app.db.access.bounds import Bound
 from tests.db.plan_bounds import D
 
-CONSTANT, PAGE, MATCHES, CATALOGUE, SESSION, EVERYTHING = Bound
+CONSTANT, PAGE, MATCHES, CATALOGUE, SESSION, FEW_ROWS, EVERYTHING = Bound
 BY_BOUND = {
     CONSTANT: """
         agent.create agent.delete agent.update
@@ -19,11 +19,12 @@ BY_BOUND = {
         session.archive session.count session.create session.delete session.for_update session.has_expired session.lock
         session.mark_read session.one session.reactivate session.restore session.update
         session_agent.create session_agent.one session_agent.update
+        search.size
         session_cap.lock
         session_erasure.session
         stats.by_agent_type
         streaming_end.close streaming_end.delete_chunks streaming_end.ended streaming_end.fold
-        streaming_end.open_in_session
+        streaming_end.open_in_session streaming_end.text_so_far
         streaming_message.extend streaming_message.start streaming_message.stream_state streaming_message.take_over
         sweep.advance_horizon sweep.expire sweep.lock_ended sweep.remove_key sweep.remove_session
         task.create task.for_update task.one task.set_status
@@ -35,12 +36,15 @@ BY_BOUND = {
         audit.by_ids
         message.append_many message.by_client_keys message.by_message_keys message.documents
         message.documents_by_client_keys message.in_session message.last_of_sessions message.of_session_agents
+        message.of_sessions[stored_count]
+        reindex.batch reindex.renew
         session.by_ids session.by_keys session.of_agents
         session_agent.by_keys session_agent.of_sessions session_agent.with_agents
         session_changes.after session_changes.new_chunks session_changes.streaming_messages
         stats.agent_metrics
         streaming_message.by_message_keys streaming_message.streaming_sessions
-        sweep.deleted_messages sweep.ended sweep.erased sweep.idle sweep.old_keys sweep.silent_streams
+        sweep.deleted sweep.deleted_messages sweep.erased sweep.expired sweep.idle sweep.old_keys sweep.past_expires_at
+        sweep.silent_streams
         task.by_ids
         viewer_changes.after viewer_changes.sessions
     """,
@@ -63,6 +67,7 @@ BY_BOUND = {
         sweep.remove_messages
         task.of_sessions[count]
     """,
+    FEW_ROWS: "search.count[own_rows] search.page[own_rows,backward] search.page[own_rows,forward]",
     EVERYTHING: """
         check.chunk_offsets check.existing_session check.head check.message_count check.sequences check.stream_length
         check.stream_of_message check.unique_numbers check.unread_count
@@ -71,62 +76,46 @@ BY_BOUND = {
 BOUNDS = {name: bound for bound, names in BY_BOUND.items() for name in names.split()}
 # What grows although its bound excludes that, as measured on PostgreSQL 18. A change that mends one takes it off here.
 KNOWN_TO_GROW = {
-    # A lookup by primary key uses the index `messages_changes`, and reads the whole session.
-    "message.by_client_keys": {D.SESSION, D.HIDDEN},
-    "message.delete": {D.SESSION, D.HIDDEN},
-    "message.documents_by_client_keys": {D.SESSION, D.HIDDEN},
-    "message.in_session": {D.SESSION, D.HIDDEN},
-    "message.one": {D.SESSION, D.HIDDEN},
-    "message.redact": {D.SESSION, D.HIDDEN},
-    "message.update": {D.SESSION, D.HIDDEN},
-    "session.mark_read": {D.SESSION, D.HIDDEN},
-    "streaming_end.ended": {D.SESSION, D.HIDDEN},
-    "streaming_end.fold": {D.SESSION, D.HIDDEN},
-    "streaming_message.stream_state": {D.SESSION, D.HIDDEN},
-    "message.by_message_keys": {D.SESSION},
-    "message.documents": {D.SESSION},
-    "session_changes.streaming_messages": {D.SESSION},
-    "streaming_message.by_message_keys": {D.SESSION},
-    "streaming_message.extend": {D.SESSION},
-    # A lookup of several rows by key reads all rows of the owner.
+    # A lookup of several rows by key reads all rows of the owner, or of the session.
     "agent.by_ids": {D.CATALOGUE},
     "agent.by_keys": {D.CATALOGUE},
     "audit.by_ids": {D.SESSIONS},
-    "session.by_ids": {D.SESSIONS, D.HIDDEN},
-    "viewer_changes.sessions": {D.SESSIONS, D.HIDDEN},
+    "message.of_sessions[stored_count]": {D.SESSIONS, D.HIDDEN},
+    "session_changes.streaming_messages": {D.SESSION},
     # A page is read in its order, past all rows that are not in it; a total counts row by row.
     "message.last_of_sessions": {D.HIDDEN},
     "message.of_session_agents": {D.SESSION, D.HIDDEN},
     "message.of_session_agents[count]": {D.SESSION, D.HIDDEN},
     "message.of_sessions": {D.SESSION, D.HIDDEN},
     "message.of_sessions[count]": {D.SESSION, D.HIDDEN},
-    "session.count": {D.SESSIONS, D.HIDDEN},
     "session.count[filtered]": {D.SESSIONS, D.HIDDEN},
     "session.page": {D.SESSIONS, D.HIDDEN},
-    "session_cap.beyond": {D.SESSIONS, D.HIDDEN},
-    "session_cap.count_others": {D.SESSIONS, D.HIDDEN},
-    "stats.unread": {D.SESSIONS, D.HIDDEN},
-    "approval.count": {D.SESSIONS, D.SESSION},
+    "session.count": {D.SESSIONS},
+    "session_cap.beyond": {D.SESSIONS},
+    "session_cap.count_others": {D.SESSIONS},
+    "stats.unread": {D.SESSIONS},
+    "approval.count": {D.SESSIONS},
+    "audit.count": {D.SESSIONS},
+    "audit.page": {D.SESSIONS},
+    "task.count": {D.SESSIONS},
     "approval.of_messages": {D.SESSIONS, D.SESSION},
     "approval.of_sessions": {D.SESSIONS, D.SESSION},
     "approval.of_tasks": {D.SESSIONS, D.SESSION},
     "approval.page": {D.SESSIONS, D.SESSION},
-    "task.count": {D.SESSIONS, D.SESSION},
     "task.of_sessions": {D.SESSIONS, D.SESSION},
     "task.page": {D.SESSIONS, D.SESSION},
-    "audit.count": {D.SESSIONS},
-    "audit.page": {D.SESSIONS},
-    "session.of_agents": {D.SESSIONS, D.HIDDEN, D.MATCHES},
-    "session.of_agents[count]": {D.OTHER_OWNERS},
     "stats.agent_metrics": {D.SESSION, D.HIDDEN, D.MATCHES},
     "stats.by_agent_type": {D.SESSIONS, D.CATALOGUE, D.HIDDEN},
     # The beginning of a word is looked up among the words of all owners.
-    "search.count": {D.OTHER_OWNERS, D.SESSIONS, D.SESSION},
-    "search.page": {D.OTHER_OWNERS, D.SESSIONS, D.SESSION},
+    "search.count": {D.OTHER_OWNERS, D.SESSION},
+    "search.page": {D.OTHER_OWNERS, D.SESSION},
+    # Beside many others the planner takes an owner for an average one, and reads row by row what a scan would read.
+    "search.count[own_rows]": {D.OTHER_OWNERS},
+    "search.page[own_rows,backward]": {D.OTHER_OWNERS},
+    "search.page[own_rows,forward]": {D.OTHER_OWNERS},
+    "session.of_agents": {D.OTHER_OWNERS, D.MATCHES},
+    "session.of_agents[count]": {D.OTHER_OWNERS},
     # The sweeper's queries scan whole tables.
-    "sweep.deleted_messages": {D.OTHER_OWNERS},
-    "sweep.ended": {D.OTHER_OWNERS},
-    "sweep.erased": {D.OTHER_OWNERS},
     "sweep.idle": {D.OTHER_OWNERS},
     "sweep.silent_streams": {D.OTHER_OWNERS},
 }

@@ -165,16 +165,19 @@ class Arguments:
             return name == wanted.filter
         if bound := re.fullmatch("(after|before)_([0-9])", name):
             return self._cursor(*bound.groups(), kind, wanted)
+        if re.fullmatch("after_[a-z]+", name) and name not in SPECIAL:
+            return _end(LOWEST, kind)
         if name in self.filters and name != wanted.filter:
             return None
         if self.inserts and name in FRESH:
             return self._fresh(kind, wanted)
         if special := SPECIAL.get(name):
             return special(self, wanted)
-        found = self._column(name, kind, wanted)
-        if found is None:
-            raise NoArgument(f"{self.query.name}: no argument is known for :{name} ({kind}); see {__name__}")
-        return found[0]
+        if found := self._column(name, kind, wanted):
+            return found[0]
+        if special := SPECIAL.get(name.removeprefix("parent_")):
+            return [special(self, wanted)] * wanted.page
+        raise NoArgument(f"{self.query.name}: no argument is known for :{name} ({kind}); see {__name__}")
 
     def _column(self, name, kind, wanted):
         """A list of the one value, or None: the value may be NULL."""
@@ -236,11 +239,14 @@ class Arguments:
         in_middle = wanted.filter == "after_0" and (name, index) == ("after", "0")
         if in_middle and isinstance(middle, kind.python_type):
             return middle
-        ends = LOWEST if (compares == ">") == (name == "after") else HIGHEST
-        return next(value for known, value in ends.items() if isinstance(kind, known))
+        return _end(LOWEST if (compares == ">") == (name == "after") else HIGHEST, kind)
 
     def focus(self, table="sessions"):
         return self.rows.rows[table][0]
+
+
+def _end(ends, kind):
+    return next(value for known, value in ends.items() if isinstance(kind, known))
 
 
 def _word(arguments, wanted):
@@ -258,9 +264,7 @@ def _text(arguments, wanted):
 
 
 SPECIAL = {
-    "after": lambda a, w: a.focus()["head"] - w.page,
-    "after_id": lambda a, w: f"{0:032x}",
-    "after_kind": lambda a, w: "",
+    "after": lambda a, w: 0 if "up_to" in a.query.parameters else a.focus()["head"] - w.page,
     "after_xid": lambda a, w: "0",
     "before": _before,
     "config": lambda a, w: "simple",
@@ -284,5 +288,6 @@ SPECIAL = {
     "title": lambda a, w: "",
     "unread": lambda a, w: 1,
     "until": lambda a, w: LAST if w.common else FIRST,
+    "words": lambda a, w: "Hello there",
     "up_to": lambda a, w: a.focus()["last_sequence"],
 }

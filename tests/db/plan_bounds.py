@@ -37,6 +37,7 @@ ALLOWED = {
     Bound.MATCHES: {D.PAGE, D.MATCHES},
     Bound.CATALOGUE: {D.PAGE, D.MATCHES, D.CATALOGUE},
     Bound.SESSION: {D.PAGE, D.MATCHES, D.SESSION, D.HIDDEN},
+    Bound.FEW_ROWS: set(Dimension) - {D.OTHER_OWNERS, D.CATALOGUE},
     Bound.EVERYTHING: set(Dimension),
 }
 FEW, MANY = 30, 2_000
@@ -129,7 +130,6 @@ class Measurements:
     def __init__(self, queries):
         self.queries = queries
         self.growth, self.problems = [], {}
-        self._candidates = {}
 
     async def measure(self, url, circumstances):
         """Fills the empty database, and measures the statements in it: beside few others, then beside many."""
@@ -137,29 +137,35 @@ class Measurements:
         try:
             await circumstances.fill(connection, [BASE], 1)
             async with StatementRunner.of(url) as runner:
-                for query in self.queries:
-                    await self._choose_row(runner, query)
-                before = {case: await runner.buffers(*case) for case in self._cases(RARE, COMMON)}
+                few = [await self._beside_few_others(runner, query) for query in self.queries]
             await circumstances.fill(connection, [TWIN, *LARGER.values(), LARGE], 20)
         finally:
             await connection.close()
         async with StatementRunner.of(url) as runner:
-            for case, few in before.items():
-                await self._note(runner, D.OTHER_OWNERS, few, *case)
-            for query, _, wanted in self._cases(RARE):
-                await self._compare(runner, query, wanted)
+            for query, buffers in zip(self.queries, few, strict=True):
+                await self._compare(runner, query, buffers)
+
+    async def _beside_few_others(self, runner, query):
+        """The buffers for the base, by what is wanted; none for a statement that cannot be measured."""
+        candidate = await self._choose_row(runner, query)
+        if candidate is None:
+            return {}
+        each = product(filters(query), (RARE, COMMON))
+        cases = [replace(wanted, filter=name, candidate=candidate) for name, wanted in each]
+        return {wanted: await runner.buffers(query, BASE.name, wanted) for wanted in cases}
 
     async def _choose_row(self, runner, query):
-        """The first of the base's rows that the statement finds or changes is the one for its arguments."""
+        """The index of the first row of the base that the statement finds or changes, for `Wanted.candidate`."""
+        await runner.clean(query)
         try:
             for candidate, wanted, name in product(range(CANDIDATES), (RARE, COMMON), filters(query)):
                 wanted = replace(wanted, candidate=candidate, filter=name)
                 if await self._has_effect(runner, query, wanted):
-                    self._candidates[query] = candidate
-                    return
+                    return candidate
             self.problems[query.name] = "no argument had an effect"
         except (NoArgument, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
             self.problems[query.name] = f"{type(error).__name__}: {error}"
+        return None
 
     async def _has_effect(self, runner, query, wanted):
         try:
@@ -167,12 +173,14 @@ class Measurements:
         except asyncpg.IntegrityConstraintViolationError:
             return False
 
-    def _cases(self, *levels):
-        for query, candidate in self._candidates.items():
-            for name, wanted in product(filters(query), levels):
-                yield query, BASE.name, replace(wanted, filter=name, candidate=candidate)
+    async def _compare(self, runner, query, beside_few_others):
+        await runner.clean(query)
+        for wanted, few in beside_few_others.items():
+            await self._note(runner, D.OTHER_OWNERS, few, query, BASE.name, wanted)
+            if not wanted.common:
+                await self._compare_owners(runner, query, wanted)
 
-    async def _compare(self, runner, query, wanted):
+    async def _compare_owners(self, runner, query, wanted):
         few = await runner.buffers(query, TWIN.name, wanted)
         for dimension, owners in LARGER.items():
             await self._note(runner, dimension, few, query, owners.name, wanted)

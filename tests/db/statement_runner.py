@@ -1,8 +1,10 @@
 """Runs any statement for a generated owner as the program would, counts its buffers, and keeps no change."""
 
+import re
 from contextlib import asynccontextmanager
 
 from app.db.access.statement import REGISTERED, AcrossOwners
+from app.db.tables import metadata
 from harness.buffers import BufferCount, explain
 from tests.db.generated_arguments import Arguments, OwnerRows
 from tests.support.databases import open_database
@@ -48,6 +50,13 @@ class StatementRunner:
             await self._run(query, owner, wanted)  # PostgreSQL makes the generic plan, which touches buffers too
         return await self._run(query, owner, wanted)
 
+    async def clean(self, query):
+        """Removes what earlier statements have left when they were rolled back: dead rows, and entries of GIN indexes."""
+        tables = [table for table in metadata.tables if re.search(rf"\b{table}\b", query.sql)]
+        self._reads = None
+        await self._connection.execute("ROLLBACK")
+        await self._connection.execute(f"vacuum {', '.join(tables)}")
+
     async def row_count(self, query, owner, wanted):
         """How many rows the statement returns or changes."""
         await self.buffers(query, owner, wanted)
@@ -66,6 +75,7 @@ class StatementRunner:
             await self._prepared[query].fetch(*arguments)
         except Exception as error:
             self._reads = None
+            await self._connection.execute("ROLLBACK")
             error.add_note(f"in the statement {query.name} for {wanted}")
             raise
         before, self._touched = self._touched, await self._count.touched()

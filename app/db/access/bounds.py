@@ -16,4 +16,5 @@ class Bound(Enum):
     MATCHES = "the rows that fulfil the filters, and the page"
     CATALOGUE = "the agents of the owner, the matches and the page"
     SESSION = "the rows in the one session, the matches and the page"
+    FEW_ROWS = "all rows of the owner; the program runs the statement only for an owner who has few"
     EVERYTHING = "all rows of all owners"
