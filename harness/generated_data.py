@@ -65,7 +65,7 @@ async def fill(
     await connection.copy_records_to_table("sizes", records=records)
     if not triggers:
         await connection.execute("set session_replication_role = replica")
-    await connection.execute(PLACES)
+    await connection.execute(SESSION_SIZES)
     for statement in (AGENTS, SESSIONS, SESSION_AGENTS, TASKS, APPROVALS, AUDIT_EVENTS, KEYS):
         await connection.execute(statement)
     # PostgreSQL builds a GIN index from rows many times faster than row by row.
@@ -76,7 +76,7 @@ async def fill(
         await connection.execute(statement)
     for _, definition in searches:
         await connection.execute(definition)
-    await connection.execute("reset session_replication_role; drop table places, sizes")
+    await connection.execute("reset session_replication_role; drop table session_sizes, sizes")
     await connection.execute("vacuum (analyze)")
 
 
@@ -107,8 +107,8 @@ select indexname, indexdef from pg_indexes
 where schemaname = 'public' and tablename = 'messages' and indexdef like '%USING gin%'
 """
 # Every session: its owner's sizes, its number n, and how much is in it.
-PLACES = """
-create temp table places as
+SESSION_SIZES = """
+create temp table session_sizes as
 select o.*, n, pg_temp.id(at, owner_id || ' session ' || n) as id, at, n <= 3 as rare,
        n > sessions and n <= sessions + erased as is_erased, living, gone, living + gone as last_sequence, things,
        4 + living + gone + 2 * things as head,
@@ -120,13 +120,13 @@ lateral (select pg_temp.began() + pg_temp.apart(owner_id)
                 case when n > sessions then 0 when n = 4 then focus else messages end as living,
                 case when n = 4 then tombstones else 0 end as gone,
                 case when n > sessions then 0 when n = 4 then items else 1 end as things) lengths;
-analyze places
+analyze session_sizes
 """
 AGENTS = """
 insert into agents (owner_id, id, key, name, description, type, status, skills, hourly_rate, metadata)
 select owner_id, pg_temp.agent(owner_id, a), 'agent-' || a,
        case when rare then 'Rare' else 'Agent' end || ' number ' || a,
-       'Does the work of a ' || md5(a::text) || ' with care and patience', case when rare then 'rare' else 'common' end,
+       'Does the work of a ' || md5(a::text) || ' with great care', case when rare then 'rare' else 'common' end,
        case when rare then 'OFFLINE' else 'AVAILABLE' end,
        case when rare then array['rare'] else array['common', 'skill-' || a % 7] end,
        case when rare then 1 when a % 3 > 0 then 50 + a % 100 end, '{}'
@@ -147,7 +147,7 @@ select owner_id, id, case when not is_erased then 'session-' || n end,
        at, at, at + living * step, case when n = 6 then at when n % 10 = 0 then at + interval '70 years' end,
        case when n > sessions or n % 5 = 4 and n > 4 then at end, case when is_erased or n = 8 then at end,
        case when is_erased then at end, pg_temp.xid(n)
-from places order by at
+from session_sizes order by at
 """
 # Agent 1 takes part in every session, agent 2 in the rare ones and in the focus.
 SESSION_AGENTS = """
@@ -156,7 +156,7 @@ insert into session_agents (owner_id, session_id, kind, key, agent_id, state, co
 select owner_id, id, 'AGENT', 'part-' || p,
        pg_temp.agent(owner_id, case p when 0 then 1 when 2 then 2 else 3 + n % (agents - 2) end),
        '{"turns":1}', '{}', '{}', 2 + p, 2 + p, at, at
-from places, generate_series(0, 2) p where not is_erased and (p < 2 or n <= 4)
+from session_sizes, generate_series(0, 2) p where not is_erased and (p < 2 or n <= 4)
 """
 TASKS = """
 insert into tasks (owner_id, id, session_id, type, from_role, to_role, payload, trace_id, status, revision,
@@ -164,7 +164,7 @@ insert into tasks (owner_id, id, session_id, type, from_role, to_role, payload, 
 select owner_id, pg_temp.task(owner_id, n, k), id, word, word, word, '{}', md5(owner_id || n / 4 || k / 4),
        case when word = 'rare' then 'CANCELLED' when n % 3 = 0 then 'PENDING' else 'COMPLETED' end,
        4 + last_sequence + k, at, at, pg_temp.xid(n)
-from places, generate_series(1, things) k,
+from session_sizes, generate_series(1, things) k,
 lateral (select case when rare or n = 4 and k <= 3 then 'rare' else 'common' end as word) words
 """
 APPROVALS = """
@@ -175,7 +175,7 @@ select owner_id, pg_temp.id(at, 'approval ' || id || k), id, pg_temp.task(owner_
        case when word = 'rare' then 'PENDING' when n % 3 = 0 then 'REJECTED' else 'APPROVED' end,
        case when word <> 'rare' then 'boss' end, case when word <> 'rare' then at end,
        4 + last_sequence + things + k, at, pg_temp.xid(n)
-from places, generate_series(1, things) k,
+from session_sizes, generate_series(1, things) k,
 lateral (select case when rare or n = 4 and k <= 3 then 'rare' else 'common' end as word) words
 """
 AUDIT_EVENTS = """
@@ -186,7 +186,7 @@ select e.owner_id, pg_temp.id(e.at, e.owner_id || ' event ' || e.n),
        '{"fields":["title"]}'
 from (select *, pg_temp.began() - interval '300 days' + n * (interval '304 days' / audit_events) as at
       from sizes, generate_series(1, audit_events) n) e
-join places p on p.owner_id = e.owner_id and p.n = 1 + e.n % e.sessions
+join session_sizes p on p.owner_id = e.owner_id and p.n = 1 + e.n % e.sessions
 """
 KEYS = """
 insert into idempotency_keys (owner_id, key, request_hash, result, created_at)
@@ -209,7 +209,7 @@ select owner_id, id, m, case when m % 2 = 1 then 'key-' || md5(id::text || m) en
        end,
        '{"tokens":42,"model":"m-1"}', 4 + m, 4 + m, sent_at, sent_at
 from (select *, at + m * step as sent_at, n = 4 and m <= 3 as few, streaming and m = living as open
-      from places, generate_series(1, living) m order by sent_at) messages,
+      from session_sizes, generate_series(1, living) m order by sent_at) messages,
 lateral concat('Message ', m, ' of conversation ', n, ': ', case when few then 'rare ' end,
                repeat('the quick brown fox jumps, ', 5), md5(id::text || m)) said
 """
@@ -218,14 +218,14 @@ insert into messages (owner_id, session_id, sequence, role, status, text, metada
                       created_at, updated_at, deleted_at)
 select owner_id, id, m, case when m % 2 = 0 then 'ASSISTANT' else 'USER' end, 'COMPLETE', '', '{}', 4 + m, 4 + m,
        at, at, at + m * interval '1 second'
-from places, generate_series(living + 1, last_sequence) m
+from session_sizes, generate_series(living + 1, last_sequence) m
 """
 STREAMS = """
 insert into streams (owner_id, session_id, sequence, fence, length, updated_at)
-select owner_id, id, living, 'fence', 250, at + interval '20 hours' from places where streaming
+select owner_id, id, living, 'fence', 250, at + interval '20 hours' from session_sizes where streaming
 """
 CHUNKS = """
 insert into message_chunks (owner_id, session_id, sequence, "offset", text)
-select owner_id, id, living, (c - 1) * 25, 'twenty-five characters on' from places, generate_series(1, 10) c
+select owner_id, id, living, (c - 1) * 25, 'twenty-five characters on' from session_sizes, generate_series(1, 10) c
 where streaming
 """

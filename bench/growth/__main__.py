@@ -11,14 +11,14 @@ from typing import Annotated
 import typer
 
 from app.db.operations.embedded import embedded_postgres
-from bench.data import connected
 from bench.growth import data, report
 from bench.growth.measure import Key, Measured, measure
 from bench.growth.recording import Recorder
-from bench.report import machine
+from harness.machine import load_average, machine
+from harness.postgres import connected
 
 ROOT = Path(__file__).parents[2]
-PLACE = ROOT / ".bench/growth"
+WORK_DIRECTORY = ROOT / ".bench/growth"
 REPORT = ROOT / "docs/growth.md"
 MARK = "<!-- measured -->"
 
@@ -32,17 +32,17 @@ def main(
 ) -> None:
     """Measure how the cost of each operation grows; the report goes to docs/growth.md."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds: no server stays behind
-    PLACE.mkdir(parents=True, exist_ok=True)
+    WORK_DIRECTORY.mkdir(parents=True, exist_ok=True)
     names = sizes.split(",")
-    with embedded_postgres(PLACE, durable=False) as server:
+    with embedded_postgres(WORK_DIRECTORY, durable=False) as server:
         found, facts = asyncio.run(_measured(server, names, rounds, only))
-    lines = report.lines(found)
-    text = report.markdown(lines, names, facts)
+    compared = report.comparisons(found)
+    text = report.markdown(compared, names, facts)
     print(text)
     if not only:
         head = REPORT.read_text().partition(MARK)[0]
         REPORT.write_text(f"{head}{MARK}\n\n{text}")
-        report.plot(lines, REPORT.with_suffix(".png"))
+        report.plot(compared, REPORT.with_suffix(".png"))
 
 
 async def _measured(
@@ -65,7 +65,10 @@ async def _measured(
 def _facts() -> dict[str, str]:
     line = ["git", "describe", "--always", "--dirty"]
     commit = subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False).stdout.strip()
-    return {"When": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit}", "Machine": machine()}
+    return {
+        "When": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, commit {commit}",
+        "Machine": f"{machine()}, load {load_average()}",
+    }
 
 
 if __name__ == "__main__":

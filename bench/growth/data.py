@@ -6,10 +6,10 @@ from pathlib import Path
 
 import asyncpg
 
-from app.db.operations import migrate
-from bench.data import connected, named
+from app.db.operations import migrate, readiness
 from harness import generated_data
 from harness.generated_data import Owners
+from harness.postgres import at, connected
 
 SCALES = {"small": 1, "mid": 10, "big": 100}
 
@@ -36,14 +36,14 @@ def owners(scale: int) -> list[Owners]:
 
 async def database(server: str, size: str) -> str:
     """The URL of the database of this size on `server`. It takes seconds, minutes or tens of minutes the first time."""
-    sources = (migrate.head(), Path(__file__).read_text(), Path(generated_data.__file__).read_text())
+    sources = (readiness.expected_revision(), Path(__file__).read_text(), Path(generated_data.__file__).read_text())
     name = f"growth_{size}_{hashlib.sha256(''.join(sources).encode()).hexdigest()[:12]}"
     async with connected(server) as connection:
         if not await connection.fetchval("select true from pg_database where datname = $1", name):
             await _make(connection, server, size, name)
-    async with connected(named(server, name)) as connection:
+    async with connected(at(server, name)) as connection:
         await connection.execute("vacuum (analyze)")  # of what an earlier run rolled back
-    return named(server, name)
+    return at(server, name)
 
 
 async def _make(connection: asyncpg.Connection, server: str, size: str, name: str) -> None:
@@ -53,7 +53,7 @@ async def _make(connection: asyncpg.Connection, server: str, size: str, name: st
     ):
         await connection.execute(f"drop database {outdated} with (force)")
     await connection.execute(f"create database {making}")
-    await asyncio.to_thread(migrate.upgrade, named(server, making))
-    async with connected(named(server, making)) as new:
+    await asyncio.to_thread(migrate.upgrade, at(server, making))
+    async with connected(at(server, making)) as new:
         await generated_data.fill(new, owners(SCALES[size]), triggers=False)
     await connection.execute(f"alter database {making} rename to {name}")

@@ -1,4 +1,4 @@
-"""The ids that operations name, as clients know them."""
+"""The ids that operations name, in the form of the schema."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ import asyncpg
 
 @dataclass(frozen=True)
 class Ids:
-    """Of the rows that operations name, as clients know them; `focus` has the session 4 of each owner."""
+    """Of the rows that operations name; `focus` has the session 4 of each owner."""
 
     focus: dict[str, str]
     messages: dict[str, int]

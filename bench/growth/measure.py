@@ -13,12 +13,13 @@ import graphql
 
 from app import sweeper
 from app.db.access.database import Database
-from bench.data import connected
+from app.db.operations import sweep
 from bench.growth.client import serving, settings
 from bench.growth.ids import Ids
 from bench.growth.operations import Operation, reads
 from bench.growth.recording import Recorder
 from bench.growth.writes import writes
+from harness.postgres import connected
 
 SCHEMA = Path(__file__).parents[2] / "schema.graphql"
 ENOUGH_SECONDS = 2.0
@@ -55,9 +56,10 @@ async def measure(url: str, recorder: Recorder, rounds: int, only: str) -> dict[
             found[one.name, one.owner, one.may_grow] = await _measured(run, recorder, rounds)
     db = Database(url, **settings(url).database_options)
     for step, _ in sweeper.retention(settings(url)).steps():
-        if only in (name := f"sweeper: {step.name}, nothing due"):
-            look = partial(db.fetch_across, step.due, before=BEFORE_ALL, limit=sweeper.BATCH_SIZE)
-            found[name, "all", ""] = await _measured(look, recorder, rounds)
+        for query in step.due:
+            if only in (name := f"{query.name}, nothing due"):
+                look = partial(sweep.due_after, db, query, sweep.START, BEFORE_ALL, sweeper.BATCH_SIZE)
+                found[name, "all", ""] = await _measured(look, recorder, rounds)
     await db.close()
     return found
 
@@ -74,8 +76,7 @@ async def _measured(run: Callable[[], Awaitable[Any]], recorder: Recorder, round
         await run()
     finally:
         recorder.on = False
-    statements = [(name, buffers) for name, buffers, _ in recorder.statements]
-    return Measured(1000 * median(times[1:] or times), statements)
+    return Measured(1000 * median(times[1:] or times), recorder.statements)
 
 
 def refuse_gaps(operations: list[Operation]) -> None:
@@ -83,10 +84,10 @@ def refuse_gaps(operations: list[Operation]) -> None:
     schema = graphql.build_schema(SCHEMA.read_text())
     roots = [schema.query_type, schema.mutation_type, schema.subscription_type]
     fields = {name for root in roots if root for name in root.fields}
-    asked = {
+    requested = {
         selection.name.value
         for operation in operations
         for definition in graphql.parse(operation.document).definitions
         for selection in definition.selection_set.selections
     }
-    assert fields == asked, f"not measured: {', '.join(sorted(fields - asked))}"
+    assert fields == requested, f"not measured: {', '.join(sorted(fields - requested))}"

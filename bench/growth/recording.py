@@ -2,10 +2,10 @@
 
 import re
 from dataclasses import dataclass, field
-from time import perf_counter
 from typing import Any
 
 from app.db.access.pool import Pool, PooledConnection
+from app.db.access.statement import REGISTERED, Query
 from harness.buffers import BufferCount
 
 NAME = re.compile(r"/\* (\S+) \*/")
@@ -13,10 +13,10 @@ NAME = re.compile(r"/\* (\S+) \*/")
 
 @dataclass
 class Recorder:
-    """The statements that ran while `on`: name, buffers and milliseconds of each."""
+    """The statements that ran while `on`: name and buffers of each."""
 
     on: bool = False
-    statements: list[tuple[str, int, float]] = field(default_factory=list)
+    statements: list[tuple[str, int]] = field(default_factory=list)
 
     def install(self) -> None:
         """From now on, for all pools of this process."""
@@ -32,7 +32,7 @@ class Recorder:
 
 
 class RecordedDriver:
-    """A driver's connection whose transactions are rolled back; a single statement gets a transaction of its own."""
+    """A driver's connection that commits nothing: a statement on its own, if it writes, gets a transaction too."""
 
     def __init__(self, driver: Any, recorder: Recorder) -> None:
         self._driver, self._recorder = driver, recorder
@@ -48,23 +48,20 @@ class RecordedDriver:
         return command
 
     async def fetch(self, sql: str, *arguments: Any, **options: Any) -> Any:
-        alone = not self._driver.is_in_transaction()
-        if alone:
-            await self._driver.execute("BEGIN")
+        query = REGISTERED[NAME.search(sql)[1]]
+        if self._driver.is_in_transaction() or (query.reads and not self._recorder.on):
+            return await self._counted(query, sql, arguments, options)
+        await self._driver.execute("BEGIN")
         try:
-            return await self._counted(sql, arguments, options)
+            return await self._counted(query, sql, arguments, options)
         finally:
-            if alone:
-                await self._driver.execute("ROLLBACK")
+            await self._driver.execute("ROLLBACK")
 
-    async def _counted(self, sql: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
+    async def _counted(self, query: Query[Any], sql: str, arguments: tuple[Any, ...], options: dict[str, Any]) -> Any:
         if not self._recorder.on:
             return await self._driver.fetch(sql, *arguments, **options)
         self._count = self._count or await BufferCount.of(self._driver)
-        before, started = await self._count.touched(), perf_counter()
+        before = await self._count.touched()
         rows = await self._driver.fetch(sql, *arguments, **options)
-        milliseconds = 1000 * (perf_counter() - started)
-        touched = await self._count.touched() - before
-        name = NAME.search(sql)
-        self._recorder.statements.append((name[1] if name else sql[:40], touched, milliseconds))
+        self._recorder.statements.append((query.name, await self._count.touched() - before))
         return rows

@@ -16,7 +16,7 @@ COLOURS = {"small": "#9aa5b1", "mid": "#0b7a75", "big": "#b3261e"}
 
 
 @dataclass(frozen=True)
-class Line:
+class Comparison:
     """One operation on every data set, the smallest first."""
 
     key: Key
@@ -58,18 +58,18 @@ class Line:
         return ", ".join(f"`{name}`" for name in names if growth[name] > 0.2 * total)
 
 
-def lines(found: dict[str, dict[Key, Measured]]) -> list[Line]:
+def comparisons(found: dict[str, dict[Key, Measured]]) -> list[Comparison]:
     """Of what was measured on each data set: those that grow most first."""
     first = next(iter(found.values()))
-    both = [Line(key, {size: measured[key] for size, measured in found.items()}) for key in first]
-    return sorted(both, key=lambda line: -line.factor)
+    both = [Comparison(key, {size: measured[key] for size, measured in found.items()}) for key in first]
+    return sorted(both, key=lambda one: -one.factor)
 
 
-def markdown(found: list[Line], sizes: list[str], facts: dict[str, str]) -> str:
+def markdown(found: list[Comparison], sizes: list[str], facts: dict[str, str]) -> str:
     """The tables: growth that is a fault, growth that is allowed, and all the rest."""
-    faulty = [line for line in found if line.faulty]
-    allowed = [line for line in found if line.grows and not line.faulty]
-    flat = [line for line in found if not line.grows]
+    faulty = [one for one in found if one.faulty]
+    allowed = [one for one in found if one.grows and not one.faulty]
+    flat = [one for one in found if not one.grows]
     parts = [f"- {name}: {fact}" for name, fact in facts.items()]
     parts += [
         "",
@@ -82,28 +82,30 @@ def markdown(found: list[Line], sizes: list[str], facts: dict[str, str]) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _table(found: list[Line], sizes: list[str], last: str) -> list[str]:
+def _table(found: list[Comparison], sizes: list[str], last: str) -> list[str]:
     heads = ["operation", "owner", *(f"{size} ms" for size in sizes), *(f"{size} buffers" for size in sizes)]
     rows = [[*heads, *filter(None, [last])], ["---", "---", *["---:"] * 2 * len(sizes), *["---"] * bool(last)]]
-    for line in found:
-        name, owner, may_grow = line.key
-        times = [f"{one.milliseconds:.{1 if one.milliseconds < 100 else 0}f}" for one in line.by_size.values()]
-        buffers = [f"{one.buffers:,}" for one in line.by_size.values()]
-        why = {"": [], "may grow with": [may_grow]}.get(last, [line.cause])
+    for one in found:
+        name, owner, may_grow = one.key
+        times = [f"{one.milliseconds:.{1 if one.milliseconds < 100 else 0}f}" for one in one.by_size.values()]
+        buffers = [f"{one.buffers:,}" for one in one.by_size.values()]
+        why = {"": [], "may grow with": [may_grow]}.get(last, [one.cause])
         rows.append([f"`{name}`", owner, *times, *buffers, *why])
     return [f"| {' | '.join(row)} |" for row in rows]
 
 
-def plot(found: list[Line], file: Path) -> None:
+def plot(found: list[Comparison], file: Path) -> None:
     """The buffers of every operation that grows and should not: a dot for each data set, on a logarithmic scale."""
-    faulty = [line for line in found if line.faulty][::-1]
+    faulty = [one for one in found if one.faulty][::-1]
+    if not faulty:
+        return
     figure, panel = pyplot.subplots(figsize=(9, 1.2 + 0.19 * len(faulty)), layout="constrained")
-    places = range(len(faulty))
-    panel.hlines(places, *zip(*(line.ends for line in faulty), strict=True), color="#d9dee4", zorder=1)
-    for size in faulty[0].by_size:
-        buffers = [line.by_size[size].buffers for line in faulty]
-        panel.scatter(buffers, places, color=COLOURS[size], label=size, s=16, zorder=2)
-    panel.set_yticks(places, [f"{line.key[0]} ({line.key[1]})" for line in faulty], fontsize=7)
+    rows = range(len(faulty))
+    panel.hlines(rows, *zip(*(one.ends for one in faulty), strict=True), color="#d9dee4", zorder=1)
+    for size in found[0].by_size:
+        buffers = [one.by_size[size].buffers for one in faulty]
+        panel.scatter(buffers, rows, color=COLOURS[size], label=size, s=16, zorder=2)
+    panel.set_yticks(rows, [f"{one.key[0]} ({one.key[1]})" for one in faulty], fontsize=7)
     panel.set_xscale("log")
     panel.set_xlabel("shared buffers per operation")
     panel.legend(loc="lower right", frameon=False)

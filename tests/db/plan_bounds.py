@@ -46,7 +46,7 @@ BASE = Owners(
     "base", agents=FEW, sessions=FEW, focus=40, tombstones=4, erased=2, archived=2, audit_events=FEW, keys=FEW
 )
 # Inserted with the larger owners, so that its rows lie on as many pages as theirs: those are compared with it.
-TWIN = replace(BASE, name="twin")
+COUNTERPART = replace(BASE, name="counterpart")
 LARGER = {
     D.SESSIONS: replace(BASE, name="sessions", sessions=MANY, messages=2, audit_events=4 * MANY, keys=MANY),
     D.CATALOGUE: replace(BASE, name="catalogue", agents=MANY),
@@ -138,7 +138,7 @@ class Measurements:
             await circumstances.fill(connection, [BASE], 1)
             async with StatementRunner.of(url) as runner:
                 few = [await self._beside_few_others(runner, query) for query in self.queries]
-            await circumstances.fill(connection, [TWIN, *LARGER.values(), LARGE], 20)
+            await circumstances.fill(connection, [COUNTERPART, *LARGER.values(), LARGE], 20)
         finally:
             await connection.close()
         async with StatementRunner.of(url) as runner:
@@ -181,7 +181,7 @@ class Measurements:
                 await self._compare_owners(runner, query, wanted)
 
     async def _compare_owners(self, runner, query, wanted):
-        few = await runner.buffers(query, TWIN.name, wanted)
+        few = await runner.buffers(query, COUNTERPART.name, wanted)
         for dimension, owners in LARGER.items():
             await self._note(runner, dimension, few, query, owners.name, wanted)
         rare = await runner.buffers(query, LARGE.name, wanted)
