@@ -194,10 +194,7 @@ class Settings(BaseSettings):
         512, "Prepared statements per connection; 0 behind PgBouncer older than 1.21.", low=0, high=10_000
     )
     session_cache_bytes: int = whole_number(
-        2**26,
-        "Memory in which this process keeps rows of sessions that have not changed since it read them; 0: none.",
-        low=0,
-        high=2**40,
+        2**26, "Memory for rows of sessions that are unchanged since they were read; 0: none.", low=0, high=2**40
     )
     slow_statement_seconds: float = setting(
         1.0,

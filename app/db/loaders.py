@@ -71,7 +71,7 @@ class Loaders:
         self._kept: dict[str, KeptSession | None] = {}
         """By session id, for the sessions whose head this operation has read."""
         self._listed: Sequence[SessionRow] = ()
-        self._at_once = True
+        self._immediate = True
         """Kept values come at once, until the cache lacks one. From then on they come with the batch of their level:
         otherwise each level would need a statement for what lies below kept values, and one for the rest."""
 
@@ -172,7 +172,7 @@ class Loaders:
             return self._load_and_keep(self._pages(nested, window, conditions), session.id, kept, what)
         rows, has_next, has_previous = found[0]
         page: Slice[R] = Slice(rows, has_next, has_previous, partial(self.total, nested, session.id, conditions))
-        return page if self._at_once else self._pages(nested, window, conditions).load_known(session.id, page)
+        return page if self._immediate else self._pages(nested, window, conditions).load_known(session.id, page)
 
     def last_message(self, session: SessionRow) -> "MessageRow | Future[MessageRow | None] | None":
         """The newest message of a session whose row this operation has read."""
@@ -201,7 +201,7 @@ class Loaders:
         if cache is None:
             return None
         if self._listed:
-            self._at_once = all(cache.has(self._owner, row.id, row.head) for row in self._listed)
+            self._immediate = all(cache.has(self._owner, row.id, row.head) for row in self._listed)
             self._listed = ()
         kept = self._kept.get(session.id)
         if kept is None or kept.head < session.head:
@@ -213,10 +213,10 @@ class Loaders:
         if found is None:
             return self._load_and_keep(loader, key, kept, what)
         value: V = found[0]
-        return value if self._at_once else loader.load_known(key, value)
+        return value if self._immediate else loader.load_known(key, value)
 
     def _load_and_keep(self, loader: DataLoader[Any, V], key: Any, kept: KeptSession, what: What) -> "Future[V]":
-        self._at_once = False
+        self._immediate = False
         future = loader.requested(key)
         if future is None:
             kept.cache.misses += 1

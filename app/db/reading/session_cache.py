@@ -94,15 +94,15 @@ class SessionCache:
         if self._sessions.get(kept.key) is not kept:
             return
         size = ENTRY_BYTES + size_of(what) + size_of(value)
-        most = self.max_bytes // SESSION_SHARE
-        if size + SESSION_BYTES > most:
+        maximum = self.max_bytes // SESSION_SHARE
+        if size + SESSION_BYTES > maximum:
             return
         before, entries = kept.size, kept.entries
         _, replaced = entries.pop(what, (None, 0))
         kept.size += size - replaced - getsizeof(entries)
         entries[what] = value, size
         kept.size += getsizeof(entries)
-        while kept.size > most and len(entries) > 1:
+        while kept.size > maximum and len(entries) > 1:
             _, oldest = entries.pop(next(iter(entries)))
             kept.size -= oldest
             self.evictions += 1

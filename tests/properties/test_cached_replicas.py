@@ -90,7 +90,7 @@ class Story:
         for number in range(3):
             await ann.appends(self.session, f"{number}", agentKey=["guide", None, "judge"][number])
 
-    async def tell(self, steps):
+    async def play(self, steps):
         """Plays the steps; after each, a replica with the cache has to answer as that without."""
         await self.begin()
         for number, (kind, replica, place) in enumerate(steps):
@@ -167,7 +167,7 @@ async def check(servers, shape=QUICK):
     @shape
     @given(STEPS)
     def interleaving(steps):
-        asyncio.run_coroutine_threadsafe(Story(servers).tell(steps), loop).result(60)
+        asyncio.run_coroutine_threadsafe(Story(servers).play(steps), loop).result(60)
 
     await asyncio.to_thread(interleaving)
 
