@@ -21,6 +21,7 @@ from app.context import Context
 from app.db import search
 from app.db.access.database import Database
 from app.db.operations import readiness
+from app.db.reading.session_cache import SessionCache
 from app.live.cursors import SessionCursor
 from app.live.hub import Hub
 from app.live.postgres_bus import PostgresBus
@@ -30,7 +31,8 @@ from app.origins import Origins
 from app.schema import ids, schema
 from app.schema.idempotency import OnlyOnMutations
 from app.schema.partial_rows import columns_for
-from app.settings import LOOPBACK, Settings, driver_dsn
+from app.setting_values import driver_dsn
+from app.settings import LOOPBACK, Settings
 from app.telemetry import Metrics
 from app.transport import (
     PATH,
@@ -63,6 +65,8 @@ class Services:
         self.metrics = Metrics()
         tuning = tuning or LiveTuning()
         self.bus = _bus(settings, tuning)
+        self.session_cache = SessionCache(settings.session_cache_bytes) if settings.session_cache_bytes else None
+        self.bus.observer = self.session_cache
         self.db = Database(settings.database_url, on_commit=self.bus.publish, **settings.database_options)
         self.hub = Hub(
             self.db,
@@ -76,7 +80,15 @@ class Services:
 
     def context(self, viewer: Viewer, **request: Any) -> Context:
         """The context of one operation of this viewer."""
-        return Context(viewer, db=self.db, hub=self.hub, settings=self.settings, columns_for=columns_for, **request)
+        return Context(
+            viewer,
+            db=self.db,
+            hub=self.hub,
+            settings=self.settings,
+            columns_for=columns_for,
+            session_cache=self.session_cache,
+            **request,
+        )
 
     def operations(self) -> Operations:
         """Executes the schema's operations within the limits of the settings."""
@@ -216,6 +228,14 @@ def _observe(services: Services, sockets: WebSocketEndpoint, event_streams: Even
         lambda: services.db.slow.counts,
     )
     metrics.observe_pool(idle=lambda: pool.idle, busy=lambda: pool.busy)
+    if cache := services.session_cache:
+        metrics.session_cache_bytes.set_function(lambda: cache.bytes)
+        metrics.observe_counts(
+            "colloquy_session_cache",
+            "Values read from the session cache, values that it did not have, and values evicted from it.",
+            "what",
+            lambda: {"hits": cache.hits, "misses": cache.misses, "evictions": cache.evictions},
+        )
 
 
 @asynccontextmanager

@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, cast
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from platformdirs import user_data_dir
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
@@ -28,9 +28,11 @@ from app.setting_values import (
     networks,
     origins,
     path_prefix,
+    postgres_url,
     split_list,
     strong_secret,
     to_lower,
+    valid_redis_url,
     web_url,
 )
 
@@ -71,54 +73,6 @@ def development_only(description: str) -> Any:
 def data_dir() -> Path:
     """The platform's data directory. For root a place that the database's own account can enter: not its home."""
     return Path("/var/lib/colloquy" if os.geteuid() == 0 else user_data_dir("colloquy"))
-
-
-def with_scheme(url: str, scheme: str, **names: str) -> str:
-    """The URL with another scheme, and with parameters renamed."""
-    parts = urlsplit(url)
-    query = urlencode({names.get(key, key): value for key, value in parse_qsl(parts.query)}, safe="/")
-    # Written out by hand: urlunsplit would drop the two slashes of an empty authority.
-    return f"{scheme}://{parts.netloc}{urlunsplit(('', '', parts.path, query, ''))}"
-
-
-def postgres_url(url: str) -> str:
-    """A PostgreSQL URL as SQLAlchemy's asyncpg dialect reads it. Raises ValueError."""
-    expected = "give postgresql://user:password@host:5432/database"
-    try:
-        parts = urlsplit(url)
-        parts.port  # noqa: B018
-    except ValueError:
-        raise ValueError(f"it is not a URL; {expected}") from None
-    if parts.scheme not in {"postgres", "postgresql", "postgresql+asyncpg"}:
-        raise ValueError(f"it is not a PostgreSQL URL; {expected}")
-    parameters = dict(parse_qsl(parts.query))
-    if unknown := sorted(parameters.keys() - {"sslmode", "ssl", "host", "port"}):
-        raise ValueError(f"it has parameters not known here, {', '.join(unknown)}; leave all but sslmode away")
-    if not parts.hostname and "host" not in parameters:
-        raise ValueError(f"it names no host; {expected}")
-    if len(parts.path) < 2:
-        raise ValueError(f"it names no database; {expected}")
-    return with_scheme(url, "postgresql+asyncpg", sslmode="ssl")
-
-
-def valid_redis_url(url: str) -> str:
-    """A URL that redis-py accepts. Raises ValueError."""
-    expected = "give redis://host:6379, rediss:// for TLS, or unix:///path"
-    try:
-        parts = urlsplit(url)
-        parts.port  # noqa: B018
-    except ValueError:
-        raise ValueError(f"it is not a URL; {expected}") from None
-    if parts.scheme not in {"redis", "rediss", "unix"} or not (
-        parts.path if parts.scheme == "unix" else parts.hostname
-    ):
-        raise ValueError(f"it is not a Redis URL; {expected}")
-    return url
-
-
-def driver_dsn(url: str) -> str:
-    """A validated PostgreSQL URL as asyncpg reads it, for connections outside the pool."""
-    return with_scheme(url, "postgresql", ssl="sslmode")
 
 
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_list)]
@@ -178,6 +132,9 @@ class Settings(BaseSettings):
     )
     statement_cache: int = whole_number(
         512, "Prepared statements per connection; 0 behind PgBouncer older than 1.21.", low=0, high=10_000
+    )
+    session_cache_bytes: int = whole_number(
+        2**26, "Memory for rows of sessions that are unchanged since they were read; 0: none.", low=0, high=2**40
     )
     slow_statement_seconds: float = setting(
         1.0,

@@ -226,6 +226,9 @@ class Metrics:
         self.bus = Gauge(
             "colloquy_bus_healthy", "1: wake-ups between processes arrive; 0: readers poll.", registry=registry
         )
+        self.session_cache_bytes = Gauge(
+            "colloquy_session_cache_bytes", "Memory of the rows in the session cache.", registry=registry
+        )
         self._sweeps = Counter("colloquy_swept", "Rows that the sweeper changed, by step.", ["step"], registry=registry)
         self._sweep_failures = Counter(
             "colloquy_sweep_failures", "Failures of the sweeper, by step.", ["step"], registry=registry

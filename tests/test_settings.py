@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import Settings, SettingsError, driver_dsn, stored_secret
+from app.setting_values import driver_dsn
+from app.settings import Settings, SettingsError, stored_secret
 from app.settings_reference import example, table
 
 ROOT = Path(__file__).parent.parent

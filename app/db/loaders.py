@@ -28,9 +28,11 @@ from app.db.reading.rows import (
     StreamingRow,
     TaskRow,
 )
+from app.db.reading.session_cache import KeptSession, SessionCache, What
 from app.db.stats import AgentMetricsRow
 
 R = TypeVar("R", bound=Entity)
+V = TypeVar("V")
 
 
 class Reader(BatchReader):
@@ -55,11 +57,23 @@ class Reader(BatchReader):
 
 
 class Loaders:
-    """One loader of each kind, alive as long as the operation; `partial` says which rows may be partial."""
+    """One loader of each kind, alive as long as the operation; `partial` says which rows may be partial.
 
-    def __init__(self, db: Database, viewer: Viewer, partial: PartialRows = FULL) -> None:
+    With a cache, what lies in a session is read from the cache if this operation has read the session's row.
+    """
+
+    def __init__(
+        self, db: Database, viewer: Viewer, partial: PartialRows = FULL, cache: SessionCache | None = None
+    ) -> None:
         self._read, self.partial = Reader(db, viewer, partial), partial
         self._nested: dict[Any, DataLoader[Any, Any]] = {}
+        self._cache, self._owner = cache, viewer.subject
+        self._kept: dict[str, KeptSession | None] = {}
+        """By session id, for the sessions whose head this operation has read."""
+        self._listed: Sequence[SessionRow] = ()
+        self._immediate = True
+        """Kept values come at once, until the cache lacks one. From then on they come with the batch of their level:
+        otherwise each level would need a statement for what lies below kept values, and one for the rest."""
 
     @cached_property
     def sessions(self) -> DataLoader[str, SessionRow | None]:
@@ -138,19 +152,98 @@ class Loaders:
 
     def page(self, nested: Nested[R], parent: Any, window: Window, **filters: Any) -> "Future[Slice[R]]":
         """One page of a nested connection; one statement reads all parents with this window and these filters."""
-        kind = (nested, window, tuple(filters.items()))
-        loader = self._nested.get(kind)
-        if loader is None:
-            totals = self._totals(nested, kind[2])
-            loader = self._nested[kind] = DataLoader(partial(self._read.pages, totals, *kind))
-        return loader.load(parent)
+        return self._pages(nested, window, tuple(filters.items())).load(parent)
+
+    def listed(self, sessions: Sequence[SessionRow]) -> None:
+        """Announces a page of sessions that this operation has read."""
+        self._listed = sessions
+
+    def page_in_session(
+        self, nested: Nested[R], session: SessionRow, window: Window, **filters: Any
+    ) -> "Slice[R] | Future[Slice[R]]":
+        """The same for what lies in a session whose row this operation has read."""
+        conditions, kept = tuple(filters.items()), self._known(session)
+        if kept is None or filters.get("status"):
+            return self._pages(nested, window, conditions).load(session.id)
+        limits = window.limit, window.backward, window.after, window.before
+        what = (nested.name, nested.row in self.partial.rows, *limits, *conditions)
+        found = kept.get(what)
+        if found is None:
+            return self._load_and_keep(self._pages(nested, window, conditions), session.id, kept, what)
+        rows, has_next, has_previous = found[0]
+        page: Slice[R] = Slice(rows, has_next, has_previous, partial(self.total, nested, session.id, conditions))
+        return page if self._immediate else self._pages(nested, window, conditions).load_known(session.id, page)
+
+    def last_message(self, session: SessionRow) -> "MessageRow | Future[MessageRow | None] | None":
+        """The newest message of a session whose row this operation has read."""
+        kept = self._known(session)
+        if kept is None:
+            return self.last_messages.load(session.id)
+        return self._kept_or_loaded(self.last_messages, session.id, kept, ("last", MessageRow in self.partial.rows))
+
+    def session_agent(
+        self, session_id: str, kind: str, key: str
+    ) -> "SessionAgentRow | Future[SessionAgentRow | None] | None":
+        """One agent of a session; from the cache if this operation has read the session's row."""
+        kept = self._kept.get(session_id)
+        if kept is None:
+            return self.session_agents.load((session_id, kind, key))
+        what = ("agent", SessionAgentRow in self.partial.rows, kind, key)
+        return self._kept_or_loaded(self.session_agents, (session_id, kind, key), kept, what)
 
     def total(self, nested: Nested[Any], parent: Any, filters: Filters) -> "Future[int]":
         """The number of rows of a nested connection."""
         return self._totals(nested, filters).load(parent)
+
+    def _known(self, session: SessionRow) -> KeptSession | None:
+        """What the cache keeps of the session under the head of this row, or of a later row in this operation."""
+        cache = self._cache
+        if cache is None:
+            return None
+        if self._listed:
+            self._immediate = all(cache.has(self._owner, row.id, row.head) for row in self._listed)
+            self._listed = ()
+        kept = self._kept.get(session.id)
+        if kept is None or kept.head < session.head:
+            kept = self._kept[session.id] = cache.session(self._owner, session.id, session.head)
+        return kept
+
+    def _kept_or_loaded(self, loader: DataLoader[Any, V], key: Any, kept: KeptSession, what: What) -> "V | Future[V]":
+        found = kept.get(what)
+        if found is None:
+            return self._load_and_keep(loader, key, kept, what)
+        value: V = found[0]
+        return value if self._immediate else loader.load_known(key, value)
+
+    def _load_and_keep(self, loader: DataLoader[Any, V], key: Any, kept: KeptSession, what: What) -> "Future[V]":
+        self._immediate = False
+        future = loader.requested(key)
+        if future is None:
+            kept.cache.misses += 1
+            future = loader.load(key)
+            future.add_done_callback(partial(_keep, kept, what))
+        return future
+
+    def _pages(self, nested: Nested[R], window: Window, filters: Filters) -> DataLoader[Any, Slice[R]]:
+        kind = (nested, window, filters)
+        loader = self._nested.get(kind)
+        if loader is None:
+            totals = self._totals(nested, filters)
+            loader = self._nested[kind] = DataLoader(partial(self._read.pages, totals, *kind))
+        return loader
 
     def _totals(self, nested: Nested[Any], filters: Filters) -> DataLoader[Any, int]:
         loader = self._nested.get((nested, filters))
         if loader is None:
             loader = self._nested[nested, filters] = DataLoader(partial(self._read.totals, nested, filters))
         return loader
+
+
+def _keep(kept: KeptSession, what: What, future: "Future[Any]") -> None:
+    """Keeps what was loaded, unless a message in it is being written: its text grows without a number."""
+    if future.cancelled() or future.exception():
+        return
+    value = future.result()
+    rows = value.rows if isinstance(value, Slice) else [value]
+    if not any(isinstance(row, MessageRow) and row.status == "STREAMING" for row in rows):
+        kept.keep(what, (value.rows, value.has_next, value.has_previous) if isinstance(value, Slice) else value)

@@ -33,8 +33,20 @@ class Listener(Protocol):
         """The subject has changed, up to `revision`; None if the revision is unknown."""
 
 
+class Observer(Protocol):
+    """Follows the changes of all sessions."""
+
+    def changed(self, owner: str, session_id: str, revision: int, /) -> None:
+        """A session has changed, up to `revision`."""
+
+    def clear(self) -> None:
+        """Wake-ups may have been lost."""
+
+
 class Bus:
-    """The wake-ups of one process."""
+    """The wake-ups of one process. `observer` gets every change but the growth of streamed text, before listeners."""
+
+    observer: Observer | None = None
 
     def __init__(self) -> None:
         self._listeners: dict[Subject, Listener] = {}
@@ -65,6 +77,8 @@ class Bus:
 
     def notify(self, subject: Subject, revision: int | None) -> None:
         """Notifies the listener of a session, and that of its owner unless only streamed text has grown."""
+        if revision is not None and self.observer:
+            self.observer.changed(*subject, revision)
         if listener := self._listeners.get(subject):
             listener.notify(revision)
         if revision is not None and (listener := self._listeners.get((subject[0], OWNER_WIDE))):
@@ -72,6 +86,8 @@ class Bus:
 
     def notify_all(self) -> None:
         """Every listener reads: wake-ups may have been lost."""
+        if self.observer:
+            self.observer.clear()
         for listener in list(self._listeners.values()):
             listener.notify(None)
 

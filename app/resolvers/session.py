@@ -164,7 +164,9 @@ async def mark_read(work: UnitOfWork, session_id: str, up_to_sequence: int) -> S
 async def page(ctx: Context, window: Window, order: tuple[str, str], filters: Mapping[str, Any]) -> Slice[SessionRow]:
     """One page of the viewer's sessions, in an order of (field, direction)."""
     partial = SessionRow in ctx.loaders.partial.rows
-    return await db.session.page(ctx.db, ctx.viewer, window, db.session.ORDERS[order], filters, partial=partial)
+    found = await db.session.page(ctx.db, ctx.viewer, window, db.session.ORDERS[order], filters, partial=partial)
+    ctx.loaders.listed(found.rows)
+    return found
 
 
 async def read(tx: Tx, session_id: str) -> SessionRow:

@@ -112,10 +112,10 @@ class Message(Node):
         return info.context.loaders.sessions.load(self.session_id)
 
     @field(graphql_type=SessionAgent | None, description="The agent that wrote the message; null if none was named.")
-    def agent(self: MessageRow, info: Info) -> "Future[SessionAgentRow | None] | None":
+    def agent(self: MessageRow, info: Info) -> "SessionAgentRow | Future[SessionAgentRow | None] | None":
         if self.agent_key is None:
             return None
-        return info.context.loaders.session_agents.load((self.session_id, "AGENT", self.agent_key))
+        return info.context.loaders.session_agent(self.session_id, "AGENT", self.agent_key)
 
     @connection(Connection[Approval], "The approvals of its tool calls, the oldest first.")
     def approvals(self: MessageRow, ctx: Context, window: Window) -> "Future[Slice[ApprovalRow]]":

@@ -166,8 +166,8 @@ class Session(Node):
         return info.context.loaders.session_is_streaming.load(self.id)
 
     @field(graphql_type=Message | None, description="The newest message; null without messages.")
-    def last_message(self: SessionRow, info: Info) -> "Future[MessageRow | None]":
-        return info.context.loaders.last_messages.load(self.id)
+    def last_message(self: SessionRow, info: Info) -> "MessageRow | Future[MessageRow | None] | None":
+        return info.context.loaders.last_message(self)
 
     @field(
         graphql_type=Message | None,
@@ -208,8 +208,8 @@ class Session(Node):
         filter: Annotated[
             MessageFilter | None, argument(description="Conditions on the messages. Null or omitted: all messages.")
         ] = None,
-    ) -> "Future[Slice[MessageRow]]":
-        return ctx.loaders.page(messages.OF_SESSIONS, self.id, window, **MessageFilter.parameters(filter))
+    ) -> "Slice[MessageRow] | Future[Slice[MessageRow]]":
+        return ctx.loaders.page_in_session(messages.OF_SESSIONS, self, window, **MessageFilter.parameters(filter))
 
     @field(
         graphql_type=SessionAgent | None, description="One agent of the session; null if the session has no such agent."
@@ -225,8 +225,10 @@ class Session(Node):
         return info.context.loaders.session_agents.load((self.id, kind.value, key))
 
     @connection(Connection[SessionAgent], "The agents of the session, in the order in which they joined.")
-    def agents(self: SessionRow, ctx: Context, window: Window) -> "Future[Slice[SessionAgentRow]]":
-        return ctx.loaders.page(session_agents.OF_SESSIONS, self.id, window)
+    def agents(
+        self: SessionRow, ctx: Context, window: Window
+    ) -> "Slice[SessionAgentRow] | Future[Slice[SessionAgentRow]]":
+        return ctx.loaders.page_in_session(session_agents.OF_SESSIONS, self, window)
 
     @connection(Connection[Task], "The tasks that were created in the session, the oldest first.")
     def tasks(

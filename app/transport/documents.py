@@ -77,7 +77,7 @@ class Documents:
 
 
 class PersistedQueries:
-    """Documents by their hash: at most `size`, those used last. Who asks for another one sends it again."""
+    """Documents by their hash: at most `size`, those used last. A client sends the text of any other document again."""
 
     def __init__(self, size: int) -> None:
         self._size = size

@@ -274,6 +274,9 @@ async def test_only_the_newest_matches_are_ranked(ann, database_url):
         " created_at + n * interval '1 second', tsv FROM messages, generate_series(2, 2001) n WHERE owner_id = $1",
         ann.name,
     )
+    await connection.execute(
+        "UPDATE sessions SET last_sequence = 2001, message_count = 2001, head = 2010 WHERE owner_id = $1", ann.name
+    )
     await connection.close()
     found = (await ann.asks(SEARCH, words="common", filter={"sessionId": session}))["searchMessages"]
     assert found["totalCount"] == 2_000

@@ -107,6 +107,27 @@ async def test_benchmark_operations_need_one_statement_per_level(counts):
     assert found == (4, 4, 1)
 
 
+async def test_unchanged_sessions_need_the_sessions_and_the_catalogue_only(counts):
+    """A compiled document reads partial rows: these are kept from its first run on."""
+    session, warm1, warm2 = counts.sessions[0], W1.replace("W1", "Warm1"), W2.replace("W2", "Warm2")
+    runs = [(await counts(warm1, id=session), await counts(warm2)) for _ in range(4)]
+    assert (runs[0], runs[-1]) == ((4, 4), (2, 2))
+    await counts.ann.appends(session, "t", agentKey="guide")
+    changed = [await counts(warm1, id=session) for _ in range(2)]
+    assert changed == [3, 2]  # one statement joins the agents of the session and the catalogue
+
+
+async def test_sessions_of_which_one_has_changed_need_no_statements_of_their_own(counts):
+    """Beside kept agents of sessions, the catalogue is a statement of its own."""
+    for _ in range(3):
+        await counts(W2), await counts(DEEP, n=20)
+    for number in (0, 10, 19):
+        await counts.ann.appends(counts.sessions[number], "t", agentKey="guide")
+        assert await counts(DEEP, n=20) < 20
+        await counts.ann.appends(counts.sessions[number], "t", agentKey="guide")
+        assert await counts(W2) <= 4
+
+
 TEXTS = """query { sessions(first: 20) { nodes {
   streaming lastMessage { text } messages(last: 3) { nodes { text content { position } } } } } }"""
 EXTEND = """mutation ($id: ID!, $fence: String!, $offset: Int!) {

@@ -33,6 +33,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         self.loop, self.batch_load_fn = get_running_loop(), batch
         self._cache = {}
         self._pending: list[tuple[K, Future[V]]] = []
+        self._known: list[tuple[V, Future[V]]] = []
 
     def get_cache_key(self, key: K) -> K:
         """The key itself."""
@@ -43,16 +44,34 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         future = self._cache.get(key)
         if future is None:
             future = self._cache[key] = self.loop.create_future()
-            if not self._pending:
+            if not self._pending and not self._known:
                 self.loop.call_soon(self._dispatch)
             self._pending.append((key, future))
         return future
 
-    def _dispatch(self) -> None:
-        pending, self._pending = self._pending, []
-        self.loop.create_task(self._read(pending))
+    def requested(self, key: K) -> "Future[V] | None":
+        """The future of a key that was loaded before; None for another key."""
+        return self._cache.get(key)
 
-    async def _read(self, pending: "list[tuple[K, Future[V]]]") -> None:
+    def load_known(self, key: K, value: V) -> "Future[V]":
+        """As `load` for a value that need not be read: it comes with its batch, so the next level stays one batch."""
+        future = self._cache.get(key)
+        if future is None:
+            future = self._cache[key] = self.loop.create_future()
+            if not self._pending and not self._known:
+                self.loop.call_soon(self._dispatch)
+            self._known.append((value, future))
+        return future
+
+    def _dispatch(self) -> None:
+        pending, known = self._pending, self._known
+        self._pending, self._known = [], []
+        if pending:
+            self.loop.create_task(self._read(pending, known))
+        else:
+            _resolve(known)
+
+    async def _read(self, pending: "list[tuple[K, Future[V]]]", known: "list[tuple[V, Future[V]]]") -> None:
         """Reads one batch. The keys of a failed batch are not cached."""
         try:
             values = await self.batch_load_fn([key for key, _ in pending])
@@ -64,6 +83,13 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
                 self.clear(key)
                 if not future.done():
                     future.set_exception(error)
+        _resolve(known)
+
+
+def _resolve(known: "list[tuple[V, Future[V]]]") -> None:
+    for value, future in known:
+        if not future.done():
+            future.set_result(value)
 
 
 class BatchReader:

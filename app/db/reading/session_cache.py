@@ -1,0 +1,142 @@
+"""Rows of sessions that were read before, kept under the head of their session: one cache per process.
+
+A session's `head` counts every change of anything in it, and only grows. Rows are kept under a head that was read,
+committed, before them: they show the session at that head or at a later one. A reader that finds the same head later
+gets the session at exactly that head, because a later state would have a later head. A reader that found the head
+earlier, beside the one that keeps the rows, gets what a read at this moment may return too. So the answers are those
+of a process without a cache, and no answer depends on a wake-up.
+
+Not covered, and never kept: the catalogue, counts and statistics, the session's own row (its status depends on the
+time), messages with status STREAMING (their text grows without a number), and reads in mutations and live events.
+The purge of tombstones moves no head; deleted rows are in no kept read.
+
+Every change drops what is kept of its session: at its commit in this process, at its wake-up in others. This frees
+memory, and nothing that was erased or redacted stays in it. When wake-ups may have been lost, everything is dropped.
+A database that goes back in time (a restored backup, a failover that loses commits) counts heads again: restart the
+servers then, unless PostgreSQL carries the wake-ups, whose lost connection drops everything.
+"""
+
+from collections import OrderedDict
+from sys import getsizeof
+from typing import Any
+
+from app.db.access.statement import Row
+
+SESSION_SHARE = 8  # one session holds at most an eighth, so reading a long session to its start leaves the others
+ENTRY_BYTES = 128  # the tuple and the size of an entry
+SESSION_BYTES = 512  # the key, the head and the object of a session
+What = tuple[Any, ...]
+
+
+class KeptSession:
+    """What is kept of one session under one head."""
+
+    __slots__ = ("cache", "entries", "head", "key", "size")
+
+    def __init__(self, cache: "SessionCache", key: tuple[str, str], head: int) -> None:
+        self.cache, self.key, self.head = cache, key, head
+        self.entries: dict[What, tuple[Any, int]] = {}
+        """By what was read: the value, and its size."""
+        self.size = SESSION_BYTES + size_of(key) + getsizeof(self.entries)
+
+    def get(self, what: What) -> tuple[Any, int] | None:
+        """The value and its size, or None."""
+        found = self.entries.get(what)
+        if found is not None:
+            self.cache.hits += 1
+        return found
+
+    def keep(self, what: What, value: Any) -> None:
+        """Keeps a value that was read after the head, unless the session was dropped since."""
+        self.cache.keep(self, what, value)
+
+
+class SessionCache:
+    """Values read from sessions, at most `max_bytes` of memory; the least recently used session is evicted first."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self.hits = self.misses = self.evictions = 0
+        self._sessions: OrderedDict[tuple[str, str], KeptSession] = OrderedDict()
+        self._size = 0
+
+    @property
+    def bytes(self) -> int:
+        """The memory that the kept values take at most."""
+        return self._size + getsizeof(self._sessions)
+
+    def has(self, owner: str, session_id: str, head: int) -> bool:
+        """True if something is kept of the session under this head."""
+        kept = self._sessions.get((owner, session_id))
+        return kept is not None and kept.head == head and bool(kept.entries)
+
+    def session(self, owner: str, session_id: str, head: int) -> KeptSession | None:
+        """What is kept of a session under the head that the caller has read; None if a later head is known.
+
+        Call this before the read whose result is kept: `keep` refuses what was read before a drop.
+        """
+        key = owner, session_id
+        kept = self._sessions.get(key)
+        if kept is not None and kept.head == head:
+            self._sessions.move_to_end(key)
+            return kept
+        if kept is not None:
+            if kept.head > head:
+                return None
+            self._drop(kept)
+        kept = self._sessions[key] = KeptSession(self, key, head)
+        self._size += kept.size
+        self._evict()
+        return kept
+
+    def keep(self, kept: KeptSession, what: What, value: Any) -> None:
+        """Keeps a value, unless the session was dropped since `session` or the value is too large."""
+        if self._sessions.get(kept.key) is not kept:
+            return
+        size = ENTRY_BYTES + size_of(what) + size_of(value)
+        maximum = self.max_bytes // SESSION_SHARE
+        if size + SESSION_BYTES > maximum:
+            return
+        before, entries = kept.size, kept.entries
+        _, replaced = entries.pop(what, (None, 0))
+        kept.size += size - replaced - getsizeof(entries)
+        entries[what] = value, size
+        kept.size += getsizeof(entries)
+        while kept.size > maximum and len(entries) > 1:
+            _, oldest = entries.pop(next(iter(entries)))
+            kept.size -= oldest
+            self.evictions += 1
+        self._size += kept.size - before
+        self._evict()
+
+    def changed(self, owner: str, session_id: str, revision: int) -> None:
+        """Drops what is kept of a session under a head before `revision`."""
+        kept = self._sessions.get((owner, session_id))
+        if kept is not None and kept.head < revision:
+            self._drop(kept)
+
+    def clear(self) -> None:
+        """Drops everything."""
+        while self._sessions:
+            self._drop(next(iter(self._sessions.values())))
+        self._sessions = OrderedDict()
+
+    def _evict(self) -> None:
+        while self._sessions and self.bytes > self.max_bytes:
+            kept = next(iter(self._sessions.values()))
+            self.evictions += len(kept.entries)
+            self._drop(kept)
+
+    def _drop(self, kept: KeptSession) -> None:
+        del self._sessions[kept.key]
+        self._size -= kept.size
+        kept.entries.clear()  # operations may hold the object
+
+
+def size_of(value: Any) -> int:
+    """An upper bound of the bytes of a value: a row, a scalar, or a tuple or list of such."""
+    if isinstance(value, Row | tuple | list):
+        return getsizeof(value) + sum(map(size_of, value))
+    if type(value) is str and not value.isascii():
+        return getsizeof(value) + 4 * len(value) + 1  # CPython keeps the UTF-8 form once a text was encoded
+    return getsizeof(value)
