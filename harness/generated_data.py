@@ -19,8 +19,9 @@ class Owners:
     """`count` owners with equally much data; a single owner is called `name`, several `name-00001` and so on.
 
     `messages` are those of each session, `focus` those of the focus; both are even. `items` are the tasks of the focus,
-    and its approvals. `erased` and `archived` sessions are newer than all others. With `all_streaming` every session
-    has a streaming message. The newest 10 of more than 20 messages are unread, with `all_unread` all are.
+    and its approvals, `items_each` those of each other session. `erased` and `archived` sessions are newer than all
+    others. With `all_streaming` every session has a streaming message. The newest 10 of more than 20 messages are
+    unread, with `all_unread` all are.
     """
 
     name: str
@@ -30,6 +31,7 @@ class Owners:
     messages: int = 10
     focus: int = 10
     items: int = 3
+    items_each: int = 1
     tombstones: int = 3
     erased: int = 0
     archived: int = 0
@@ -119,7 +121,7 @@ lateral (select pg_temp.began() + pg_temp.apart(owner_id)
                 + n * (interval '4 days' / (sessions + erased + archived)) as at,
                 case when n > sessions then 0 when n = 4 then focus else messages end as living,
                 case when n = 4 then tombstones else 0 end as gone,
-                case when n > sessions then 0 when n = 4 then items else 1 end as things) lengths;
+                case when n > sessions then 0 when n = 4 then items else items_each end as things) lengths;
 analyze session_sizes
 """
 AGENTS = """
@@ -171,12 +173,13 @@ APPROVALS = """
 insert into approvals (owner_id, id, session_id, task_id, message_sequence, tool_use_id, approver_role, status,
                        decided_by, decided_at, revision, created_at, changed_xid)
 select owner_id, pg_temp.id(at, 'approval ' || id || k), id, pg_temp.task(owner_id, n, k),
-       case when n = 4 and k = 1 then living / 2 + 1 else 2 * k end, 'tool-' || k, word,
+       message, case when message is not null then 'tool-' || k end, word,
        case when word = 'rare' then 'PENDING' when n % 3 = 0 then 'REJECTED' else 'APPROVED' end,
        case when word <> 'rare' then 'boss' end, case when word <> 'rare' then at end,
        4 + last_sequence + things + k, at, pg_temp.xid(n)
 from session_sizes, generate_series(1, things) k,
-lateral (select case when rare or n = 4 and k <= 3 then 'rare' else 'common' end as word) words
+lateral (select case when rare or n = 4 and k <= 3 then 'rare' else 'common' end as word,
+                case when n = 4 and k = 1 then living / 2 + 1 when 2 * k <= living then 2 * k end as message) words
 """
 AUDIT_EVENTS = """
 insert into audit_events (owner_id, id, event_type, actor, role, trace_id, at, subject_kind, subject_id, metadata)

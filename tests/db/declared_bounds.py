@@ -106,9 +106,9 @@ KNOWN_TO_GROW = {
     "task.page": {D.SESSIONS, D.SESSION},
     "stats.agent_metrics": {D.SESSION, D.HIDDEN, D.MATCHES},
     "stats.by_agent_type": {D.SESSIONS, D.CATALOGUE, D.HIDDEN},
-    # The beginning of a word is looked up among the words of all owners.
-    "search.count": {D.OTHER_OWNERS, D.SESSION},
-    "search.page": {D.OTHER_OWNERS, D.SESSION},
+    # The beginning of a word is looked up among the words of all owners, or among all messages of this one.
+    "search.count": {D.OTHER_OWNERS, D.SESSIONS, D.SESSION},
+    "search.page": {D.OTHER_OWNERS, D.SESSIONS, D.SESSION},
     # Beside many others the planner takes an owner for an average one, and reads row by row what a scan would read.
     "search.count[own_rows]": {D.OTHER_OWNERS},
     "search.page[own_rows,backward]": {D.OTHER_OWNERS},

@@ -48,7 +48,9 @@ BASE = Owners(
 # Inserted with the larger owners, so that its rows lie on as many pages as theirs: those are compared with it.
 COUNTERPART = replace(BASE, name="counterpart")
 LARGER = {
-    D.SESSIONS: replace(BASE, name="sessions", sessions=MANY, messages=2, audit_events=4 * MANY, keys=MANY),
+    D.SESSIONS: replace(
+        BASE, name="sessions", sessions=MANY, messages=2, items_each=3, audit_events=4 * MANY, keys=MANY
+    ),
     D.CATALOGUE: replace(BASE, name="catalogue", agents=MANY),
     D.HIDDEN: replace(BASE, name="hidden", tombstones=MANY, erased=MANY, archived=MANY),
     D.SESSION: replace(BASE, name="session", focus=MANY, items=MANY // 10),
