@@ -38,6 +38,9 @@ bench: .venv/bench.stamp bench/peers/node/node_modules/.package-lock.json  ## Me
 bench-live: .venv/bench.stamp  ## Measure what live subscribers cost: make bench-live ARGS=--quick
 	$(bin)/python -m bench.live $(ARGS)
 
+bench-growth: .venv/bench.stamp  ## Measure how operations grow with the data: make bench-growth ARGS="--sizes small,mid,big"
+	$(bin)/python -m bench.growth $(ARGS)
+
 chaos: .venv/dev.stamp  ## Break things under load, count what is lost: make chaos ARGS=--quick
 	$(bin)/python -m chaos $(ARGS)
 
