@@ -11,7 +11,13 @@ DAY_SECONDS = 86_400
 
 def settings_for(database_url: str, **changes: Any) -> Settings:
     """Settings of a server in this process, with some changed."""
-    defaults = {"database_url": database_url, "jwt_secret": SECRET, "pool_size": 8, "shutdown_seconds": 3}
+    defaults = {
+        "database_url": database_url,
+        "jwt_secret": SECRET,
+        "pool_size": 8,
+        "shutdown_seconds": 3,
+        "session_cache_bytes": 2**26,
+    }
     return Settings(**{**defaults, **changes})
 
 

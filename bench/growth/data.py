@@ -36,7 +36,11 @@ def owners(scale: int) -> list[Owners]:
 
 async def database(server: str, size: str) -> str:
     """The URL of the database of this size on `server`. It takes seconds or minutes the first time."""
-    sources = (readiness.expected_revision(), Path(__file__).read_text(), Path(generated_data.__file__).read_text())
+    sources = (
+        str(readiness.expected_revision()),
+        Path(__file__).read_text(),
+        Path(generated_data.__file__).read_text(),
+    )
     name = f"growth_{size}_{hashlib.sha256(''.join(sources).encode()).hexdigest()[:12]}"
     async with connected(server) as connection:
         if not await connection.fetchval("select true from pg_database where datname = $1", name):

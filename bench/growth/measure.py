@@ -85,9 +85,10 @@ def refuse_gaps(operations: list[Operation]) -> None:
     roots = [schema.query_type, schema.mutation_type, schema.subscription_type]
     fields = {name for root in roots if root for name in root.fields}
     requested = {
-        selection.name.value
+        selection.name.value  # type: ignore[attr-defined]
         for operation in operations
         for definition in graphql.parse(operation.document).definitions
+        if isinstance(definition, graphql.OperationDefinitionNode)
         for selection in definition.selection_set.selections
     }
     assert fields == requested, f"not measured: {', '.join(sorted(fields - requested))}"

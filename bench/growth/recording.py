@@ -28,7 +28,7 @@ class Recorder:
                 return held
             return held._replace(driver=RecordedDriver(held.driver, self))
 
-        Pool.acquire = acquire_recorded  # type: ignore[method-assign]
+        Pool.acquire = acquire_recorded  # type: ignore[assignment, method-assign]
 
 
 class RecordedDriver:
@@ -48,7 +48,9 @@ class RecordedDriver:
         return command
 
     async def fetch(self, sql: str, *arguments: Any, **options: Any) -> Any:
-        query = REGISTERED[NAME.search(sql)[1]]
+        named = NAME.search(sql)
+        assert named
+        query = REGISTERED[named[1]]
         if self._driver.is_in_transaction() or (query.reads and not self._recorder.on):
             return await self._counted(query, sql, arguments, options)
         await self._driver.execute("BEGIN")

@@ -105,8 +105,8 @@ class OwnerRows:
             self.rows[table] = list(map(dict, await connection.fetch(query, owner)))
             for column in metadata.tables[table].columns:
                 await self._levels(table, column)
-            for column in SORTED.get(table, ()):
-                await self._middle(table, column)
+            for name in SORTED.get(table, ()):
+                await self._middle(table, name)
         return self
 
     async def _middle(self, table, column):
@@ -164,7 +164,7 @@ class Arguments:
         if isinstance(kind, Boolean):
             return name == wanted.filter
         if bound := re.fullmatch("(after|before)_([0-9])", name):
-            return self._cursor(*bound.groups(), kind, wanted)
+            return self._cursor(bound[1], bound[2], kind, wanted)
         if re.fullmatch("after_[a-z]+", name) and name not in SPECIAL:
             return _end(LOWEST, kind)
         if name in self.filters and name != wanted.filter:
@@ -234,6 +234,7 @@ class Arguments:
 
     def _cursor(self, name, index, kind, wanted):
         """The open end of a page; or in the middle of all rows, for `after`, as if that were a filter."""
+        assert self.sorted_by, self.query.name
         table, column, compares = self.sorted_by
         middle = self.rows.middles.get((table, column))
         in_middle = wanted.filter == "after_0" and (name, index) == ("after", "0")

@@ -165,14 +165,14 @@ class Measurements:
                 if await self._has_effect(runner, query, wanted):
                     return candidate
             self.problems[query.name] = "no argument had an effect"
-        except (NoArgument, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except (NoArgument, asyncpg.exceptions.PostgresError, asyncpg.exceptions.InterfaceError) as error:
             self.problems[query.name] = f"{type(error).__name__}: {error}"
         return None
 
     async def _has_effect(self, runner, query, wanted):
         try:
             return await runner.row_count(query, BASE.name, wanted) > 0
-        except asyncpg.IntegrityConstraintViolationError:
+        except asyncpg.exceptions.IntegrityConstraintViolationError:
             return False
 
     async def _compare(self, runner, query, beside_few_others):
