@@ -31,8 +31,8 @@ from app.origins import Origins
 from app.schema import ids, schema
 from app.schema.idempotency import OnlyOnMutations
 from app.schema.partial_rows import columns_for
-from app.setting_values import driver_dsn
 from app.settings import LOOPBACK, Settings
+from app.settings.values import driver_dsn
 from app.telemetry import Metrics
 from app.transport import (
     PATH,

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from app.setting_values import driver_dsn
-from app.settings import Settings, SettingsError, stored_secret
-from app.settings_reference import example, table
+from app.settings import Settings, SettingsError
+from app.settings.reference import example, table
+from app.settings.stored_secret import stored_secret
+from app.settings.values import driver_dsn
 
 ROOT = Path(__file__).parent.parent
 SECRET = "0123456789abcdef" * 2
@@ -214,7 +215,7 @@ def test_a_data_directory_that_cannot_hold_a_secret_is_reported(given, tmp_path)
 
 
 def test_the_example_file_is_current_and_has_the_defaults():
-    assert (ROOT / ".env.example").read_text() == example(), "write it again: app.settings_reference.example()"
+    assert (ROOT / ".env.example").read_text() == example(), "write it again: app.settings.reference.example()"
     lines = [line.removeprefix("#") for line in example().splitlines() if not line.startswith("# ")]
     assert "PORT=8000" in lines
     without = Settings.load()
@@ -230,4 +231,4 @@ def test_the_table_has_a_row_for_every_setting():
 
 
 def test_the_readme_has_the_current_table():
-    assert table() in (ROOT / "README.md").read_text(), "write it again: app.settings_reference.table()"
+    assert table() in (ROOT / "README.md").read_text(), "write it again: app.settings.reference.table()"
