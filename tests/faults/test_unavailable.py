@@ -104,7 +104,7 @@ async def test_a_subscription_in_its_replay_waits_for_the_database(ann, outage):
     assert (len(ids), len(set(ids))) == (60, 60)
 
 
-async def test_a_subscription_that_begins_during_an_outage_is_told_when_to_come_back(ann, outage):
+async def test_a_subscription_that_begins_during_an_outage_receives_when_to_return(ann, outage):
     session = await ann.creates_session()
     await outage.begin()
     async with ann.follows(session) as stream:
