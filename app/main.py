@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -59,10 +60,10 @@ DEMO, WELCOME = "demo", "welcome"  # the owner and the session that GraphiQL ope
 class Services:
     """Services that all operations of one process share."""
 
-    def __init__(self, settings: Settings, tuning: LiveTuning | None = None) -> None:
+    def __init__(self, settings: Settings, tuning: LiveTuning | None = None, workers: Path | None = None) -> None:
         assert settings.database_url  # the command has started the embedded one
         self.settings = settings
-        self.metrics = Metrics()
+        self.metrics = Metrics(workers)
         tuning = tuning or LiveTuning()
         self.bus = _bus(settings, tuning)
         self.session_cache = SessionCache(settings.session_cache_bytes) if settings.session_cache_bytes else None
@@ -157,9 +158,14 @@ class Application(Starlette):
         await super().__call__(scope, receive, send)
 
 
-def create_app(settings: Settings, tuning: LiveTuning | None = None) -> Application:
-    """The application of one process; needs `settings.database_url`. Raises InvalidManifests."""
-    services = Services(settings, tuning)
+def create_app(
+    settings: Settings, tuning: LiveTuning | None = None, *, workers_directory: Path | None = None
+) -> Application:
+    """The application of one process; needs `settings.database_url`. Raises InvalidManifests.
+
+    The workers of one server add up their metrics in `workers_directory`.
+    """
+    services = Services(settings, tuning, workers_directory)
     operations = services.operations()
     origins = Origins(settings.cors_origins)
     http = HTTPEndpoint(
@@ -242,7 +248,7 @@ def _observe(services: Services, sockets: WebSocketEndpoint, event_streams: Even
 async def _lifespan(services: Services, _app: Starlette) -> AsyncIterator[None]:
     await services.bus.start()
     sweeping = sweeper.run(services.db, sweeper.retention(services.settings), services.metrics.record_sweep)
-    tasks = [asyncio.create_task(work) for work in (sweeping, services.hub.poll())]
+    tasks = [asyncio.create_task(work) for work in (sweeping, services.hub.poll(), services.metrics.share())]
     try:
         yield
     finally:
