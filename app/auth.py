@@ -22,7 +22,7 @@ from app.structured_log import get_logger
 log = get_logger(__name__)
 
 LEEWAY_SECONDS = 30  # clocks differ
-MAX_CACHE_SECONDS = 300  # the tokens of a withdrawn key are refused within this time, cached or not
+MAX_CACHE_SECONDS = 300  # the tokens of a withdrawn key are refused after this time and KeySet.LIFESPAN_SECONDS
 MAX_CACHED_TOKENS = 4096
 MAX_TOKEN_CHARS = 8192  # the largest header that servers and proxies accept
 MAX_NUMERIC_DATE = 253_402_300_799  # 9999-12-31T23:59:59Z: a later time is cut to this one
