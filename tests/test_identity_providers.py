@@ -3,6 +3,7 @@
 import re
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -23,11 +24,11 @@ HOUR = 3600
 def token(provider, **changes):
     """The claims of a token of Ann, as the provider's documentation shows them; `...` leaves one out."""
     now = int(time.time())
-    provided = {"iat": now, "exp": now + HOUR} | CLAIMS[provider] | changes
+    provided: dict[str, Any] = {"iat": now, "exp": now + HOUR} | CLAIMS[provider] | changes
     return {name: value for name, value in provided.items() if value is not ...}
 
 
-CLAIMS = {
+CLAIMS: dict[str, dict[str, Any]] = {
     "Auth0": {
         "iss": "https://example.eu.auth0.com/",
         "sub": "auth0|63f1c0ffee",
@@ -130,7 +131,7 @@ OWNERS = {
     "Supabase": "123e4567-e89b-12d3-a456-426614174000",
     "Clerk": "user_123",
 }
-READ_ONLY = {
+READ_ONLY: dict[str, dict[str, Any]] = {
     "Auth0": {"scope": "openid chat:read"},  # `permissions` still has both
     "Entra": {"scp": "chat:read"},
     "Okta": {"scp": ["chat:read"]},
