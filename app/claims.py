@@ -12,11 +12,11 @@ from app.errors import Unauthenticated
 from app.settings import Settings
 from app.settings.values import claim_path
 
-Path = tuple[str, ...]
+ClaimPath = tuple[str, ...]
 
 READ, WRITE = "chat:read", "chat:write"
 # RFC 8693 §4.2, and the name that Entra and Okta use: these restrict a token even if the settings name other claims.
-SCOPE_CLAIMS: tuple[Path, ...] = (("scope",), ("scp",))
+SCOPE_CLAIMS: tuple[ClaimPath, ...] = (("scope",), ("scp",))
 CLIENT_CLAIMS = ("azp", "client_id", "cid")  # OpenID Connect Core §2, RFC 8693 §4.3, Okta
 # OpenID Connect Core §2: at most 255 ASCII characters. No spaces: no two owners may look alike.
 OWNER = re.compile(r"[!-~]{1,255}")
@@ -51,7 +51,7 @@ class ClaimReader:
         return owner
 
     def scopes(self, claims: Mapping[str, Any]) -> frozenset[str]:
-        """What every claim for scopes contains, without prefixes; ours, if the token has no such claim."""
+        """What every claim for scopes contains, without prefixes; of a token without one, what the settings give."""
         found = list(values_at(claims, self._scopes)) or list(values_at(claims, SCOPE_CLAIMS))
         if not found:
             return self._without_claim
@@ -74,7 +74,7 @@ class ClaimReader:
         )
 
 
-def value_at(claims: Mapping[str, Any], path: Path) -> Any:
+def value_at(claims: Mapping[str, Any], path: ClaimPath) -> Any:
     """The value of a claim, or ABSENT. Raises Unauthenticated if a step of its path is not an object."""
     value: Any = claims
     for step in path:
@@ -86,12 +86,12 @@ def value_at(claims: Mapping[str, Any], path: Path) -> Any:
     return value
 
 
-def values_at(claims: Mapping[str, Any], paths: Iterable[Path]) -> Iterable[tuple[Path, Any]]:
+def values_at(claims: Mapping[str, Any], paths: Iterable[ClaimPath]) -> Iterable[tuple[ClaimPath, Any]]:
     """The claims of these paths that are present."""
     return ((path, value) for path in paths if (value := value_at(claims, path)) is not ABSENT)
 
 
-def words(value: Any, path: Path) -> list[str]:
+def words(value: Any, path: ClaimPath) -> list[str]:
     """The words of a claim that is a text with spaces, or a list of words. Raises Unauthenticated."""
     if isinstance(value, str) and SCOPE_TEXT.fullmatch(value):
         return value.split()
@@ -104,7 +104,7 @@ def is_role(role: Any) -> bool:
     return isinstance(role, str) and 0 < len(role) <= MAX_ROLE_CHARS and role.isprintable()
 
 
-def dotted(path: Path) -> str:
+def dotted(path: ClaimPath) -> str:
     return ".".join(path)
 
 
@@ -120,7 +120,7 @@ def own_claims(settings: Settings, *, owner: str, scopes: Iterable[str], roles: 
     return claims
 
 
-def _set(claims: dict[str, Any], path: Path, value: Any) -> None:
+def _set(claims: dict[str, Any], path: ClaimPath, value: Any) -> None:
     for step in path[:-1]:
         claims = claims.setdefault(step, {})
     claims[path[-1]] = value
