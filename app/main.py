@@ -142,15 +142,20 @@ def _bus(settings: Settings, tuning: LiveTuning) -> SharedBus:
 class Application(Starlette):
     """Starlette with a bypass: its layers cost a tenth of a short response and a sixth of a WebSocket."""
 
-    direct: Mapping[tuple[str, str | None], ASGIApp] = {}
-    """Applications by (method or, without one, scope type; path)."""
     root_path = ""
     """A prefix that a proxy may leave in the path."""
+    _direct: Mapping[tuple[str, str | None], ASGIApp] = {}
+    """Applications by (method or, without one, scope type; path)."""
+
+    def serve_directly(self, posts: ASGIApp, sockets: ASGIApp) -> None:
+        """POST and WebSockets of the GraphQL URL pass by the layers."""
+        paths: set[str | None] = {PATH, self.root_path + PATH}
+        self._direct = {("POST", path): posts for path in paths} | {("websocket", path): sockets for path in paths}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or WebSocket."""
         path = scope.get("path")
-        if direct := self.direct.get((scope.get("method", scope["type"]), path)):
+        if direct := self._direct.get((scope.get("method", scope["type"]), path)):
             await direct(scope, receive, send)
             return
         if self.root_path and path and path.startswith(f"{self.root_path}/"):
@@ -196,9 +201,7 @@ def create_app(
     app.router.redirect_slashes = False  # the address would have the scheme and the host that the proxy used
     app.state.stop_streams = event_streams.stop
     app.root_path = settings.root_path
-    posts = CrossOrigin(http, origins) if origins else http
-    paths = {PATH, settings.root_path + PATH}
-    app.direct = {("POST", path): posts for path in paths} | {("websocket", path): sockets for path in paths}
+    app.serve_directly(CrossOrigin(http, origins) if origins else http, sockets)
     return app
 
 

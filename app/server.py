@@ -110,13 +110,6 @@ def keep_imported_objects() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
-def bound_socket(settings: Settings) -> socket.socket:
-    """The socket of the settings' address, for several processes. Exits if the address cannot be used."""
-    if settings.host == "::":
-        return _dual_stack(settings)
-    return uvicorn.Config("", host=settings.host, port=settings.port, log_config=None).bind_socket()
-
-
 def _dual_stack(settings: Settings) -> socket.socket:
     """A socket for IPv6 and IPv4: asyncio, which uvicorn leaves it to, restricts one on `::` to IPv6."""
     try:

@@ -23,11 +23,6 @@ class Workers(ServerProcess):
     def user(self, name: str) -> User:
         return User(name, self.url, self.token(name), self.http)
 
-    def workers(self) -> set[int]:
-        """The processes below the supervisor that serve."""
-        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
-        return {int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()}
-
     async def worker_of_a_new_connection(self) -> str:
         """The worker's own part of a request id."""
         async with httpx2.AsyncClient() as http:
