@@ -6,6 +6,7 @@ from app.db.tables.audit import audit_events
 from app.db.tables.columns import metadata
 from app.db.tables.idempotency import idempotency_keys
 from app.db.tables.message import messages
+from app.db.tables.record import records
 from app.db.tables.session import sessions
 from app.db.tables.session_agent import session_agents
 from app.db.tables.streaming_message import message_chunks, streams
@@ -19,6 +20,7 @@ __all__ = [
     "message_chunks",
     "messages",
     "metadata",
+    "records",
     "session_agents",
     "sessions",
     "streams",
