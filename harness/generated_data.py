@@ -198,10 +198,10 @@ select owner_id, md5(owner_id || n), sha256(n::text::bytea),
        pg_temp.began() + interval '4 days' + n * (interval '20 hours' / keys)
 from sizes, generate_series(1, keys) n
 """
-# As many as idempotency keys, all but three in the namespace `notes`; every tenth belongs to the focus, and has a time.
+# As many as idempotency keys, all but three in the namespace `notes`. Three belong to the focus, every tenth has a time.
 RECORDS = """
 insert into records (owner_id, path, session_id, value, metadata, tags, text, revision, expires_at)
-select o.owner_id, word || chr(31) || chr(30) || 'record-' || r, case when r % 10 = 0 then p.id end,
+select o.owner_id, word || chr(31) || chr(30) || 'record-' || r, case when r between 4 and 6 then p.id end,
        '{"text":"Hello"}', json_build_object('kind', word), jsonb_build_object('kind', word), 'Hello', 1,
        case when r % 10 = 0 then timestamptz '2099-01-01Z' + r * interval '1 minute' end
 from sizes o join session_sizes p on p.owner_id = o.owner_id and p.n = 4, generate_series(1, o.keys) r,
