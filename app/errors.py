@@ -5,6 +5,7 @@ GraphQL error with `extensions.code`. Any other exception is a bug: it is answer
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class Problem(Exception):
@@ -115,6 +116,11 @@ class Refused(Exception):
         super().__init__(message)
         self.message = message
 
+    @property
+    def extensions(self) -> dict[str, Any]:
+        """The error's `extensions`: its code, and what a client can act on."""
+        return {"code": self.code}
+
 
 class BadInput(Refused):
     """An invalid argument of a query: a page size, a page cursor."""
@@ -145,7 +151,7 @@ class TimedOut(Refused):
 
 
 class RateLimited(Refused):
-    """The caller runs more operations at a time than the limit."""
+    """The caller runs more operations than a limit allows."""
 
     code = "RATE_LIMITED"
 

@@ -36,6 +36,7 @@ from app.settings.values import driver_dsn
 from app.telemetry import Metrics
 from app.transport import (
     PATH,
+    Budgets,
     CrossOrigin,
     DocumentLimits,
     Documents,
@@ -43,7 +44,10 @@ from app.transport import (
     EventStreamEndpoint,
     HTTPEndpoint,
     Limits,
+    OperationCosts,
     Operations,
+    ProcessSpending,
+    Spending,
     TrustedProxies,
     WebSocketEndpoint,
     named_hosts,
@@ -77,6 +81,7 @@ class Services:
             max_subscriptions=settings.max_subscribers,
         )
         self.authenticator = Authenticator(settings)
+        self.budgets = _budgets(settings) if settings.budget_cost else None
 
     def context(self, viewer: Viewer, **request: Any) -> Context:
         """The context of one operation of this viewer."""
@@ -125,6 +130,7 @@ class Services:
             self.context,
             timeout=settings.request_timeout_seconds,
             observe=self.metrics.record_request,
+            budgets=self.budgets,
         )
 
 
@@ -136,6 +142,16 @@ def _bus(settings: Settings, tuning: LiveTuning) -> SharedBus:
     url = settings.database_direct_url or settings.database_url
     assert url is not None
     return PostgresBus(driver_dsn(url), tuning)
+
+
+def _budgets(settings: Settings) -> Budgets:
+    limit, seconds = settings.budget_cost, settings.budget_seconds
+    spending: Spending = ProcessSpending(limit, seconds)
+    if settings.redis_url:
+        from app.transport.redis_spending import RedisSpending
+
+        spending = RedisSpending(settings.redis_url, limit, seconds)
+    return Budgets(spending, OperationCosts(schema._schema), limit=limit, seconds=seconds)
 
 
 class Application(Starlette):
@@ -228,6 +244,14 @@ def _observe(services: Services, sockets: WebSocketEndpoint, event_streams: Even
         lambda: services.db.slow.counts,
     )
     metrics.observe_pool(idle=lambda: pool.idle, busy=lambda: pool.busy)
+    if budgets := services.budgets:
+        metrics.budget_store.set_function(lambda: budgets.spending.healthy)
+        metrics.observe_counts(
+            "colloquy_budget_operations",
+            "Operations that the budgets of their owners granted and refused.",
+            "decision",
+            lambda: budgets.counts,
+        )
     if cache := services.session_cache:
         metrics.session_cache_bytes.set_function(lambda: cache.bytes)
         metrics.observe_counts(
@@ -250,6 +274,8 @@ async def _lifespan(services: Services, _app: Starlette) -> AsyncIterator[None]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await services.bus.stop()
+        if services.budgets:
+            await services.budgets.spending.close()
         await services.db.close()
 
 
@@ -265,6 +291,8 @@ async def _ready(services: Services, _request: Request) -> Response:
     reasons = [reason for reason in (database, words) if reason]
     bus = services.bus
     degraded = [] if bus.healthy else [f"wake-ups: {bus.name} is out of reach; live readers poll"]
+    if services.budgets and not services.budgets.spending.healthy:
+        degraded.append("budgets: Redis is out of reach; each process counts for itself")
     body = orjson.dumps({"status": "unready" if reasons else "ready", "reasons": reasons, "degraded": degraded})
     return Response(body, 503 if reasons else 200, media_type="application/json")
 

@@ -229,6 +229,11 @@ class Metrics:
         self.session_cache_bytes = Gauge(
             "colloquy_session_cache_bytes", "Memory of the rows in the session cache.", registry=registry
         )
+        self.budget_store = Gauge(
+            "colloquy_budget_store_healthy",
+            "1: processes share what owners have spent; 0: each counts for itself.",
+            registry=registry,
+        )
         self._sweeps = Counter("colloquy_swept", "Rows that the sweeper changed, by step.", ["step"], registry=registry)
         self._sweep_failures = Counter(
             "colloquy_sweep_failures", "Failures of the sweeper, by step.", ["step"], registry=registry

@@ -76,6 +76,13 @@ def test_what_no_browser_proxy_or_client_could_mean_is_refused(given):
     assert problems().keys() == {"TRUSTED_DOCUMENTS_MODE"}
 
 
+def test_a_budget_allows_at_least_the_largest_operation(given):
+    given(BUDGET_COST="19999")
+    assert problems() == {"BUDGET_COST": "an operation may cost 20000 (MAX_COST); give at least that, or 0"}
+    given(MAX_COST="100")
+    assert Settings.load().budget_cost == 19_999
+
+
 @pytest.mark.parametrize(
     ("name", "given_text", "becomes"),
     [

@@ -125,6 +125,8 @@ def conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "jwt_secret", "it is set beside JWKS_URL; give one of the two, tokens have one kind of key"
     if settings.trusted_documents_mode == "only" and settings.trusted_documents is None:
         yield "trusted_documents_mode", "only is set without TRUSTED_DOCUMENTS; give both, or prefer"
+    if 0 < settings.budget_cost < settings.max_cost:
+        yield "budget_cost", f"an operation may cost {settings.max_cost} (MAX_COST); give at least that, or 0"
     if settings.database_direct_url and settings.embedded:
         yield "database_direct_url", "it is set without DATABASE_URL; give both, or neither"
     if not settings.production:

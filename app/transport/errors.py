@@ -42,18 +42,20 @@ def format_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
     A `Refused` keeps its message and code; an invalid argument is BAD_USER_INPUT. Any other error is INTERNAL: it is
     logged, and the response shows the request id only.
     """
-    code = _code(error)
-    if code is not None:
-        return _formatted(error, error.message, {"code": code})
-    log_fault(_cause(error))
+    cause = _cause(error)
+    if isinstance(cause, Refused):
+        return _formatted(error, error.message, cause.extensions)
+    if _blames_document(error):
+        return _formatted(error, error.message, {"code": BadInput.code})
+    log_fault(cause)
     return _formatted(error, APOLOGY, {"code": INTERNAL, "requestId": request_id})
 
 
 def format_rejection(error: GraphQLError) -> dict[str, Any]:
     """An error of a request that was not executed: always the client's, so never INTERNAL."""
     cause = _cause(error)
-    code = cause.code if isinstance(cause, Refused) else (error.extensions or {}).get("code")
-    return _formatted(error, error.message, {"code": code or BadInput.code})
+    known = cause.extensions if isinstance(cause, Refused) else {"code": (error.extensions or {}).get("code")}
+    return _formatted(error, error.message, {**known, "code": known["code"] or BadInput.code})
 
 
 def log_fault(fault: BaseException) -> None:
@@ -67,14 +69,11 @@ def log_fault(fault: BaseException) -> None:
         log.error("request_failed", exc_info=fault)
 
 
-def _code(error: GraphQLError) -> str | None:
-    """None for an internal fault."""
-    cause, inner = _cause(error), error.original_error
-    if isinstance(cause, Refused):
-        return cause.code
+def _blames_document(error: GraphQLError) -> bool:
+    """True for an invalid argument; False for an internal fault."""
+    inner = error.original_error
     # graphql-core adds the node of an invalid argument; a resolver's value that the schema does not allow has none
-    blames_document = inner is None or (isinstance(inner, GraphQLError) and bool(inner.nodes))
-    return BadInput.code if blames_document else None
+    return inner is None or (isinstance(inner, GraphQLError) and bool(inner.nodes))
 
 
 def _cause(error: GraphQLError) -> Exception:

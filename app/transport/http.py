@@ -72,7 +72,7 @@ class HTTPEndpoint:
         key = header(exchange.headers, b"idempotency-key")
         context = self._operations.context(viewer, exchange.request, key)
         result = await self._operations.execute(prepared, parameters, context, exchange.request.id)
-        return Response(200, result.body, result.outcome)
+        return Response(200, result.body, result.outcome, result.charge.headers if result.charge else ())
 
 
 def _prefers_html(scope: Scope) -> bool:

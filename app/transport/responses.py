@@ -1,6 +1,5 @@
 """Complete HTTP responses: a result, or the errors of a request that was not executed."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from starlette.types import Send
@@ -9,11 +8,10 @@ from app.auth import challenge
 from app.errors import Refused, Unauthenticated
 from app.telemetry import Request
 from app.transport import json_codec
+from app.transport.budgets import Headers, OverBudget
 from app.transport.errors import INTERNAL, format_failure
 from app.transport.media_types import JSON, RESPONSE
 from app.transport.requests import Declined
-
-Headers = Sequence[tuple[bytes, bytes]]
 
 STATUS = {
     "UNAUTHENTICATED": 401,
@@ -58,13 +56,15 @@ def refusal(failure: Exception, media_type: str, request: Request) -> Response:
         case Unauthenticated():
             response = _refused(failure, media_type)
             return response._replace(headers=[(b"www-authenticate", challenge(failure).encode())])
+        case OverBudget():
+            return _refused(failure, media_type)._replace(headers=failure.charge.headers)
         case Refused():
             return _refused(failure, media_type)
     return _without_data(format_failure(failure, request.id), media_type)
 
 
 def _refused(refused: Refused, media_type: str) -> Response:
-    return _without_data([{"message": refused.message, "extensions": {"code": refused.code}}], media_type)
+    return _without_data([{"message": refused.message, "extensions": refused.extensions}], media_type)
 
 
 def _without_data(errors: list[dict[str, Any]], media_type: str) -> Response:

@@ -45,9 +45,13 @@ class BadInput(ColloquyError):
 
 
 class RateLimited(ColloquyError):
-    """The caller has more requests or subscriptions at the same time than the server allows."""
+    """The caller has spent its budget, or has more operations at the same time than the server allows.
+
+    `retry_after` is in seconds; None if the server sent none.
+    """
 
     code = "RATE_LIMITED"
+    retry_after: float | None = None
 
 
 class TimedOut(ColloquyError):
@@ -141,8 +145,12 @@ def payload_error(error: Mapping[str, Any]) -> ColloquyError:
 
 def response_error(error: Mapping[str, Any]) -> ColloquyError:
     """Returns the exception for one of a response's top-level `errors`."""
-    code = (error.get("extensions") or {}).get("code", ColloquyError.code)
-    return _exception(code, error.get("message", "The server sent no message."))
+    extensions = error.get("extensions") or {}
+    code = extensions.get("code", ColloquyError.code)
+    exception = _exception(code, error.get("message", "The server sent no message."))
+    if isinstance(exception, RateLimited):
+        exception.retry_after = extensions.get("retryAfter")
+    return exception
 
 
 def _exception(code: str, message: str, field: Sequence[str] = ()) -> ColloquyError:

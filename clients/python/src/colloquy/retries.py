@@ -50,14 +50,21 @@ class RetryPolicy:
 def retry_options(max_wait: float) -> dict[str, Any]:
     """The arguments of tenacity's `Retrying` for transient errors.
 
-    A wait is random, of at most 1 second before the second attempt; the maximum doubles up to `max_wait` seconds.
+    A wait is random, of at most 1 second before the second attempt; the maximum doubles up to `max_wait` seconds. The
+    time after which the server would grant an operation is waited for as well.
     """
+    backoff = wait_random_exponential(max=max_wait)
     return {
         "retry": retry_if_exception_type(TRANSIENT),
-        "wait": wait_random_exponential(max=max_wait),
+        "wait": lambda state: _retry_after(state) + backoff(state),
         "before_sleep": _log_retry,
         "reraise": True,
     }
+
+
+def _retry_after(state: RetryCallState) -> float:
+    error = state.outcome and state.outcome.exception()
+    return (error.retry_after or 0.0) if isinstance(error, RateLimited) else 0.0
 
 
 def _log_retry(state: RetryCallState) -> None:

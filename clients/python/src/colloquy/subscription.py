@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatu
 from websockets.typing import Subprotocol
 
 from colloquy.decoding import decode
-from colloquy.errors import BadInput, ColloquyError, Unauthenticated, Unreachable, response_error
+from colloquy.errors import BadInput, ColloquyError, RateLimited, Unauthenticated, Unreachable, response_error
 from colloquy.http_transport import request_error, status_error
 from colloquy.live import EVENT_TYPES, Event
 from colloquy.retries import retry_options
@@ -37,7 +37,8 @@ async def subscribe(
 ) -> AsyncIterator[Event]:
     """Yields the events after `variables["after"]`, across lost connections and expired tokens.
 
-    Ends when the server completes the subscription. `token` is called for every connection.
+    Ends when the server completes the subscription. `token` is called for every connection. After RATE_LIMITED the
+    subscription starts again when the owner's budget allows it.
     """
     after = variables["after"]
     while True:
@@ -56,6 +57,10 @@ async def subscribe(
                 raise error from None
             # Clients of a server that restarts do not reconnect all at once.
             await asyncio.sleep(random.uniform(*RECONNECT_SECONDS))  # noqa: S311
+        except RateLimited as limited:
+            if limited.retry_after is None:
+                raise
+            await asyncio.sleep(limited.retry_after + random.uniform(*RECONNECT_SECONDS))  # noqa: S311
 
 
 async def _connect(url: str, token: Callable[[], Awaitable[str]]) -> ClientConnection:
