@@ -244,14 +244,8 @@ def _observe(services: Services, sockets: WebSocketEndpoint, event_streams: Even
         lambda: services.db.slow.counts,
     )
     metrics.observe_pool(idle=lambda: pool.idle, busy=lambda: pool.busy)
-    if budgets := services.budgets:
-        metrics.budget_store.set_function(lambda: budgets.spending.healthy)
-        metrics.observe_counts(
-            "colloquy_budget_operations",
-            "Operations that the budgets of their owners granted and refused.",
-            "decision",
-            lambda: budgets.counts,
-        )
+    if services.budgets:
+        _observe_budgets(metrics, services.budgets)
     if cache := services.session_cache:
         metrics.session_cache_bytes.set_function(lambda: cache.bytes)
         metrics.observe_counts(
@@ -260,6 +254,16 @@ def _observe(services: Services, sockets: WebSocketEndpoint, event_streams: Even
             "what",
             lambda: {"hits": cache.hits, "misses": cache.misses, "evictions": cache.evictions},
         )
+
+
+def _observe_budgets(metrics: Metrics, budgets: Budgets) -> None:
+    metrics.budget_store.set_function(lambda: budgets.spending.healthy)
+    metrics.observe_counts(
+        "colloquy_budget_operations",
+        "Operations that the budgets of their owners granted and refused.",
+        "decision",
+        lambda: budgets.counts,
+    )
 
 
 @asynccontextmanager

@@ -183,8 +183,9 @@ def refused(name: str, variables: dict[str, str]) -> Iterator[str]:
 
 
 def has_budgets(name: str, variables: dict[str, str]) -> Iterator[str]:
-    if int(variables.get("BUDGET_COST", 0)) < (most := int(variables.get("MAX_COST", default("max_cost")))):
-        yield f"{name}: BUDGET_COST must be at least {most}, the largest cost of an operation"
+    largest = int(variables.get("MAX_COST", default("max_cost")))
+    if int(variables.get("BUDGET_COST", 0)) < largest:
+        yield f"{name}: BUDGET_COST must be at least {largest}, the largest cost of an operation"
 
 
 def default(setting: str) -> int:

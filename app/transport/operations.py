@@ -109,7 +109,8 @@ class Operations:
             charge = await self._budgets.charge(context.viewer.subject, prepared, parameters.variables)
             context.extensions["budget"] = charge.extension
         result = await self._engine.execute(prepared, parameters.variables, context)
-        return encode_result(result, context, request_id)._replace(charge=charge)
+        encoded = encode_result(result, context, request_id)
+        return encoded._replace(charge=charge) if charge else encoded
 
     async def subscribe(self, prepared: PreparedOperation, parameters: Parameters, context: Any) -> ResponseStream:
         """Starts a subscription, whose events cost nothing. Raises RequestError, SubscriptionFailed, OverBudget."""
