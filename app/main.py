@@ -246,14 +246,18 @@ def _observe(services: Services, sockets: WebSocketEndpoint, event_streams: Even
     metrics.observe_pool(idle=lambda: pool.idle, busy=lambda: pool.busy)
     if services.budgets:
         _observe_budgets(metrics, services.budgets)
-    if cache := services.session_cache:
-        metrics.session_cache_bytes.set_function(lambda: cache.bytes)
-        metrics.observe_counts(
-            "colloquy_session_cache",
-            "Values read from the session cache, values that it did not have, and values evicted from it.",
-            "what",
-            lambda: {"hits": cache.hits, "misses": cache.misses, "evictions": cache.evictions},
-        )
+    if services.session_cache:
+        _observe_session_cache(metrics, services.session_cache)
+
+
+def _observe_session_cache(metrics: Metrics, cache: SessionCache) -> None:
+    metrics.session_cache_bytes.set_function(lambda: cache.bytes)
+    metrics.observe_counts(
+        "colloquy_session_cache",
+        "Values read from the session cache, values that it did not have, and values evicted from it.",
+        "what",
+        lambda: {"hits": cache.hits, "misses": cache.misses, "evictions": cache.evictions},
+    )
 
 
 def _observe_budgets(metrics: Metrics, budgets: Budgets) -> None:

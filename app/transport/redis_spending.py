@@ -15,7 +15,7 @@ from app.transport.spending import SLOTS, ProcessSpending, Spent
 log = get_logger("colloquy.budget")
 
 KEY = "colloquy:budget:"
-RESPONSE_SECONDS = 0.25
+RESPONSE_SECONDS = 1.0
 RETRY_SECONDS = 1.0
 CONNECTIONS = 16
 MICROSECONDS = 1_000_000

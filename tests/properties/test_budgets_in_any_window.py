@@ -19,7 +19,7 @@ steps = st.lists(
 
 
 @given(steps)
-async def test_no_window_grants_more_than_the_budget_and_an_owner_waits_no_longer_than_told(steps):
+async def test_no_window_grants_more_than_the_budget_and_costs_are_free_in_time(steps):
     now = 1_000.0
     spending = ProcessSpending(LIMIT, SECONDS, clock=lambda: now)
     granted: list[tuple[str, float, int]] = []

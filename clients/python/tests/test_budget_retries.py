@@ -1,4 +1,4 @@
-"""A client whose owner has spent its budget waits as long as the server says, and no longer than it may."""
+"""A client whose owner has spent its budget waits as long as the server asks, and no longer than it may."""
 
 import logging
 import re
