@@ -15,13 +15,15 @@ from pathlib import Path
 import asyncpg
 from sqlalchemy.engine import make_url
 
-from app.db.operations import migrate
+from app.db.operations import migrate, row_policies
 from app.db.operations.embedded import embedded_postgres
 
 HERE = Path(__file__).resolve().parent.parent
 OUR_DATABASES = "select datname from pg_database where datname like 'colloquy\\_%'"
 CLIENTS = "datname = $1 and backend_type = 'client backend' and pid <> pg_backend_pid()"
 NUMBERS = count()
+SERVER_ROLE = "colloquy_test_server"
+"""The role of every migrated database for which row-level security is on; the databases' owner is not subject to it."""
 
 NewDatabase = Callable[[], Awaitable[str]]
 """Creates a database without rows and returns its URL."""
@@ -139,12 +141,13 @@ async def _template(server: str) -> str:
             await _drop(admin, [other for other in existing if not _in_use(other)])
             await admin.execute(f"create database {building}")
             await asyncio.to_thread(migrate.upgrade, at(server, building))
+            await asyncio.to_thread(row_policies.secure, at(server, building), SERVER_ROLE)
             await admin.execute(f"alter database {building} rename to {name}")
     return name
 
 
 def _fingerprint() -> str:
-    scripts = sorted((HERE / "migrations").glob("**/*.py"))
+    scripts = [*sorted((HERE / "migrations").glob("**/*.py")), Path(str(row_policies.__file__))]
     return hashlib.sha256(b"".join(script.read_bytes() for script in scripts)).hexdigest()[:16]
 
 

@@ -75,6 +75,7 @@ class Settings(Limits, Conversations, Access, Database, Server, BaseSettings):
             "statement_timeout": 1.5 * self.request_timeout_seconds,
             "acquire_timeout": ACQUIRE_TIMEOUT_SECONDS,
             "slow_statement": self.slow_statement_seconds,
+            "role": self.database_role,
         }
 
     @property

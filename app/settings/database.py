@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel
 
 from app.settings.fields import setting, whole_number
-from app.settings.values import postgres_url, valid_redis_url
+from app.settings.values import postgres_url, role_name, valid_redis_url
 
 PostgresUrl = Annotated[str, AfterValidator(postgres_url)]
 
@@ -21,6 +21,11 @@ class Database(BaseModel):
         "The same database without a transaction pooler in between, for LISTEN and migrations.",
         "a URL",
         repr=False,
+    )
+    database_role: Annotated[str, AfterValidator(role_name)] | None = setting(
+        None,
+        "Role of the server's statements, so that row-level security applies; `colloquy migrate` creates it.",
+        "a name of lower-case letters, digits and _",
     )
     pool_size: int = whole_number(
         10, "Database connections of this process; all replicas together stay below max_connections.", high=1000

@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 from app.origins import pattern
 
 MIN_SECRET_BYTES = 32  # RFC 7518 §3.2: an HS256 key is at least as long as its hash
+ROLE = re.compile(r"(?!none\Z|pg_)[a-z_][a-z0-9_]{0,62}", re.ASCII)
 PATH = re.compile(r"(/[\w.~-]+)*/?", re.ASCII)
 
 
@@ -93,6 +94,13 @@ def postgres_url(url: str) -> str:
     if len(parts.path) < 2:
         raise ValueError(f"it names no database; {expected}")
     return with_scheme(url, "postgresql+asyncpg", sslmode="ssl")
+
+
+def role_name(name: str) -> str:
+    """A name of a role that SQL needs not quote."""
+    if not ROLE.fullmatch(name):
+        raise ValueError(f"{name!r} is not a name for a role; give colloquy_server")
+    return name
 
 
 def valid_redis_url(url: str) -> str:

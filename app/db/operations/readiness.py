@@ -9,11 +9,17 @@ from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from app.db.access.async_engine import AsyncConnection
 from app.db.access.database import Database
+from app.db.tables import metadata
 from app.errors import TimedOut
 
 SCRIPTS = Path(__file__).parents[3] / "migrations"
 REVISIONS = re.compile(r'^(revision|down_revision)\b[^=]*= *(?:["\'](\w+)|None)', re.MULTILINE)
 # The first migration of this kind of program adds the column; read as JSON, a missing column is NULL.
+UNPROTECTED = text("""
+SELECT relname FROM pg_class
+WHERE relname = ANY (:tables) AND relnamespace = current_schema()::regnamespace AND NOT row_security_active(oid)
+ORDER BY 1
+""")
 VERSION = text("SELECT version_num, to_jsonb(v) ->> 'compatible_from' FROM alembic_version v")
 
 
@@ -55,12 +61,21 @@ async def unready(db: Database, scripts: Path = SCRIPTS) -> str | None:
     try:
         async with db.pool.connection() as connection:
             found, compatible_from = await declared_version(connection)
+            unprotected = await _unprotected(connection, db.role) if db.role else []
     except (OSError, SQLAlchemyError, TimedOut) as error:
         return f"database: it cannot be reached ({type(error).__name__})"
     expected = expected_revision(scripts)
-    if found == expected or is_newer_and_usable(found, compatible_from, scripts):
-        return None
-    return f"migrations: the database is at {found}, this program needs {expected}"
+    if found != expected and not is_newer_and_usable(found, compatible_from, scripts):
+        return f"migrations: the database is at {found}, this program needs {expected}"
+    if unprotected:
+        return f"row-level security: {db.role} reads {', '.join(unprotected)} without it; run colloquy migrate"
+    return None
+
+
+async def _unprotected(connection: AsyncConnection, role: str) -> list[str]:
+    """The tables whose rows of all owners the role can read."""
+    await connection.execute(text(f"SET LOCAL ROLE {role}"))  # a pooler's connection has none
+    return list(await connection.scalars(UNPROTECTED, {"tables": sorted(metadata.tables)}))
 
 
 def is_newer_and_usable(found: str | None, compatible_from: str | None, scripts: Path) -> bool:
