@@ -13,7 +13,7 @@ from app.db.access import row_security
 from app.db.access.pool import use_text_codecs
 from app.db.access.statement import Row, Statement
 from app.db.operations import check, readiness, row_policies
-from app.db.tables import messages, metadata, sessions
+from app.db.tables import agents, messages, metadata, sessions
 from app.sweeper import retention, sweep_once
 from harness.pgbouncer import pgbouncer
 from harness.postgres import SERVER_ROLE, dsn
@@ -98,8 +98,13 @@ class Undo(Exception):
 
 
 async def test_a_row_of_a_stranger_cannot_be_written(db):
-    row = {"owner_id": literal("bob"), "id": literal(str(uuid4())), "key": literal("forged"), "name": literal("x")}
-    forged = unchecked(insert(metadata.tables["agents"]).values(row).returning(metadata.tables["agents"].c.owner_id))
+    row = {
+        "owner_id": literal("bob"),
+        "id": literal(str(uuid4()), agents.c.id.type),
+        "key": literal("forged"),
+        "name": literal("x"),
+    }
+    forged = unchecked(insert(agents).values(row).returning(agents.c.owner_id))
     with pytest.raises(asyncpg.InsufficientPrivilegeError, match="row-level security"):
         await db.fetch(ANN, forged)
     give = unchecked(update(sessions).values(owner_id=literal("bob")).returning(sessions.c.owner_id))
