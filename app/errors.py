@@ -111,6 +111,8 @@ class Refused(Exception):
     """An invalid request: a top-level error with `extensions.code`."""
 
     code = "BAD_USER_INPUT"
+    retry_after: int | None = None
+    """Seconds after which the same request may succeed; None if that is not a matter of time."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -118,8 +120,8 @@ class Refused(Exception):
 
     @property
     def extensions(self) -> dict[str, Any]:
-        """The error's `extensions`: its code, and what a client can act on."""
-        return {"code": self.code}
+        """The error's `extensions`: `code`, and `retryAfter` if the same request may succeed later."""
+        return {"code": self.code} if self.retry_after is None else {"code": self.code, "retryAfter": self.retry_after}
 
 
 class BadInput(Refused):
@@ -127,9 +129,13 @@ class BadInput(Refused):
 
 
 class Unauthenticated(Refused):
-    """There is no token, or the token is not valid."""
+    """There is no token, or the token is not valid. The log has `reason`, which may be more exact than `message`."""
 
     code = "UNAUTHENTICATED"
+
+    def __init__(self, message: str, *, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason or message
 
 
 class OutOfScope(Refused):
@@ -148,6 +154,16 @@ class TimedOut(Refused):
     """The request took longer than the limit."""
 
     code = "TIMEOUT"
+
+
+class Unavailable(Refused):
+    """The database does not accept the statement at present; a write may or may not have been applied.
+
+    Its cause is the driver's error.
+    """
+
+    code = "UNAVAILABLE"
+    retry_after = 1
 
 
 class RateLimited(Refused):

@@ -197,7 +197,8 @@ def seconds_to_stop(variables: dict[str, str]) -> int:
 
 
 def connections(variables: dict[str, str], processes: int) -> int:
-    return processes * (int(variables.get("POOL_SIZE", default("pool_size"))) + BESIDES_POOL)
+    pool, workers = (int(variables.get(name.upper(), default(name))) for name in ("pool_size", "workers"))
+    return processes * workers * (pool + BESIDES_POOL)
 
 
 def cloud_run(service: Manifest) -> Iterator[str]:

@@ -41,11 +41,10 @@ class Charge(NamedTuple):
 
     @property
     def headers(self) -> Headers:
-        """RateLimit-Policy, RateLimit (draft-ietf-httpapi-ratelimit-headers-11), and Retry-After of a refusal."""
+        """RateLimit-Policy and RateLimit (draft-ietf-httpapi-ratelimit-headers-11)."""
         window = ceil(self.reset_after) if self.retry_after is None else self.retry_after
         limit = f'"{POLICY}";r={self.remaining};t={window}'.encode()
-        fields = [(b"ratelimit-policy", self.policy), (b"ratelimit", limit)]
-        return fields if self.retry_after is None else [*fields, (b"retry-after", b"%d" % self.retry_after)]
+        return [(b"ratelimit-policy", self.policy), (b"ratelimit", limit)]
 
 
 class OverBudget(RateLimited):
@@ -54,12 +53,12 @@ class OverBudget(RateLimited):
     def __init__(self, charge: Charge) -> None:
         left, wait = f"{charge.remaining:,}", charge.retry_after
         super().__init__(f"The operation costs {charge.cost:,}; {left} of the budget is left. Retry in {wait} seconds.")
-        self.charge = charge
+        self.charge, self.retry_after = charge, charge.retry_after
 
     @property
     def extensions(self) -> dict[str, Any]:
         """The code, `retryAfter` in seconds, and the budget."""
-        return super().extensions | {"retryAfter": self.charge.retry_after, "budget": self.charge.extension}
+        return super().extensions | {"budget": self.charge.extension}
 
 
 class Budgets:

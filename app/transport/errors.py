@@ -6,8 +6,7 @@ from typing import Any
 from graphql import GraphQLError
 from graphql_compiled.engine import RequestError
 
-from app.db.access.failures import connection_lost
-from app.errors import BadInput, Refused
+from app.errors import BadInput, Refused, Unavailable
 from app.structured_log import get_logger
 
 log = get_logger("colloquy.request")
@@ -43,6 +42,9 @@ def format_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
     logged, and the response shows the request id only.
     """
     cause = _cause(error)
+    if isinstance(cause, Unavailable):
+        # Without a traceback: every request fails then, and none of our lines is why.
+        log.error("request_failed", error=repr(cause.__cause__ or cause))
     if isinstance(cause, Refused):
         return _formatted(error, error.message, cause.extensions)
     if _blames_document(error):
@@ -54,25 +56,24 @@ def format_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
 def format_rejection(error: GraphQLError) -> dict[str, Any]:
     """An error of a request that was not executed: always the client's, so never INTERNAL."""
     cause = _cause(error)
-    known = cause.extensions if isinstance(cause, Refused) else {"code": (error.extensions or {}).get("code")}
-    return _formatted(error, error.message, {**known, "code": known["code"] or BadInput.code})
+    if isinstance(cause, Refused):
+        return _formatted(error, error.message, cause.extensions)
+    return _formatted(error, error.message, {"code": (error.extensions or {}).get("code") or BadInput.code})
 
 
 def log_fault(fault: BaseException) -> None:
-    """Logs an unexpected exception, under the request's id.
+    """Logs an unexpected exception, under the request's id."""
+    log.error("request_failed", exc_info=fault)
 
-    The traceback is left out if the database is unreachable: then every request fails, and none of our lines is why.
-    """
-    if connection_lost(fault):
-        log.error("request_failed", error=repr(fault))
-    else:
-        log.error("request_failed", exc_info=fault)
+
+def is_transient(error: GraphQLError) -> bool:
+    """True if the database was unavailable."""
+    return isinstance(_cause(error), Unavailable)
 
 
 def _blames_document(error: GraphQLError) -> bool:
-    """True for an invalid argument; False for an internal fault."""
-    inner = error.original_error
     # graphql-core adds the node of an invalid argument; a resolver's value that the schema does not allow has none
+    inner = error.original_error
     return inner is None or (isinstance(inner, GraphQLError) and bool(inner.nodes))
 
 

@@ -5,12 +5,13 @@ from typing import Any, NamedTuple
 from starlette.types import Send
 
 from app.auth import challenge
-from app.errors import Refused, Unauthenticated
+from app.errors import Refused, Unauthenticated, Unavailable
 from app.telemetry import Request
 from app.transport import json_codec
 from app.transport.budgets import Headers, OverBudget
 from app.transport.errors import INTERNAL, format_failure
 from app.transport.media_types import JSON, RESPONSE
+from app.transport.operations import EncodedResult
 from app.transport.requests import Declined
 
 STATUS = {
@@ -19,6 +20,7 @@ STATUS = {
     "DOCUMENT_NOT_TRUSTED": 403,
     "RATE_LIMITED": 429,
     "TIMEOUT": 504,
+    "UNAVAILABLE": 503,
     INTERNAL: 500,
     # Apollo's protocol: a client that sees another status may not read the code, and then never sends the document
     "PERSISTED_QUERY_NOT_FOUND": 200,
@@ -47,6 +49,18 @@ class Response(NamedTuple):
         await send({"type": "http.response.body", "body": self.body})
 
 
+def executed(result: EncodedResult, media_type: str) -> Response:
+    """The response to an operation that was executed: 200, or 503 if the database was unavailable for all of it.
+
+    A client of `application/json` expects 200 of everything that was executed (GraphQL over HTTP, §6.4.1).
+    """
+    charged = result.charge.headers if result.charge else ()
+    if result.outcome == Unavailable.code and not result.has_data and media_type == RESPONSE:
+        headers = [*_retry_after(Unavailable.retry_after), *charged]
+        return Response(503, result.body, result.outcome, headers)
+    return Response(200, result.body, result.outcome, charged)
+
+
 def refusal(failure: Exception, media_type: str, request: Request) -> Response:
     """The response to a request that was not executed because of `failure`."""
     match failure:
@@ -57,14 +71,20 @@ def refusal(failure: Exception, media_type: str, request: Request) -> Response:
             response = _refused(failure, media_type)
             return response._replace(headers=[(b"www-authenticate", challenge(failure).encode())])
         case OverBudget():
-            return _refused(failure, media_type)._replace(headers=failure.charge.headers)
+            response = _refused(failure, media_type)
+            return response._replace(headers=[*response.headers, *failure.charge.headers])
         case Refused():
             return _refused(failure, media_type)
     return _without_data(format_failure(failure, request.id), media_type)
 
 
 def _refused(refused: Refused, media_type: str) -> Response:
-    return _without_data([{"message": refused.message, "extensions": refused.extensions}], media_type)
+    response = _without_data([{"message": refused.message, "extensions": refused.extensions}], media_type)
+    return response._replace(headers=_retry_after(refused.retry_after))
+
+
+def _retry_after(seconds: int | None) -> Headers:
+    return () if seconds is None else [(b"retry-after", b"%d" % seconds)]
 
 
 def _without_data(errors: list[dict[str, Any]], media_type: str) -> Response:

@@ -145,6 +145,7 @@ def operations_of(
     trusted: Mapping[str, str],
     only_trusted: bool,
     budgets: Budgets | None,
+    settings: Settings,
 ) -> Operations:
     """The operations of the sample schema; contexts and outcomes are kept for the test."""
     inspect = DocumentLimits(LIMITS)
@@ -165,7 +166,7 @@ def operations_of(
         observed.append(operation)
 
     return Operations(
-        engine, documents, Authenticator(SETTINGS), make_context, timeout=timeout, observe=observe, budgets=budgets
+        engine, documents, Authenticator(settings), make_context, timeout=timeout, observe=observe, budgets=budgets
     )
 
 
@@ -180,12 +181,19 @@ async def serving(
     trusted: Mapping[str, str] | None = None,
     only_trusted: bool = False,
     budgets: Budgets | None = None,
+    settings: Settings = SETTINGS,
     **sockets: Any,
 ) -> AsyncIterator[Server]:
     """A server; `streams` and `sockets` are options of the endpoints of event streams and sockets."""
     resolvers, observed = Resolvers(), []
     operations = operations_of(
-        resolvers, observed, timeout, trusted=trusted or {}, only_trusted=only_trusted, budgets=budgets
+        resolvers,
+        observed,
+        timeout,
+        trusted=trusted or {},
+        only_trusted=only_trusted,
+        budgets=budgets,
+        settings=settings,
     )
     allowed = Origins(origins)
     socket_options = {"init_timeout": 5.0, "max_operations": 100} | sockets

@@ -10,7 +10,7 @@ from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 from app.db.access.async_engine import AsyncConnection
 from app.db.access.database import Database
 from app.db.tables import metadata
-from app.errors import TimedOut
+from app.errors import Unavailable
 
 SCRIPTS = Path(__file__).parents[3] / "migrations"
 REVISIONS = re.compile(r'^(revision|down_revision)\b[^=]*= *(?:["\'](\w+)|None)', re.MULTILINE)
@@ -62,7 +62,7 @@ async def unready(db: Database, scripts: Path = SCRIPTS) -> str | None:
         async with db.pool.connection() as connection:
             found, compatible_from = await declared_version(connection)
             unprotected = await _unprotected(connection, db.role) if db.role else []
-    except (OSError, SQLAlchemyError, TimedOut) as error:
+    except (OSError, SQLAlchemyError, Unavailable) as error:
         return f"database: it cannot be reached ({type(error).__name__})"
     expected = expected_revision(scripts)
     if found != expected and not is_newer_and_usable(found, compatible_from, scripts):

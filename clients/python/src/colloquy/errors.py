@@ -12,6 +12,8 @@ class ColloquyError(Exception):
     """
 
     code = "INTERNAL"
+    retry_after = 0.0
+    """Seconds that the server asks to wait before the same operation is sent again."""
 
     def __init__(self, message: str, *, code: str | None = None, field: Sequence[str] = ()) -> None:
         super().__init__(message)
@@ -47,17 +49,25 @@ class BadInput(ColloquyError):
 class RateLimited(ColloquyError):
     """The caller has spent its budget, or has more operations at the same time than the server allows.
 
-    `retry_after` is in seconds; None if the server sent none.
+    The server asks to wait `retry_after` seconds, if it is a budget.
     """
 
     code = "RATE_LIMITED"
-    retry_after: float | None = None
 
 
 class TimedOut(ColloquyError):
     """The server stopped the request at its time limit."""
 
     code = "TIMEOUT"
+
+
+class Unavailable(ColloquyError):
+    """The server's database is out of reach or read-only: it is unknown whether the server applied a write.
+
+    The server asks to wait `retry_after` seconds.
+    """
+
+    code = "UNAVAILABLE"
 
 
 class TooComplex(ColloquyError):
@@ -146,10 +156,10 @@ def payload_error(error: Mapping[str, Any]) -> ColloquyError:
 def response_error(error: Mapping[str, Any]) -> ColloquyError:
     """Returns the exception for one of a response's top-level `errors`."""
     extensions = error.get("extensions") or {}
-    code = extensions.get("code", ColloquyError.code)
-    exception = _exception(code, error.get("message", "The server sent no message."))
-    if isinstance(exception, RateLimited):
-        exception.retry_after = extensions.get("retryAfter")
+    exception = _exception(
+        extensions.get("code", ColloquyError.code), error.get("message", "The server sent no message.")
+    )
+    exception.retry_after = extensions.get("retryAfter", 0.0)
     return exception
 
 

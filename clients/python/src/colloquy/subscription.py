@@ -16,7 +16,15 @@ from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatu
 from websockets.typing import Subprotocol
 
 from colloquy.decoding import decode
-from colloquy.errors import BadInput, ColloquyError, RateLimited, Unauthenticated, Unreachable, response_error
+from colloquy.errors import (
+    BadInput,
+    ColloquyError,
+    RateLimited,
+    Unauthenticated,
+    Unavailable,
+    Unreachable,
+    response_error,
+)
 from colloquy.http_transport import request_error, status_error
 from colloquy.live import EVENT_TYPES, Event
 from colloquy.retries import retry_options
@@ -51,16 +59,16 @@ async def subscribe(
                     if event_type is not None:  # a newer server may send types that this client does not know
                         yield decode(event_type, event)
                 return
+        except (Unavailable, RateLimited) as refused:
+            if not refused.retry_after:  # too many subscriptions at the same time
+                raise
+            await asyncio.sleep(refused.retry_after + random.uniform(*RECONNECT_SECONDS))  # noqa: S311
         except ConnectionClosed as closed:
             error = _connection_error(closed)
             if isinstance(error, BadInput):
                 raise error from None
             # Clients of a server that restarts do not reconnect all at once.
             await asyncio.sleep(random.uniform(*RECONNECT_SECONDS))  # noqa: S311
-        except RateLimited as limited:
-            if limited.retry_after is None:
-                raise
-            await asyncio.sleep(limited.retry_after + random.uniform(*RECONNECT_SECONDS))  # noqa: S311
 
 
 async def _connect(url: str, token: Callable[[], Awaitable[str]]) -> ClientConnection:
