@@ -145,8 +145,7 @@ async def test_the_owner_is_set_before_a_row_is_read_in_every_plan(url):
     for query in ours:
         if not query.reads and not list(query.element.cte().c):
             continue  # runs in transactions only
-        alone = row_security.alone(query)
-        plan = await generic_plan(connection, alone)
+        plan = await generic_plan(connection, row_security.self_contained(query))
         [outer] = [child for child in plan["Plans"] if child["Parent Relationship"] == "Outer"]
         assert plan["Node Type"] == "Nested Loop", query.name
         assert any("set_config" in output for node in nodes(outer) for output in node["Output"]), query.name

@@ -186,15 +186,8 @@ async def serving(
 ) -> AsyncIterator[Server]:
     """A server; `streams` and `sockets` are options of the endpoints of event streams and sockets."""
     resolvers, observed = Resolvers(), []
-    operations = operations_of(
-        resolvers,
-        observed,
-        timeout,
-        trusted=trusted or {},
-        only_trusted=only_trusted,
-        budgets=budgets,
-        settings=settings,
-    )
+    documents: Any = {"trusted": trusted or {}, "only_trusted": only_trusted}
+    operations = operations_of(resolvers, observed, timeout, **documents, budgets=budgets, settings=settings)
     allowed = Origins(origins)
     socket_options = {"init_timeout": 5.0, "max_operations": 100} | sockets
     endpoint = WebSocketEndpoint(operations, origins=allowed, proxies=TrustedProxies(proxies), **socket_options)

@@ -111,7 +111,7 @@ class Database:
         self, viewer: Viewer, statement: Statement[R], values: dict[str, Any]
     ) -> Coroutine[Any, Any, list[R]]:
         if self.role:
-            statement = row_security.alone(statement)
+            statement = row_security.self_contained(statement)
         begin = self._begin_custom_plan if statement.custom_plan or self._always_begin else None
         return self._run(statement, statement.bind(viewer.subject, **values), begin)
 

@@ -32,7 +32,7 @@ class OwnerStatement(Statement[R]):
 
 
 @cache
-def alone(statement: Statement[R]) -> Statement[R]:
+def self_contained(statement: Statement[R]) -> Statement[R]:
     """The statement as its own transaction."""
     return OwnerStatement(statement)
 
