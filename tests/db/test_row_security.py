@@ -173,13 +173,24 @@ def nodes(plan):
     return [plan, *(node for child in plan.get("Plans", []) for node in nodes(child))]
 
 
-async def test_sweeper_and_check_work_across_owners(url, db):
-    settings = settings_for(url)
-    assert await sweep_once(db, retention(settings)) is not None
-    counts = {rule: len(broken) async for rule, broken in check.violations(db)}
-    assert counts
-    assert not any(counts.values())
+@pytest.mark.parametrize("statement_cache", [512, 0], ids=["prepared", "pooler"])
+async def test_sweeper_and_check_work_across_owners(fresh_database, statement_cache):
+    url = await fresh_database()
+    settings = settings_for(url, database_role=SERVER_ROLE, statement_cache=statement_cache)
+    async with serving(settings) as server:
+        for name in ("ann", "bob"):
+            await server.user(name).creates_session("Idle", status="ACTIVE")
+    connection = await asyncpg.connect(dsn(url))
+    await connection.execute("update sessions set last_activity_at = now() - interval '30 days'")
+    db = open_database(url, role=SERVER_ROLE, pool_size=2, statement_cache=statement_cache)
+    swept = await sweep_once(db, retention(settings))
+    assert swept is not None
+    assert sum(swept.values()) == 2
+    assert await connection.fetch("select distinct status from sessions") == [("EXPIRED",)]
     assert not await check.is_empty(db)
+    assert [rule async for rule, broken in check.violations(db) if broken] == []
+    await db.close()
+    await connection.close()
 
 
 async def test_the_server_works_behind_a_transaction_pooler(fresh_database):
