@@ -34,6 +34,7 @@ from app.schema.partial_rows import columns_for
 from app.settings import LOOPBACK, Settings
 from app.settings.values import driver_dsn
 from app.telemetry import Metrics
+from app.tracing import parts_of
 from app.transport import (
     PATH,
     CrossOrigin,
@@ -62,12 +63,18 @@ class Services:
     def __init__(self, settings: Settings, tuning: LiveTuning | None = None) -> None:
         assert settings.database_url  # the command has started the embedded one
         self.settings = settings
+        self.parts = parts_of(settings)
         self.metrics = Metrics()
         tuning = tuning or LiveTuning()
         self.bus = _bus(settings, tuning)
         self.session_cache = SessionCache(settings.session_cache_bytes) if settings.session_cache_bytes else None
         self.bus.observer = self.session_cache
-        self.db = Database(settings.database_url, on_commit=self.bus.publish, **settings.database_options)
+        self.db = Database(
+            settings.database_url,
+            on_commit=self.parts.on_commit(self.bus),
+            statements=self.parts.statements,
+            **settings.database_options,
+        )
         self.hub = Hub(
             self.db,
             self.bus,
@@ -75,6 +82,7 @@ class Services:
             tombstone_seconds=settings.session_purge_days * DAY_SECONDS or None,
             max_per_owner=settings.max_subscribers_per_user,
             max_subscriptions=settings.max_subscribers,
+            make_channel=self.parts.channel,
         )
         self.authenticator = Authenticator(settings)
 
@@ -118,7 +126,7 @@ class Services:
             max_bytes=settings.max_document_bytes,
             cache_size=DOCUMENTS,
         )
-        return Operations(
+        operations: Operations = self.parts.operations(
             engine,
             documents,
             self.authenticator,
@@ -126,6 +134,7 @@ class Services:
             timeout=settings.request_timeout_seconds,
             observe=self.metrics.record_request,
         )
+        return operations
 
 
 def _bus(settings: Settings, tuning: LiveTuning) -> SharedBus:
@@ -158,15 +167,12 @@ class Application(Starlette):
 
 
 def create_app(settings: Settings, tuning: LiveTuning | None = None) -> Application:
-    """The application of one process; needs `settings.database_url`. Raises InvalidManifests."""
+    """The application of one process; needs `settings.database_url`. Raises InvalidManifests, NotInstalled."""
     services = Services(settings, tuning)
     operations = services.operations()
     origins = Origins(settings.cors_origins)
-    http = HTTPEndpoint(
-        operations,
-        max_body=settings.max_body_bytes,
-        page=request_response(partial(_graphiql, services)) if settings.graphiql else None,
-    )
+    page = request_response(partial(_graphiql, services)) if settings.graphiql else None
+    http = services.parts.endpoint(HTTPEndpoint(operations, max_body=settings.max_body_bytes, page=page), PATH)
     sockets = WebSocketEndpoint(
         operations,
         origins=origins,
@@ -192,7 +198,8 @@ def create_app(settings: Settings, tuning: LiveTuning | None = None) -> Applicat
     app.root_path = settings.root_path
     posts = CrossOrigin(http, origins) if origins else http
     paths = {PATH, settings.root_path + PATH}
-    app.direct = {("POST", path): posts for path in paths} | {("websocket", path): sockets for path in paths}
+    direct: dict[tuple[str, str | None], ASGIApp] = {("POST", path): posts for path in paths}
+    app.direct = direct | {("websocket", path): sockets for path in paths}
     return app
 
 
@@ -203,6 +210,7 @@ def _observe(services: Services, sockets: WebSocketEndpoint, event_streams: Even
     metrics.subscribers.set_function(lambda: services.hub.subscriptions)
     bus = services.bus
     metrics.bus.set_function(lambda: bus.healthy)
+    bus.on_return = metrics.record_wake_up
     metrics.observe_counts(
         "colloquy_executions",
         "Operations by way of execution: compiled, or the reason why not.",
@@ -228,6 +236,7 @@ def _observe(services: Services, sockets: WebSocketEndpoint, event_streams: Even
         lambda: services.db.slow.counts,
     )
     metrics.observe_pool(idle=lambda: pool.idle, busy=lambda: pool.busy)
+    metrics.pool_waiting.set_function(lambda: pool.waiting)
     if cache := services.session_cache:
         metrics.session_cache_bytes.set_function(lambda: cache.bytes)
         metrics.observe_counts(
@@ -240,6 +249,7 @@ def _observe(services: Services, sockets: WebSocketEndpoint, event_streams: Even
 
 @asynccontextmanager
 async def _lifespan(services: Services, _app: Starlette) -> AsyncIterator[None]:
+    services.parts.start(services.metrics.registry)
     await services.bus.start()
     sweeping = sweeper.run(services.db, sweeper.retention(services.settings), services.metrics.record_sweep)
     tasks = [asyncio.create_task(work) for work in (sweeping, services.hub.poll())]
@@ -251,6 +261,7 @@ async def _lifespan(services: Services, _app: Starlette) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
         await services.bus.stop()
         await services.db.close()
+        await services.parts.stop()
 
 
 async def _alive(_request: Request) -> Response:

@@ -12,6 +12,7 @@ from app.commands import DAY_SECONDS, DEMO_OWNER, direct_url, load_settings, rep
 from app.main import create_app
 from app.server import serve as serve_app
 from app.settings import Settings
+from app.tracing import NotInstalled
 from app.transport import InvalidManifests
 
 # Serving needs neither Alembic nor the demo: a server that was killed is back sooner without them.
@@ -60,7 +61,7 @@ def _serve(settings: Settings, *, welcome: bool = False) -> None:
         _print_welcome(settings, address)
 
     telemetry.set_up_logs(settings)
-    with reporting(InvalidManifests):
+    with reporting(InvalidManifests, NotInstalled):
         app = create_app(settings)
     serve_app(app, settings, greet if welcome else None)
 

@@ -8,11 +8,11 @@ from graphql import ExecutionResult
 from graphql_compiled.engine import Engine, PreparedOperation, ResponseStream
 
 from app.auth import READ, WRITE, Authenticator, Viewer, require
-from app.telemetry import Request, log_request
+from app.telemetry import Request, begin, log_request
 from app.transport import json_codec
 from app.transport.deadline import Deadline
 from app.transport.documents import Documents
-from app.transport.errors import SubscriptionFailed, format_error
+from app.transport.errors import SubscriptionFailed, format_error, format_failure
 from app.transport.parameters import Parameters
 
 SCOPES = {"query": READ, "subscription": READ, "mutation": WRITE}
@@ -73,6 +73,10 @@ class Operations:
         """The viewer that a token proves. Raises Unauthenticated."""
         return self._authenticator.cached(token) or await self._authenticator.viewer(token)
 
+    def begin(self, traceparent: str | None) -> Request:
+        """A new request over a protocol that sends results one by one; its task and log lines have its ids."""
+        return begin(traceparent)
+
     def prepare(self, parameters: Parameters, viewer: Viewer) -> PreparedOperation:
         """The operation to run. Raises RequestError, or Refused if this viewer or nobody may run it."""
         prepared = self._documents.prepare(parameters)
@@ -108,6 +112,10 @@ class Operations:
         if isinstance(started, ExecutionResult):
             raise SubscriptionFailed(started.errors or [])
         return started
+
+    def errors_of(self, failure: Exception, request: Request) -> list[dict[str, Any]]:
+        """The errors of an operation that ended with an exception; at least one."""
+        return format_failure(failure, request.id)
 
     def record(self, prepared: PreparedOperation | None, outcome: str, started: float, protocol: str) -> None:
         """Counts and logs an operation that began at `started`, in seconds of `perf_counter`."""

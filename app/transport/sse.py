@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.auth import Viewer, bearer
 from app.errors import Refused
-from app.telemetry import Request, begin
+from app.telemetry import Request
 from app.transport import json_codec
 from app.transport.connection import SEND_TIMEOUT_SECONDS, Connection, run_until_blocked
 from app.transport.deadline import MAX_TIMER_SECONDS
@@ -77,7 +77,7 @@ class EventStreamEndpoint:
         """Serves one request, with an event stream if it is a valid request of a known viewer."""
         started = perf_counter()
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        request = begin(header(headers, b"traceparent"))
+        request = self.operations.begin(header(headers, b"traceparent"))
         try:
             viewer, parameters = await self.operations.deadline.run(self._read(scope, headers, receive))
         except Disconnected:

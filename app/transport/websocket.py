@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.errors import BadInput, RateLimited, Refused
 from app.origins import Origins
-from app.telemetry import Request, begin
+from app.telemetry import Request
 from app.transport import json_codec
 from app.transport.connection import SEND_TIMEOUT_SECONDS, Connection
 from app.transport.deadline import MAX_TIMER_SECONDS
@@ -193,6 +193,8 @@ class _Socket:
             raise CloseSocket(4429, "Too many initialisation requests")
         self._initialised = True
         self._timer.cancel()
+        if isinstance(traceparent := payload.get("traceparent"), str):
+            self._headers[b"traceparent"] = traceparent.encode("latin-1", "replace")
         try:
             self._viewer = await self._endpoint.operations.viewer(token_of(payload, self._headers))
         except Refused as refused:
@@ -225,7 +227,7 @@ class _Socket:
             limit = RateLimited(f"A socket runs at most {self._endpoint.max_operations} operations at a time.")
             frame = {"type": "error", "id": id, "payload": format_failure(limit, "")}
             return await self.send(json_codec.encode(frame).decode())
-        request = begin(header(self._headers, b"traceparent"))
+        request = self._endpoint.operations.begin(header(self._headers, b"traceparent"))
         self._by_id[id] = operation = _Operation(self, id, self._endpoint.operations, request)
         self.running.add(operation)
         operation.run(operation.start(parameters, self._viewer))
