@@ -211,6 +211,8 @@ def _observe(services: Services, sockets: WebSocketEndpoint, event_streams: Even
     bus = services.bus
     metrics.bus.set_function(lambda: bus.healthy)
     bus.on_return = metrics.record_wake_up
+    for step, _ in sweeper.retention(services.settings).steps():
+        metrics.record_sweep(step.name, 0, 0)  # an alert sees the first failure only if there was a 0 before it
     metrics.observe_counts(
         "colloquy_executions",
         "Operations by way of execution: compiled, or the reason why not.",

@@ -20,6 +20,7 @@ from colloquy.errors import BadInput, ColloquyError, Unauthenticated, Unreachabl
 from colloquy.http_transport import request_error, status_error
 from colloquy.live import EVENT_TYPES, Event
 from colloquy.retries import retry_options
+from colloquy.trace_context import add_trace_context
 
 SUBPROTOCOL = Subprotocol("graphql-transport-ws")
 TOKEN_REJECTED = (4401, 4403)
@@ -74,7 +75,9 @@ async def _open(url: str, token: str) -> ClientConnection:
     address = "ws" + url.removeprefix("http")
     socket = await connect(address, subprotocols=[SUBPROTOCOL], max_size=None, logger=frame_log)
     try:
-        await _send(socket, "connection_init", {"Authorization": f"Bearer {token}"})
+        payload = {"Authorization": f"Bearer {token}"}
+        add_trace_context(payload)
+        await _send(socket, "connection_init", payload)
         await _receive(socket)
     except BaseException:
         await socket.close()
