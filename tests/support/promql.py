@@ -16,14 +16,13 @@ Scrape = dict[str, dict[str, set[str]]]
 
 def scrape_of(text: str) -> Scrape:
     """What is in the body of `/metrics`; Prometheus adds `up`."""
-    found: Scrape = defaultdict(lambda: defaultdict(set))
-    found["up"].default_factory = set
+    found: defaultdict[str, defaultdict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             values = found[sample.name]
             for label, value in sample.labels.items():
                 values[label].add(value)
-    return dict(found)
+    return {"up": {}, **{name: dict(labels) for name, labels in found.items()}}
 
 
 def problems(query: str, scrape: Scrape) -> list[str]:

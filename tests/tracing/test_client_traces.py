@@ -3,6 +3,7 @@
 import asyncio
 import subprocess
 import sys
+from contextlib import aclosing
 
 import pytest
 from colloquy import AsyncClient, Client
@@ -36,9 +37,8 @@ async def test_requests_and_subscriptions_belong_to_the_span_of_their_caller(ann
         trace, id = ids_of(span)
         assert (await collector.span("POST /graphql", trace)).parent == id
         with tracer.start_as_current_span("reader") as span:
-            events = client.events(session.id)
-            await anext(events)
-            await events.aclose()
+            async with aclosing(client.events(session.id)) as events:
+                await anext(events)
         trace, id = ids_of(span)
         assert (await collector.span("subscription", trace)).parent == id
         assert await stranger.session(session.id) is None
