@@ -208,9 +208,6 @@ def _observe(services: Services, sockets: WebSocketEndpoint, event_streams: Even
     metrics.sockets.set_function(lambda: sockets.open_sockets)
     metrics.event_streams.set_function(lambda: event_streams.open_streams)
     metrics.subscribers.set_function(lambda: services.hub.subscriptions)
-    bus = services.bus
-    metrics.bus.set_function(lambda: bus.healthy)
-    bus.on_return = metrics.record_wake_up
     for step, _ in sweeper.retention(services.settings).steps():
         metrics.record_sweep(step.name, 0, 0)  # an alert sees the first failure only if there was a 0 before it
     metrics.observe_counts(
@@ -219,18 +216,7 @@ def _observe(services: Services, sockets: WebSocketEndpoint, event_streams: Even
         "way",
         lambda: outcomes,
     )
-    metrics.observe_counts(
-        "colloquy_wakeups",
-        "Wake-ups sent to and received from other processes.",
-        "way",
-        lambda: {"sent": bus.sent, "received": bus.received},
-    )
-    metrics.observe_counts(
-        "colloquy_bus",
-        "Connections to the wake-up bus that were opened and lost.",
-        "what",
-        lambda: {"found": bus.connects, "lost": bus.disconnects},
-    )
+    _observe_bus(metrics, services.bus)
     metrics.observe_counts(
         "colloquy_slow_statements",
         "Database statements that took SLOW_STATEMENT_SECONDS or more.",
@@ -247,6 +233,23 @@ def _observe(services: Services, sockets: WebSocketEndpoint, event_streams: Even
             "what",
             lambda: {"hits": cache.hits, "misses": cache.misses, "evictions": cache.evictions},
         )
+
+
+def _observe_bus(metrics: Metrics, bus: SharedBus) -> None:
+    metrics.bus.set_function(lambda: bus.healthy)
+    bus.on_return = metrics.record_wake_up
+    metrics.observe_counts(
+        "colloquy_wakeups",
+        "Wake-ups sent to and received from other processes.",
+        "way",
+        lambda: {"sent": bus.sent, "received": bus.received},
+    )
+    metrics.observe_counts(
+        "colloquy_bus",
+        "Connections to the wake-up bus that were opened and lost.",
+        "what",
+        lambda: {"found": bus.connects, "lost": bus.disconnects},
+    )
 
 
 @asynccontextmanager

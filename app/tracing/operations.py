@@ -37,8 +37,8 @@ class TracedOperations(Operations):
     def begin(self, traceparent: str | None) -> Request:
         headers = {"traceparent": traceparent} if traceparent else {}
         span = self._tracer.start_span(UNKNOWN, parent_of(headers), SpanKind.SERVER)
-        place = span.get_span_context()
-        return telemetry.begin(traceparent_of(place) if place.is_valid else traceparent, span)
+        identity = span.get_span_context()
+        return telemetry.begin(traceparent_of(identity) if identity.is_valid else traceparent, span)
 
     async def execute(
         self, prepared: PreparedOperation, parameters: Parameters, context: Any, request_id: str

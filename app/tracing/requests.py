@@ -19,7 +19,7 @@ TRACEPARENT = b"traceparent"
 class TracedRequests:
     """An ASGI application whose requests have a span.
 
-    The application receives the span's `traceparent` in place of the client's: its log lines and audit rows have the
+    The application receives the span's `traceparent` instead of the client's: its log lines and audit rows have the
     trace id, whether the client sent one or not. The query string is left out: it contains variables.
     """
 
@@ -65,11 +65,11 @@ def _parent(scope: Scope) -> context.Context:
 
 
 def _within(scope: Scope, span: Span) -> Scope:
-    place = span.get_span_context()
-    if not place.is_valid:  # OTEL_SDK_DISABLED
+    identity = span.get_span_context()
+    if not identity.is_valid:  # OTEL_SDK_DISABLED
         return scope
     others = [header for header in scope["headers"] if header[0] != TRACEPARENT]
-    return {**scope, "headers": [*others, (TRACEPARENT, traceparent_of(place).encode())]}
+    return {**scope, "headers": [*others, (TRACEPARENT, traceparent_of(identity).encode())]}
 
 
 def _set_status(span: Span, status: int) -> None:

@@ -1,4 +1,4 @@
-"""What all spans share: their place in a trace, and how they end. No span holds what a user wrote."""
+"""What all spans share: their parents, and how they end. No span holds what a user wrote."""
 
 from opentelemetry import propagate, trace
 from opentelemetry.context import Context
@@ -13,7 +13,7 @@ FAULTS = frozenset({"INTERNAL", "TIMEOUT", "UNAVAILABLE"})
 
 
 def parent_of(headers: dict[str, str]) -> Context:
-    """The client's place in its trace; an empty context without one."""
+    """The context of the client's span; empty without one."""
     return propagate.extract(headers, Context())
 
 

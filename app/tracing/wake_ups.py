@@ -60,15 +60,15 @@ class WakeUps:
         return [traceparent_of(span.get_span_context()) for span in spans[-MAX_SENT_CAUSES:]]
 
     def received(self, owner: str, session_id: str, revision: int | None, cause: str) -> None:
-        place = span_context_of(cause)
-        if place.is_valid:
-            self._add_cause(owner, session_id, revision, place)
+        write = span_context_of(cause)
+        if write.is_valid:
+            self._add_cause(owner, session_id, revision, write)
 
-    def _add_cause(self, owner: str, session_id: str, revision: int | None, place: SpanContext) -> None:
+    def _add_cause(self, owner: str, session_id: str, revision: int | None, write: SpanContext) -> None:
         if channel := self._channels.get((owner, session_id)):
-            channel.add_cause(place)
+            channel.add_cause(write)
         if revision is not None and (channel := self._channels.get((owner, OWNER_WIDE))):
-            channel.add_cause(place)
+            channel.add_cause(write)
 
     def _keep(self, subject: Subject, span: Span) -> None:
         if len(self._unsent) < MAX_OPEN:
@@ -87,10 +87,10 @@ class TracedChannel(Channel[P]):
         self._tracer = tracer
         self._causes: dict[int, SpanContext] = {}
 
-    def add_cause(self, place: SpanContext) -> None:
+    def add_cause(self, write: SpanContext) -> None:
         """A write of which this channel is notified next."""
         if len(self._causes) < MAX_CAUSES:
-            self._causes[place.span_id] = place
+            self._causes[write.span_id] = write
 
     def notify(self, revision: int | None) -> None:
         super().notify(revision)
@@ -116,6 +116,6 @@ class TracedChannel(Channel[P]):
         """The span of a delivery; one that records nothing without a cause."""
         if not causes:
             return trace.INVALID_SPAN
-        links = [Link(place) for place in causes[1:]]
+        links = [Link(write) for write in causes[1:]]
         parent = trace.set_span_in_context(NonRecordingSpan(causes[0]), Context())
         return self._tracer.start_span("deliver", parent, SpanKind.CONSUMER, RECEIVED, links)

@@ -10,9 +10,15 @@ import httpx2
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from app.db.access.slow_statements import SlowStatements
+from app.live.channel import Channel
+from app.main import Services
+from app.tracing.operations import TracedOperations
+from app.tracing.statements import TracedStatements
+from app.transport import Operations
 from harness.otlp_receiver import receiving
 from harness.server_process import ServerProcess
-from harness.server_settings import environment_for
+from harness.server_settings import environment_for, settings_for
 from tests.support.servers import server_process
 from tests.tracing.conftest import sending_to
 from tests.tracing.traces import appends, new_caller
@@ -51,6 +57,19 @@ def silent():
 def test_without_the_setting_nothing_of_opentelemetry_is_imported():
     assert run(IMPORTED).stdout == "[]\n"
     assert "opentelemetry.sdk" in run(IMPORTED, OPENTELEMETRY="true").stdout
+
+
+def test_without_the_setting_no_part_is_replaced():
+    """No code of tracing lies in the way of a request, a statement, a commit or a delivery."""
+    database_url = "postgresql://nobody@127.0.0.1:1/none"
+    off, on = (Services(settings_for(database_url, opentelemetry=on)) for on in (False, True))
+    endpoint = object()
+    assert off.parts.endpoint(endpoint, "/graphql") is endpoint
+    assert (type(off.operations()), type(off.db.slow), off.bus.causes) == (Operations, SlowStatements, None)
+    assert off.db.on_commit == off.bus.publish
+    assert type(off.parts.channel(("ann", ""), None)) is Channel
+    assert on.parts.endpoint(endpoint, "/graphql") is not endpoint
+    assert (type(on.operations()), type(on.db.slow)) == (TracedOperations, TracedStatements)
 
 
 def test_a_missing_extra_is_named_at_the_start():

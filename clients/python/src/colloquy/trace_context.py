@@ -1,4 +1,4 @@
-"""The caller's place in its trace, for the server: present if OpenTelemetry is installed in the caller's process."""
+"""The context of the caller's span, for the server: present if OpenTelemetry is installed in the caller's process."""
 
 from collections.abc import MutableMapping
 
