@@ -2,7 +2,7 @@
 
 import asyncio
 import gzip
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -57,11 +57,15 @@ class Receiver:
 
     async def span(self, name: str, trace: str) -> Span:
         """The first span of a trace with this name, as soon as it has arrived; KeyError if it does not come."""
+        return await self.first(lambda span: (span.name, span.trace) == (name, trace))
+
+    async def first(self, where: Callable[[Span], bool]) -> Span:
+        """The first span for which `where` is true, as soon as it has arrived; KeyError if it does not come."""
         for _ in range(WAITS):
-            if found := [span for span in self.of_trace(trace) if span.name == name]:
+            if found := [span for span in self.spans if where(span)]:
                 return found[0]
             await asyncio.sleep(WAIT_SECONDS)
-        raise KeyError(f"{name} is not among {sorted(span.name for span in self.of_trace(trace))}")
+        raise KeyError(f"no such span; the newest are {[(span.name, span.trace) for span in self.spans[-20:]]}")
 
     async def metric(self, name: str) -> Any:
         """The newest metric of a name, as soon as one has arrived."""

@@ -5,8 +5,9 @@ operation has one span, from its request until it has ended or, if it is a subsc
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from graphql_compiled.engine import PreparedOperation, RequestError, ResponseStream
@@ -52,7 +53,8 @@ class TracedOperations(Operations):
     async def subscribe(self, prepared: PreparedOperation, parameters: Parameters, context: Any) -> ResponseStream:
         with self._span(prepared, parameters) as span:
             stream = await super().subscribe(prepared, parameters, context)
-        _continue_in_task(span)
+        attach(trace.set_span_in_context(span))  # what the subscription still reads in this task belongs to its span
+        _when_task_ends(partial(_finish, span, "OK"))
         return stream
 
     def errors_of(self, failure: Exception, request: Request) -> list[dict[str, Any]]:
@@ -80,8 +82,10 @@ class TracedOperations(Operations):
         try:
             yield span
         except BaseException as failure:
-            if of_request is None or not isinstance(failure, Exception):  # else `errors_of` ends it
+            if of_request is None:
                 _fail(span, failure)
+            else:  # `errors_of` ends it with the right code, unless the client has cancelled the operation
+                _when_task_ends(partial(_fail, span, failure))
             raise
         finally:
             detach(token)
@@ -93,12 +97,10 @@ class TracedOperations(Operations):
         return {"graphql.operation.type": prepared.kind, COST: cost, REQUEST_ID: request_id, **name}
 
 
-def _continue_in_task(span: Span) -> None:
-    """What the subscription still reads in this task belongs to its span."""
+def _when_task_ends(act: Callable[[], None]) -> None:
     task = asyncio.current_task()
     assert task is not None
-    attach(trace.set_span_in_context(span))
-    task.add_done_callback(lambda _: _finish(span, "OK"))
+    task.add_done_callback(lambda _: act())
 
 
 def _finish(span: Span, outcome: str) -> None:
@@ -108,6 +110,8 @@ def _finish(span: Span, outcome: str) -> None:
 
 
 def _fail(span: Span, failure: BaseException) -> None:
+    if not span.is_recording():
+        return
     match failure:
         case Refused(code=code):
             set_outcome(span, code)

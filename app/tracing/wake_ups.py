@@ -22,8 +22,8 @@ MAX_CAUSES = 32
 """The most writes that one delivery links to."""
 MAX_SENT_CAUSES = 4
 """The most causes of one wake-up between processes: a NOTIFY has 8,000 bytes."""
-MAX_OPEN = 1_000
-"""The most wake-ups with a span that wait to be sent."""
+MAX_UNSENT = 1_000
+"""The most sessions whose wake-ups have a span until they are sent: a bus may be down for long."""
 EVENTS, SUBSCRIBERS = "colloquy.events", "colloquy.subscribers"
 # https://opentelemetry.io/docs/specs/semconv/messaging/messaging-spans/, which is not stable yet
 SENT = {"messaging.operation.type": "send", "messaging.destination.name": WAKE_UP_CHANNEL}
@@ -57,7 +57,7 @@ class WakeUps:
         spans = self._unsent.pop((owner, session_id), [])
         for span in spans:
             span.end()
-        return [traceparent_of(span.get_span_context()) for span in spans[-MAX_SENT_CAUSES:]]
+        return [traceparent_of(span.get_span_context()) for span in spans]
 
     def received(self, owner: str, session_id: str, revision: int | None, cause: str) -> None:
         write = span_context_of(cause)
@@ -71,10 +71,13 @@ class WakeUps:
             channel.add_cause(write)
 
     def _keep(self, subject: Subject, span: Span) -> None:
-        if len(self._unsent) < MAX_OPEN:
-            self._unsent.setdefault(subject, []).append(span)
-        else:
-            span.end()
+        """Keeps a span until `take`; the oldest ones make room and end."""
+        if subject not in self._unsent and len(self._unsent) >= MAX_UNSENT:
+            self.take(*next(iter(self._unsent)))
+        spans = self._unsent.setdefault(subject, [])
+        if len(spans) >= MAX_SENT_CAUSES:
+            spans.pop(0).end()
+        spans.append(span)
 
 
 class TracedChannel(Channel[P]):
@@ -94,7 +97,7 @@ class TracedChannel(Channel[P]):
 
     def notify(self, revision: int | None) -> None:
         super().notify(revision)
-        if not self._stale:  # the change was delivered already
+        if not self._stale or not self._listeners:  # the change was delivered already, or nobody waits for it
             self._causes.clear()
 
     async def _read_batch(self) -> None:

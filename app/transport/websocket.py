@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.errors import BadInput, RateLimited, Refused
 from app.origins import Origins
-from app.telemetry import Request
+from app.telemetry import Request, trace_id_of
 from app.transport import json_codec
 from app.transport.connection import SEND_TIMEOUT_SECONDS, Connection
 from app.transport.deadline import MAX_TIMER_SECONDS
@@ -193,8 +193,8 @@ class _Socket:
             raise CloseSocket(4429, "Too many initialisation requests")
         self._initialised = True
         self._timer.cancel()
-        if isinstance(traceparent := payload.get("traceparent"), str):
-            self._headers[b"traceparent"] = traceparent.encode("latin-1", "replace")
+        if isinstance(traceparent := payload.get("traceparent"), str) and trace_id_of(traceparent):
+            self._headers[b"traceparent"] = traceparent.encode()
         try:
             self._viewer = await self._endpoint.operations.viewer(token_of(payload, self._headers))
         except Refused as refused:

@@ -3,7 +3,12 @@
 import asyncio
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from app.live.bus import Bus
+from app.tracing.wake_ups import MAX_SENT_CAUSES, MAX_UNSENT, WakeUps
 from harness.otlp_receiver import receiving
 from tests.support.servers import server_process
 from tests.tracing.conftest import sending_to
@@ -80,3 +85,21 @@ async def test_an_unsampled_write_has_no_delivery(database_url, collector):
             await events.until("MessageAdded")
             await collector.span("deliver", caller.trace)
     assert {span.trace for span in collector.spans if span.service == "unsampled"} == {caller.trace}
+
+
+async def test_the_spans_of_wake_ups_that_are_never_sent_are_bounded():
+    """While the bus is down nothing takes them; the newest ones wait, and the others end."""
+    ended = InMemorySpanExporter()
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(SimpleSpanProcessor(ended))
+    tracer = provider.get_tracer("test")
+    wake_ups = WakeUps(tracer, Bus())
+    with tracer.start_as_current_span("mutation"):
+        for number in range(2 * MAX_UNSENT):
+            wake_ups.publish("ann", [(f"session {number}", 1)])
+        for _ in range(3 * MAX_SENT_CAUSES):
+            wake_ups.publish("bob", [("his", 1)])
+    assert len(ended.get_finished_spans()) == MAX_UNSENT + 1 + 2 * MAX_SENT_CAUSES + 1  # the last is the mutation
+    assert wake_ups.take("ann", "session 0") == []
+    assert len(wake_ups.take("ann", f"session {2 * MAX_UNSENT - 1}")) == 1
+    assert len(wake_ups.take("bob", "his")) == MAX_SENT_CAUSES

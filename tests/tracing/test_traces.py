@@ -106,6 +106,16 @@ async def test_a_socket_continues_the_trace_of_connection_init(ann, bob, collect
     assert outcomes == ["OK", "NOT_FOUND", "BAD_USER_INPUT"]
 
 
+@pytest.mark.parametrize("traceparent", [5, None, "00-1-2-01", "x" * 100_000])
+async def test_a_malformed_traceparent_of_connection_init_starts_a_new_trace(ann, collector, traceparent):
+    async with socket_of(ann, traceparent=traceparent) as socket:
+        name = f"New{len(str(traceparent))}"
+        await send(socket, "1", f"query {name} {{ __typename }}")
+        assert (await receive(socket))["payload"] == {"data": {"__typename": "Query"}}
+    named = await collector.first(lambda span: span.attributes.get("graphql.operation.name") == name)
+    assert (named.kind, named.parent) == ("server", "")
+
+
 async def test_an_event_stream_continues_the_trace_of_its_request(traced, ann, collector):
     session, caller = await ann.creates_session(), new_caller()
     headers = {"authorization": f"Bearer {ann.token}", "traceparent": caller.traceparent}
