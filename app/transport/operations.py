@@ -7,7 +7,7 @@ from typing import Any, NamedTuple, Protocol
 from graphql import ExecutionResult
 from graphql_compiled.engine import Engine, PreparedOperation, ResponseStream
 
-from app.auth import Authenticator, Viewer, require
+from app.auth import Authenticator, Viewer, on_behalf, require
 from app.claims import READ, WRITE
 from app.telemetry import Request, begin, log_request
 from app.transport import json_codec
@@ -16,6 +16,7 @@ from app.transport.documents import Documents
 from app.transport.errors import SubscriptionFailed, format_error, format_failure
 from app.transport.parameters import Parameters
 
+OWNER_HEADER = b"colloquy-owner"
 SCOPES = {"query": READ, "subscription": READ, "mutation": WRITE}
 
 
@@ -71,9 +72,10 @@ class Operations:
         self._make_context = make_context
         self._observe = observe
 
-    async def viewer(self, token: str) -> Viewer:
-        """The viewer that a token proves. Raises Unauthenticated."""
-        return self._authenticator.cached(token) or await self._authenticator.viewer(token)
+    async def viewer(self, token: str, owner: Any = None) -> Viewer:
+        """The viewer that a token proves, or the `owner` for whom it acts. Raises Unauthenticated, OutOfScope."""
+        viewer = self._authenticator.cached(token) or await self._authenticator.viewer(token)
+        return viewer if owner is None else on_behalf(viewer, owner)
 
     def begin(self, traceparent: str | None) -> Request:
         """A new request over a protocol that sends results one by one; its task and log lines have its ids."""

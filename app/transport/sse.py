@@ -23,7 +23,7 @@ from app.transport.connection import SEND_TIMEOUT_SECONDS, Connection, run_until
 from app.transport.deadline import MAX_TIMER_SECONDS
 from app.transport.media_types import RESPONSE, preferred
 from app.transport.operation_task import OperationTask
-from app.transport.operations import Operations, header
+from app.transport.operations import OWNER_HEADER, Operations, header
 from app.transport.parameters import Parameters
 from app.transport.requests import Declined, Disconnected, read_parameters
 from app.transport.responses import refusal
@@ -97,7 +97,8 @@ class EventStreamEndpoint:
             raise Declined(405, "An event stream is requested by POST, or by GET.", (b"allow", b"GET, POST"))
         if preferred(headers.get(b"accept", b"*/*"), (EVENT_STREAM,)) is None:
             raise Declined(406, f"This URL answers in {EVENT_STREAM}.")
-        viewer = await self.operations.viewer(bearer(header(headers, b"authorization")))
+        token = bearer(header(headers, b"authorization"))
+        viewer = await self.operations.viewer(token, header(headers, OWNER_HEADER))
         parameters = await read_parameters(scope, headers, receive, self._max_body)
         if method == "GET" and self._is_mutation(viewer, parameters):
             raise Declined(405, "A mutation is sent by POST.", (b"allow", b"POST"))

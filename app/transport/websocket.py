@@ -21,12 +21,16 @@ from app.transport.deadline import MAX_TIMER_SECONDS
 from app.transport.errors import format_failure, log_fault
 from app.transport.forwarded import TrustedProxies
 from app.transport.operation_task import OperationTask
-from app.transport.operations import Operations, header
+from app.transport.operations import OWNER_HEADER, Operations, header
 from app.transport.parameters import Parameters
-from app.transport.websocket_frames import CloseSocket, frame_of, id_of, payload_of, quoted, token_of
+from app.transport.websocket_frames import CloseSocket, frame_of, id_of, owner_of, payload_of, quoted, token_of
 
 PROTOCOL = "graphql-transport-ws"
-KEPT_HEADERS = (b"authorization", b"traceparent")  # of the handshake; a socket keeps its headers for its life
+KEPT_HEADERS = (
+    b"authorization",
+    b"traceparent",
+    OWNER_HEADER,
+)  # of the handshake; a socket keeps its headers for its life
 
 
 class WebSocketEndpoint:
@@ -196,7 +200,8 @@ class _Socket:
         if isinstance(traceparent := payload.get("traceparent"), str) and trace_id_of(traceparent):
             self._headers[b"traceparent"] = traceparent.encode()
         try:
-            self._viewer = await self._endpoint.operations.viewer(token_of(payload, self._headers))
+            token, owner = token_of(payload, self._headers), owner_of(payload, self._headers)
+            self._viewer = await self._endpoint.operations.viewer(token, owner)
         except Refused as refused:
             raise CloseSocket(4403, refused.message) from None
         except Exception as fault:
