@@ -8,7 +8,9 @@ from uuid import uuid4
 import asyncpg
 import pytest
 from sqlalchemy import delete, insert, literal, select, update
+from sqlalchemy.engine import make_url
 
+from app.commands.database import upgrade
 from app.db.access import row_security
 from app.db.access.pool import use_text_codecs
 from app.db.access.statement import Row, Statement
@@ -225,6 +227,29 @@ async def test_readiness_names_the_tables_that_are_not_protected(fresh_database,
     await asyncio.to_thread(row_policies.secure, bare, SERVER_ROLE)
     assert await readiness.unready(db) is None
     await db.close()
+
+
+async def test_migrate_protects_the_rows_as_a_user_who_may_create_roles(empty_database):
+    """The user owns the database and is no superuser, as at a provider of PostgreSQL."""
+    url = await empty_database()
+    user, role = f"owner_{uuid4().hex[:8]}", f"server_{uuid4().hex[:8]}"
+    admin = await asyncpg.connect(dsn(url))
+    await admin.execute(f"create role {user} login createrole; grant {user} to current_user")
+    await admin.execute(f"alter database {make_url(url).database} owner to {user}")
+    settings = settings_for(make_url(url).set(username=user).render_as_string(False), database_role=role)
+    for _ in range(2):
+        await asyncio.to_thread(upgrade, settings)
+    async with serving(settings) as server:
+        await server.ready()
+        ann, bob = server.user("ann"), server.user("bob")
+        session = await ann.creates_session("Mine")
+        await ann.appends(session, "text")
+        assert (await ann.sees(session, "messageCount"))["messageCount"] == 1
+        assert await bob.sees(session, "messageCount") is None
+    await admin.execute(f"set role {user}")
+    await admin.execute(f"drop owned by {role}; drop role {role}; reset role")
+    await admin.execute(f"reassign owned by {user} to current_user; drop owned by {user}; drop role {user}")
+    await admin.close()
 
 
 async def test_a_role_without_a_policy_reads_nothing_and_may_not_change_tables(url):
