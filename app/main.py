@@ -249,8 +249,8 @@ def _observe(services: Services, sockets: WebSocketEndpoint, event_streams: Even
     )
     metrics.observe_pool(idle=lambda: pool.idle, busy=lambda: pool.busy)
     metrics.pool_waiting.set_function(lambda: pool.waiting)
-    if services.budgets:
-        _observe_budgets(metrics, services.budgets)
+    if budgets := services.budgets:
+        metrics.observe_budgets(lambda: budgets.spending.healthy, lambda: budgets.counts)
     if cache := services.session_cache:
         metrics.session_cache_bytes.set_function(lambda: cache.bytes)
         metrics.observe_counts(
@@ -275,16 +275,6 @@ def _observe_bus(metrics: Metrics, bus: SharedBus) -> None:
         "Connections to the wake-up bus that were opened and lost.",
         "what",
         lambda: {"found": bus.connects, "lost": bus.disconnects},
-    )
-
-
-def _observe_budgets(metrics: Metrics, budgets: Budgets) -> None:
-    metrics.budget_store.set_function(lambda: budgets.spending.healthy)
-    metrics.observe_counts(
-        "colloquy_budget_operations",
-        "Operations that the budgets of their owners granted and refused.",
-        "decision",
-        lambda: budgets.counts,
     )
 
 
