@@ -110,6 +110,8 @@ class Refused(Exception):
     """An invalid request: a top-level error with `extensions.code`."""
 
     code = "BAD_USER_INPUT"
+    retry_after: int | None = None
+    """Seconds after which the same request may succeed; None if that is not a matter of time."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -142,6 +144,16 @@ class TimedOut(Refused):
     """The request took longer than the limit."""
 
     code = "TIMEOUT"
+
+
+class Unavailable(Refused):
+    """The database does not accept the statement at present; a write may or may not have been applied.
+
+    Its cause is the driver's error.
+    """
+
+    code = "UNAVAILABLE"
+    retry_after = 1
 
 
 class RateLimited(Refused):

@@ -63,7 +63,7 @@ async def test_a_request_without_a_database_logs_one_line_and_no_traceback():
     async with serving(settings_for("postgresql+asyncpg://nobody@127.0.0.1:1/none")) as server:
         with capture_logs() as logs:
             answer = await server.user("ann").responds("{ viewer { stats { sessionCount } } }")
-    assert answer["errors"][0]["extensions"]["code"] == "INTERNAL"
+    assert answer["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
     [failed] = [entry for entry in logs if entry["event"] == "request_failed"]
     assert "ConnectionRefusedError" in failed["error"]
     assert "exc_info" not in failed

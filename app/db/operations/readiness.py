@@ -12,13 +12,13 @@ from app.db.access.async_engine import AsyncConnection
 from app.db.access.database import Database
 from app.db.access.failures import sqlstate
 from app.db.access.hints import hint
-from app.errors import TimedOut
+from app.errors import Unavailable
 
 UNDEFINED_TABLE = "42P01"
 SCRIPTS = Path(__file__).parents[3] / "migrations"
 REVISIONS = re.compile(r'^(revision|down_revision)\b[^=]*= *(?:["\'](\w+)|None)', re.MULTILINE)
-# The first migration of this kind of program adds the column; read as JSON, a missing column is NULL.
 ENCODING = text("SELECT current_setting('server_encoding')")
+# The first migration of this kind of program adds the column; read as JSON, a missing column is NULL.
 VERSION = text("SELECT version_num, to_jsonb(v) ->> 'compatible_from' FROM alembic_version v")
 
 
@@ -72,7 +72,7 @@ async def unready(db: Database, scripts: Path = SCRIPTS) -> str | None:
             if reason := await unusable_encoding(connection):
                 return f"database: {reason}"
             found, compatible_from = await declared_version(connection)
-    except TimedOut as error:
+    except Unavailable as error:
         return f"database: {error.message}"
     except (OSError, SQLAlchemyError, InterfaceError) as error:
         return f"database: {hint(error) or f'it cannot be used ({type(error).__name__})'}"
