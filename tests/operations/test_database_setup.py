@@ -20,6 +20,7 @@ from tests.support.servers import serving
 NUMBERS = count()
 LOCALE_C = "template template0 encoding 'UTF8' locale 'C'"
 WRONG = "not the password"
+FILES = {"sslrootcert": "root.pem", "sslcert": "certified.pem", "sslkey": "certified.key"}
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +146,8 @@ async def test_a_server_without_tls_has_words_for_it(strict):
         finally:
             await admin.execute("alter system set ssl = on")
             await admin.execute("select pg_reload_conf()")
+            while "TLS" in await unready(url):
+                await asyncio.sleep(0.01)
 
 
 async def test_a_client_certificate_of_the_url_is_shown_to_the_server(strict):
@@ -157,9 +160,6 @@ async def test_a_client_certificate_of_the_url_is_shown_to_the_server(strict):
         async with connected(strict.admin) as admin:
             shown = await admin.fetch("select client_dn from pg_stat_ssl join pg_stat_activity using (pid) where ssl")
     assert {row["client_dn"] for row in shown} == {"/CN=certified"}
-
-
-FILES = {"sslrootcert": "root.pem", "sslcert": "certified.pem", "sslkey": "certified.key"}
 
 
 async def test_a_user_without_the_right_to_create_tables_is_told_how_to_get_it(strict, database):
