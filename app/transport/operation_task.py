@@ -16,6 +16,7 @@ from app.transport.errors import format_failure
 from app.transport.fan_out import EncodedEvent, Group, Subscriber, group_key
 from app.transport.operations import Operations, encode_result
 from app.transport.parameters import Parameters
+from app.transport.refusals import log_refused
 
 
 class OperationTask:
@@ -105,6 +106,7 @@ class OperationTask:
                 await self.send_complete()
         except Exception as failure:
             errors = format_failure(failure, self._request.id)
+            log_refused(errors)
             self._outcome = errors[0]["extensions"]["code"]
             await self.send_errors(errors)
             return False
