@@ -145,7 +145,7 @@ class _CachedForever(StaticFiles):
 
 
 def _tour(notice: str, session_id: str, after: str | None) -> list[dict[str, str]]:
-    comment = "".join(f"# {line}\n" for line in wrap(notice, COMMENT_WIDTH))
+    comment = "".join(f"# {line}\n" for line in wrap(notice, COMMENT_WIDTH)) + ("\n" if notice else "")
     message = {"role": "USER", "text": "Hello, what can you do?"}
     variables: dict[str, dict[str, Any]] = {
         "create": {"input": {"title": "My first conversation"}},

