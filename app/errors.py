@@ -123,9 +123,13 @@ class BadInput(Refused):
 
 
 class Unauthenticated(Refused):
-    """There is no token, or the token is not valid."""
+    """There is no token, or the token is not valid. The log has `reason`, which may be more exact than `message`."""
 
     code = "UNAUTHENTICATED"
+
+    def __init__(self, message: str, *, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason or message
 
 
 class OutOfScope(Refused):

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple, Protocol
 from graphql import ExecutionResult
 from graphql_compiled.engine import Engine, PreparedOperation, ResponseStream
 
-from app.auth import READ, WRITE, Authenticator, Viewer, require
+from app.auth import Authenticator, Viewer, require
+from app.claims import READ, WRITE
 from app.telemetry import Request, log_request
 from app.transport import json_codec
 from app.transport.deadline import Deadline

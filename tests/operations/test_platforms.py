@@ -97,6 +97,17 @@ async def test_an_account_without_a_name_serves_from_a_read_only_file_system(fre
     assert "Traceback" not in await serves_one_request((command, settings), port)
 
 
+async def test_workers_need_one_directory_to_write_to(fresh_database):
+    port = free_port()
+    settings = environment_for(await fresh_database(), PORT=str(port), WORKERS="2")
+    command = read_only(*nameless(str(COLLOQUY), "serve"))
+    code, lines = await asyncio.to_thread(run, command, **settings)
+    assert (code, len(lines)) == (3, 1)
+    assert "there is no directory to write to; mount one at /tmp, set TMPDIR, or give WORKERS=1" in lines[0]
+    printed = await serves_one_request((command, homeless(**settings, TMPDIR="/dev/shm")), port)
+    assert "Traceback" not in printed
+
+
 def test_an_account_without_a_home_is_asked_for_a_data_directory_or_what_replaces_it():
     assert run(nameless(str(COLLOQUY), "token", "--sub", "ann"), JWT_SECRET=SECRET) == (0, [])
     code, lines = run(nameless(str(COLLOQUY), "token", "--sub", "ann"))
