@@ -72,7 +72,7 @@ async def test_a_page_has_a_token_only_under_a_loopback_host(demo_server):
     assert '"token": null' in by_proxy
 
 
-async def test_graphiql_without_a_token_says_why_in_every_tab(demo_server):
+async def test_graphiql_without_a_token_has_the_reason_in_every_tab(demo_server):
     jwks = {"jwt_secret": None, "jwks_url": "http://127.0.0.1:1/keys", "database_url": PRODUCTION["database_url"]}
     by_issuer, in_production = (create_app(settings_for(**each)) for each in (jwks, PRODUCTION | {"graphiql": True}))
     async with httpx2.AsyncClient() as real, client_of(by_issuer) as issuer, client_of(in_production) as production:

@@ -166,7 +166,7 @@ async def test_the_page_follows_the_colours_of_the_system(demo_server, browser, 
     await visit.saves_picture(scheme, tmp_path)
 
 
-async def test_under_another_host_name_the_page_says_why_it_has_no_token_and_works_with_one(
+async def test_under_another_host_name_the_page_names_why_it_has_no_token_and_works_with_one(
     demo_server, browser, tmp_path
 ):
     url = demo_server.url.replace("127.0.0.1", ELSEWHERE)

@@ -162,7 +162,7 @@ async def test_a_client_certificate_of_the_url_is_shown_to_the_server(strict):
     assert {row["client_dn"] for row in shown} == {"/CN=certified"}
 
 
-async def test_a_user_without_the_right_to_create_tables_is_told_how_to_get_it(strict, database):
+async def test_the_error_of_a_user_without_the_right_to_create_tables_has_the_remedy(strict, database):
     name = await database("")
     url = strict.url("ann", name)
     error = await migrated(url)
@@ -174,7 +174,7 @@ async def test_a_user_without_the_right_to_create_tables_is_told_how_to_get_it(s
     assert await unready(url) is None
 
 
-async def test_a_user_of_another_users_tables_is_told_which_right_is_missing(strict, database):
+async def test_the_error_of_a_user_without_rights_on_the_tables_names_the_right(strict, database):
     name = await database("owner certified")
     assert await migrated(at(strict.admin, name)) == ""
     assert "lacks a right" in await unready(strict.url("ann", name))

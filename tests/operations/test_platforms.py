@@ -130,7 +130,7 @@ def test_a_home_that_cannot_be_written_to_is_named(home):
     assert lines[-1].endswith("give a directory to write to in DATA_DIR, or set DATABASE_URL.")
 
 
-def test_an_account_without_a_name_is_told_why_the_embedded_database_does_not_start():
+def test_an_account_without_a_name_gets_the_reason_why_the_embedded_database_does_not_start():
     with directory() as data:
         data.chmod(0o777)
         code, lines = run(nameless(str(COLLOQUY), "run"), JWT_SECRET=SECRET, DATA_DIR=str(data))

@@ -1,4 +1,4 @@
-"""What the log says at debug level of a refused request or socket: the reason, and nothing that is the client's."""
+"""The log's line at debug level of a refused request or socket: the reason, and nothing that is the client's."""
 
 import json
 import logging
