@@ -20,6 +20,7 @@ from tests.support.servers import serving
 NUMBERS = count()
 LOCALE_C = "template template0 encoding 'UTF8' locale 'C'"
 WRONG = "not the password"
+CLIENT_CERTIFICATES = "select client_dn from pg_stat_ssl join pg_stat_activity using (pid) where usename = $1"
 FILES = {"sslrootcert": "root.pem", "sslcert": "certified.pem", "sslkey": "certified.key"}
 
 
@@ -158,7 +159,7 @@ async def test_a_client_certificate_of_the_url_is_shown_to_the_server(strict):
         await server.ready()
         assert await server.user("ann").creates_session("With a certificate")
         async with connected(strict.admin) as admin:
-            shown = await admin.fetch("select client_dn from pg_stat_ssl join pg_stat_activity using (pid) where ssl")
+            shown = await admin.fetch(CLIENT_CERTIFICATES, "certified")
     assert {row["client_dn"] for row in shown} == {"/CN=certified"}
 
 

@@ -109,7 +109,7 @@ async def test_workers_need_one_directory_to_write_to(fresh_database):
 
 
 def test_an_account_without_a_home_is_asked_for_a_data_directory_or_what_replaces_it():
-    assert run(nameless(str(COLLOQUY), "token", "--sub", "ann"), JWT_SECRET=SECRET) == (0, [])
+    assert run(nameless(str(COLLOQUY), "token", "--sub", "ann"), JWT_SECRET=SECRET) == (0, ["Signed with JWT_SECRET."])
     code, lines = run(nameless(str(COLLOQUY), "token", "--sub", "ann"))
     assert (code, len(lines)) == (1, 1)
     assert lines[0].startswith("DATA_DIR: ")
