@@ -57,6 +57,12 @@ class Server(BaseModel):
         default_text="console in development, json in production",
     )
     no_color: str | None = setting(None, "Any text: no colours in a terminal either (no-color.org).", "any text")
+    opentelemetry: bool = setting(
+        False,
+        "Send traces and metrics with OpenTelemetry, as the standard `OTEL_*` variables configure it; needs "
+        "`colloquy-server[otel]`.",
+        "true or false",
+    )
     data_dir: Annotated[Path, AfterValidator(absolute_path)] | None = setting(
         data_dir,
         "Directory of the embedded database and of the generated secret.",
