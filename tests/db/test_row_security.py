@@ -223,7 +223,7 @@ async def test_readiness_names_the_tables_that_are_not_protected(fresh_database,
     await connection.close()
     db = open_database(bare, role=SERVER_ROLE)
     reason = await readiness.unready(db)
-    assert reason == f"row-level security: {SERVER_ROLE} reads agents without it; run colloquy migrate"
+    assert reason == "row-level security: agents lack it; run `colloquy migrate`"
     await asyncio.to_thread(row_policies.secure, bare, SERVER_ROLE)
     assert await readiness.unready(db) is None
     await db.close()
