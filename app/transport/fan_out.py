@@ -23,7 +23,7 @@ class EncodedEvent(NamedTuple):
     """The JSON of an event's result, and the cursor after the event."""
 
     cursor: str
-    payload: str
+    payload: bytes
 
 
 class EventSink(Protocol):
@@ -56,7 +56,7 @@ class Group:
     async def encode(self, event: Event) -> EncodedEvent:
         """Executes the operation on an event."""
         result = await self._stream.execute_event(self._convert(event))
-        return EncodedEvent(event.cursor, encode_result(result, self._context, self._request_id).body.decode())
+        return EncodedEvent(event.cursor, encode_result(result, self._context, self._request_id).body)
 
     async def _deliver(self, members: list["Subscriber"], batch: Batch[Any]) -> None:
         try:

@@ -36,7 +36,7 @@ class OperationTask:
         self._ended = False
         self.task: asyncio.Task[bool] | None = None
 
-    async def send(self, payload: str, cursor: str | None = None) -> None:
+    async def send(self, payload: bytes, cursor: str | None = None) -> None:
         """Sends the JSON of one result; `cursor` is that of a live event."""
         raise NotImplementedError
 
@@ -63,7 +63,7 @@ class OperationTask:
         if prepared.kind != "subscription":
             running = operations.execute(prepared, parameters, context, request_id)
             body, self._outcome = await operations.deadline.run(running)
-            await self.send(body.decode())
+            await self.send(body)
             return False
         stream = await operations.deadline.run(operations.subscribe(prepared, parameters, context))
         self._outcome = "OK"
@@ -94,7 +94,7 @@ class OperationTask:
     async def _send_all(self, stream: ResponseStream, context: Any) -> None:
         async with aclosing(aiter(stream)) as results:
             async for result in results:
-                await self.send(encode_result(result, context, self._request.id).body.decode())
+                await self.send(encode_result(result, context, self._request.id).body)
                 await asyncio.sleep(0)  # neither the source nor a send on a lost connection need ever wait
 
     async def _run(self, work: Coroutine[Any, Any, bool]) -> bool:

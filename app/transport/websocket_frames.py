@@ -66,6 +66,6 @@ def token_of(payload: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> str:
     return token
 
 
-def quoted(id: str) -> str:
+def quoted(id: str) -> bytes:
     """The id as a JSON string."""
-    return json_codec.encode(id).decode()
+    return json_codec.encode(id)
