@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol
 from graphql_compiled.engine import PreparedOperation, ResponseStream
 
 from app.auth import Viewer
-from app.live.events import Event
+from app.live.events import Event, Kind
 from app.live.reader import Batch
 from app.live.subscription import Convert, Subscription
 from app.transport.operations import encode_result
@@ -49,12 +49,21 @@ class Group:
         self.key, self._convert = key, convert
         self._stream, self._context, self._request_id = stream, context, request_id
         self.members: dict[Subscriber, None] = {}
+        self._caught_up: EncodedEvent | None = None
 
     def on_batch(self, batch: Batch[Any]) -> Awaitable[None]:
         return self._deliver(list(self.members), batch)
 
     async def encode(self, event: Event) -> EncodedEvent:
         """Executes the operation on an event."""
+        if event.kind is not Kind.CAUGHT_UP:
+            return await self._execute(event)
+        # All that reconnect while nothing happens receive the same event.
+        if self._caught_up is None or self._caught_up.cursor != event.cursor:
+            self._caught_up = await self._execute(event)
+        return self._caught_up
+
+    async def _execute(self, event: Event) -> EncodedEvent:
         result = await self._stream.execute_event(self._convert(event))
         return EncodedEvent(event.cursor, encode_result(result, self._context, self._request_id).body)
 
@@ -93,8 +102,9 @@ class Subscriber:
         """
         while True:
             async for events in self._subscription.catch_up():
+                group = self._subscription.listener(self._group.key) or self._group
                 for event in events:
-                    await self._send(await self._group.encode(event))
+                    await self._send(await group.encode(event))
             if self._subscription.ended:
                 return False
             if self._join():
