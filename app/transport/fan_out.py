@@ -56,9 +56,9 @@ class Group:
 
     async def encode(self, event: Event) -> EncodedEvent:
         """Executes the operation on an event."""
-        if event.kind is not Kind.CAUGHT_UP:
+        if event.kind is not Kind.CAUGHT_UP or not self.members:
             return await self._execute(event)
-        # All that reconnect while nothing happens receive the same event.
+        # All that reconnect while nothing happens receive the same event. A group without members would only keep it.
         if self._caught_up is None or self._caught_up.cursor != event.cursor:
             self._caught_up = await self._execute(event)
         return self._caught_up

@@ -55,6 +55,9 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     A socket that only sends is pinged in every fourth interval: the kernel notices a lost client too, but later.
     """
 
+    # In the dictionary of uvicorn's attributes they would be the ones for which it doubles its size.
+    __slots__ = ("_checks_while_sending", "_keepalive", "_pinged", "_received", "_sent", "part")
+
     def __init__(self, *, keepalive: Keepalive, **options: Any) -> None:
         super().__init__(**options)
         self.logger = self.conn.logger = log
@@ -85,7 +88,8 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         return True
 
     def start_keepalive(self) -> None:
-        del self.request, self.response  # the handshake is complete
+        self.request.headers.clear()  # the suspended parser keeps the request
+        del self.request, self.response
         self._keepalive.add(self)
 
     def stop_keepalive(self) -> None:
