@@ -96,12 +96,23 @@ async def _written(connection: asyncpg.Connection, root: Path, start: str, end: 
     """Bytes by relation, or by kind of record for those of none."""
     names = dict(await connection.fetch(RELATIONS))
     directory = (root / "elsewhere" if (root / "elsewhere").exists() else root) / "data/pg_wal"
-    command = [Binaries(root).path / "bin/pg_waldump", "--path", directory, "--start", start, "--end", end]
-    dump = await asyncio.to_thread(subprocess.run, command, check=True, capture_output=True, text=True)
+    command: list[str | Path] = [
+        Binaries(root).path / "bin/pg_waldump",
+        "--path",
+        directory,
+        "--start",
+        start,
+        "--end",
+        end,
+    ]
     written = Counter[str]()
-    for manager, size, relation in RECORD.findall(dump.stdout):
+    for manager, size, relation in RECORD.findall(await asyncio.to_thread(_output, command)):
         written[names.get(relation, manager)] += int(size)
     return written
+
+
+def _output(command: list[str | Path]) -> str:
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def _show(name: str, written: Counter[str], appends: int) -> None:

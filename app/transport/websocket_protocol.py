@@ -61,7 +61,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def __init__(self, *, keepalive: Keepalive, **options: Any) -> None:
         super().__init__(**options)
         self.logger = self.conn.logger = log
-        self.queue, self.writable = Inbox(), Gate()  # type: ignore[assignment]  # what uvicorn uses of them
+        self.queue, self.writable = Inbox(), Latch()  # type: ignore[assignment]  # what uvicorn uses of them
         self.part = set[SocketProtocol]()
         self._keepalive = keepalive
         self._received = self._sent = self._pinged = False
@@ -149,7 +149,7 @@ class Inbox:
         return self._messages.pop(0)
 
 
-class Gate:
+class Latch:
     """What uvicorn uses of `asyncio.Event`, set at first: a future only while it is not set."""
 
     __slots__ = ("_opened",)

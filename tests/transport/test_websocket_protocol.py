@@ -1,4 +1,4 @@
-"""SocketProtocol: pings of silent sockets, frames, and the small queue and gate of each socket."""
+"""SocketProtocol: pings of silent sockets, frames, and the small queue and latch of each socket."""
 
 import asyncio
 from contextlib import asynccontextmanager
@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 from websockets.frames import Frame, Opcode
 
-from app.transport.websocket_protocol import Gate, Inbox, frame_head
+from app.transport.websocket_protocol import Inbox, Latch, frame_head
 from harness.subscribers import PING, Subscriber
 from tests.transport.sample_server import Server, eventually, serving
 
@@ -116,15 +116,15 @@ async def test_an_inbox_returns_messages_in_their_order_and_survives_a_cancelled
     assert [await reader, await inbox.get(), inbox.empty()] == [1, 2, True]
 
 
-async def test_a_cancelled_wait_at_a_gate_cancels_no_other():
-    gate = Gate()
-    await gate.wait()
-    gate.clear()
-    waits = [asyncio.create_task(gate.wait()) for _ in range(2)]
+async def test_a_cancelled_wait_at_a_latch_cancels_no_other():
+    latch = Latch()
+    await latch.wait()
+    latch.clear()
+    waits = [asyncio.create_task(latch.wait()) for _ in range(2)]
     await asyncio.sleep(0)
     waits[0].cancel()
     await asyncio.gather(waits[0], return_exceptions=True)
     assert not waits[1].done()
-    gate.set()
+    latch.set()
     await waits[1]
-    assert gate.is_set()
+    assert latch.is_set()
