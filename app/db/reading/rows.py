@@ -193,6 +193,16 @@ class AuditRow(Entity):
     metadata: str
 
 
+class HeadRow(Row):
+    """How far the changes of a session go; `streaming`: a message in it is being written."""
+
+    head: int
+    revision: int
+    horizon: int
+    erased_at: datetime | None
+    streaming: bool
+
+
 class ChangeRow(Row):
     """One changed row of a session: its kind, its change number, and its key in the session.
 
