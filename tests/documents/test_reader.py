@@ -138,10 +138,22 @@ def test_openai_message_has_blocks_for_all_its_fields():
 
 
 @pytest.mark.parametrize(
-    "empty", [[], {"role": "user"}, {"role": "user", "content": []}, {"role": "user", "content": ""}]
+    ("name", "empty"),
+    [
+        ("list", []),
+        ("empty", {}),
+        ("role", {"role": "user"}),
+        ("role", {"role": "user", "content": []}),
+        ("role", {"role": "user", "content": ""}),
+        ("id", {"id": "m1", "parts": [{"type": "step-start"}]}),
+    ],
 )
-def test_message_without_content_has_no_blocks(empty):
-    assert read(json.dumps(empty)) == Content("", [], None)
+def test_document_without_any_part_is_one_block(name, empty):
+    assert read(json.dumps(empty)) == Content("", [other(name, empty)], None)
+
+
+def test_empty_text_has_no_blocks():
+    assert read('""') == Content("", [], None)
 
 
 def test_text_consists_of_the_text_blocks():
