@@ -38,7 +38,7 @@ def _tool_result(part: JsonObject) -> list[Block] | None:
 
 def _media(part: JsonObject) -> list[Block] | None:
     match part:
-        case {"type": kind, "source": {"type": str(), **source}}:
+        case {"type": kind, "source": {"type": str(), **source}} if "value" not in source:  # unlike AG-UI
             own_type = source.get("media_type")
             unnamed = blocks.ANY_IMAGE if kind == "image" else blocks.ANY_FILE
             media_type = own_type if isinstance(own_type, str) else unnamed

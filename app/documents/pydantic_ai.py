@@ -67,7 +67,7 @@ def _user_content(item: Any) -> Block:
         case str(text) | {"kind": "text" | "text-content", "content": str(text)}:
             return blocks.text_block(text)
         case {"kind": "binary", "data": data, "media_type": media_type}:
-            return blocks.file(data, media_type, item.get("identifier"))
+            return blocks.file(data, media_type)
         case {"kind": "image-url" | "audio-url" | "video-url" as kind, "url": str(url)}:
             return blocks.file(url, item.get("media_type"), unnamed=f"{kind.removesuffix('-url')}/*")
         case {"kind": "document-url", "url": str(url)}:
