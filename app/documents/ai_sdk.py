@@ -8,7 +8,7 @@ from typing import Any
 from app.documents import blocks
 from app.documents.blocks import Block
 from app.documents.format import JsonObject, MessageFormat, member
-from app.documents.text import typed_text
+from app.documents.text import typed_reasoning, typed_text
 from app.documents.usage import usage_reader
 
 
@@ -22,14 +22,10 @@ def _steering(part: JsonObject) -> list[Any] | None:
     return parts if isinstance(parts := part.get("parts"), list) else None
 
 
-def _reasoning(part: JsonObject) -> list[Block] | None:
-    return [blocks.reasoning(text)] if isinstance(text := part.get("text"), str) else None
-
-
 def _tool(part: JsonObject) -> list[Block] | None:
     """A call with its result, if it has one; the type is `tool-` and the name, or `dynamic-tool`."""
     call_id, name = part.get("toolCallId"), part.get("toolName", part["type"].removeprefix("tool-"))
-    if not isinstance(call_id, str) or not isinstance(name, str):
+    if not isinstance(call_id, str) or not isinstance(name, str) or "state" not in part:
         return None
     found = [blocks.tool_use(call_id, name, part.get("input", part.get("rawInput")))]
     match part.get("state"):
@@ -85,7 +81,7 @@ AI_SDK = MessageFormat(
     messages={"parts": _parts},
     types={
         "text": typed_text,
-        "reasoning": _reasoning,
+        "reasoning": typed_reasoning,
         "dynamic-tool": _tool,
         "tool-call": _tool_call,
         "tool-result": _tool_result,

@@ -8,7 +8,7 @@ from typing import Any
 from app.documents import blocks
 from app.documents.blocks import Block
 from app.documents.format import JsonObject, MessageFormat, items, member
-from app.documents.text import typed_text
+from app.documents.text import typed_reasoning, typed_text
 from app.documents.usage import usage_columns, usage_reader
 
 USAGES = (
@@ -93,6 +93,7 @@ ASSISTANT_UI = MessageFormat(
     messages={"attachments": _contents},
     types={
         "text": typed_text,
+        "reasoning": typed_reasoning,
         "tool-call": _tool_call,
         "source": _source,
         "image": _image,

@@ -8,7 +8,7 @@ from typing import Any
 from app.documents import blocks
 from app.documents.blocks import Block
 from app.documents.format import JsonObject, MessageFormat, items, member
-from app.documents.text import typed_text
+from app.documents.text import refusal, typed_text
 from app.documents.usage import usage_reader
 
 CLASSES = {
@@ -100,10 +100,12 @@ LANGCHAIN = MessageFormat(
     types={
         "text": typed_text,
         "reasoning": _reasoning,
+        "refusal": refusal,
         "tool_call": _tool_call,
         "tool_call_chunk": _tool_call,
         "invalid_tool_call": _tool_call,
         "server_tool_call": _tool_call,
+        "server_tool_call_chunk": _tool_call,
         "server_tool_result": _server_tool_result,
         **dict.fromkeys(("image", "audio", "video", "file"), _media),
         "text-plain": _plain_text,

@@ -8,7 +8,7 @@ from typing import Any
 from app.documents import blocks
 from app.documents.blocks import Block
 from app.documents.format import JsonObject, MessageFormat, member
-from app.documents.text import sources, typed_text
+from app.documents.text import refusal, sources, typed_text
 from app.documents.usage import usage_reader
 
 
@@ -35,11 +35,6 @@ def _contents(message: JsonObject) -> list[Any] | None:
     spoken = [{"type": "output_audio", **audio}] if isinstance(audio, dict) else None
     cited = {"type": "annotations", "annotations": message.get("annotations")} if message.get("annotations") else None
     return [reasoning, message.get("content"), message.get("refusal"), spoken, cited, message.get("tool_calls")]
-
-
-def _refusal(part: JsonObject) -> list[Block] | None:
-    text = part.get("refusal")
-    return [blocks.text_block(text)] if isinstance(text, str) else None
 
 
 def _annotations(part: JsonObject) -> list[Block] | None:
@@ -93,7 +88,7 @@ OPENAI = MessageFormat(
     },
     types={
         "text": typed_text,
-        "refusal": _refusal,
+        "refusal": refusal,
         "annotations": _annotations,
         "function": _tool_call,
         "custom": _tool_call,

@@ -43,6 +43,7 @@ FORMATS: dict[str, MessageFormat] = {
 }
 METADATA = ("metadata", "custom", "response_metadata")
 """The keys under which producers keep what belongs to no part."""
+END = object()
 Reader = TypeVar("Reader")
 
 
@@ -109,16 +110,21 @@ def _blocks(document: Any, message: Any) -> list[Block]:
 
 
 def _parts_of_all(message: Any) -> Iterator[Any]:
-    """The parts of a message, or of all messages of a list."""
+    """The parts of a message, or of all messages of a list, with the lists in them."""
     if not isinstance(message, list):
         yield from _parts(message)
         return
-    for item in message:
-        if isinstance(item, dict):
-            inner = _message(item)
-            yield from _parts(inner) if isinstance(inner, dict) else _parts_of_all(inner)
-        else:
+    unread = [iter(message)]  # not a generator in a generator, in which each part would cost a step for each level
+    while unread:
+        item = next(unread[-1], END)
+        if item is END:
+            unread.pop()
+        elif not isinstance(item, dict):
             yield item
+        elif isinstance(inner := _message(item), list):
+            unread.append(iter(inner))
+        else:
+            yield from _parts(inner)
 
 
 def _message(document: JsonObject) -> Any:

@@ -26,6 +26,16 @@ def typed_text(part: JsonObject) -> list[Block] | None:
     return [blocks.text_block(text), *sources(annotations)] if annotations else [blocks.text_block(text)]
 
 
+def typed_reasoning(part: JsonObject) -> list[Block] | None:
+    """A part of type `reasoning` with `text`."""
+    return [blocks.reasoning(text)] if isinstance(text := part.get("text"), str) else None
+
+
+def refusal(part: JsonObject) -> list[Block] | None:
+    """A part of type `refusal`: text for people."""
+    return [blocks.text_block(text)] if isinstance(text := part.get("refusal"), str) else None
+
+
 def sources(annotations: Any) -> list[Block]:
     """One source for each document that annotations cite, in the order of their first citation."""
     return distinct(_source(annotation) for annotation in items(annotations)[:MAX_BLOCKS])
