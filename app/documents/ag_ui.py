@@ -57,7 +57,7 @@ AG_UI = MessageFormat(
         "toolCallId": _tool_contents,
         "toolCalls": _answer_contents,
         "activityType": _activity_contents,
-        "role": _reasoning_contents,
+        "content": _reasoning_contents,
     },
     types={
         "text": typed_text,

@@ -96,7 +96,7 @@ def _plain_text(part: JsonObject) -> list[Block] | None:
 
 LANGCHAIN = MessageFormat(
     envelopes={"lc": _constructed, "data": _stored},
-    messages={"type": _contents},
+    messages={"content": _contents},
     types={
         "text": typed_text,
         "reasoning": _reasoning,

@@ -124,7 +124,7 @@ def _file(part: JsonObject) -> list[Block] | None:
 
 OPENAI_RESPONSES = MessageFormat(
     envelopes={"output": _output, "data": _page},
-    messages={"type": _contents},
+    messages={"content": _contents},
     nested={"message": _parts},
     types={
         **dict.fromkeys(("input_text", "output_text", "summary_text", "reasoning_text"), typed_text),

@@ -43,7 +43,6 @@ FORMATS: dict[str, MessageFormat] = {
 }
 METADATA = ("metadata", "custom", "response_metadata")
 """The keys under which producers keep what belongs to no part."""
-END = object()
 Reader = TypeVar("Reader")
 
 
@@ -63,10 +62,21 @@ def _by_name(tables: Iterable[Mapping[str, Reader]]) -> dict[str, tuple[Reader, 
 ENVELOPES = _in_order(each.envelopes for each in FORMATS.values())
 MESSAGES = _in_order(each.messages for each in FORMATS.values())
 USAGES = _in_order(each.usages for each in FORMATS.values())
-NESTED = _by_name(each.nested for each in FORMATS.values())
-TYPES = _by_name(each.types for each in FORMATS.values())
+NESTED = dict(_in_order(each.nested for each in FORMATS.values()))
+ENVELOPE_KEYS = frozenset(key for key, _ in ENVELOPES)
+MESSAGE_KEYS = frozenset(key for key, _ in MESSAGES)
+WHOLE_KEYS = ENVELOPE_KEYS | MESSAGE_KEYS
 KEYS = _by_name(each.keys for each in FORMATS.values())
-PATTERNS = [(*name.partition("*")[::2], readers) for name, readers in TYPES.items() if "*" in name]
+NAMES = _by_name(each.types for each in FORMATS.values())
+PATTERNS = [(*name.partition("*")[::2], readers) for name, readers in NAMES.items() if "*" in name]
+
+
+def _pattern_readers(kind: str) -> tuple[PartReader, ...]:
+    matching = (readers for prefix, suffix, readers in PATTERNS if kind.startswith(prefix) and kind.endswith(suffix))
+    return tuple(chain.from_iterable(matching))
+
+
+TYPES = {name: readers + _pattern_readers(name) for name, readers in NAMES.items() if "*" not in name}
 
 
 class Content(NamedTuple):
@@ -116,19 +126,22 @@ def _parts_of_all(message: Any) -> Iterator[Any]:
         return
     unread = [iter(message)]  # not a generator in a generator, in which each part would cost a step for each level
     while unread:
-        item = next(unread[-1], END)
-        if item is END:
-            unread.pop()
-        elif not isinstance(item, dict):
-            yield item
-        elif isinstance(inner := _message(item), list):
-            unread.append(iter(inner))
+        for item in unread[-1]:
+            if not isinstance(item, dict) or WHOLE_KEYS.isdisjoint(item):
+                yield item
+            elif isinstance(inner := _message(item), list):
+                unread.append(iter(inner))
+                break
+            else:
+                yield from _parts(inner)
         else:
-            yield from _parts(inner)
+            unread.pop()
 
 
 def _message(document: JsonObject) -> Any:
     """The message inside its envelope, or the list of messages; otherwise the document itself."""
+    if ENVELOPE_KEYS.isdisjoint(document):
+        return document
     for key, inside in ENVELOPES:
         if key in document and (message := inside(document)) is not None:
             return message
@@ -138,22 +151,21 @@ def _message(document: JsonObject) -> Any:
 def _parts(message: JsonObject) -> Iterator[Any]:
     """The parts of a message, with those inside other parts; for a part that is no message, the part."""
     for content in _contents(message):
-        if isinstance(content, list):
-            for part in content:
-                yield from _parts_inside(part)
-        elif content is not None and content != "":
-            yield content
-
-
-def _parts_inside(part: Any) -> Iterable[Any]:
-    if isinstance(part, dict) and isinstance(kind := part.get("type"), str):
-        for nested_in in NESTED.get(kind, ()):
-            if (parts := nested_in(part)) is not None:
-                return parts
-    return (part,)
+        if not isinstance(content, list):
+            if content is not None and content != "":
+                yield content
+            continue
+        for part in content:
+            kind = part.get("type") if isinstance(part, dict) else None
+            if isinstance(kind, str) and kind in NESTED and (parts := NESTED[kind](part)) is not None:
+                yield from parts
+            else:
+                yield part
 
 
 def _contents(message: JsonObject) -> list[Any]:
+    if MESSAGE_KEYS.isdisjoint(message):
+        return [[message]]
     for key, contents_of in MESSAGES:
         if key in message and (contents := contents_of(message)) is not None:
             return contents
@@ -172,17 +184,14 @@ def _part_blocks(part: Any) -> list[Block]:
     return [blocks.other(part)]
 
 
-def _readers(part: JsonObject) -> Iterator[PartReader]:
+def _readers(part: JsonObject) -> Iterable[PartReader]:
     """The readers of the type of a part; of a part without type those of its keys."""
     kind = part.get("type")
     if isinstance(kind, str):
-        yield from TYPES.get(kind, ())
-        for prefix, suffix, readers in PATTERNS:
-            if kind.startswith(prefix) and kind.endswith(suffix):
-                yield from readers
-    elif "type" not in part:
-        for key in part:
-            yield from KEYS.get(key, ())
+        return TYPES.get(kind) or _pattern_readers(kind)
+    if "type" in part:
+        return ()
+    return chain.from_iterable(KEYS[key] for key in part if key in KEYS)
 
 
 def _usage(document: Any) -> dict[str, int] | None:
