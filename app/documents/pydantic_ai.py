@@ -26,7 +26,9 @@ def _part(part: JsonObject) -> list[Block] | None:
 def _text(part: JsonObject) -> list[Block] | None:
     if not isinstance(text := part.get("content"), str):
         return None
-    cited = chain.from_iterable(items(member(citation, "sources")) for citation in items(part.get("citations")))
+    if not part.get("citations"):
+        return [blocks.text_block(text)]
+    cited = chain.from_iterable(items(member(citation, "sources")) for citation in items(part["citations"]))
     found = (_source(source) for source in islice(cited, MAX_BLOCKS))
     return [blocks.text_block(text), *distinct(found)]
 

@@ -171,6 +171,22 @@ def test_reading_takes_a_number_of_steps_that_grows_with_the_document_only(famil
     assert large <= 4.2 * small + 100
 
 
+PARTS = {
+    "Bedrock": {"text": "a"},
+    "Anthropic and OpenAI": {"type": "text", "text": "a"},
+    "a call of Anthropic": {"type": "tool_use", "id": "a", "name": "a", "input": {}},
+    "AI SDK": {"type": "tool-find", "toolCallId": "a", "state": "input-available", "input": {}},
+    "Gemini": {"functionCall": {"name": "a", "args": {}}},
+    "pydantic-ai": {"part_kind": "text", "content": "a"},
+}
+
+
+@pytest.mark.parametrize("producer", PARTS)
+def test_a_part_takes_a_few_steps_however_many_formats_there_are(producer):
+    few, many = (steps({"role": "assistant", "parts": [PARTS[producer]] * n}) for n in (100, 200))
+    assert many - few <= 100 * 10  # 18 to 25 in the version that had four formats
+
+
 @pytest.mark.parametrize("n", [MAX_BLOCKS, MAX_BLOCKS + 1, 3 * MAX_BLOCKS])
 def test_a_document_of_many_parts_has_a_limited_number_of_blocks(n):
     document = [{"text": "a"}] * n
