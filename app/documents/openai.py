@@ -32,9 +32,9 @@ def _contents(message: JsonObject) -> list[Any] | None:
         return None
     thought, audio = message.get("reasoning_content"), message.get("audio")
     reasoning = {"type": "reasoning", "text": thought} if isinstance(thought, str) and thought else None
-    spoken = [{"type": "output_audio", **audio}] if isinstance(audio, dict) else None
+    sound = [{"type": "output_audio", **audio}] if isinstance(audio, dict) else None
     cited = {"type": "annotations", "annotations": message.get("annotations")} if message.get("annotations") else None
-    return [reasoning, message.get("content"), message.get("refusal"), spoken, cited, message.get("tool_calls")]
+    return [reasoning, message.get("content"), message.get("refusal"), sound, cited, message.get("tool_calls")]
 
 
 def _annotations(part: JsonObject) -> list[Block] | None:

@@ -96,16 +96,16 @@ def read(raw: str) -> Content:
     """The content of a document. A text that is not a JSON object, array or string is its own text, up to the limit."""
     document = parse(raw)
     if isinstance(document, str):
-        return _plain(document)
+        return _text_only(document)
     if not isinstance(document, dict | list):
-        return _plain(raw)
+        return _text_only(raw)
     message = _message(document) if isinstance(document, dict) else document
     found = _blocks(document, message)
     text = "\n".join(block["text"] for block in found if block["kind"] == "text")[:MAX_TEXT_LENGTH]
     return Content(text, found, _usage(document) or _usage(message))
 
 
-def _plain(text: str) -> Content:
+def _text_only(text: str) -> Content:
     return Content(text[:MAX_TEXT_LENGTH], blocks.text_blocks(text[:MAX_TEXT_LENGTH]), None)
 
 

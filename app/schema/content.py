@@ -68,7 +68,7 @@ class DataBlock(ContentBlock):
 
 
 @strawberry.type(
-    description="A part of a kind that the server does not know, or a whole document without a part that it knows."
+    description="A part of a kind that the server does not know, or the whole of a document without known parts."
 )
 class OtherBlock(ContentBlock):
     kind: str = field(description="The name of the kind in the document, at most 255 characters.")

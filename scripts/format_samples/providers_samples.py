@@ -88,6 +88,6 @@ def write_chat_completions() -> None:
         tool({"role": "tool", "tool_call_id": CALL["id"], "content": json.dumps(RESULT)}),
         assistant(completion(content=ANSWER, annotations=[note])),
     ]
-    spoken = {"id": "a", "data": IMAGE, "expires_at": 0, "transcript": ANSWER}
-    more = [ChatCompletionMessage.model_validate({"role": "assistant", "audio": spoken}).model_dump(mode="json")]
+    sound = {"id": "a", "data": IMAGE, "expires_at": 0, "transcript": ANSWER}
+    more = [ChatCompletionMessage.model_validate({"role": "assistant", "audio": sound}).model_dump(mode="json")]
     write("openai_chat", "openai", messages, more)

@@ -51,7 +51,7 @@ async def write_pydantic_ai() -> None:
 
 
 def other_messages() -> Any:
-    asked = messages.ModelRequest(
+    request = messages.ModelRequest(
         [
             messages.RetryPromptPart("no such city", tool_name="weather", tool_call_id="c1"),
             messages.RetryPromptPart("answer with a number"),
@@ -77,4 +77,4 @@ def other_messages() -> Any:
             messages.CompactionPart("earlier"),
         ]
     )
-    return messages.ModelMessagesTypeAdapter.dump_python([asked, answered], mode="json")
+    return messages.ModelMessagesTypeAdapter.dump_python([request, answered], mode="json")

@@ -66,19 +66,19 @@ def response(*output: Entry) -> Entry:
 
 
 def write_responses() -> None:
-    (asked, called) = checked(ITEMS, QUESTION_ITEM, {**RESULT_ITEM, "status": "completed"})
+    (question, called) = checked(ITEMS, QUESTION_ITEM, {**RESULT_ITEM, "status": "completed"})
     answers = response(THOUGHT_ITEM, CALL_ITEM), response(ANSWER_ITEM)
     kinds = kinds_of(typing.get_args(ResponseOutputItem)[0]) + kinds_of(typing.get_args(ResponseItem)[0])
     more = checked(OUTPUT, *response_items())
-    write("openai_responses", "openai", story_of([asked, answers[0], called, answers[1]]), more, kinds)
+    write("openai_responses", "openai", story_of([question, answers[0], called, answers[1]]), more, kinds)
 
 
 def write_conversations() -> None:
     """A page of a conversation's items, as the API lists them."""
-    asked, *others, answered = checked(
+    question, *others, answered = checked(
         ITEMS, QUESTION_ITEM, THOUGHT_ITEM, CALL_ITEM, {**RESULT_ITEM, "status": "completed"}, ANSWER_ITEM
     )
-    messages = [user(asked), assistant({"object": "list", "data": others}), assistant(answered)]
+    messages = [user(question), assistant({"object": "list", "data": others}), assistant(answered)]
     write("openai_conversations", "openai", messages, kinds=kinds_of(typing.get_args(ConversationItem)[0]))
 
 

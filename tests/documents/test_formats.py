@@ -25,7 +25,7 @@ WITHOUT_SOURCES = WITHOUT_USAGE - {"openai_conversations"} | {
 }
 
 
-async def tells(user, name):
+async def appends_story(user, name):
     """A session with the messages of a sample, as the server returns them."""
     session = await user.creates_session()
     messages = [{"role": each["role"], "raw": json.dumps(each["document"])} for each in SAMPLES[name]["messages"]]
@@ -40,7 +40,7 @@ def of_type(messages, typename):
 
 @pytest.mark.parametrize("name", SAMPLES)
 async def test_story_has_text_thought_call_and_usage(ann, name):
-    _, messages = await tells(ann, name)
+    _, messages = await appends_story(ann, name)
     assert (messages[0]["text"], messages[-1]["text"]) == (STORY["question"], STORY["answer"])
     assert [block["text"] for block in of_type(messages, "ReasoningBlock")] == [STORY["thought"]]
     (call,), (result,) = of_type(messages, "ToolUseBlock"), of_type(messages, "ToolResultBlock")
@@ -58,7 +58,7 @@ async def test_story_has_text_thought_call_and_usage(ann, name):
 
 @pytest.mark.parametrize("name", SAMPLES)
 async def test_story_has_a_title_a_preview_and_is_found_by_its_owner_only(ann, bob, name):
-    session, messages = await tells(ann, name)
+    session, messages = await appends_story(ann, name)
     seen = await ann.sees(session, "title lastMessage { text }")
     assert seen == {"title": STORY["question"], "lastMessage": {"text": STORY["answer"]}}
     found = '{ searchMessages(query: "towel") { nodes { sequence session { id } } } }'
