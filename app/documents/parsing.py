@@ -12,7 +12,10 @@ SURROGATE = re.compile("[\ud800-\udfff]")
 # The escapes of characters that PostgreSQL cannot store: U+0000, a high surrogate without a low one, and the reverse.
 HIGH, LOW = "[dD][89abAB][0-9a-fA-F][0-9a-fA-F]", "[dD][c-fC-F][0-9a-fA-F][0-9a-fA-F]"
 ESCAPE = re.compile(rf"\\u(?:0000|{HIGH}(?!\\u{LOW})|(?<!\\u{HIGH}\\u){LOW})")
-LONG_NUMBER = re.compile(r"\d{19}")  # possibly an integer beyond 64 bits, of which orjson keeps only the size
+# Possibly an integer beyond 64 bits, of which orjson keeps only the size. This search takes a tenth of the time of one
+# with a regular expression.
+DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
+LONG_NUMBER = b"0" * 19
 MAX_INTEGER = 2**63
 MAX_INTEGER_DIGITS = 20  # of the longest 64-bit integer, with its sign
 MAX_LEVELS = 200
@@ -39,9 +42,10 @@ def clean(text: str) -> str:
 
 
 def _decode(text: str) -> Any:
-    if not LONG_NUMBER.search(text):
+    encoded = text.encode(errors="surrogatepass")
+    if LONG_NUMBER not in encoded.translate(DIGITS_TO_ZERO):
         with suppress(ValueError):
-            return orjson.loads(text)
+            return orjson.loads(encoded)
     return DECODER.decode(text)  # also NaN, and numbers beyond a double
 
 
