@@ -8,7 +8,7 @@ from typing import Any
 from app.documents import blocks
 from app.documents.blocks import Block
 from app.documents.format import JsonObject, MessageFormat, member
-from app.documents.text import typed_reasoning, typed_text
+from app.documents.text import cited_source, typed_reasoning, typed_text
 from app.documents.usage import usage_reader
 
 
@@ -54,10 +54,6 @@ def _tool_result(part: JsonObject) -> list[Block] | None:
     return None
 
 
-def _source(part: JsonObject) -> list[Block] | None:
-    return [blocks.source(part.get("url"), part.get("title"), part.get("filename"))]
-
-
 def _file(part: JsonObject) -> list[Block] | None:
     """`data` of a `ModelMessage` is base64, a URL, or an object with one of them."""
     if not isinstance(part.get("mediaType"), str):
@@ -86,8 +82,8 @@ AI_SDK = MessageFormat(
         "tool-call": _tool_call,
         "tool-result": _tool_result,
         "tool-*": _tool,
-        "source-url": _source,
-        "source-document": _source,
+        "source-url": cited_source,
+        "source-document": cited_source,
         "file": _file,
         "reasoning-file": _file,
         "data-*": _data,

@@ -8,7 +8,7 @@ from typing import Any
 from app.documents import blocks
 from app.documents.blocks import Block
 from app.documents.format import JsonObject, MessageFormat, items, member
-from app.documents.text import typed_reasoning, typed_text
+from app.documents.text import cited_source, typed_reasoning, typed_text
 from app.documents.usage import usage_columns, usage_reader
 
 USAGES = (
@@ -45,10 +45,6 @@ def _tool_call(part: JsonObject) -> list[Block] | None:
                 found.append(blocks.tool_result(call_id, part["result"], is_error=is_error))
             return found
     return None
-
-
-def _source(part: JsonObject) -> list[Block] | None:
-    return [blocks.source(part.get("url"), part.get("title"), part.get("filename"))]
 
 
 def _image(part: JsonObject) -> list[Block] | None:
@@ -95,7 +91,7 @@ ASSISTANT_UI = MessageFormat(
         "text": typed_text,
         "reasoning": typed_reasoning,
         "tool-call": _tool_call,
-        "source": _source,
+        "source": cited_source,
         "image": _image,
         "file": _file,
         "audio": _audio,

@@ -1,4 +1,4 @@
-"""Parts that are text in several formats, with the sources that they cite."""
+"""Parts that several formats have: text, reasoning, and the sources that they cite."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -34,6 +34,11 @@ def typed_reasoning(part: JsonObject) -> list[Block] | None:
 def refusal(part: JsonObject) -> list[Block] | None:
     """A part of type `refusal`: text for people."""
     return [blocks.text_block(text)] if isinstance(text := part.get("refusal"), str) else None
+
+
+def cited_source(part: JsonObject) -> list[Block] | None:
+    """A source as a part of its own, of the AI SDK or assistant-ui."""
+    return [blocks.source(part.get("url"), part.get("title"), part.get("filename"))]
 
 
 def sources(annotations: Any) -> list[Block]:
