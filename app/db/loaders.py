@@ -205,7 +205,8 @@ class Loaders:
             self._listed = ()
         kept = self._kept.get(session.id)
         if kept is None or kept.head < session.head:
-            kept = self._kept[session.id] = cache.session(self._owner, session.id, session.head)
+            kept = cache.session(self._owner, session.id, session.head, session.postgres_started)
+            self._kept[session.id] = kept
         return kept
 
     def _kept_or_loaded(self, loader: DataLoader[Any, V], key: Any, kept: KeptSession, what: What) -> "V | Future[V]":

@@ -57,21 +57,27 @@ class Deaf(SessionCache):
 class IgnoresHead(Deaf):
     """Broken on purpose."""
 
-    def session(self, owner, session_id, head):
-        return super().session(owner, session_id, 0)
+    def session(self, owner, session_id, head, postgres_started):
+        return super().session(owner, session_id, 0, postgres_started)
 
 
 @asynccontextmanager
 async def three_replicas(database_url, cache):
-    """Two servers with this class of cache, and one without a cache."""
+    """Two servers with this class of cache, and one without a cache; and the caches of the two."""
+    caches = []
+
+    def made(max_bytes):
+        caches.append(cache(max_bytes))
+        return caches[-1]
+
     async with AsyncExitStack() as stack:
         servers = []
         for size in (2**26, 2**26, 0):
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr(main, "SessionCache", cache)
+                patch.setattr(main, "SessionCache", made)
                 server = serving(settings_for(database_url, session_cache_bytes=size, pool_size=3))
                 servers.append(await stack.enter_async_context(server))
-        yield servers
+        yield servers, caches
 
 
 class Story:
@@ -104,8 +110,8 @@ class Story:
         assert (await self.read(self.stranger))[0]["session"] is None
 
     async def compare(self, replica):
-        cached, uncached = [await self.read(self.users[which]) for which in (replica, 2)]
-        assert cached == uncached
+        uncached, *cached = [await self.read(self.users[which]) for which in (2, replica, replica)]
+        assert cached == [uncached, uncached]
 
     async def read(self, user):
         return [await user.asks(query, id=self.session) for query in QUERIES]
@@ -175,12 +181,13 @@ async def check(servers, shape=QUICK):
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("cache", [SessionCache, Deaf])
 async def test_replicas_answer_as_without_a_cache(database_url, cache):
-    async with three_replicas(database_url, cache) as servers:
+    async with three_replicas(database_url, cache) as (servers, caches):
         await check(servers)
+        assert all(each.hits > each.misses > 0 for each in caches)
 
 
 @pytest.mark.timeout(600)
 async def test_a_cache_that_ignores_the_head_is_found_out(database_url):
-    async with three_replicas(database_url, IgnoresHead) as servers:
+    async with three_replicas(database_url, IgnoresHead) as (servers, _):
         with pytest.raises(AssertionError):
             await check(servers, settings(QUICK, database=None, print_blob=False))
