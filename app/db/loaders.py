@@ -13,7 +13,7 @@ from app.db.access.database import Database
 from app.db.access.transaction import Viewer
 from app.db.reading.loader import BatchReader, DataLoader, Filters
 from app.db.reading.nested import Nested
-from app.db.reading.page import Slice, Window
+from app.db.reading.page import KeptSlice, Slice, Window
 from app.db.reading.partial_rows import FULL, PartialRows
 from app.db.reading.rows import (
     AgentRow,
@@ -170,8 +170,9 @@ class Loaders:
         found = kept.get(what)
         if found is None:
             return self._load_and_keep(self._pages(nested, window, conditions), session.id, kept, what)
+        total = partial(self.total, nested, session.id, conditions)
         rows, has_next, has_previous = found[0]
-        page: Slice[R] = Slice(rows, has_next, has_previous, partial(self.total, nested, session.id, conditions))
+        page: Slice[R] = KeptSlice(rows, has_next, has_previous, total, kept, what)
         return page if self._immediate else self._pages(nested, window, conditions).load_known(session.id, page)
 
     def last_message(self, session: SessionRow) -> "MessageRow | Future[MessageRow | None] | None":
@@ -190,6 +191,23 @@ class Loaders:
             return self.session_agents.load((session_id, kind, key))
         what = ("agent", SessionAgentRow in self.partial.rows, kind, key)
         return self._kept_or_loaded(self.session_agents, (session_id, kind, key), kept, what)
+
+    def catalogue_of(self, page: KeptSlice[MessageRow]) -> dict[str, AgentRow | None] | None:
+        """The catalogue's agents of the messages, by id, as this operation has read them; None if it has not."""
+        found = {}
+        partial = SessionAgentRow in self.partial.rows
+        for key in {row.agent_key for row in page.rows}:
+            if key is None:
+                continue
+            kept = page.kept.entries.get(("agent", partial, "AGENT", key))
+            if kept is None:
+                return None
+            if kept[0] is not None and (agent_id := kept[0].agent_id) is not None:
+                read = self.agents.requested(agent_id)
+                if read is None or not read.done() or read.exception():
+                    return None
+                found[agent_id] = read.result()
+        return found
 
     def total(self, nested: Nested[Any], parent: Any, filters: Filters) -> "Future[int]":
         """The number of rows of a nested connection."""

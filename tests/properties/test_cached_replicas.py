@@ -7,9 +7,11 @@ from uuid import uuid4
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from orjson import Fragment
 
 from app import main
 from app.db.reading.session_cache import SessionCache
+from app.schema.encoded_page import EncodedPage
 from harness.server_settings import settings_for
 from tests.support.servers import serving
 from tests.support.streaming import extends, finishes, starts
@@ -110,8 +112,8 @@ class Story:
         assert (await self.read(self.stranger))[0]["session"] is None
 
     async def compare(self, replica):
-        uncached, *cached = [await self.read(self.users[which]) for which in (2, replica, replica)]
-        assert cached == [uncached, uncached]
+        uncached, *cached = [await self.read(self.users[which]) for which in (2, replica, replica, replica)]
+        assert cached == [uncached] * 3
 
     async def read(self, user):
         return [await user.asks(query, id=self.session) for query in QUERIES]
@@ -184,6 +186,17 @@ async def test_replicas_answer_as_without_a_cache(database_url, cache):
     async with three_replicas(database_url, cache) as (servers, caches):
         await check(servers)
         assert all(each.hits > each.misses > 0 for each in caches)
+
+
+@pytest.mark.timeout(600)
+async def test_encoded_pages_that_ignore_the_catalogue_are_found_out(database_url, monkeypatch):
+    async def unchanged(_, json, __):
+        return Fragment(json)
+
+    monkeypatch.setattr(EncodedPage, "_unless_changed", unchanged)
+    async with three_replicas(database_url, SessionCache) as (servers, _):
+        with pytest.raises(AssertionError):
+            await check(servers, settings(QUICK, database=None, print_blob=False))
 
 
 @pytest.mark.timeout(600)

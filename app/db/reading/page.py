@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from app.db.access.statement import Row
 from app.db.reading.rows import Entity
+from app.db.reading.session_cache import KeptSession, What
 from app.errors import BadInput
 from app.limits import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 
@@ -65,6 +66,14 @@ class Slice(Generic[R]):
             rows.reverse()
             return cls(rows, window.before is not None, more, total)
         return cls(rows, more, window.after is not None, total)
+
+
+@dataclass(slots=True)
+class KeptSlice(Slice[R]):
+    """A page from the session cache; `kept` has it under `what`."""
+
+    kept: KeptSession
+    what: What
 
 
 class Count(Row):
