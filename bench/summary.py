@@ -3,7 +3,7 @@
 import re
 
 from bench.results import Results, Rounds, medians
-from bench.workloads import WORKLOADS
+from bench.workloads import COMPARED, WORKLOADS
 
 COLD, WARM, MIXED = ("W1-cold", "W2-cold"), ("W1-warm", "W2-warm"), ("W1-turn", "W1-mixed", "W2-mixed")
 # Figure, the compared server, the highest ratio of Colloquy to it, and on which workloads.
@@ -29,7 +29,7 @@ BEGIN, END = "<!-- written by make bench -->", "<!-- end -->"
 
 def tables(results: Results) -> str:
     """Both tables, and when each workload was measured."""
-    workloads = [name for name in WORKLOADS if name in results.rounds]
+    workloads = [name for name in sorted(WORKLOADS, key=lambda name: name not in COMPARED) if name in results.rounds]
     facts: dict[str, list[str]] = {}
     for name in workloads:
         facts.setdefault(results.facts[name], []).append(name)

@@ -199,10 +199,15 @@ async def page(
     db: Database, viewer: Viewer, window: Window, order: Order, filters: Mapping[str, Any], *, partial: bool = False
 ) -> Slice[SessionRow]:
     """One page of the viewer's sessions. A filter that is not set is None; `archived` and `deleted` are always set."""
-    filtered = any(value not in (None, False) for value in filters.values())
+    filtered = is_filtered(filters)
     page, count = _page(order, window.backward, filtered), COUNT if filtered else COUNT_UNFILTERED
     parameters = filters if filtered else {}
     return await read_page(db, viewer, page.partial if partial else page, count, window, order, parameters)
+
+
+def is_filtered(filters: Mapping[str, Any]) -> bool:
+    """True if a filter is set."""
+    return any(value not in (None, False) for value in filters.values())
 
 
 agent = parent_table(agent_id=Uuid)

@@ -283,4 +283,4 @@ class SessionQuery:
         ] = LATEST,
     ) -> Slice[SessionRow]:
         order = order_by.field.value, order_by.direction.value
-        return await session.page(ctx, window, order, SessionFilter.parameters(filter))
+        return reusable(ctx.loaders, await session.page(ctx, window, order, SessionFilter.parameters(filter)))

@@ -178,6 +178,19 @@ def test_another_start_of_postgresql_empties_the_cache():
     assert reads(cache, "ann", "s", 1, started=2.0).get(("page",)) is None
 
 
+def test_a_change_of_any_session_drops_the_lists_of_its_owner_only():
+    cache = SessionCache(MAX_BYTES)
+    assert cache.lists("ann") is None  # no session was read yet
+    keeps(cache, "ann", "s", 1, ("page",), "x")
+    for owner in ("ann", "bob"):
+        kept = [cache.lists(owner) for _ in range(2)][-1]
+        kept.keep(("list",), "x")
+    cache.changed("ann", "other", 1)
+    assert cache.lists("ann").get(("list",)) is None
+    assert cache.lists("bob").get(("list",))
+    assert finds(cache, "ann", "s", 1, ("page",))
+
+
 @given(st.lists(st.text() | st.integers() | st.none() | st.booleans() | st.just(Decimal("1.5")) | st.just(TIME)))
 def test_the_size_of_a_value_is_an_upper_bound(values):
     for value in (values, tuple(values), [tuple(values)], *values):

@@ -70,10 +70,11 @@ class Slice(Generic[R]):
 
 @dataclass(slots=True)
 class KeptSlice(Slice[R]):
-    """A page from the session cache; `kept` has it under `what`."""
+    """A page for which the session cache may keep more, in `kept` under `what`, as long as `compared` is equal."""
 
     kept: KeptSession
     what: What
+    compared: tuple[R, ...]
 
 
 class Count(Row):

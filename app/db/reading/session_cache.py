@@ -16,6 +16,8 @@ evicted: a walk through more sessions than fit evicts little and keeps little.
 
 Not covered, and never kept: the catalogue, counts and statistics, the session's own row (its status depends on the
 time), messages with status STREAMING (their text grows without a number), and reads in mutations and live events.
+What is derived from such rows is kept beside the rows, and used if they are equal when they are read again: so are the
+owner's lists of sessions, until any session of the owner changes.
 The purge of tombstones moves no head; deleted rows are in no kept read.
 
 Every change drops what is kept of its session: at its commit in this process, at its wake-up in others. This frees
@@ -36,6 +38,7 @@ PERIOD = 16  # rejections for each kept session
 ENTRY_BYTES = 128  # the tuple and the size of an entry
 EMPTY_TEXT_BYTES = getsizeof("")
 SESSION_BYTES = 512  # the key, the head and the object of a session
+LISTS = ""  # in place of a session's id
 What = tuple[Any, ...]
 
 
@@ -112,6 +115,11 @@ class SessionCache:
         self._evict()
         return kept
 
+    def lists(self, owner: str) -> KeptSession | None:
+        """What is kept of the owner's lists of sessions until any of them changes, beside the rows that were read."""
+        started = self._postgres_started
+        return None if started is None else self.session(owner, LISTS, 0, started)
+
     def _admits(self, reads: int) -> bool:
         """True if there is room, or if the least recently used session has fewer reads."""
         if self._has_room or not self._sessions:
@@ -151,10 +159,11 @@ class SessionCache:
         self._evict()
 
     def changed(self, owner: str, session_id: str, revision: int) -> None:
-        """Drops what is kept of a session under a head before `revision`."""
-        kept = self._sessions.get((owner, session_id))
-        if kept is not None and kept.head < revision:
-            self._drop(kept)
+        """Drops what is kept of a session under a head before `revision`, and of the owner's lists."""
+        for session in (session_id, LISTS):
+            kept = self._sessions.get((owner, session))
+            if kept is not None and kept.head < revision:
+                self._drop(kept)
 
     def clear(self) -> None:
         """Drops everything."""
