@@ -13,6 +13,7 @@ from app.live.bus import OWNER_WIDE, Bus, Subject
 from app.live.channel import Channel
 from app.live.cursors import ViewerCursor
 from app.live.reader import Reader
+from app.live.retrying import RETRY_SECONDS
 from app.live.session_reader import SessionReader
 from app.live.subscription import Convert, Subscription
 from app.live.tuning import LiveTuning
@@ -21,7 +22,6 @@ from app.structured_log import get_logger
 
 log = get_logger("colloquy.live")
 TICK_SECONDS = 0.25
-RETRY_SECONDS = 1.0
 NOTIFY_CHUNK, NOTIFY_PAUSE_SECONDS = 50, 0.1  # a poll of thousands of channels must not hold up requests
 
 
@@ -41,8 +41,10 @@ class Hub:
         tombstone_seconds: float | None,
         max_per_owner: int,
         max_subscriptions: int,
+        make_channel: Callable[[Subject, Reader[Any]], Channel[Any]] = lambda _, reader: Channel(reader),
     ) -> None:
         self._db, self._bus, self._tuning = db, bus, tuning
+        self._make_channel = make_channel
         self._tombstone_seconds = tombstone_seconds
         self._max_per_owner, self._max_subscriptions = max_per_owner, max_subscriptions
         self._channels: dict[Subject, Channel[Any]] = {}
@@ -111,7 +113,7 @@ class Hub:
             raise RateLimited(f"This server's limit of {self._max_subscriptions} subscriptions is reached; try again.")
         channel = self._channels.get(subject)
         if channel is None:
-            channel = self._channels[subject] = Channel(make())
+            channel = self._channels[subject] = self._make_channel(subject, make())
             self._bus.add_listener(subject, channel)
         channel.subscriptions += 1
         self._open_by_owner[owner] += 1

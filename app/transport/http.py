@@ -9,9 +9,9 @@ from app.auth import bearer
 from app.errors import BadInput
 from app.telemetry import begin
 from app.transport.media_types import HTML, JSON, RESPONSE, preferred
-from app.transport.operations import Operations, header
+from app.transport.operations import OWNER_HEADER, Operations, header
 from app.transport.requests import Declined, Disconnected, read_parameters
-from app.transport.responses import Response, refusal
+from app.transport.responses import Response, executed, refusal
 
 
 class _Exchange:
@@ -65,14 +65,15 @@ class HTTPEndpoint:
         if method not in ("GET", "POST"):
             raise Declined(405, "GraphQL is served by POST, and queries by GET.", (b"allow", b"GET, POST"))
         exchange.media_type = _negotiated(exchange)
-        viewer = await self._operations.viewer(bearer(header(exchange.headers, b"authorization")))
+        token = bearer(header(exchange.headers, b"authorization"))
+        viewer = await self._operations.viewer(token, header(exchange.headers, OWNER_HEADER))
         parameters = await read_parameters(exchange.scope, exchange.headers, receive, self._max_body)
         exchange.prepared = prepared = self._operations.prepare(parameters, viewer)
         _check_method(method, prepared)
         key = header(exchange.headers, b"idempotency-key")
         context = self._operations.context(viewer, exchange.request, key)
         result = await self._operations.execute(prepared, parameters, context, exchange.request.id)
-        return Response(200, result.body, result.outcome)
+        return executed(result, exchange.media_type)
 
 
 def _prefers_html(scope: Scope) -> bool:

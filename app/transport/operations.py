@@ -7,14 +7,16 @@ from typing import Any, NamedTuple, Protocol
 from graphql import ExecutionResult
 from graphql_compiled.engine import Engine, PreparedOperation, ResponseStream
 
-from app.auth import READ, WRITE, Authenticator, Viewer, require
-from app.telemetry import Request, log_request
+from app.auth import Authenticator, Viewer, on_behalf, require
+from app.claims import READ, WRITE
+from app.telemetry import Request, begin, log_request
 from app.transport import json_codec
 from app.transport.deadline import Deadline
 from app.transport.documents import Documents
-from app.transport.errors import SubscriptionFailed, format_error
+from app.transport.errors import SubscriptionFailed, format_error, format_failure
 from app.transport.parameters import Parameters
 
+OWNER_HEADER = b"colloquy-owner"
 SCOPES = {"query": READ, "subscription": READ, "mutation": WRITE}
 
 
@@ -40,10 +42,11 @@ class Observe(Protocol):
 
 
 class EncodedResult(NamedTuple):
-    """The JSON of a response, and its outcome: OK or the code of its first error."""
+    """The JSON of a response, its outcome (OK or the code of its first error), and whether its `data` is not null."""
 
     body: bytes
     outcome: str
+    has_data: bool
 
 
 class Operations:
@@ -69,9 +72,14 @@ class Operations:
         self._make_context = make_context
         self._observe = observe
 
-    async def viewer(self, token: str) -> Viewer:
-        """The viewer that a token proves. Raises Unauthenticated."""
-        return self._authenticator.cached(token) or await self._authenticator.viewer(token)
+    async def viewer(self, token: str, owner: Any = None) -> Viewer:
+        """The viewer that a token proves, or the `owner` for whom it acts. Raises Unauthenticated, OutOfScope."""
+        viewer = self._authenticator.cached(token) or await self._authenticator.viewer(token)
+        return viewer if owner is None else on_behalf(viewer, owner)
+
+    def begin(self, traceparent: str | None) -> Request:
+        """A new request over a protocol that sends results one by one; its task and log lines have its ids."""
+        return begin(traceparent)
 
     def prepare(self, parameters: Parameters, viewer: Viewer) -> PreparedOperation:
         """The operation to run. Raises RequestError, or Refused if this viewer or nobody may run it."""
@@ -109,6 +117,10 @@ class Operations:
             raise SubscriptionFailed(started.errors or [])
         return started
 
+    def errors_of(self, failure: Exception, request: Request) -> list[dict[str, Any]]:
+        """The errors of an operation that ended with an exception; at least one."""
+        return format_failure(failure, request.id)
+
     def record(self, prepared: PreparedOperation | None, outcome: str, started: float, protocol: str) -> None:
         """Counts and logs an operation that began at `started`, in seconds of `perf_counter`."""
         seconds = perf_counter() - started
@@ -126,7 +138,7 @@ def encode_result(result: ExecutionResult, context: Any, request_id: str) -> Enc
     if extensions := {**(result.extensions or {}), **(getattr(context, "extensions", None) or {})}:
         response["extensions"] = extensions
     outcome = response["errors"][0]["extensions"]["code"] if result.errors else "OK"
-    return EncodedResult(json_codec.encode(response), outcome)
+    return EncodedResult(json_codec.encode(response), outcome, result.data is not None)
 
 
 def header(headers: Mapping[bytes, bytes], name: bytes) -> str | None:

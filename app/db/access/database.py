@@ -5,28 +5,28 @@ command line: it only reads. Statements run on the driver's own connection (asyn
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from time import monotonic
 from typing import Any
 from weakref import WeakValueDictionary
 
-from app.db.access import failures, slow_statements
-from app.db.access.pool import Pool, terminate_if_unusable
+from app.db.access import failures
+from app.db.access.pool import Pool
 from app.db.access.slow_statements import SlowStatements
 from app.db.access.statement import AcrossOwners, Query, R, Statement
 from app.db.access.transaction import SYSTEM, Change, OnCommit, Origin, Tx, Viewer
-from app.errors import BadInput
+from app.errors import BadInput, Unavailable
 
 
 class Database:
     """The pool, and statements run on it for a viewer.
 
     `statement_timeout`, `acquire_timeout` (the longest wait for a connection) and `slow_statement` (from which time on
-    a statement is logged and counted) are seconds. `statement_cache` is how many prepared statements a connection
-    keeps. 0 is for PgBouncer in transaction mode: nothing is prepared by name, and every statement has its own BEGIN,
-    since PgBouncer may change the server between Parse and Bind, and refuses `lock_timeout` and the like as parameters
-    of a new connection.
+    a statement is logged and counted) are seconds. `statements` makes what runs them, of the last of these seconds.
+    `statement_cache` is how many prepared statements a connection keeps. 0 is for PgBouncer in transaction mode:
+    nothing is prepared by name, and every statement has its own BEGIN, since PgBouncer may change the server between
+    Parse and Bind, and refuses `lock_timeout` and the like as parameters of a new connection.
     """
 
     def __init__(
@@ -39,6 +39,7 @@ class Database:
         acquire_timeout: float,
         slow_statement: float,
         on_commit: OnCommit | None = None,
+        statements: Callable[[float], SlowStatements] = SlowStatements,
     ) -> None:
         limits = {
             "lock_timeout": "5s",
@@ -53,7 +54,7 @@ class Database:
             statement_cache=statement_cache,
             settings={**limits, "plan_cache_mode": "force_generic_plan"} if statement_cache else {},
         )
-        self.slow = SlowStatements(slow_statement)
+        self.slow = statements(slow_statement)
         self._begin = "BEGIN" if statement_cache else _begin_with(limits)
         self._begin_custom_plan = (
             _begin_with({"plan_cache_mode": "force_custom_plan"}) if statement_cache else self._begin
@@ -104,22 +105,24 @@ class Database:
     async def _run(self, query: Query[R], arguments: tuple[Any, ...]) -> list[R]:
         try:
             return await self._run_once(query, arguments)
+        except Unavailable as error:
+            if not (query.reads and error.__cause__ and failures.connection_lost(error.__cause__)):
+                raise
         except Exception as error:
             if failures.text_not_storable(error):
                 raise BadInput("A text contains U+0000 or an unpaired surrogate, which cannot be stored.") from None
-            if not (query.reads and failures.connection_lost(error)):
-                raise
+            raise
         return await self._run_once(query, arguments, opened_after=monotonic())
 
     async def _run_once(self, query: Query[R], arguments: tuple[Any, ...], opened_after: float = 0) -> list[R]:
         if query.custom_plan or self._always_begin:
             async with self._transaction(self._begin_custom_plan, opened_after) as driver:
-                return await slow_statements.fetch(driver, query, arguments, self.slow)
+                return await self.slow.fetch(driver, query, arguments)
         connection = await self.pool.acquire(opened_after)
         try:
-            return await slow_statements.fetch(connection.driver, query, arguments, self.slow)
+            return await self.slow.fetch(connection.driver, query, arguments)
         except BaseException as error:
-            terminate_if_unusable(connection, error)
+            self.pool.on_failure(connection, error)
             raise
         finally:
             self.pool.release(connection)
@@ -139,7 +142,7 @@ class Database:
             if await driver.execute("COMMIT") != "COMMIT":
                 raise RuntimeError("an error was caught inside the transaction, so nothing of it was committed")
         except BaseException as error:
-            terminate_if_unusable(connection, error)
+            self.pool.on_failure(connection, error)
             raise
         finally:
             self.pool.release(connection)

@@ -9,10 +9,10 @@ import orjson
 
 from colloquy.errors import BadInput, ColloquyError, Forbidden, RateLimited, Unauthenticated, Unreachable
 from colloquy.operation import Operation
+from colloquy.trace_context import add_trace_context
 from colloquy.validation import header_value
 
 ACCEPT = "application/graphql-response+json, application/json;q=0.9"
-PROXY_WITHOUT_SERVER = (502, 503)
 BY_STATUS: Mapping[int, type[ColloquyError]] = {
     401: Unauthenticated,
     403: Forbidden,
@@ -32,6 +32,7 @@ def encode_body(operation: Operation[Any]) -> bytes:
 def headers(operation: Operation[Any], token: str) -> dict[str, str]:
     """Returns the request's headers. Raises BadInput for an idempotency key that no header can carry."""
     always = {"authorization": f"Bearer {token}", "content-type": "application/json", "accept": ACCEPT}
+    add_trace_context(always)
     if operation.idempotency_key is None:
         return always
     return always | {"idempotency-key": header_value(operation.idempotency_key)}
@@ -43,8 +44,7 @@ def decode_response(response: httpx2.Response) -> Mapping[str, Any]:
         body = orjson.loads(response.content)
     except orjson.JSONDecodeError:
         body = None
-    is_graphql = isinstance(body, dict) and body.keys() & {"data", "errors"}
-    if response.status_code in PROXY_WITHOUT_SERVER or not is_graphql:
+    if not isinstance(body, dict) or not (body.keys() & {"data", "errors"}):
         raise status_error(response.status_code)
     return dict(body)
 
