@@ -257,9 +257,9 @@ def _observe(services: Services, sockets: WebSocketEndpoint, event_streams: Even
         metrics.session_cache_bytes.set_function(lambda: cache.bytes)
         metrics.observe_counts(
             "colloquy_session_cache",
-            "Values read from the session cache, values that it did not have, and values evicted from it.",
+            "Values found, not found and evicted; rejections: sessions that were not kept, as at their first read.",
             "what",
-            lambda: {"hits": cache.hits, "misses": cache.misses, "evictions": cache.evictions},
+            lambda: {name: getattr(cache, name) for name in ("hits", "misses", "evictions", "rejections")},
         )
 
 

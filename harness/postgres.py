@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -64,8 +65,11 @@ def directory() -> Iterator[Path]:
 
 def postmaster(root: Path) -> int:
     """The pid of the server whose data is below `root`."""
-    path = root / "elsewhere" if (root / "elsewhere").exists() else root
-    return int((path / "data/postmaster.pid").read_text().splitlines()[0])
+    return int((_data(root) / "postmaster.pid").read_text().splitlines()[0])
+
+
+def _data(root: Path) -> Path:
+    return (root / "elsewhere" if (root / "elsewhere").exists() else root) / "data"
 
 
 class PostgresServer:
@@ -77,6 +81,18 @@ class PostgresServer:
     def kill(self) -> None:
         """SIGKILL to the postmaster."""
         os.kill(postmaster(self.root), signal.SIGKILL)
+
+    def back_up(self) -> None:
+        """Copies the data of a killed server, in place of an earlier backup."""
+        _copy(_data(self.root), self._backup)
+
+    def restore(self) -> None:
+        """Puts the backup in place of the data of a killed server."""
+        _copy(self._backup, _data(self.root))
+
+    @property
+    def _backup(self) -> Path:
+        return _data(self.root).with_name("backup")
 
     async def restart(self) -> None:
         """Starts a killed server; returns after its recovery. `own_server` still stops it."""
@@ -93,6 +109,11 @@ class PostgresServer:
         async with connected(self.url) as connection:
             ended: int = await connection.fetchval(statement, database)
         return ended
+
+
+def _copy(source: Path, target: Path) -> None:
+    shutil.rmtree(target, ignore_errors=True)
+    subprocess.run(["cp", "-a", source, target], check=True)  # keeps the owner of the files
 
 
 @contextmanager

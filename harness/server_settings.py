@@ -17,7 +17,6 @@ def settings_for(database_url: str, **changes: Any) -> Settings:
         "jwt_secret": SECRET,
         "pool_size": 8,
         "shutdown_seconds": 3,
-        "session_cache_bytes": 2**26,
         "database_role": os.environ.get("TEST_DATABASE_ROLE"),
     }
     return Settings(**{**defaults, **changes})

@@ -39,7 +39,7 @@ class Database(BaseModel):
         512, "Prepared statements per connection; 0 behind PgBouncer older than 1.21.", low=0, high=10_000
     )
     session_cache_bytes: int = whole_number(
-        0, "Memory for rows of sessions that are unchanged since they were read; 0: none.", low=0, high=2**40
+        2**26, "Memory for rows of sessions that are unchanged since they were read; 0: none.", low=0, high=2**40
     )
     slow_statement_seconds: float = setting(
         1.0,

@@ -22,7 +22,12 @@ class Entity(Row):
 
 
 class SessionRow(Entity):
-    """One session; `head` is the newest change number in it, `revision` that of the session's own newest change."""
+    """One session; `head` is the newest change number in it, `revision` that of the session's own newest change.
+
+    Queries also read when PostgreSQL started, in seconds since 1970: only until its next start does a head count once.
+    """
+
+    postgres_started: float
 
     owner_id: str
     id: str
