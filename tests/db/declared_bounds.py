@@ -21,6 +21,7 @@ BY_BOUND = {
         session_agent.create session_agent.one session_agent.update
         search.size
         session_cap.lock
+        session_changes.head
         session_erasure.session
         stats.by_agent_type
         streaming_end.close streaming_end.delete_chunks streaming_end.ended streaming_end.fold
