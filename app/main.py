@@ -33,10 +33,12 @@ from app.schema import ids, schema
 from app.schema.idempotency import OnlyOnMutations
 from app.schema.partial_rows import columns_for
 from app.settings import LOOPBACK, Settings
-from app.settings.values import driver_dsn
+from app.structured_log import get_logger
 from app.telemetry import Metrics
+from app.tracing import parts_of
 from app.transport import (
     PATH,
+    Budgets,
     CrossOrigin,
     DocumentLimits,
     Documents,
@@ -44,7 +46,10 @@ from app.transport import (
     EventStreamEndpoint,
     HTTPEndpoint,
     Limits,
+    OperationCosts,
     Operations,
+    ProcessSpending,
+    Spending,
     TrustedProxies,
     WebSocketEndpoint,
     named_hosts,
@@ -52,8 +57,10 @@ from app.transport import (
     routes,
 )
 
+log = get_logger("colloquy.server")
 DOCUMENTS = 256  # kept of each kind
 DAY_SECONDS = 86_400
+INSTEAD = "Put a token into the headers editor below."
 DEMO, WELCOME = "demo", "welcome"  # the owner and the session that GraphiQL opens with
 
 
@@ -63,12 +70,18 @@ class Services:
     def __init__(self, settings: Settings, tuning: LiveTuning | None = None, workers: Path | None = None) -> None:
         assert settings.database_url  # the command has started the embedded one
         self.settings = settings
+        self.parts = parts_of(settings)
         self.metrics = Metrics(workers)
         tuning = tuning or LiveTuning()
         self.bus = _bus(settings, tuning)
         self.session_cache = SessionCache(settings.session_cache_bytes) if settings.session_cache_bytes else None
         self.bus.observer = self.session_cache
-        self.db = Database(settings.database_url, on_commit=self.bus.publish, **settings.database_options)
+        self.db = Database(
+            settings.database_url,
+            on_commit=self.parts.on_commit(self.bus),
+            statements=self.parts.statements,
+            **settings.database_options,
+        )
         self.hub = Hub(
             self.db,
             self.bus,
@@ -76,8 +89,10 @@ class Services:
             tombstone_seconds=settings.session_purge_days * DAY_SECONDS or None,
             max_per_owner=settings.max_subscribers_per_user,
             max_subscriptions=settings.max_subscribers,
+            make_channel=self.parts.channel,
         )
         self.authenticator = Authenticator(settings)
+        self.budgets = _budgets(settings) if settings.budget_cost else None
 
     def context(self, viewer: Viewer, **request: Any) -> Context:
         """The context of one operation of this viewer."""
@@ -119,14 +134,16 @@ class Services:
             max_bytes=settings.max_document_bytes,
             cache_size=DOCUMENTS,
         )
-        return Operations(
+        operations: Operations = self.parts.operations(
             engine,
             documents,
             self.authenticator,
             self.context,
             timeout=settings.request_timeout_seconds,
             observe=self.metrics.record_request,
+            budgets=self.budgets,
         )
+        return operations
 
 
 def _bus(settings: Settings, tuning: LiveTuning) -> SharedBus:
@@ -136,7 +153,17 @@ def _bus(settings: Settings, tuning: LiveTuning) -> SharedBus:
         return RedisBus(settings.redis_url, tuning)
     url = settings.database_direct_url or settings.database_url
     assert url is not None
-    return PostgresBus(driver_dsn(url), tuning)
+    return PostgresBus(url, tuning)
+
+
+def _budgets(settings: Settings) -> Budgets:
+    limit, seconds = settings.budget_cost, settings.budget_seconds
+    spending: Spending = ProcessSpending(limit, seconds)
+    if settings.redis_url:
+        from app.transport.redis_spending import RedisSpending
+
+        spending = RedisSpending(settings.redis_url, limit, seconds)
+    return Budgets(spending, OperationCosts(schema._schema), limit=limit, seconds=seconds)
 
 
 class Application(Starlette):
@@ -166,18 +193,15 @@ class Application(Starlette):
 def create_app(
     settings: Settings, tuning: LiveTuning | None = None, *, workers_directory: Path | None = None
 ) -> Application:
-    """The application of one process; needs `settings.database_url`. Raises InvalidManifests.
+    """The application of one process; needs `settings.database_url`. Raises InvalidManifests, NotInstalled.
 
     The workers of one server add up their metrics in `workers_directory`.
     """
     services = Services(settings, tuning, workers_directory)
     operations = services.operations()
     origins = Origins(settings.cors_origins)
-    http = HTTPEndpoint(
-        operations,
-        max_body=settings.max_body_bytes,
-        page=request_response(partial(_graphiql, services)) if settings.graphiql else None,
-    )
+    page = request_response(partial(_graphiql, services)) if settings.graphiql else None
+    http = services.parts.endpoint(HTTPEndpoint(operations, max_body=settings.max_body_bytes, page=page), PATH)
     sockets = WebSocketEndpoint(
         operations,
         origins=origins,
@@ -210,14 +234,38 @@ def _observe(services: Services, sockets: WebSocketEndpoint, event_streams: Even
     metrics.sockets.set_function(lambda: sockets.open_sockets)
     metrics.event_streams.set_function(lambda: event_streams.open_streams)
     metrics.subscribers.set_function(lambda: services.hub.subscriptions)
-    bus = services.bus
-    metrics.bus.set_function(lambda: bus.healthy)
+    for step, _ in sweeper.retention(services.settings).steps():
+        metrics.record_sweep(step.name, 0, 0)  # an alert sees the first failure only if there was a 0 before it
     metrics.observe_counts(
         "colloquy_executions",
         "Operations by way of execution: compiled, or the reason why not.",
         "way",
         lambda: outcomes,
     )
+    _observe_bus(metrics, services.bus)
+    metrics.observe_counts(
+        "colloquy_slow_statements",
+        "Database statements that took SLOW_STATEMENT_SECONDS or more.",
+        "statement",
+        lambda: services.db.slow.counts,
+    )
+    metrics.observe_pool(idle=lambda: pool.idle, busy=lambda: pool.busy)
+    metrics.pool_waiting.set_function(lambda: pool.waiting)
+    if budgets := services.budgets:
+        metrics.observe_budgets(lambda: budgets.spending.healthy, lambda: budgets.counts)
+    if cache := services.session_cache:
+        metrics.session_cache_bytes.set_function(lambda: cache.bytes)
+        metrics.observe_counts(
+            "colloquy_session_cache",
+            "Values found, not found and evicted; rejections: sessions that were not kept, as at their first read.",
+            "what",
+            lambda: {name: getattr(cache, name) for name in ("hits", "misses", "evictions", "rejections")},
+        )
+
+
+def _observe_bus(metrics: Metrics, bus: SharedBus) -> None:
+    metrics.bus.set_function(lambda: bus.healthy)
+    bus.on_return = metrics.record_wake_up
     metrics.observe_counts(
         "colloquy_wakeups",
         "Wake-ups sent to and received from other processes.",
@@ -230,28 +278,15 @@ def _observe(services: Services, sockets: WebSocketEndpoint, event_streams: Even
         "what",
         lambda: {"found": bus.connects, "lost": bus.disconnects},
     )
-    metrics.observe_counts(
-        "colloquy_slow_statements",
-        "Database statements that took SLOW_STATEMENT_SECONDS or more.",
-        "statement",
-        lambda: services.db.slow.counts,
-    )
-    metrics.observe_pool(idle=lambda: pool.idle, busy=lambda: pool.busy)
-    if cache := services.session_cache:
-        metrics.session_cache_bytes.set_function(lambda: cache.bytes)
-        metrics.observe_counts(
-            "colloquy_session_cache",
-            "Values read from the session cache, values that it did not have, and values evicted from it.",
-            "what",
-            lambda: {"hits": cache.hits, "misses": cache.misses, "evictions": cache.evictions},
-        )
 
 
 @asynccontextmanager
 async def _lifespan(services: Services, _app: Starlette) -> AsyncIterator[None]:
+    services.parts.start(services.metrics.registry)
     await services.bus.start()
     sweeping = sweeper.run(services.db, sweeper.retention(services.settings), services.metrics.record_sweep)
-    tasks = [asyncio.create_task(work) for work in (sweeping, services.hub.poll(), services.metrics.share())]
+    running = (sweeping, services.hub.poll(), services.metrics.share(), _log_unready(services))
+    tasks = [asyncio.create_task(work) for work in running]
     try:
         yield
     finally:
@@ -259,7 +294,10 @@ async def _lifespan(services: Services, _app: Starlette) -> AsyncIterator[None]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await services.bus.stop()
+        if services.budgets:
+            await services.budgets.spending.close()
         await services.db.close()
+        await services.parts.stop()
 
 
 async def _alive(_request: Request) -> Response:
@@ -267,13 +305,25 @@ async def _alive(_request: Request) -> Response:
     return Response(b'{"status":"ok"}', media_type="application/json")
 
 
-async def _ready(services: Services, _request: Request) -> Response:
-    """Readiness: 200, or 503 with the reasons. `degraded` lists what makes the process slower but not unready."""
+async def _unready(services: Services) -> list[str]:
+    """Why this process cannot serve; empty if it can."""
     database = await readiness.unready(services.db)
     words = await search.unready(services.db, services.settings.search_config)
-    reasons = [reason for reason in (database, words) if reason]
-    bus = services.bus
+    return [reason for reason in (database, words) if reason]
+
+
+async def _log_unready(services: Services) -> None:
+    """Logs at the start what `/readyz` answers from then on: the log is where an operator looks first."""
+    if reasons := await _unready(services):
+        log.warning("server.unready", reasons=reasons)
+
+
+async def _ready(services: Services, _request: Request) -> Response:
+    """Readiness: 200, or 503 with the reasons. `degraded` lists what makes the process slower but not unready."""
+    reasons, bus = await _unready(services), services.bus
     degraded = [] if bus.healthy else [f"wake-ups: {bus.name} is out of reach; live readers poll"]
+    if services.budgets and not services.budgets.spending.healthy:
+        degraded.append("budgets: Redis is out of reach; each process counts for itself")
     body = orjson.dumps({"status": "unready" if reasons else "ready", "reasons": reasons, "degraded": degraded})
     return Response(body, 503 if reasons else 200, media_type="application/json")
 
@@ -308,6 +358,7 @@ async def _graphiql(services: Services, request: Request) -> Response:
     return web.graphiql_page(
         root="../" if request.scope["path"].endswith("/") else "./",
         token=token,
+        notice=_why_no_token(services.settings, request),
         session_id=ids.session(session.id) if session else None,
         after=str(SessionCursor.at(session.id, session.head)) if session else None,
         with_sidebar=not services.settings.production,
@@ -315,11 +366,25 @@ async def _graphiql(services: Services, request: Request) -> Response:
 
 
 def _token(settings: Settings, request: Request) -> str | None:
-    """A development token of the demo's owner for a page served on a loopback name; otherwise None.
+    """A development token of the demo's owner for a page served on a loopback name; otherwise None."""
+    if _why_no_token(settings, request):
+        return None
+    return mint(settings, sub=DEMO, ttl_seconds=DAY_SECONDS)
+
+
+def _why_no_token(settings: Settings, request: Request) -> str:
+    """Why a page gets no token; empty if it gets one.
 
     A page of another site whose name resolves to this machine (DNS rebinding) has another host name, and so has a page
     that a proxy serves to others.
     """
-    if settings.production or not settings.jwt_secret or not named_hosts(dict(request.scope["headers"])) <= LOOPBACK:
-        return None
-    return mint(settings, sub=DEMO, ttl_seconds=DAY_SECONDS)
+    if not settings.jwt_secret:
+        return f"The issuer of JWKS_URL signs the tokens. {INSTEAD}"
+    if settings.production:
+        return f"A production server puts no token into a page. {INSTEAD}"
+    if named_hosts(dict(request.scope["headers"])) <= LOOPBACK:
+        return ""
+    return (
+        "A page has a token only under a host name of this machine, such as 127.0.0.1 or localhost, and not behind a "
+        f"proxy. {INSTEAD} `colloquy token --sub {DEMO}` prints one."
+    )

@@ -5,7 +5,7 @@ import re
 import secrets
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from itertools import accumulate, count
@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TextIO
 
 import orjson
 import prometheus_client
-from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -35,8 +35,11 @@ SECRET_TEXT = re.compile(
 
 
 class Request(NamedTuple):
+    """The ids of a request; `span` is that of an operation without an HTTP request of its own, while tracing is on."""
+
     id: str
     trace_id: str | None
+    span: Any = None
 
 
 Event = MutableMapping[str, Any]
@@ -48,9 +51,9 @@ PROCESS_ID, REQUEST_NUMBERS = secrets.token_hex(4), count(1)
 CURRENT_REQUEST: ContextVar[Request | None] = ContextVar("request", default=None)
 
 
-def begin(traceparent: str | None) -> Request:
+def begin(traceparent: str | None, span: Any = None) -> Request:
     """Give this task, and the tasks it starts, a request id; their log events carry both ids from here on."""
-    request = Request(f"{PROCESS_ID}-{next(REQUEST_NUMBERS)}", trace_id_of(traceparent) if traceparent else None)
+    request = Request(f"{PROCESS_ID}-{next(REQUEST_NUMBERS)}", trace_id_of(traceparent) if traceparent else None, span)
     CURRENT_REQUEST.set(request)
     return request
 
@@ -131,7 +134,8 @@ def set_up_logs(settings: Settings) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(level),
     )
     handler = logging.StreamHandler() if settings.log_format == "console" else JSONLineHandler()
-    handler.setFormatter(formatter(settings.log_format, preprocessors))
+    colours = handler.stream.isatty() and not settings.no_color
+    handler.setFormatter(formatter(settings.log_format, preprocessors, colours=colours))
     logging.root.handlers = [handler]
     logging.root.setLevel(level)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
@@ -140,8 +144,19 @@ def set_up_logs(settings: Settings) -> None:
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # the server logs the demo's requests already
 
 
-def formatter(log_format: str, preprocessors: list[structlog.typing.Processor]) -> ProcessorFormatter:
-    console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+@contextmanager
+def quiet_requests() -> Iterator[None]:
+    """No lines of requests in the block; failures are logged all the same."""
+    level = REQUESTS.level
+    REQUESTS.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        REQUESTS.setLevel(level)
+
+
+def formatter(log_format: str, preprocessors: list[structlog.typing.Processor], *, colours: bool) -> ProcessorFormatter:
+    console = structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=structlog.dev.plain_traceback)
     return ProcessorFormatter(
         foreign_pre_chain=preprocessors,
         processors=[
@@ -170,6 +185,7 @@ OUTCOMES = (
     "INTERNAL",
     "OTHER",
 )
+WAKE_UP_BUCKET_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 BUCKET_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
@@ -223,6 +239,9 @@ class Metrics:
         self._pool = Gauge(
             "colloquy_pool_connections", "Open database connections by state.", ["state"], registry=registry
         )
+        self.pool_waiting = Gauge(
+            "colloquy_pool_waiting", "Tasks that wait for a database connection.", registry=registry
+        )
         self.subscribers = Gauge("colloquy_subscribers", "Live subscriptions of this process.", registry=registry)
         self.sockets = Gauge("colloquy_sockets", "Open WebSockets.", registry=registry)
         self.event_streams = Gauge(
@@ -231,6 +250,12 @@ class Metrics:
         self.bus = Gauge(
             "colloquy_bus_healthy", "1: wake-ups between processes arrive; 0: readers poll.", registry=registry
         )
+        self._wake_up_seconds = Histogram(
+            "colloquy_wakeup_seconds",
+            "Seconds from a change until its wake-up came back to the process that sent it.",
+            buckets=WAKE_UP_BUCKET_SECONDS,
+            registry=registry,
+        )
         self.session_cache_bytes = Gauge(
             "colloquy_session_cache_bytes", "Memory of the rows in the session cache.", registry=registry
         )
@@ -238,6 +263,10 @@ class Metrics:
         self._sweep_failures = Counter(
             "colloquy_sweep_failures", "Failures of the sweeper, by step.", ["step"], registry=registry
         )
+
+    def record_wake_up(self, seconds: float) -> None:
+        """Count a wake-up that came back, and how long it took."""
+        self._wake_up_seconds.observe(seconds)
 
     def record_sweep(self, step: str, changed: int, failed: int) -> None:
         """Count the rows that the sweeper changed in one batch, and those that it failed to change."""
@@ -257,6 +286,13 @@ class Metrics:
         """Read these at each scrape: `observe_pool(idle=lambda: pool.idle)`."""
         for state, read in states.items():
             self._pool.labels(state).set_function(read)
+
+    def observe_budgets(self, healthy: Callable[[], float], operations: Callable[[], Mapping[str, int]]) -> None:
+        """Read these at each scrape: whether what owners spend is shared, and operations by what budgets decided."""
+        what = "1: processes share what owners have spent; 0: each counts for itself."
+        Gauge("colloquy_budget_store_healthy", what, registry=self.registry).set_function(healthy)
+        what = "Operations that the budgets of their owners granted and refused."
+        self.observe_counts("colloquy_budget_operations", what, "decision", operations)
 
     def observe_counts(self, name: str, help_text: str, label: str, read: Callable[[], Mapping[str, int]]) -> None:
         """Export counters kept elsewhere: `name` with one label of few values."""

@@ -57,7 +57,8 @@ def _serve(settings: Settings, *, welcome: bool = False) -> None:
             from app.commands.demo import fill_server
 
             print("The database is empty: three example conversations are added.", file=sys.stderr)
-            await fill_server(address, settings)
+            with telemetry.quiet_requests():
+                await fill_server(address, settings)
         _print_welcome(settings, address)
 
     telemetry.set_up_logs(settings)
@@ -65,9 +66,10 @@ def _serve(settings: Settings, *, welcome: bool = False) -> None:
         workers.serve(settings, (lambda address: asyncio.run(greet(address))) if welcome else None)
         return
     from app.main import create_app  # with workers this process does without it
+    from app.tracing import NotInstalled
     from app.transport import InvalidManifests
 
-    with reporting(InvalidManifests):
+    with reporting(InvalidManifests, NotInstalled):
         app = create_app(settings)
     serve_app(app, settings, greet if welcome else None)
 

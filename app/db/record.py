@@ -23,6 +23,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB, insert
 from app.db.access.database import Database
 from app.db.access.statement import OWNER, Row, Statement, statement, variant
 from app.db.access.transaction import Tx, Viewer
+from app.db.reading.matching import contains
 from app.db.reading.nested import parent_arrays, parent_table
 from app.db.reading.order import Order, SortKey, direction, time_key
 from app.db.reading.page import Count, Slice, Window
@@ -104,7 +105,7 @@ MATCHING = and_(
     or_(KEY_FROM.is_(None), KEY >= KEY_FROM),
     or_(KEY_TO.is_(None), KEY <= KEY_TO),
     or_(TAGS.is_(None), r.tags.contains(TAGS)),
-    or_(SEARCHED.is_(None), func.strpos(func.lower(r.text), func.lower(SEARCHED)) > 0),
+    or_(SEARCHED.is_(None), contains(r.text, SEARCHED)),
 )
 COUNT = statement(
     "record.count",

@@ -55,6 +55,10 @@ class Channel(Generic[P]):
         if self._listeners and self._read_task is None:
             self._read_task = asyncio.create_task(self._read_while_stale())
 
+    def listener(self, key: Hashable) -> BatchListener | None:
+        """The listener of this key, if one has joined."""
+        return self._listeners.get(key)
+
     def join(self, key: Hashable, make: Callable[[], L], position: P) -> L | None:
         """The listener of this key, which receives all events after `position`; None if the channel is elsewhere."""
         if not self._listeners:
@@ -90,6 +94,8 @@ class Channel(Generic[P]):
                 self._stale = False
                 await self._read_batch()
                 self.failure = None
+                if self.reader.min_interval:
+                    await asyncio.sleep(self.reader.min_interval)
         except Exception as error:
             self.failure = error if self._listeners else None
         finally:
@@ -106,10 +112,11 @@ class Channel(Generic[P]):
             return
         self.position, self._stale = batch.position, self._stale or batch.more
         if batch.events:
-            deliveries = [listener.on_batch(batch) for listener in self._listeners.values()]
-            await (deliveries[0] if len(deliveries) == 1 else asyncio.gather(*deliveries))
-        if self.reader.min_interval:
-            await asyncio.sleep(self.reader.min_interval)
+            await self._deliver(batch)
+
+    async def _deliver(self, batch: Batch[P]) -> None:
+        deliveries = [listener.on_batch(batch) for listener in self._listeners.values()]
+        await (deliveries[0] if len(deliveries) == 1 else asyncio.gather(*deliveries))
 
     def _signal_read_done(self) -> None:
         if self._read_done is not None:

@@ -27,9 +27,9 @@ field = strawberry.field
 TEXT = "The text for people, at most 1,000,000 characters, without U+0000."
 RAW = (
     "The document of the producer, by default at most 1 MiB (MAX_RAW_BYTES). The server stores it character for "
-    "character and derives `text`, `content` and `usage` from it. Documents of Strands, Bedrock Converse, OpenAI and "
-    "Anthropic are recognised; any other text is accepted too. U+0000 and single surrogates must be written as JSON "
-    "escapes."
+    "character and derives `text`, `content` and `usage` from it. Documents of Strands, Bedrock Converse, OpenAI, "
+    "Anthropic, AI SDK, assistant-ui, AG-UI, LangChain, Gemini, ADK and pydantic-ai are recognised; any other text is "
+    "accepted too. U+0000 and single surrogates must be written as JSON escapes."
 )
 
 
@@ -158,9 +158,9 @@ class MessageMutation:
     @mutation(
         "Appends a message to a session. A PENDING session becomes ACTIVE; an archived session, or one that is EXPIRED "
         "by idleness, becomes ACTIVE and leaves the archive (at the cap on active sessions, the least recently active "
-        "other one is archived). The first USER message gives a session without a title its first 60 characters. "
-        "Errors: VALIDATION, NOT_FOUND; CONFLICT for `key` or `expectedSequence`; ILLEGAL_TRANSITION if the session "
-        "is COMPLETED, FAILED or past `expiresAt`.",
+        "other one is archived). The first USER message gives a session without a title its first 60 characters, in "
+        "one line. Errors: VALIDATION, NOT_FOUND; CONFLICT for `key` or `expectedSequence`; ILLEGAL_TRANSITION if the "
+        "session is COMPLETED, FAILED or past `expiresAt`.",
         input="The session and the message.",
         stores_key=True,
     )

@@ -22,6 +22,7 @@ from app.schema.approval import Approval, ApprovalConditions, ApprovalFilter, Ap
 from app.schema.base import Info, Node, OrderDirection, enum, rows_of
 from app.schema.connection import Connection, connection
 from app.schema.descriptions import CLIENT_CREATED_AT, METADATA, NODE_ID
+from app.schema.encoded_page import reusable
 from app.schema.inputs import to_python
 from app.schema.message import Message, MessageFilter
 from app.schema.scalars import DateTime, Json
@@ -100,7 +101,7 @@ class Session(Node):
     key: str | None = field(description="The key that the client gave the session, unique per owner; null if none.")
     title: str = field(
         description="The title. It is empty until the client sets it, or until the first USER message gives its first "
-        "60 characters."
+        "60 characters, in one line and with no character cut in two."
     )
     status: SessionStatus = field(description="The state of the session.")
     role: str | None = field(description="The role that the session serves, as the client names it; null if none.")
@@ -209,7 +210,8 @@ class Session(Node):
             MessageFilter | None, argument(description="Conditions on the messages. Null or omitted: all messages.")
         ] = None,
     ) -> "Slice[MessageRow] | Future[Slice[MessageRow]]":
-        return ctx.loaders.page_in_session(messages.OF_SESSIONS, self, window, **MessageFilter.parameters(filter))
+        loaders, filters = ctx.loaders, MessageFilter.parameters(filter)
+        return reusable(loaders, loaders.page_in_session(messages.OF_SESSIONS, self, window, **filters))
 
     @field(
         graphql_type=SessionAgent | None, description="One agent of the session; null if the session has no such agent."
@@ -281,4 +283,4 @@ class SessionQuery:
         ] = LATEST,
     ) -> Slice[SessionRow]:
         order = order_by.field.value, order_by.direction.value
-        return await session.page(ctx, window, order, SessionFilter.parameters(filter))
+        return reusable(ctx.loaders, await session.page(ctx, window, order, SessionFilter.parameters(filter)))

@@ -17,20 +17,20 @@ from starlette.types import Receive, Scope, Send
 
 from app.auth import Viewer, bearer
 from app.errors import Refused
-from app.telemetry import Request, begin
+from app.telemetry import Request
 from app.transport import json_codec
 from app.transport.connection import SEND_TIMEOUT_SECONDS, Connection, run_until_blocked
 from app.transport.deadline import MAX_TIMER_SECONDS
 from app.transport.media_types import RESPONSE, preferred
 from app.transport.operation_task import OperationTask
-from app.transport.operations import Operations, header
+from app.transport.operations import OWNER_HEADER, Operations, header
 from app.transport.parameters import Parameters
 from app.transport.requests import Declined, Disconnected, read_parameters
 from app.transport.responses import refusal
 
 EVENT_STREAM = "text/event-stream"
-COMPLETE = "event: complete\ndata:\n\n"
-HEARTBEAT = ":\n\n"
+COMPLETE = b"event: complete\ndata:\n\n"
+HEARTBEAT = b":\n\n"
 HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"connection", b"close"),  # dropping unread bytes drops the connection, which must not serve other requests
@@ -77,7 +77,7 @@ class EventStreamEndpoint:
         """Serves one request, with an event stream if it is a valid request of a known viewer."""
         started = perf_counter()
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        request = begin(header(headers, b"traceparent"))
+        request = self.operations.begin(header(headers, b"traceparent"))
         try:
             viewer, parameters = await self.operations.deadline.run(self._read(scope, headers, receive))
         except Disconnected:
@@ -97,7 +97,8 @@ class EventStreamEndpoint:
             raise Declined(405, "An event stream is requested by POST, or by GET.", (b"allow", b"GET, POST"))
         if preferred(headers.get(b"accept", b"*/*"), (EVENT_STREAM,)) is None:
             raise Declined(406, f"This URL answers in {EVENT_STREAM}.")
-        viewer = await self.operations.viewer(bearer(header(headers, b"authorization")))
+        token = bearer(header(headers, b"authorization"))
+        viewer = await self.operations.viewer(token, header(headers, OWNER_HEADER))
         parameters = await read_parameters(scope, headers, receive, self._max_body)
         if method == "GET" and self._is_mutation(viewer, parameters):
             raise Declined(405, "A mutation is sent by POST.", (b"allow", b"POST"))
@@ -196,24 +197,24 @@ class EventStream(OperationTask):
         if not self.connection.is_sending and (rest := run_until_blocked(self._write(HEARTBEAT))) is not None:
             self._heartbeat = asyncio.create_task(_finish(rest))
 
-    async def send(self, payload: str, cursor: str | None = None) -> None:
-        id_line = f"id: {cursor}\n" if cursor else ""
-        await self._write(f"{id_line}event: next\ndata: {payload}\n\n")
+    async def send(self, payload: bytes, cursor: str | None = None) -> None:
+        id_line = b"id: %b\n" % cursor.encode() if cursor else b""
+        await self._write(b"%bevent: next\ndata: %b\n\n" % (id_line, payload))
 
     async def send_complete(self) -> None:
         await self._write(COMPLETE)
 
     async def send_errors(self, errors: list[dict[str, Any]]) -> None:
-        await self.send(json_codec.encode({"errors": errors}).decode())
+        await self.send(json_codec.encode({"errors": errors}))
         await self._write(COMPLETE)
 
     def on_end(self) -> None:
         self.end()
 
-    async def _write(self, text: str) -> None:
+    async def _write(self, text: bytes) -> None:
         """Sends text unless the stream has ended."""
         if not self._over.done():
-            await self.connection.send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+            await self.connection.send({"type": "http.response.body", "body": text, "more_body": True})
 
     def _check_expiry(self) -> None:
         """Ends the stream once its token has expired."""

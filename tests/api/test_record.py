@@ -181,6 +181,7 @@ async def test_records_are_filtered_by_every_condition(ann):
         ({"keyTo": "b"}, "ab"),
         ({"keyFrom": "b", "keyTo": "b"}, "b"),
         ({"text": "berge"}, "a"),
+        ({"text": "über"}, "ab"),
         ({"text": "NOTHING"}, "c"),
         ({"text": "deep"}, ""),
     ):

@@ -17,6 +17,8 @@ BLOCKS = [
     {"toolUse": {"toolUseId": "c1", "name": "sum", "input": {"a": 1}}},
     {"toolResult": {"toolUseId": "c1", "status": "success", "content": [{"text": "2"}]}},
     {"document": {"format": "pdf", "name": "plan", "source": {"bytes": {"__bytes_encoded__": True, "data": "UERG"}}}},
+    {"type": "source-document", "url": "https://tea.example/plan", "title": "plan", "filename": "plan.pdf"},
+    {"type": "data-plan", "data": {"step": 1}},
     {"cachePoint": {"type": "default"}},
 ]
 AUDITED = ("agent", "redacted", "task", "approval")
@@ -179,11 +181,12 @@ RECIPES: dict[str, list[dict[str, Any]]] = {
     "Mutation.deleteAgent": [{"input": {"id": "$agent"}}],
     "Mutation.putRecords": [
         {"input": {"records": [{"namespace": ["$mark"], "key": "other", "value": 1, "sessionId": "$session"}]}},
-        {"input": {"records": [{"namespace": ["$mark"], "key": "$record_key", "value": 1, "expectedRevision": 1}]}},
+        # The names of records are their owner's own: with those of another owner, other records are found.
+        {"input": {"records": [{"namespace": ["shared"], "key": "k", "value": 1}]}},
     ],
     "Mutation.deleteRecords": [
-        {"input": {"keys": [{"namespace": ["$mark"], "key": "$record_key"}]}},
-        {"input": {"namespacePrefix": ["$mark"]}},
+        {"input": {"keys": [{"namespace": ["shared"], "key": "k"}]}},
+        {"input": {"namespacePrefix": []}},
     ],
     "Mutation.createTask": [{"input": {"sessionId": "$session", "type": "t"}}],
     "Mutation.setTaskStatus": [{"input": {"id": "$task", "status": "ACTIVE"}}],
@@ -331,10 +334,11 @@ async def _make_records(user: User, data: SampleData) -> None:
     mark = data["mark"]
     data["record_key"] = f"{mark}-record"
     value = {"namespace": [mark, "memories"], "key": data["record_key"], "value": {"of": mark}}
+    shared_name = {"namespace": ["shared"], "key": "k", "value": mark}
     content = {"namespace": [mark], "key": data["record_key"], "bytes": b64encode(mark.encode()).decode()}
     shared = {"metadata": {"of": mark}, "sessionId": data["session"], "ttlSeconds": 3600}
-    made = await user.does("putRecords", "records { id }", records=[value | shared, content])
-    data["record"], data["binary_record"] = (record["id"] for record in made["records"])
+    made = await user.does("putRecords", "records { id }", records=[value | shared, content, shared_name])
+    data["record"], data["binary_record"], _ = (record["id"] for record in made["records"])
 
 
 async def _change(user: User, data: SampleData) -> None:

@@ -7,10 +7,10 @@ from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, func, literal,
 
 from app.db.access.database import Database
 from app.db.access.statement import AcrossOwners, Row, across_owners
-from app.db.tables import approvals, message_chunks, messages, session_agents, sessions, streams, tasks
+from app.db.tables import approvals, message_chunks, messages, records, session_agents, sessions, streams, tasks
 
 s, m, g, t, p = sessions.c, messages.c, session_agents.c, tasks.c, approvals.c
-x, c = streams.c, message_chunks.c
+x, c, r = streams.c, message_chunks.c, records.c
 
 
 class Violation(Row):
@@ -93,6 +93,15 @@ _rule(
     select(_n.owner_id, _n.session_id)
     .outerjoin(sessions, _of_numbers)
     .where(or_(s.id.is_(None), s.erased_at.is_not(None))),
+)
+
+_rule(
+    "records_of_erased",
+    "no record belongs to an erased session",
+    _sessions(
+        s.erased_at.is_not(None),
+        select(literal(1)).where(r.owner_id == s.owner_id, r.session_id == s.id).correlate(sessions).exists(),
+    ),
 )
 
 _streaming = union_all(

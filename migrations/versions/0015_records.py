@@ -1,15 +1,15 @@
 """Records: documents under keys, in namespaces.
 
-Revision: 0010
-Follows: 0009
+Revision: 0015
+Follows: 0014
 """
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
-revision = "0010"
-down_revision = "0009"
+revision = "0015"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 kind = "expand"
