@@ -114,6 +114,13 @@ def moved(record: Record, thread: str) -> NewRecord:
     return new_record((root, kind, label_of(thread), *rest), record.key, bytes=record.bytes or b"", metadata=metadata)
 
 
+def stored_again(record: Record, session_id: str) -> NewRecord:
+    """The same record with a session; it is refused if the record has changed."""
+    content, names = record.bytes or b"", record.metadata
+    more: dict[str, Any] = {"session_id": session_id, "expected_revision": record.revision}
+    return new_record(record.namespace, record.key, bytes=content, metadata=names, **more)
+
+
 def batches(records: Iterable[NewRecord]) -> Iterator[list[NewRecord]]:
     """The records in groups that one put takes."""
     batch: list[NewRecord] = []

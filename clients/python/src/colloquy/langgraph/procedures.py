@@ -10,13 +10,13 @@ from langgraph.checkpoint.base import (
     CheckpointMetadata,
     CheckpointTuple,
     SerializerProtocol,
+    get_checkpoint_id,
 )
 
 from colloquy.errors import Conflict
 from colloquy.langgraph.checkpoints import (
     CHECKPOINTS,
     WRITES,
-    NewRecord,
     Place,
     batches,
     checkpoint_record,
@@ -26,6 +26,7 @@ from colloquy.langgraph.checkpoints import (
     write_records,
 )
 from colloquy.langgraph.labels import label_of
+from colloquy.langgraph.mirror import Mirror
 from colloquy.operations.record import delete_records, put_records, record, record_page, records
 from colloquy.results import Record
 from colloquy.steps import Steps, every
@@ -33,7 +34,7 @@ from colloquy.steps import Steps, every
 PAGE_SIZE = 20  # a checkpoint may be large
 
 
-def get(serde: SerializerProtocol, config: RunnableConfig) -> Steps[CheckpointTuple | None]:
+def get(serde: SerializerProtocol, mirror: Mirror, config: RunnableConfig) -> Steps[CheckpointTuple | None]:
     """Reads one checkpoint with its writes."""
     place = Place.of(config)
     if place.id:
@@ -43,6 +44,7 @@ def get(serde: SerializerProtocol, config: RunnableConfig) -> Steps[CheckpointTu
         found = newest.nodes[0] if newest.nodes else None
     if found is None:
         return None
+    mirror.remember(place.thread, found)
     return checkpoint_tuple(serde, found, (yield from _writes(place_of(found))))
 
 
@@ -63,7 +65,8 @@ class Listing:
         self._conditions: dict[str, Any] = {"order": order, "direction": "DESC"}
         if checkpoint_id := named.get("checkpoint_id"):
             self._conditions |= {"key_from": label_of(checkpoint_id), "key_to": label_of(checkpoint_id)}
-        self._before = label_of(Place.of(before).id) if before and Place.of(before).id else None
+        newer = get_checkpoint_id(before) if before else None
+        self._before = label_of(newer) if newer else None
         if self._before:
             self._conditions["key_to"] = min(self._before, self._conditions.get("key_to", self._before))
         if filter:
@@ -87,16 +90,22 @@ class Listing:
 
 
 def put(
-    serde: SerializerProtocol, config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata
+    serde: SerializerProtocol,
+    mirror: Mirror,
+    config: RunnableConfig,
+    checkpoint: Checkpoint,
+    metadata: CheckpointMetadata,
 ) -> Steps[RunnableConfig]:
-    """Stores one checkpoint."""
+    """Stores one checkpoint, and then its new messages."""
     place, new = checkpoint_record(serde, config, checkpoint, metadata)
-    yield put_records([new])
+    yield from mirror.put(place.thread, [new])
+    yield from mirror.append(place, checkpoint)
     return place.config
 
 
 def put_writes(
     serde: SerializerProtocol,
+    mirror: Mirror,
     config: RunnableConfig,
     writes: Sequence[tuple[str, Any]],
     task_id: str,
@@ -107,16 +116,17 @@ def put_writes(
     new = {each["key"]: each for each in write_records(serde, place, writes, task_id, task_path)}
     while new:
         try:
-            return (yield from _put(new.values()))
+            return (yield from mirror.put(place.thread, new.values()))
         except Conflict:
             stored = {write.key for write in (yield from _writes(place))}
             new = {key: each for key, each in new.items() if key not in stored or each["expectedRevision"] is None}
 
 
-def delete_thread(thread_id: str) -> Steps[None]:
-    """Deletes the checkpoints and the writes of a thread."""
+def delete_thread(mirror: Mirror, thread_id: str) -> Steps[None]:
+    """Deletes the checkpoints, the writes and the session of a thread."""
     for kind in (CHECKPOINTS, WRITES):
         yield delete_records(namespace_prefix=(*kind, label_of(str(thread_id))))
+    yield from mirror.delete(str(thread_id))
 
 
 def delete_for_runs(run_ids: Iterable[str]) -> Steps[None]:
@@ -130,16 +140,17 @@ def copy_thread(source: str, target: str) -> Steps[None]:
     """Copies the writes of a thread, and then its checkpoints."""
     for kind in (WRITES, CHECKPOINTS):
         found = yield from every(records((*kind, label_of(str(source))), PAGE_SIZE))
-        yield from _put(moved(each, str(target)) for each in found)
+        for batch in batches(moved(each, str(target)) for each in found):
+            yield put_records(batch)
 
 
-def prune(serde: SerializerProtocol, thread_ids: Iterable[str], strategy: str) -> Steps[None]:
+def prune(serde: SerializerProtocol, mirror: Mirror, thread_ids: Iterable[str], strategy: str) -> Steps[None]:
     """Deletes all checkpoints of threads, or those that the newest ones do not need."""
     if strategy not in ("keep_latest", "delete"):
         raise ValueError(f"Unknown pruning strategy: {strategy}")
     for thread_id in thread_ids:
         if strategy == "delete":
-            yield from delete_thread(thread_id)
+            yield from delete_thread(mirror, thread_id)
             continue
         by_namespace: dict[str, dict[str, Record]] = defaultdict(dict)
         for each in (yield from every(records((*CHECKPOINTS, label_of(str(thread_id))), PAGE_SIZE))):
@@ -160,11 +171,6 @@ def _scope(named: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
 
 def _writes(place: Place) -> Steps[list[Record]]:
     return every(records(place.writes, 100))
-
-
-def _put(new: Iterable[NewRecord]) -> Steps[None]:
-    for batch in batches(new):
-        yield put_records(batch)
 
 
 def _delete(checkpoints: Sequence[Record]) -> Steps[None]:

@@ -18,6 +18,7 @@ from langgraph.checkpoint.base import (
 from colloquy.client import Token
 from colloquy.langgraph import procedures
 from colloquy.langgraph.clients import Clients
+from colloquy.langgraph.mirror import Mirror
 
 
 class ColloquySaver(BaseCheckpointSaver[str]):
@@ -27,10 +28,25 @@ class ColloquySaver(BaseCheckpointSaver[str]):
     failure is a ColloquyError. A request whose response was lost is sent again, and nothing is stored twice.
     """
 
-    def __init__(self, url: str, token: Token, *, serde: SerializerProtocol | None = None, **options: Any) -> None:
-        """`serde` is LangGraph's serializer; the other arguments are those of `colloquy.Client`."""
+    def __init__(
+        self,
+        url: str,
+        token: Token,
+        *,
+        messages: str | None = "messages",
+        serde: SerializerProtocol | None = None,
+        **options: Any,
+    ) -> None:
+        """Makes a checkpointer that sends nothing yet.
+
+        - `messages`: the channel whose messages are mirrored into a session with the thread's id as its key, from the
+          first message on; None mirrors nothing
+        - `serde`: LangGraph's serializer
+        - `options`: the keyword arguments of `colloquy.Client`
+        """
         super().__init__(serde=serde)
         self.clients = Clients(url, token, **options)
+        self.mirror = Mirror(messages)
 
     def close(self) -> None:
         """Closes the connections of the methods that block."""
@@ -59,11 +75,11 @@ class ColloquySaver(BaseCheckpointSaver[str]):
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Returns the checkpoint that the config names, or the newest without a `checkpoint_id`; None without it."""
-        return self.clients.run(procedures.get(self.serde, config))
+        return self.clients.run(procedures.get(self.serde, self.mirror, config))
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """As `get_tuple`."""
-        return await self.clients.run_async(procedures.get(self.serde, config))
+        return await self.clients.run_async(procedures.get(self.serde, self.mirror, config))
 
     def list(
         self,
@@ -104,7 +120,7 @@ class ColloquySaver(BaseCheckpointSaver[str]):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         """Stores a checkpoint with all its channel values and returns the config that names it."""
-        return self.clients.run(procedures.put(self.serde, config, checkpoint, metadata))
+        return self.clients.run(procedures.put(self.serde, self.mirror, config, checkpoint, metadata))
 
     async def aput(
         self,
@@ -114,27 +130,27 @@ class ColloquySaver(BaseCheckpointSaver[str]):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         """As `put`."""
-        return await self.clients.run_async(procedures.put(self.serde, config, checkpoint, metadata))
+        return await self.clients.run_async(procedures.put(self.serde, self.mirror, config, checkpoint, metadata))
 
     def put_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
         """Stores the writes of a task at a checkpoint; a write that is stored already stays, except an error's."""
-        self.clients.run(procedures.put_writes(self.serde, config, writes, task_id, task_path))
+        self.clients.run(procedures.put_writes(self.serde, self.mirror, config, writes, task_id, task_path))
 
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
         """As `put_writes`."""
-        await self.clients.run_async(procedures.put_writes(self.serde, config, writes, task_id, task_path))
+        await self.clients.run_async(procedures.put_writes(self.serde, self.mirror, config, writes, task_id, task_path))
 
     def delete_thread(self, thread_id: str) -> None:
-        """Deletes the checkpoints and the writes of a thread."""
-        self.clients.run(procedures.delete_thread(thread_id))
+        """Deletes the checkpoints and the writes of a thread, and erases the session that it is mirrored in."""
+        self.clients.run(procedures.delete_thread(self.mirror, thread_id))
 
     async def adelete_thread(self, thread_id: str) -> None:
         """As `delete_thread`."""
-        await self.clients.run_async(procedures.delete_thread(thread_id))
+        await self.clients.run_async(procedures.delete_thread(self.mirror, thread_id))
 
     def delete_for_runs(self, run_ids: Sequence[str]) -> None:
         """Deletes the checkpoints whose metadata have one of these run ids, and their writes."""
@@ -157,11 +173,11 @@ class ColloquySaver(BaseCheckpointSaver[str]):
 
         The ancestors that the newest checkpoint's delta channels are read from stay too.
         """
-        self.clients.run(procedures.prune(self.serde, thread_ids, strategy))
+        self.clients.run(procedures.prune(self.serde, self.mirror, thread_ids, strategy))
 
     async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
         """As `prune`."""
-        await self.clients.run_async(procedures.prune(self.serde, thread_ids, strategy))
+        await self.clients.run_async(procedures.prune(self.serde, self.mirror, thread_ids, strategy))
 
     def get_next_version(self, current: str | None, channel: None) -> str:
         """Returns a version above `current`, and different from one of another process, as InMemorySaver does."""
