@@ -198,7 +198,7 @@ select owner_id, md5(owner_id || n), sha256(n::text::bytea),
        pg_temp.began() + interval '4 days' + n * (interval '20 hours' / keys)
 from sizes, generate_series(1, keys) n
 """
-# As many as idempotency keys, all but three in the namespace `notes`. Three belong to the focus, every tenth has a time.
+# As many as idempotency keys, all but three in the namespace `notes`; three belong to the focus, some have a time.
 RECORDS = """
 insert into records (owner_id, path, session_id, value, metadata, tags, text, revision, expires_at)
 select o.owner_id, word || chr(31) || chr(30) || 'record-' || r, case when r between 4 and 6 then p.id end,
