@@ -220,7 +220,12 @@ DELETED_MESSAGES = _due(
 )
 OLD_KEYS = _due("old_keys", "Idempotency keys stored before a time.", k.created_at, k.owner_id, k.key)
 SILENT_STREAMS = _due(
-    "silent_streams", "Sessions with streams that are silent since a time.", x.updated_at, x.owner_id, x.session_id
+    "silent_streams",
+    "Sessions with streams that are silent since a time.",
+    x.active_at,
+    x.owner_id,
+    x.session_id,
+    x.updated_at < BEFORE,
 )
 EXPIRE_SESSIONS = Step("sessions expired", (IDLE, PAST_EXPIRES_AT), _expire)
 ERASE_SESSIONS = Step("sessions erased", (DELETED, EXPIRED), _erase)
