@@ -8,7 +8,6 @@ import strawberry
 
 from app.context import Context
 from app.db import approval as approvals
-from app.db import message as messages
 from app.db import session_agent as session_agents
 from app.db import task as tasks
 from app.db.reading.page import Slice, Window
@@ -209,7 +208,7 @@ class Session(Node):
             MessageFilter | None, argument(description="Conditions on the messages. Null or omitted: all messages.")
         ] = None,
     ) -> "Slice[MessageRow] | Future[Slice[MessageRow]]":
-        return ctx.loaders.page_in_session(messages.OF_SESSIONS, self, window, **MessageFilter.parameters(filter))
+        return ctx.loaders.messages_in_session(self, window, **MessageFilter.parameters(filter))
 
     @field(
         graphql_type=SessionAgent | None, description="One agent of the session; null if the session has no such agent."
