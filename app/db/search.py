@@ -165,7 +165,7 @@ async def page(db: Database, viewer: Viewer, window: Window, filters: Mapping[st
     few = size is not None and size.sessions <= MAX_FEW_SESSIONS and size.messages <= MAX_FEW_MESSAGES
     access = "own_rows" if few else "index"
     return await read_page(
-        db, viewer, _page(access, window.backward), COUNT[access], window, RELEVANCE[access], filters
+        db, viewer, _page(access, window.backward), COUNT[access], window, RELEVANCE[access].bounds(window), filters
     )
 
 

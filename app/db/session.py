@@ -201,7 +201,9 @@ async def page(
     filtered = any(value not in (None, False) for value in filters.values())
     page, count = _page(order, window.backward, filtered), COUNT if filtered else COUNT_UNFILTERED
     parameters = filters if filtered else {}
-    return await read_page(db, viewer, page.partial if partial else page, count, window, order, parameters)
+    return await read_page(
+        db, viewer, page.partial if partial else page, count, window, order.bounds(window), parameters
+    )
 
 
 agent = parent_table(agent_id=Uuid)

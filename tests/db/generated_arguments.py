@@ -228,9 +228,11 @@ class Arguments:
         return f"0199ffff-ffff-7000-8000-{number:012x}" if isinstance(kind, UUID) else f"fresh-{number}"
 
     def _sort_key(self):
-        """The table and column that `:after_0` is compared with, and the operator."""
+        """The table and column that `:after_0` is compared with, and the operator; the parent's values may precede it."""
         at = re.search(rf"\${self.query.names.index('after_0') + 1}\b", self.sql).start()
-        return re.search(r"(\w+)\.(\w+)(?:, [\w.]+)*\)? ([<>]) \(?$", self.sql[at - 100 : at]).groups()
+        compared = re.search(r"\b([\w.]+(?:, [\w.]+)*)\)? ([<>]) \(?((?:[\w.$:]+, )*)$", self.sql[at - 200 : at])
+        columns, operator, before = compared.groups()
+        return *columns.split(", ")[before.count(",")].split("."), operator
 
     def _cursor(self, name, index, kind, wanted):
         """The open end of a page; or in the middle of all rows, for `after`, as if that were a filter."""
