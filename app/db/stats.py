@@ -17,22 +17,11 @@ NOT_DELETED = and_(s.owner_id == OWNER, s.deleted_at.is_(None))
 ACTIVE = and_(or_(s.status == "PENDING", s.status == "ACTIVE"), s.archived_at.is_(None))
 
 
-class TypeStats(Row):
-    """The figures of the sessions of one agent type; all of them NULL for an owner without sessions."""
+class OwnerStats(Row):
+    """Figures of an owner beside the totals of the sessions."""
 
-    agent_type: str | None
-    sessions: int | None
-    active: int
-    archived: int
-    messages: int
-    last_activity_at: datetime | None
     agents: int
-
-
-class Unread(Row):
-    """How many sessions have unread messages."""
-
-    total: int
+    last_activity_at: datetime | None
 
 
 class AgentMetricsRow(Entity):
@@ -50,35 +39,22 @@ def _count_if(condition: ColumnElement[bool]) -> ColumnElement[int]:
     return func.count(case((condition, 1)))
 
 
-_types = (
+_agents = select(func.count()).where(a.owner_id == OWNER, a.deleted_at.is_(None)).scalar_subquery()
+
+
+def _newest(*conditions: ColumnElement[bool]) -> ColumnElement[datetime]:
+    """The newest activity in the sessions of one partial index."""
+    return select(func.max(s.last_activity_at)).where(NOT_DELETED, *conditions).scalar_subquery()
+
+
+OF_OWNER = statement(
+    "stats.of_owner",
+    "The number of the owner's agents, and the newest activity in the sessions.",
     select(
-        s.agent_type,
-        func.count().label("sessions"),
-        _count_if(ACTIVE).label("active"),
-        _count_if(s.archived_at.is_not(None)).label("archived"),
-        func.sum(s.message_count).label("messages"),
-        func.max(s.last_activity_at).label("last_activity_at"),
-    )
-    .where(NOT_DELETED)
-    .group_by(s.agent_type)
-    .subquery("types")
-)
-_catalogue = (
-    select(func.count().label("agents")).where(a.owner_id == OWNER, a.deleted_at.is_(None)).subquery("catalogue")
-)
-BY_AGENT_TYPE = statement(
-    "stats.by_agent_type",
-    "The figures of the owner's sessions by agent type, and the number of agents.",
-    select(_catalogue.c.agents, *_types.c).select_from(_catalogue.outerjoin(_types, true())),
-    TypeStats,
-)
-UNREAD = statement(
-    "stats.unread",
-    "The number of sessions with unread messages.",
-    select(func.count().label("total"))
-    .select_from(sessions)
-    .where(NOT_DELETED, s.archived_at.is_(None), s.unread_count > 0),
-    Unread,
+        _agents.label("agents"),
+        func.greatest(_newest(s.archived_at.is_(None)), _newest(s.archived_at.is_not(None))).label("last_activity_at"),
+    ),
+    OwnerStats,
 )
 
 _agent = parent_table(agent_id=Uuid)
