@@ -19,6 +19,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union_all,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 from sqlalchemy.exc import SQLAlchemyError
@@ -38,6 +39,9 @@ from app.errors import TimedOut
 
 m, s = messages.c, sessions.c
 MAX_RANKED = 2_000
+MAX_EXAMINED = 40_000
+PROBED, COMMON_FROM = 1_000, 100
+ENOUGH = MAX_RANKED
 MAX_FEW_SESSIONS, MAX_FEW_MESSAGES = 100, 5_000
 RANK = re.compile(r"\d(\.\d+)?(e-\d+)?")
 UNDEFINED_OBJECT = "42704"
@@ -70,52 +74,123 @@ MATCHES = m.tsv.op("@@", is_comparison=True)(QUERY)
 
 
 class Size(Row):
-    """How many sessions and messages an owner has, counted over a limited number of sessions."""
+    """How many sessions and messages an owner has, counted over a limited number of sessions; those of one session."""
 
     sessions: int
     messages: int
+    in_session: int | None
 
 
 _counted = select(s.message_count).where(s.owner_id == OWNER).limit(literal(MAX_FEW_SESSIONS + 1)).subquery("counted")
+_in_session = select(s.message_count).where(s.owner_id == OWNER, s.id == SESSION).scalar_subquery()
 SIZE = statement(
     "search.size",
-    "Whether the owner has few messages.",
-    select(func.count().label("sessions"), func.coalesce(func.sum(_counted.c.message_count), 0).label("messages")),
+    "Whether the owner has few messages, and how many one session has.",
+    select(
+        func.count().label("sessions"),
+        func.coalesce(func.sum(_counted.c.message_count), 0).label("messages"),
+        _in_session.label("in_session"),
+    ),
     Size,
+)
+IN_SESSION = or_(SESSION.is_(None), s.id == SESSION)
+HAS_TYPE = or_(AGENT_TYPE.is_(None), s.agent_type == AGENT_TYPE)
+FILTERS = (
+    m.deleted_at.is_(None),
+    or_(ROLES.is_(None), m.role == any_(ROLES)),
+    or_(SINCE.is_(None), m.created_at >= SINCE),
+    or_(UNTIL.is_(None), m.created_at < UNTIL),
 )
 
 
-def _newest(*conditions: ColumnElement[bool]) -> Subquery:
-    """The keys of the newest matches: a word in most messages is expensive to rank, not to find.
+def _matching(*conditions: ColumnElement[bool]) -> Subquery:
+    """The matches, found without any other table.
+
+    OFFSET keeps the planner from joining the sessions first: by its estimates a session has few messages, and it would
+    read the messages of the owner, session by session.
+    """
+    return (
+        select(m.session_id, m.sequence, m.created_at)
+        .where(m.owner_id == OWNER, *conditions, *FILTERS)
+        .offset(literal(0))
+        .subquery("matching")
+    )
+
+
+def _newest(matching: Subquery, *conditions: ColumnElement[bool]) -> Subquery:
+    """The keys of the newest matches in the order of BOUNDED: a word in most messages is expensive to rank.
 
     Keys alone are sorted, so that the sort stays in memory.
     """
     return (
-        select(m.session_id, m.sequence)
-        .select_from(messages.join(sessions, and_(s.owner_id == m.owner_id, s.id == m.session_id)))
-        .where(
-            m.owner_id == OWNER,
-            *conditions,
-            m.deleted_at.is_(None),
-            s.deleted_at.is_(None),
-            or_(SESSION.is_(None), m.session_id == SESSION),
-            or_(AGENT_TYPE.is_(None), s.agent_type == AGENT_TYPE),
-            or_(ROLES.is_(None), m.role == any_(ROLES)),
-            or_(SINCE.is_(None), m.created_at >= SINCE),
-            or_(UNTIL.is_(None), m.created_at < UNTIL),
-        )
-        .order_by(m.created_at.desc())
+        select(matching.c.session_id, matching.c.sequence)
+        .select_from(matching.join(sessions, and_(s.owner_id == OWNER, s.id == matching.c.session_id)))
+        .where(s.deleted_at.is_(None), HAS_TYPE, *conditions)
+        .order_by(s.last_activity_at.desc(), s.id.desc(), matching.c.sequence.desc())
         .limit(literal(MAX_RANKED))
         .subquery("newest")
     )
 
 
+def _recent(examined: int, ranked: int) -> Subquery:
+    """The same, if enough of the newest messages match: about `examined` are read, and no index of words.
+
+    The most recently active sessions that have as many messages together, and as many of the newest in each.
+    """
+    walked = select(s.id, s.last_activity_at, s.message_count).where(
+        s.owner_id == OWNER, s.deleted_at.is_(None), HAS_TYPE, IN_SESSION
+    )
+    newest_first = (s.last_activity_at.desc(), s.id.desc())
+    parts = union_all(
+        *(
+            walked.where(away).order_by(*newest_first).limit(literal(max(50, examined // 40))).subquery(name).select()
+            for name, away in (("listed", s.archived_at.is_(None)), ("archived", s.archived_at.is_not(None)))
+        )
+    ).subquery("walked")
+    before = func.sum(parts.c.message_count).over(order_by=(parts.c.last_activity_at.desc(), parts.c.id.desc()))
+    summed = select(*parts.c, (before - parts.c.message_count).label("before")).subquery("summed")
+    read = (
+        select(m.sequence, m.tsv, m.role, m.deleted_at, m.created_at)
+        .where(m.owner_id == OWNER, m.session_id == summed.c.id)
+        .order_by(m.sequence.desc())
+        .limit(literal(examined))
+        .correlate(summed)
+        .lateral("read")
+    )
+    r = read.c
+    return (
+        select(summed.c.id.label("session_id"), r.sequence)
+        .select_from(summed.join(read, true()))
+        .where(
+            summed.c.before < literal(examined),
+            r.tsv.op("@@", is_comparison=True)(QUERY),
+            r.deleted_at.is_(None),
+            or_(ROLES.is_(None), r.role == any_(ROLES)),
+            or_(SINCE.is_(None), r.created_at >= SINCE),
+            or_(UNTIL.is_(None), r.created_at < UNTIL),
+        )
+        .order_by(summed.c.last_activity_at.desc(), summed.c.id.desc(), r.sequence.desc())
+        .limit(literal(ranked))
+        .subquery("newest")
+    )
+
+
 NEWEST = {
-    "index": _newest(m.tsv.op("@@")(OWNER_LEXEME), MATCHES),
+    "index": _newest(_matching(m.tsv.op("@@")(OWNER_LEXEME), MATCHES), IN_SESSION),
     # The index holds everybody's words, and a prefix reads all that begin with it. For an owner of few messages their
     # own rows are cheaper; IS TRUE keeps the planner from the index.
-    "own_rows": _newest(MATCHES.is_(true())),
+    "own_rows": _newest(_matching(MATCHES.is_(true())), IN_SESSION),
+    # The same for a session of few messages.
+    "session_rows": _newest(_matching(m.session_id == SESSION, MATCHES.is_(true()))),
+    "recent": _recent(MAX_EXAMINED, MAX_RANKED),
 }
+COMMON = statement(
+    "search.is_common",
+    "How many of the newest messages match a search, counted as far as a common word needs.",
+    select(func.count().label("total")).select_from(_recent(PROBED, COMMON_FROM)),
+    Count,
+    custom_plan=True,
+)
 COUNT = {
     access: statement(
         f"search.count[{access}]",
@@ -161,12 +236,26 @@ async def page(db: Database, viewer: Viewer, window: Window, filters: Mapping[st
 
     `filters`: query (a tsquery), config, and the filters, None where not set.
     """
-    size = await db.one(viewer, SIZE)
-    few = size is not None and size.sessions <= MAX_FEW_SESSIONS and size.messages <= MAX_FEW_MESSAGES
-    access = "own_rows" if few else "index"
+    [size] = await db.fetch(viewer, SIZE, session_id=filters["session_id"])
+    access = "index"
+    if size.in_session is not None and size.in_session <= MAX_FEW_MESSAGES:
+        access = "session_rows"
+    elif size.sessions <= MAX_FEW_SESSIONS and size.messages <= MAX_FEW_MESSAGES:
+        access = "own_rows"
+    elif filters["agent_type"] is None and await _is_common(db, viewer, filters):
+        access = "recent"
     return await read_page(
         db, viewer, _page(access, window.backward), COUNT[access], window, RELEVANCE[access].bounds(window), filters
     )
+
+
+async def _is_common(db: Database, viewer: Viewer, filters: Mapping[str, Any]) -> bool:
+    """True if so many of the newest messages match that no other can be among the newest matches."""
+    [probe] = await db.fetch(viewer, COMMON, **filters)
+    if probe.total < COMMON_FROM:
+        return False
+    [found] = await db.fetch(viewer, COUNT["recent"], **filters)
+    return found.total >= ENOUGH
 
 
 async def unready(db: Database, config: str) -> str | None:

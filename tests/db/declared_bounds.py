@@ -6,7 +6,7 @@ A name stands for all variants of a statement that have no entry of their own.
 from app.db.access.bounds import Bound
 from tests.db.plan_bounds import D
 
-CONSTANT, PAGE, MATCHES, CATALOGUE, SESSION, FEW_ROWS, EVERYTHING = Bound
+CONSTANT, PAGE, MATCHES, CATALOGUE, SESSION, FEW_ROWS, NEWEST_ROWS, EVERYTHING = Bound
 BY_BOUND = {
     CONSTANT: """
         agent.create agent.delete agent.update
@@ -61,6 +61,7 @@ BY_BOUND = {
     CATALOGUE: "agent.count agent.page stats.of_owner",
     SESSION: """
         approval.of_sessions[count]
+        search.count[session_rows] search.page[session_rows,backward] search.page[session_rows,forward]
         session_agent.of_sessions[count]
         session_erasure.approvals session_erasure.message_chunks session_erasure.messages session_erasure.session_agents
         session_erasure.streams session_erasure.tasks
@@ -68,6 +69,7 @@ BY_BOUND = {
         task.of_sessions[count]
     """,
     FEW_ROWS: "search.count[own_rows] search.page[own_rows,backward] search.page[own_rows,forward]",
+    NEWEST_ROWS: "search.count[recent] search.is_common search.page[recent,backward] search.page[recent,forward]",
     EVERYTHING: """
         check.chunk_offsets check.counted_sessions check.existing_counted_session check.existing_session check.head check.message_count check.sequences check.session_totals check.stream_length
         check.stream_of_message check.unique_numbers check.unread_count
@@ -90,9 +92,6 @@ KNOWN_TO_GROW = {
     "search.count": {D.OTHER_OWNERS, D.SESSIONS, D.SESSION},
     "search.page": {D.OTHER_OWNERS, D.SESSIONS, D.SESSION},
     # Beside many others the planner takes an owner for an average one, and reads row by row what a scan would read.
-    "search.count[own_rows]": {D.OTHER_OWNERS},
-    "search.page[own_rows,backward]": {D.OTHER_OWNERS},
-    "search.page[own_rows,forward]": {D.OTHER_OWNERS},
     "session.of_agents": {D.OTHER_OWNERS, D.MATCHES},
     "session.of_agents[count]": {D.OTHER_OWNERS},
     # This query of the sweeper scans the whole table.
