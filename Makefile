@@ -1,4 +1,4 @@
-.PHONY: help run test nightly check docs bench bench-live chaos sidebar lock migration
+.PHONY: help run test nightly check audit docs bench bench-live chaos sidebar lock migration
 .DEFAULT_GOAL := help
 bin := .venv/bin
 
@@ -25,6 +25,9 @@ check: .venv/dev.stamp  ## Check style, types, imports, words, migrations, gener
 	scripts/check_generated
 	$(bin)/python scripts/manifests.py
 	scripts/check_workflows
+
+audit:  ## Look up published vulnerabilities of the locked packages (needs pipx, Node and the network)
+	scripts/audit
 
 docs: .venv/docs.stamp  ## Build the documentation site into site/html; a broken link fails
 	rm -rf site

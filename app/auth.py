@@ -1,42 +1,38 @@
 """Bearer token -> Viewer, for HTTP and websockets.
 
 PyJWT verifies signatures; the rules come from RFC 8725 (JWT best practice), RFC 9068 (`typ`) and RFC 6750 (bearer
-tokens). Every failure raises Unauthenticated, with one of a few fixed messages that never quote the token.
+tokens). Every failure raises Unauthenticated, with a message and a reason for the log that never quote the token.
 """
 
 import asyncio
 import math
-import re
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import jwt
 
+from app.claims import OWNER, READ, WRITE, ClaimReader, own_claims
 from app.errors import OutOfScope, Unauthenticated
 from app.settings import Settings
 from app.structured_log import get_logger
 
 log = get_logger(__name__)
 
-READ, WRITE = "chat:read", "chat:write"
 LEEWAY_SECONDS = 30  # clocks differ
-MAX_CACHE_SECONDS = 300  # the tokens of a withdrawn key are refused within this time, cached or not
+MAX_CACHE_SECONDS = 300  # the tokens of a withdrawn key are refused after this time and KeySet.LIFESPAN_SECONDS
 MAX_CACHED_TOKENS = 4096
 MAX_TOKEN_CHARS = 8192  # the largest header that servers and proxies accept
 MAX_NUMERIC_DATE = 253_402_300_799  # 9999-12-31T23:59:59Z: a later time is cut to this one
 MISSING = "A bearer token is needed."
+NOT_VALID = "The token is not valid."
 
 ASYMMETRIC = ["RS256", "ES256", "EdDSA"]
 # RFC 8725 §3.11: tokens of another type by the same issuer (logout+jwt, dpop+jwt) are not access tokens.
 # A token without `typ` passes: RFC 7519 §5.1 makes it optional, and those other types always have it.
 TYPES = {"jwt", "at+jwt", "application/at+jwt"}
-# OpenID Connect Core §2: at most 255 ASCII characters. No spaces: no two owners may look alike.
-SUBJECT = re.compile(r"[!-~]{1,255}")
-SCOPES = re.compile(r"[ -~]*")  # RFC 6749 §3.3
-MAX_ROLES, MAX_ROLE_CHARS = 64, 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +50,7 @@ class Authenticator:
 
     def __init__(self, settings: Settings, *, clock: Callable[[], float] = time.time) -> None:
         self._settings, self._clock = settings, clock
+        self._reader = ClaimReader(settings)
         self._keys = KeySet(settings.jwks_url, clock) if settings.jwks_url else None
         self._cache: OrderedDict[str, tuple[Viewer, float]] = OrderedDict()
 
@@ -70,10 +67,14 @@ class Authenticator:
         return viewer
 
     async def viewer(self, token: str) -> Viewer:
-        """The viewer that the token proves. Raises Unauthenticated."""
+        """The viewer that the token proves. Raises Unauthenticated, and logs the reason."""
         if viewer := self.cached(token):
             return viewer
-        viewer = self._viewer_of(await self._claims(token))
+        try:
+            viewer = self._viewer_of(await self._claims(token))
+        except Unauthenticated as refused:
+            log.info("token_refused", reason=refused.reason)
+            raise
         self._cache[token] = viewer, min(viewer.expires_at, self._clock() + MAX_CACHE_SECONDS)
         if len(self._cache) > MAX_CACHED_TOKENS:
             self._cache.popitem(last=False)
@@ -84,17 +85,38 @@ class Authenticator:
             raise Unauthenticated("The token is malformed.")
         try:
             if self._keys is None:
-                return self._verified(token, self._settings.jwt_secret or "", ["HS256"])
+                return self._verified_by_secret(token)
             kid = jwt.get_unverified_header(token).get("kid")
             return self._verified(token, await self._keys.key(kid), ASYMMETRIC)
-        except jwt.InvalidAudienceError:
-            raise Unauthenticated("The token is for another audience.") from None
-        except jwt.InvalidIssuerError:
-            raise Unauthenticated("The token is from another issuer.") from None
-        except jwt.MissingRequiredClaimError:
-            raise Unauthenticated("The token lacks a claim.") from None
-        except jwt.PyJWTError:
-            raise Unauthenticated("The token is not valid.") from None
+        except jwt.PyJWTError as error:
+            raise self._refusal(error) from None
+
+    def _refusal(self, error: jwt.PyJWTError) -> Unauthenticated:
+        """What the client gets, and for the log the setting that the token does not fit. Neither quotes the token."""
+        settings = self._settings
+        match error:
+            case jwt.InvalidAudienceError():
+                other = f"The token is for another audience than {settings.jwt_audience}."
+                reason = other if settings.jwt_audience else "The token has an audience, and JWT_AUDIENCE is not set."
+                return Unauthenticated("The token is for another audience.", reason=reason)
+            case jwt.InvalidIssuerError():
+                reason = f"The token is from another issuer than {settings.jwt_issuer}."
+                return Unauthenticated("The token is from another issuer.", reason=reason)
+            case jwt.MissingRequiredClaimError():
+                return Unauthenticated(f"The token lacks the claim {error.claim}.")
+            case jwt.InvalidSignatureError():
+                previous = " and JWT_SECRET_PREVIOUS" if settings.jwt_secret_previous else ""
+                reason = f"The signature was made by another key than {key_name(settings)}{previous}."
+                return Unauthenticated(NOT_VALID, reason=reason)
+        return Unauthenticated(NOT_VALID, reason=f"The token is not valid: {type(error).__name__}.")
+
+    def _verified_by_secret(self, token: str) -> dict[str, Any]:
+        try:
+            return self._verified(token, self._settings.jwt_secret or "", ["HS256"])
+        except jwt.InvalidSignatureError:
+            if self._settings.jwt_secret_previous is None:
+                raise
+        return self._verified(token, self._settings.jwt_secret_previous, ["HS256"])
 
     def _verified(self, token: str, key: str | jwt.PyJWK, algorithms: list[str]) -> dict[str, Any]:
         decoded = jwt.decode_complete(
@@ -104,9 +126,10 @@ class Authenticator:
             issuer=self._settings.jwt_issuer,  # required if it is configured, like the audience
             audience=self._settings.jwt_audience,
             options={
-                "require": ["exp", "iat", "sub"],
+                "require": ["exp", "iat"],
                 "enforce_minimum_key_length": True,
-                # `_viewer_of` checks the times: PyJWT would accept them as strings too.
+                # `_viewer_of` checks the times: PyJWT would accept them as strings too. It also checks the owner.
+                "verify_sub": False,
                 "verify_exp": False,
                 "verify_iat": False,
                 "verify_nbf": False,
@@ -125,9 +148,8 @@ class Authenticator:
             raise Unauthenticated("The token has expired.")
         if max(numeric_date(claims["iat"]), numeric_date(claims.get("nbf", 0))) - LEEWAY_SECONDS > now:
             raise Unauthenticated("The token is not valid yet.")
-        if not SUBJECT.fullmatch(claims["sub"]):
-            raise Unauthenticated("The token's subject cannot be an owner.")
-        return Viewer(claims["sub"], scopes_of(claims), roles_of(claims), expires_at)
+        self._reader.check_client(claims)
+        return Viewer(self._reader.owner(claims), self._reader.scopes(claims), self._reader.roles(claims), expires_at)
 
 
 class KeySet:
@@ -188,24 +210,13 @@ def numeric_date(value: Any) -> float:
     return float(max(0, min(value, MAX_NUMERIC_DATE)))
 
 
-def scopes_of(claims: Mapping[str, Any]) -> frozenset[str]:
-    """The scopes in the claim `scope` (RFC 8693 §4.2); all of ours if a token has no such claim."""
-    scope = claims.get("scope", f"{READ} {WRITE}")
-    if not isinstance(scope, str) or not SCOPES.fullmatch(scope):
-        raise Unauthenticated("The token's scope is not a list of words.")
-    return frozenset(scope.split())
-
-
-def roles_of(claims: Mapping[str, Any]) -> tuple[str, ...]:
-    """The names in the claim `roles`. Raises Unauthenticated."""
-    roles = claims.get("roles", [])
-    if not isinstance(roles, list) or len(roles) > MAX_ROLES or not all(map(is_role, roles)):
-        raise Unauthenticated("The token's roles are not a list of names.")
-    return tuple(roles)
-
-
-def is_role(role: Any) -> bool:
-    return isinstance(role, str) and 0 < len(role) <= MAX_ROLE_CHARS and role.isprintable()
+def key_name(settings: Settings) -> str:
+    """What signs or verifies tokens, in words."""
+    if settings.jwks_url:
+        return "the issuer's of that id"
+    if stored := settings.generated_secret:
+        return f"the secret in {stored.path}"
+    return "JWT_SECRET"
 
 
 def require(viewer: Viewer, scope: str) -> None:
@@ -236,21 +247,19 @@ def mint(
     *,
     sub: str,
     ttl_seconds: float,
-    scopes: Sequence[str] | None = None,
+    scopes: Sequence[str] = (READ, WRITE),
     roles: Sequence[str] = (),
 ) -> str:
     """Signs a token for `sub` with the settings' secret (HS256). Raises ValueError if we would not accept it."""
     if settings.jwt_secret is None:
         raise ValueError("Tokens are signed by the issuer that JWKS_URL names, not here.")
-    if not SUBJECT.fullmatch(sub):
+    if not OWNER.fullmatch(sub):
         raise ValueError("A subject is 1 to 255 visible ASCII characters, without spaces.")
+    if unknown := [scope for scope in scopes if scope not in (READ, WRITE)]:
+        raise ValueError(f"The scope {unknown[0]!r} is not known; give {READ} or {WRITE}.")
     now = time.time()
-    optional = {
-        "scope": None if scopes is None else " ".join(scopes),
-        "roles": list(roles) or None,
-        "iss": settings.jwt_issuer,
-        "aud": settings.jwt_audience,
-    }
-    claims = {"sub": sub, "iat": int(now), "exp": int(now + ttl_seconds)}
-    claims |= {name: value for name, value in optional.items() if value is not None}
+    claims = own_claims(settings, owner=sub, scopes=scopes, roles=roles)
+    claims |= {"iat": int(now), "exp": int(now + ttl_seconds)}
+    registered = {"iss": settings.jwt_issuer, "aud": settings.jwt_audience}
+    claims |= {name: value for name, value in registered.items() if value is not None}
     return jwt.encode(claims, settings.jwt_secret, algorithm="HS256")

@@ -44,12 +44,13 @@ def run() -> None:
 @cli.command()
 def serve(
     migrations: Annotated[bool, typer.Option("--migrate", help="Migrate to the newest revision first.")] = False,
+    workers: Annotated[int | None, typer.Option(min=1, max=256, help="Processes; instead of WORKERS.")] = None,
 ) -> None:
     """Serve with the database of DATABASE_URL; the command of a container."""
     from app.commands import serving
 
     with _reported():
-        serving.serve(migrate_first=migrations)
+        serving.serve(migrate_first=migrations, processes=workers)
 
 
 @cli.command()

@@ -110,6 +110,8 @@ class Refused(Exception):
     """An invalid request: a top-level error with `extensions.code`."""
 
     code = "BAD_USER_INPUT"
+    retry_after: int | None = None
+    """Seconds after which the same request may succeed; None if that is not a matter of time."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
@@ -121,9 +123,13 @@ class BadInput(Refused):
 
 
 class Unauthenticated(Refused):
-    """There is no token, or the token is not valid."""
+    """There is no token, or the token is not valid. The log has `reason`, which may be more exact than `message`."""
 
     code = "UNAUTHENTICATED"
+
+    def __init__(self, message: str, *, reason: str | None = None) -> None:
+        super().__init__(message)
+        self.reason = reason or message
 
 
 class OutOfScope(Refused):
@@ -142,6 +148,16 @@ class TimedOut(Refused):
     """The request took longer than the limit."""
 
     code = "TIMEOUT"
+
+
+class Unavailable(Refused):
+    """The database does not accept the statement at present; a write may or may not have been applied.
+
+    Its cause is the driver's error.
+    """
+
+    code = "UNAVAILABLE"
+    retry_after = 1
 
 
 class RateLimited(Refused):

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -59,10 +60,10 @@ DEMO, WELCOME = "demo", "welcome"  # the owner and the session that GraphiQL ope
 class Services:
     """Services that all operations of one process share."""
 
-    def __init__(self, settings: Settings, tuning: LiveTuning | None = None) -> None:
+    def __init__(self, settings: Settings, tuning: LiveTuning | None = None, workers: Path | None = None) -> None:
         assert settings.database_url  # the command has started the embedded one
         self.settings = settings
-        self.metrics = Metrics()
+        self.metrics = Metrics(workers)
         tuning = tuning or LiveTuning()
         self.bus = _bus(settings, tuning)
         self.session_cache = SessionCache(settings.session_cache_bytes) if settings.session_cache_bytes else None
@@ -141,15 +142,20 @@ def _bus(settings: Settings, tuning: LiveTuning) -> SharedBus:
 class Application(Starlette):
     """Starlette with a bypass: its layers cost a tenth of a short response and a sixth of a WebSocket."""
 
-    direct: Mapping[tuple[str, str | None], ASGIApp] = {}
-    """Applications by (method or, without one, scope type; path)."""
     root_path = ""
     """A prefix that a proxy may leave in the path."""
+    _direct: Mapping[tuple[str, str | None], ASGIApp] = {}
+    """Applications by (method or, without one, scope type; path)."""
+
+    def serve_directly(self, posts: ASGIApp, sockets: ASGIApp) -> None:
+        """POST and WebSockets of the GraphQL URL pass by the layers."""
+        paths: set[str | None] = {PATH, self.root_path + PATH}
+        self._direct = {("POST", path): posts for path in paths} | {("websocket", path): sockets for path in paths}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or WebSocket."""
         path = scope.get("path")
-        if direct := self.direct.get((scope.get("method", scope["type"]), path)):
+        if direct := self._direct.get((scope.get("method", scope["type"]), path)):
             await direct(scope, receive, send)
             return
         if self.root_path and path and path.startswith(f"{self.root_path}/"):
@@ -157,9 +163,14 @@ class Application(Starlette):
         await super().__call__(scope, receive, send)
 
 
-def create_app(settings: Settings, tuning: LiveTuning | None = None) -> Application:
-    """The application of one process; needs `settings.database_url`. Raises InvalidManifests."""
-    services = Services(settings, tuning)
+def create_app(
+    settings: Settings, tuning: LiveTuning | None = None, *, workers_directory: Path | None = None
+) -> Application:
+    """The application of one process; needs `settings.database_url`. Raises InvalidManifests.
+
+    The workers of one server add up their metrics in `workers_directory`.
+    """
+    services = Services(settings, tuning, workers_directory)
     operations = services.operations()
     origins = Origins(settings.cors_origins)
     http = HTTPEndpoint(
@@ -190,9 +201,7 @@ def create_app(settings: Settings, tuning: LiveTuning | None = None) -> Applicat
     app.router.redirect_slashes = False  # the address would have the scheme and the host that the proxy used
     app.state.stop_streams = event_streams.stop
     app.root_path = settings.root_path
-    posts = CrossOrigin(http, origins) if origins else http
-    paths = {PATH, settings.root_path + PATH}
-    app.direct = {("POST", path): posts for path in paths} | {("websocket", path): sockets for path in paths}
+    app.serve_directly(CrossOrigin(http, origins) if origins else http, sockets)
     return app
 
 
@@ -242,7 +251,7 @@ def _observe(services: Services, sockets: WebSocketEndpoint, event_streams: Even
 async def _lifespan(services: Services, _app: Starlette) -> AsyncIterator[None]:
     await services.bus.start()
     sweeping = sweeper.run(services.db, sweeper.retention(services.settings), services.metrics.record_sweep)
-    tasks = [asyncio.create_task(work) for work in (sweeping, services.hub.poll())]
+    tasks = [asyncio.create_task(work) for work in (sweeping, services.hub.poll(), services.metrics.share())]
     try:
         yield
     finally:

@@ -7,12 +7,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from app.db.access import failures
 from app.db.access.database import Database
 from app.db.access.statement import AcrossOwners
 from app.db.operations import sweep
 from app.db.operations.sweep import Due, Owner, Position, Retention, Step
-from app.errors import TimedOut
+from app.errors import Unavailable
 from app.settings import Settings
 from app.structured_log import get_logger
 
@@ -104,7 +103,7 @@ async def _change(db: Database, step: Step, batch: Sequence[Due], before: dateti
             async with db.begin(Owner(owner)) as tx:
                 changed += await step.act(tx, key, before)
         except Exception as error:
-            if isinstance(error, TimedOut) or failures.connection_lost(error):
+            if isinstance(error, Unavailable):
                 raise
             failed += 1
             if failed == 1:  # one line a batch: whatever keeps one thing from changing may keep all of them

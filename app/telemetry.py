@@ -9,6 +9,7 @@ from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from itertools import accumulate, count
+from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 import orjson
@@ -19,6 +20,7 @@ from prometheus_client.registry import Collector
 
 from app.settings import Settings
 from app.structured_log import get_logger, structlog
+from app.worker_metrics import WorkerMetrics
 
 # https://www.w3.org/TR/trace-context/#traceparent-header: lower case; a later version may go on after a dash.
 TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
@@ -160,6 +162,7 @@ OUTCOMES = (
     "NOT_FOUND",
     "BAD_USER_INPUT",
     "TIMEOUT",
+    "UNAVAILABLE",
     "RATE_LIMITED",
     "QUERY_TOO_COMPLEX",
     "DOCUMENT_NOT_TRUSTED",
@@ -210,8 +213,10 @@ class Metrics:
 
     content_type = prometheus_client.CONTENT_TYPE_LATEST
 
-    def __init__(self) -> None:
+    def __init__(self, workers_directory: Path | None = None) -> None:
         self.registry = registry = CollectorRegistry()
+        self._workers = WorkerMetrics(registry, workers_directory) if workers_directory else None
+        Gauge("colloquy_workers", "Processes that serve.", registry=registry).set(1)
         ProcessCollector(registry=registry)
         self._requests = RequestCounts()
         registry.register(self._requests)
@@ -257,6 +262,13 @@ class Metrics:
         """Export counters kept elsewhere: `name` with one label of few values."""
         self.registry.register(CollectedCounts(name, help_text, label, read))
 
+    async def share(self) -> None:
+        """Adds this worker's values to those of the others, until it is cancelled."""
+        if self._workers:
+            await self._workers.write_often()
+
     def render(self) -> bytes:
-        """The body of `/metrics`, in `content_type`."""
+        """The body of `/metrics`, in `content_type`: of all workers."""
+        if self._workers:
+            return self._workers.render()
         return prometheus_client.generate_latest(self.registry)

@@ -19,7 +19,7 @@ INPUTS = {"cancelMessage": "MessageIdInput"}
 
 
 class NotAcknowledged(Exception):
-    """A broken connection, a 5xx, an INTERNAL or a TIMEOUT."""
+    """A broken connection, a 5xx, an UNAVAILABLE or a TIMEOUT."""
 
 
 class Refused(Exception):
@@ -87,7 +87,7 @@ class Client:
             raise NotAcknowledged(f"{answer.status_code} {answer.text[:100]}")
         response = answer.json()
         if errors := response.get("errors"):
-            if errors[0]["extensions"]["code"] in ("INTERNAL", "TIMEOUT"):
+            if errors[0]["extensions"]["code"] in ("UNAVAILABLE", "TIMEOUT"):
                 raise NotAcknowledged(errors[0]["extensions"]["code"])
             raise Refused(str(errors))
         return response["data"]

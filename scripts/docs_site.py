@@ -32,7 +32,7 @@ OUTSIDE = {
     "CONTRIBUTING.md": "contributing.md",
     "engine/README.md": "graphql-compiled.md",
     "clients/python/README.md": "client-package.md",
-    "SECURITY.md": "security.md",
+    "SECURITY.md": "security-policy.md",
     "deploy/README.md": "deploying.md",
     "deploy/cloudrun/README.md": "cloud-run.md",
     "examples/sidebar/README.md": "example-sidebar.md",

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from importlib.metadata import version
 
+import jwt
 import pytest
 
 UNUSED_BY_A_SERVER = ("alembic", "rich", "sqlalchemy.orm", "app.demo", "app.db.operations.embedded", "typer.rich_utils")
@@ -52,6 +53,24 @@ def test_a_token_that_would_be_refused_is_not_signed(tmp_path):
     answer = colloquy("token", "--sub", "two words", DATA_DIR=str(tmp_path))
     assert (answer.returncode, answer.stdout) == (2, "")
     assert "1 to 255 visible ASCII characters" in " ".join(answer.stderr.split())
+
+
+def test_a_scope_that_does_not_exist_is_not_signed(tmp_path):
+    answer = colloquy("token", "--sub", "ann", "--scope", "chat:wirte", DATA_DIR=str(tmp_path))
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert "'chat:wirte' is not known" in " ".join(answer.stderr.split())
+
+
+def test_the_secret_that_signed_a_token_is_named_on_stderr(tmp_path):
+    file = tmp_path / "jwt-secret"
+    first, again = (colloquy("token", "--sub", "ann", DATA_DIR=str(tmp_path), JWT_SECRET="") for _ in range(2))
+    new = "generated just now: only a server with this DATA_DIR accepts it"
+    assert first.stderr == f"Signed with the secret in {file}, {new}.\n"
+    assert again.stderr == f"Signed with the secret in {file}.\n"
+    by_setting = colloquy("token", "--sub", "ann", DATA_DIR=str(tmp_path), JWT_SECRET="s" * 32)
+    assert by_setting.stderr == "Signed with JWT_SECRET.\n"
+    for answer, secret in [(first, file.read_text()), (again, file.read_text()), (by_setting, "s" * 32)]:
+        assert jwt.decode(answer.stdout.strip(), secret, ["HS256"])["sub"] == "ann"
 
 
 def test_serving_without_a_database_names_the_setting(tmp_path):

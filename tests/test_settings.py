@@ -101,9 +101,35 @@ def test_values_and_their_conflicts_are_reported_together(given):
 
 def test_no_message_contains_a_secret(given):
     given(JWT_SECRET="hush-1", DATABASE_URL="mysql://me:hush-2@host/db", REDIS_URL="http://:hush-3@host")
-    assert problems().keys() == {"JWT_SECRET", "DATABASE_URL", "REDIS_URL"}
+    given(JWT_SECRET_PREVIOUS="hush-4")
+    assert problems().keys() == {"JWT_SECRET", "JWT_SECRET_PREVIOUS", "DATABASE_URL", "REDIS_URL"}
     assert "hush" not in str(problems())
-    assert "hush" not in repr(Settings(jwt_secret="hush" * 8, database_url="postgresql://me:hush@host/db"))
+    secrets = {"jwt_secret": "hush" * 8, "jwt_secret_previous": "hush" * 9}
+    assert "hush" not in repr(Settings(**secrets, database_url="postgresql://me:hush@host/db"))
+
+
+@pytest.mark.parametrize(
+    ("values", "why"),
+    [
+        ({"JWT_SECRET": SECRET, "JWT_SECRET_PREVIOUS": SECRET}, "it is the same as JWT_SECRET"),
+        ({"JWT_SECRET": SECRET, "JWT_SECRET_PREVIOUS": SECRET[1:]}, "it has 31 bytes"),
+        ({"JWKS_URL": "https://issuer/keys", "JWT_SECRET_PREVIOUS": SECRET}, "it is set beside JWKS_URL"),
+        ({"JWT_SECRET_PREVIOUS": SECRET}, "it is set without JWT_SECRET"),
+    ],
+)
+def test_a_previous_secret_that_can_verify_nothing_is_refused(given, values, why):
+    given(**values)
+    assert {name: problem.partition(";")[0] for name, problem in problems().items()} == {"JWT_SECRET_PREVIOUS": why}
+
+
+def test_names_of_claims_and_prefixes_that_can_never_match_are_refused(given):
+    given(JWT_OWNER_CLAIM="", JWT_ROLES_CLAIM="realm_access..roles", JWT_SCOPE_CLAIMS="scp, two words")
+    given(JWT_SCOPE_PREFIXES="api://app-id/,api://app-id")
+    assert {name: problem.partition(";")[0] for name, problem in problems().items()} == {
+        "JWT_ROLES_CLAIM": "'realm_access..roles' is not a claim",
+        "JWT_SCOPE_CLAIMS": "'two words' is not a claim",
+        "JWT_SCOPE_PREFIXES": "'api://app-id' does not end in a separator",
+    }
 
 
 @pytest.mark.parametrize(
@@ -184,6 +210,7 @@ def test_the_development_secret_survives_restarts_and_is_readable_by_its_user_on
     first, again = Settings.load(), Settings.load()
     assert first.jwt_secret == again.jwt_secret
     assert len(first.jwt_secret) == 64
+    assert [settings.generated_secret.is_new for settings in (first, again)] == [True, False]
     (file,) = (tmp_path / "data").iterdir()
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 

@@ -35,7 +35,7 @@ from app.db.reading.root import read_page
 from app.db.reading.rows import FoundRow
 from app.db.tables import messages, sessions
 from app.db.tables.columns import Timestamp, Uuid
-from app.errors import TimedOut
+from app.errors import Unavailable
 
 m, s = messages.c, sessions.c
 MAX_RANKED = 2_000
@@ -263,7 +263,7 @@ async def unready(db: Database, config: str) -> str | None:
     try:
         async with db.pool.connection() as connection:
             await connection.execute(select(func.to_tsquery(cast(literal(config), SEARCH_CONFIG.type), "a")))
-    except (OSError, SQLAlchemyError, TimedOut) as error:
+    except (OSError, SQLAlchemyError, Unavailable) as error:
         if sqlstate(getattr(error, "orig", error)) == UNDEFINED_OBJECT:
             return f"search: the database has no text search configuration {config}; see SEARCH_CONFIG"
     return None

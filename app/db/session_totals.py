@@ -300,5 +300,5 @@ async def _count_changed(db: Database, viewer: Viewer) -> None:
                     more = await count(tx)
                 if not more:
                     return
-        except Exception:
-            log.exception("totals.count_failed")
+        except Exception as error:
+            log.warning("totals.count_failed", reason=str(error))

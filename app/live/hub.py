@@ -13,6 +13,7 @@ from app.live.bus import OWNER_WIDE, Bus, Subject
 from app.live.channel import Channel
 from app.live.cursors import ViewerCursor
 from app.live.reader import Reader
+from app.live.retrying import RETRY_SECONDS
 from app.live.session_reader import SessionReader
 from app.live.subscription import Convert, Subscription
 from app.live.tuning import LiveTuning
@@ -21,7 +22,6 @@ from app.structured_log import get_logger
 
 log = get_logger("colloquy.live")
 TICK_SECONDS = 0.25
-RETRY_SECONDS = 1.0
 NOTIFY_CHUNK, NOTIFY_PAUSE_SECONDS = 50, 0.1  # a poll of thousands of channels must not hold up requests
 
 

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable
+from functools import partial
 from typing import Any, Generic
 
 from app.live.channel import Channel, L
 from app.live.events import Event, Kind
 from app.live.reader import Batch, P
+from app.live.retrying import when_available
 
 Convert = Callable[[Event], Any]
 
@@ -38,7 +40,7 @@ class Subscription(Generic[P]):
         """True if no event will follow."""
 
     async def catch_up(self) -> AsyncGenerator[list[Event], None]:
-        """The events up to now, batch by batch. Raises Absent, RateLimited."""
+        """The events up to now, batch by batch. Raises Absent, RateLimited; Unavailable only before the first read."""
         if self._channel is None:
             self._channel = self._open()
         reader = self._channel.reader
@@ -48,14 +50,14 @@ class Subscription(Generic[P]):
                 yield [Event(Kind.STREAM_RESET, self._position.cursor, reset)]
         more = True
         while more:
-            batch = await reader.read(self._position)
+            batch = await when_available(partial(reader.read, self._position))
             self._position, more, self.ended = batch.position, batch.more, batch.ended
             if batch.events:
                 yield batch.events
             if self.ended:
                 return
         if not self._caught_up:
-            batch = await reader.finish_replay(self._position)
+            batch = await when_available(partial(reader.finish_replay, self._position))
             self._position, self._caught_up, self.ended = batch.position, True, not self._follow
             yield [*batch.events, Event(Kind.CAUGHT_UP, self._position.cursor)]
 

@@ -23,7 +23,7 @@ from app.settings.conversations import Conversations
 from app.settings.database import Database
 from app.settings.limits import Limits
 from app.settings.server import Server
-from app.settings.stored_secret import stored_secret
+from app.settings.stored_secret import StoredSecret, stored_secret
 
 ACQUIRE_TIMEOUT_SECONDS = 10  # the longest wait for a database connection
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -55,6 +55,13 @@ class Settings(Limits, Conversations, Access, Database, Server, BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         return (init_settings,)
+
+    _stored_secret: StoredSecret | None = None
+
+    @property
+    def generated_secret(self) -> StoredSecret | None:
+        """Where `jwt_secret` is stored, if it was generated; None if JWT_SECRET or JWKS_URL is set."""
+        return self._stored_secret
 
     @property
     def production(self) -> bool:
@@ -94,12 +101,18 @@ class Settings(Limits, Conversations, Access, Database, Server, BaseSettings):
         problems = dict(conflicts(settings)) | problems
         if not problems and settings.jwt_secret is None and settings.jwks_url is None:
             try:
-                return settings.model_copy(update={"jwt_secret": stored_secret(settings.data_dir)})
+                return settings._with_stored_secret()
             except (OSError, ValueError) as error:
                 problems["data_dir"] = f"no secret can be kept there ({error}); give a directory to write to"
         if problems:
             raise SettingsError([f"{name.upper()}: {problems[name]}" for name in cls.model_fields if name in problems])
         return settings
+
+    def _with_stored_secret(self) -> Self:
+        stored = stored_secret(self.data_dir)
+        complete = self.model_copy(update={"jwt_secret": stored.secret})
+        complete._stored_secret = stored
+        return complete
 
 
 def invalid_values(provided: dict[str, Any]) -> dict[str, str]:
@@ -123,6 +136,7 @@ def conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
     """Problems of values that do not fit together, as (field, problem)."""
     if settings.jwt_secret and settings.jwks_url:
         yield "jwt_secret", "it is set beside JWKS_URL; give one of the two, tokens have one kind of key"
+    yield from previous_secret_conflicts(settings)
     if settings.trusted_documents_mode == "only" and settings.trusted_documents is None:
         yield "trusted_documents_mode", "only is set without TRUSTED_DOCUMENTS; give both, or prefer"
     if settings.database_direct_url and settings.embedded:
@@ -136,6 +150,16 @@ def conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
     jwks = urlsplit(settings.jwks_url or "")
     if jwks.scheme == "http" and jwks.hostname not in LOOPBACK:
         yield "jwks_url", "keys that come over plain http can be anybody's; give an https URL"
+
+
+def previous_secret_conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
+    previous = settings.jwt_secret_previous
+    if previous and settings.jwks_url:
+        yield "jwt_secret_previous", "it is set beside JWKS_URL; leave it away, the issuer publishes its keys"
+    elif previous and not settings.jwt_secret:
+        yield "jwt_secret_previous", "it is set without JWT_SECRET; give both, or neither"
+    elif previous and previous == settings.jwt_secret:
+        yield "jwt_secret_previous", "it is the same as JWT_SECRET; give the one before, or none"
 
 
 def metadata_of(name: str) -> dict[str, Any]:

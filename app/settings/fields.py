@@ -1,4 +1,4 @@
-"""How a setting is declared: its default, its description, and what an error says to give."""
+"""How a setting is declared: its default, its description, and what an error asks to give."""
 
 from typing import Annotated, Any
 

@@ -5,8 +5,10 @@ from app.settings import Settings, metadata_of
 
 def printed_default(name: str) -> str:
     default = Settings.model_fields[name].default
-    if default is None or default == ():
+    if default is None:
         return ""
+    if isinstance(default, tuple):
+        return ",".join(default)
     return str(default).lower() if isinstance(default, bool) else str(default)
 
 

@@ -13,6 +13,9 @@ from app.origins import pattern
 
 MIN_SECRET_BYTES = 32  # RFC 7518 §3.2: an HS256 key is at least as long as its hash
 PATH = re.compile(r"(/[\w.~-]+)*/?", re.ASCII)
+CLAIM = re.compile(r"[!#-\[\]-~]+")  # visible ASCII that may stand in the header of a 401 (RFC 6750 §3)
+NESTING = re.compile(r"(?<!\\)\.")
+SCOPE_PREFIX = re.compile(r"[!-~]*[^\w\s]", re.ASCII)
 
 
 def to_lower(value: Any) -> Any:
@@ -48,6 +51,32 @@ def path_prefix(path: str) -> str:
     if not PATH.fullmatch(path):
         raise ValueError(f"{path!r} is not a path; give /chat")
     return path.rstrip("/")
+
+
+def claim_path(name: str) -> tuple[str, ...]:
+    """The steps to a claim: `a.b` is `b` in the object `a`. A dot is part of the name in a URL, and as `\\.`."""
+    steps = (name,) if "://" in name else tuple(step.replace("\\.", ".") for step in NESTING.split(name))
+    if not all(map(CLAIM.fullmatch, steps)):
+        raise ValueError(f"{name!r} is not a claim; give roles, realm_access.roles or https://example.com/roles")
+    return steps
+
+
+def claim(name: str) -> str:
+    """The name of a claim that `claim_path` accepts."""
+    claim_path(name)
+    return name
+
+
+def claims(provided: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(map(claim, provided))
+
+
+def scope_prefixes(provided: tuple[str, ...]) -> tuple[str, ...]:
+    """Prefixes with the sign that separates them from the scope: without it no scope would ever match."""
+    for prefix in provided:
+        if not SCOPE_PREFIX.fullmatch(prefix):
+            raise ValueError(f"{prefix!r} does not end in a separator; give it whole, such as api://app-id/")
+    return provided
 
 
 def web_url(url: str) -> str:

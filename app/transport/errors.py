@@ -6,8 +6,7 @@ from typing import Any
 from graphql import GraphQLError
 from graphql_compiled.engine import RequestError
 
-from app.db.access.failures import connection_lost
-from app.errors import BadInput, Refused
+from app.errors import BadInput, Refused, Unavailable
 from app.structured_log import get_logger
 
 log = get_logger("colloquy.request")
@@ -42,39 +41,47 @@ def format_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
     A `Refused` keeps its message and code; an invalid argument is BAD_USER_INPUT. Any other error is INTERNAL: it is
     logged, and the response shows the request id only.
     """
-    code = _code(error)
-    if code is not None:
-        return _formatted(error, error.message, {"code": code})
-    log_fault(_cause(error))
+    cause = _cause(error)
+    if isinstance(cause, Unavailable):
+        # Without a traceback: every request fails then, and none of our lines is why.
+        log.error("request_failed", error=repr(cause.__cause__ or cause))
+    if isinstance(cause, Refused):
+        return _formatted(error, error.message, extensions_of(cause))
+    if _blames_document(error):
+        return _formatted(error, error.message, {"code": BadInput.code})
+    log_fault(cause)
     return _formatted(error, APOLOGY, {"code": INTERNAL, "requestId": request_id})
 
 
 def format_rejection(error: GraphQLError) -> dict[str, Any]:
     """An error of a request that was not executed: always the client's, so never INTERNAL."""
     cause = _cause(error)
-    code = cause.code if isinstance(cause, Refused) else (error.extensions or {}).get("code")
-    return _formatted(error, error.message, {"code": code or BadInput.code})
+    if isinstance(cause, Refused):
+        return _formatted(error, error.message, extensions_of(cause))
+    return _formatted(error, error.message, {"code": (error.extensions or {}).get("code") or BadInput.code})
 
 
 def log_fault(fault: BaseException) -> None:
-    """Logs an unexpected exception, under the request's id.
-
-    The traceback is left out if the database is unreachable: then every request fails, and none of our lines is why.
-    """
-    if connection_lost(fault):
-        log.error("request_failed", error=repr(fault))
-    else:
-        log.error("request_failed", exc_info=fault)
+    """Logs an unexpected exception, under the request's id."""
+    log.error("request_failed", exc_info=fault)
 
 
-def _code(error: GraphQLError) -> str | None:
-    """None for an internal fault."""
-    cause, inner = _cause(error), error.original_error
-    if isinstance(cause, Refused):
-        return cause.code
+def is_transient(error: GraphQLError) -> bool:
+    """True if the database was unavailable."""
+    return isinstance(_cause(error), Unavailable)
+
+
+def extensions_of(refused: Refused) -> dict[str, Any]:
+    """`code`, and `retryAfter` in seconds if the same request may succeed later."""
+    if refused.retry_after is None:
+        return {"code": refused.code}
+    return {"code": refused.code, "retryAfter": refused.retry_after}
+
+
+def _blames_document(error: GraphQLError) -> bool:
     # graphql-core adds the node of an invalid argument; a resolver's value that the schema does not allow has none
-    blames_document = inner is None or (isinstance(inner, GraphQLError) and bool(inner.nodes))
-    return BadInput.code if blames_document else None
+    inner = error.original_error
+    return inner is None or (isinstance(inner, GraphQLError) and bool(inner.nodes))
 
 
 def _cause(error: GraphQLError) -> Exception:

@@ -5,6 +5,7 @@ event once and sends it to every member. Nothing is queued. A member whose conne
 the rest in a task, and catches up from the rows.
 """
 
+import asyncio
 import json
 from collections.abc import Awaitable, Coroutine, Hashable, Iterator, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -14,7 +15,9 @@ from graphql_compiled.engine import PreparedOperation, ResponseStream
 from app.auth import Viewer
 from app.live.events import Event
 from app.live.reader import Batch
+from app.live.retrying import RETRY_SECONDS
 from app.live.subscription import Convert, Subscription
+from app.transport.errors import is_transient
 from app.transport.operations import encode_result
 from app.transport.parameters import Parameters
 
@@ -54,8 +57,11 @@ class Group:
         return self._deliver(list(self.members), batch)
 
     async def encode(self, event: Event) -> EncodedEvent:
-        """Executes the operation on an event."""
+        """Executes the operation on an event, and again while the database is unavailable: no event is lost to that."""
         result = await self._stream.execute_event(self._convert(event))
+        while any(map(is_transient, result.errors or ())):
+            await asyncio.sleep(RETRY_SECONDS)
+            result = await self._stream.execute_event(self._convert(event))
         return EncodedEvent(event.cursor, encode_result(result, self._context, self._request_id).body.decode())
 
     async def _deliver(self, members: list["Subscriber"], batch: Batch[Any]) -> None:

@@ -11,7 +11,7 @@ from app.telemetry import begin
 from app.transport.media_types import HTML, JSON, RESPONSE, preferred
 from app.transport.operations import Operations, header
 from app.transport.requests import Declined, Disconnected, read_parameters
-from app.transport.responses import Response, refusal
+from app.transport.responses import Response, executed, refusal
 
 
 class _Exchange:
@@ -72,7 +72,7 @@ class HTTPEndpoint:
         key = header(exchange.headers, b"idempotency-key")
         context = self._operations.context(viewer, exchange.request, key)
         result = await self._operations.execute(prepared, parameters, context, exchange.request.id)
-        return Response(200, result.body, result.outcome)
+        return executed(result, exchange.media_type)
 
 
 def _prefers_html(scope: Scope) -> bool:

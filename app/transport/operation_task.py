@@ -62,8 +62,9 @@ class OperationTask:
         context = operations.context(viewer, self._request, **context_values)
         if prepared.kind != "subscription":
             running = operations.execute(prepared, parameters, context, request_id)
-            body, self._outcome = await operations.deadline.run(running)
-            await self.send(body.decode())
+            result = await operations.deadline.run(running)
+            self._outcome = result.outcome
+            await self.send(result.body.decode())
             return False
         stream = await operations.deadline.run(operations.subscribe(prepared, parameters, context))
         self._outcome = "OK"

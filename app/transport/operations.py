@@ -7,7 +7,8 @@ from typing import Any, NamedTuple, Protocol
 from graphql import ExecutionResult
 from graphql_compiled.engine import Engine, PreparedOperation, ResponseStream
 
-from app.auth import READ, WRITE, Authenticator, Viewer, require
+from app.auth import Authenticator, Viewer, require
+from app.claims import READ, WRITE
 from app.telemetry import Request, log_request
 from app.transport import json_codec
 from app.transport.deadline import Deadline
@@ -40,10 +41,11 @@ class Observe(Protocol):
 
 
 class EncodedResult(NamedTuple):
-    """The JSON of a response, and its outcome: OK or the code of its first error."""
+    """The JSON of a response, its outcome (OK or the code of its first error), and whether its `data` is not null."""
 
     body: bytes
     outcome: str
+    has_data: bool
 
 
 class Operations:
@@ -126,7 +128,7 @@ def encode_result(result: ExecutionResult, context: Any, request_id: str) -> Enc
     if extensions := {**(result.extensions or {}), **(getattr(context, "extensions", None) or {})}:
         response["extensions"] = extensions
     outcome = response["errors"][0]["extensions"]["code"] if result.errors else "OK"
-    return EncodedResult(json_codec.encode(response), outcome)
+    return EncodedResult(json_codec.encode(response), outcome, result.data is not None)
 
 
 def header(headers: Mapping[bytes, bytes], name: bytes) -> str | None:

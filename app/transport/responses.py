@@ -6,11 +6,12 @@ from typing import Any, NamedTuple
 from starlette.types import Send
 
 from app.auth import challenge
-from app.errors import Refused, Unauthenticated
+from app.errors import Refused, Unauthenticated, Unavailable
 from app.telemetry import Request
 from app.transport import json_codec
-from app.transport.errors import INTERNAL, format_failure
+from app.transport.errors import INTERNAL, extensions_of, format_failure
 from app.transport.media_types import JSON, RESPONSE
+from app.transport.operations import EncodedResult
 from app.transport.requests import Declined
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -21,6 +22,7 @@ STATUS = {
     "DOCUMENT_NOT_TRUSTED": 403,
     "RATE_LIMITED": 429,
     "TIMEOUT": 504,
+    "UNAVAILABLE": 503,
     INTERNAL: 500,
     # Apollo's protocol: a client that sees another status may not read the code, and then never sends the document
     "PERSISTED_QUERY_NOT_FOUND": 200,
@@ -49,6 +51,16 @@ class Response(NamedTuple):
         await send({"type": "http.response.body", "body": self.body})
 
 
+def executed(result: EncodedResult, media_type: str) -> Response:
+    """The response to an operation that was executed: 200, or 503 if the database was unavailable for all of it.
+
+    A client of `application/json` expects 200 of everything that was executed (GraphQL over HTTP, §6.4.1).
+    """
+    if result.outcome == Unavailable.code and not result.has_data and media_type == RESPONSE:
+        return Response(503, result.body, result.outcome, _retry_after(Unavailable.retry_after))
+    return Response(200, result.body, result.outcome)
+
+
 def refusal(failure: Exception, media_type: str, request: Request) -> Response:
     """The response to a request that was not executed because of `failure`."""
     match failure:
@@ -64,7 +76,12 @@ def refusal(failure: Exception, media_type: str, request: Request) -> Response:
 
 
 def _refused(refused: Refused, media_type: str) -> Response:
-    return _without_data([{"message": refused.message, "extensions": {"code": refused.code}}], media_type)
+    response = _without_data([{"message": refused.message, "extensions": extensions_of(refused)}], media_type)
+    return response._replace(headers=_retry_after(refused.retry_after))
+
+
+def _retry_after(seconds: int | None) -> Headers:
+    return () if seconds is None else [(b"retry-after", b"%d" % seconds)]
 
 
 def _without_data(errors: list[dict[str, Any]], media_type: str) -> Response:

@@ -96,6 +96,8 @@ def test_compiled_code_returns_what_graphql_core_returns(loop: VirtualTimeLoop) 
     [
         # a field that is still pending when its list, an asynchronous one, becomes null
         "{ thing(n: 12) { asyncItems { wrong { boom } required { n } } } }",
+        # a task below a null and a field elsewhere wait for the same future of a loader
+        "{ stream(n: 2) { asyncItems { awaited { ... on Other { boom } } } } }",
     ],
 )
 def test_documents_that_once_failed(loop: VirtualTimeLoop, query: str) -> None:

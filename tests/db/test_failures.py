@@ -46,6 +46,18 @@ def test_failures_are_classified_by_sqlstate():
     assert failures.connection_lost(asyncpg.exceptions.InternalClientError("cannot switch to state 12"))
     assert not failures.connection_lost(asyncpg.exceptions.InterfaceError("another operation is in progress"))
     assert not failures.connection_lost(driver_error("57014"))
+    assert failures.read_only(driver_error("25006"))
+
+
+@pytest.mark.parametrize("sqlstate", ["08006", "57P01", "57P03", "53300", "53100", "53200", "25006"])
+def test_a_server_that_cannot_serve_is_unavailable(sqlstate):
+    assert failures.unavailable(driver_error(sqlstate))
+    assert "try again" in failures.reason(driver_error(sqlstate))
+
+
+@pytest.mark.parametrize("sqlstate", ["57014", "23505", "40001", "42703", "22021", ""])
+def test_a_fault_of_the_statement_is_not_the_servers(sqlstate):
+    assert not failures.unavailable(driver_error(sqlstate))
 
 
 TAKEN = Conflict("This key is taken.")

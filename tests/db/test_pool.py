@@ -6,7 +6,7 @@ from uuid import uuid4
 import pytest
 from sqlalchemy import literal, select
 
-from app.errors import TimedOut
+from app.errors import Unavailable
 from tests.db.notes import ADD, ANN, BUMP, ERASE, GET
 from tests.support.databases import open_database
 
@@ -61,7 +61,7 @@ async def test_connections_of_sqlalchemy_are_replaced_after_a_restart_of_the_ser
 async def test_a_wait_for_a_connection_times_out(own_database, outside):
     db = open_database(own_database, pool_size=1, acquire_timeout=0.05)
     async with db.begin(ANN) as tx:
-        with pytest.raises(TimedOut, match="connections are busy"):
+        with pytest.raises(Unavailable, match="connections are busy"):
             await db.one(ANN, GET, id=str(uuid4()))
         await tx.fetch(ERASE)
     assert await db.one(ANN, GET, id=str(uuid4())) is None

@@ -17,7 +17,7 @@ KILLS, ACKNOWLEDGED, CLIENTS, SHARING = 20, 2_000, 12, 3
 FAILURES = (
     httpx2.TransportError,
     Refusal,
-)  # what a client gets when either is killed: a broken connection, or INTERNAL
+)  # what a client gets when either is killed: a broken connection, or UNAVAILABLE
 PAGE = "messages(first: 100, after: $after) { nodes { key sequence text } pageInfo { hasNextPage endCursor } }"
 
 

@@ -63,7 +63,7 @@ async def test_a_request_without_a_database_logs_one_line_and_no_traceback():
     async with serving(settings_for("postgresql+asyncpg://nobody@127.0.0.1:1/none")) as server:
         with capture_logs() as logs:
             answer = await server.user("ann").responds("{ viewer { stats { sessionCount } } }")
-    assert answer["errors"][0]["extensions"]["code"] == "INTERNAL"
+    assert answer["errors"][0]["extensions"]["code"] == "UNAVAILABLE"
     [failed] = [entry for entry in logs if entry["event"] == "request_failed"]
     assert "ConnectionRefusedError" in failed["error"]
     assert "exc_info" not in failed
@@ -145,6 +145,9 @@ async def test_the_log_has_a_line_for_each_request_and_no_secret(database_url):
     [answered, refused] = [entry for entry in entries if entry["event"] == "request"]
     assert (answered["kind"], answered["operation"], answered["outcome"]) == ("query", "Asked", "OK")
     assert refused["outcome"] == "UNAUTHENTICATED"
+    [why] = [entry for entry in entries if entry["event"] == "token_refused"]
+    assert why["reason"] == "The signature was made by another key than JWT_SECRET."
+    assert why["request_id"] == refused["request_id"]
     assert answered["trace_id"] == refused["trace_id"] == TRACE
     assert answered["request_id"] != refused["request_id"]
     assert all({"level", "timestamp", "logger"} <= entry.keys() for entry in entries)

@@ -137,7 +137,13 @@ async def eventually(condition: Callable[[], bool]) -> None:
 
 
 def operations_of(
-    resolvers: Resolvers, observed: list[Any], timeout: float, *, trusted: Mapping[str, str], only_trusted: bool
+    resolvers: Resolvers,
+    observed: list[Any],
+    timeout: float,
+    *,
+    trusted: Mapping[str, str],
+    only_trusted: bool,
+    settings: Settings,
 ) -> Operations:
     """The operations of the sample schema; contexts and outcomes are kept for the test."""
     inspect = DocumentLimits(LIMITS)
@@ -157,7 +163,7 @@ def operations_of(
     def observe(*operation: Any) -> None:
         observed.append(operation)
 
-    return Operations(engine, documents, Authenticator(SETTINGS), make_context, timeout=timeout, observe=observe)
+    return Operations(engine, documents, Authenticator(settings), make_context, timeout=timeout, observe=observe)
 
 
 @asynccontextmanager
@@ -170,11 +176,14 @@ async def serving(
     proxies: Sequence[str] = (),
     trusted: Mapping[str, str] | None = None,
     only_trusted: bool = False,
+    settings: Settings = SETTINGS,
     **sockets: Any,
 ) -> AsyncIterator[Server]:
     """A server; `streams` and `sockets` are options of the endpoints of event streams and sockets."""
     resolvers, observed = Resolvers(), []
-    operations = operations_of(resolvers, observed, timeout, trusted=trusted or {}, only_trusted=only_trusted)
+    operations = operations_of(
+        resolvers, observed, timeout, trusted=trusted or {}, only_trusted=only_trusted, settings=settings
+    )
     allowed = Origins(origins)
     socket_options = {"init_timeout": 5.0, "max_operations": 100} | sockets
     endpoint = WebSocketEndpoint(operations, origins=allowed, proxies=TrustedProxies(proxies), **socket_options)

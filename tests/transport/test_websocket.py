@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from tests.transport.sample_server import ALLOWED_ORIGIN, Server, Socket, eventually, serving, token
+from app.auth import mint
+from app.settings import Settings
+from tests.transport.sample_server import ALLOWED_ORIGIN, SETTINGS, Server, Socket, eventually, serving, token
 
 IDLE = "subscription{count(to:1000,every:60)}"
 
@@ -178,6 +180,21 @@ async def test_a_socket_is_closed_when_its_token_expires(server: Server):
         await socket.subscribe(IDLE)
         assert await socket.closed() == (4403, "The token has expired")
     await eventually(lambda: server.resolvers.open == 0)
+
+
+async def test_a_socket_with_a_token_of_the_previous_secret_opens_and_is_closed_when_the_token_expires():
+    new = Settings(jwt_secret="n" * 32)
+    rotating = Settings(jwt_secret=new.jwt_secret, jwt_secret_previous=SETTINGS.jwt_secret)
+    async with serving(settings=rotating) as server:
+        async with server.ready(token(ttl=1)) as socket:
+            await socket.subscribe(IDLE)
+            assert await socket.closed() == (4403, "The token has expired")
+        async with server.ready(mint(new, sub="ann", ttl_seconds=60)) as socket:
+            await socket.subscribe("{ping}")
+            assert (await socket.next())["payload"] == {"data": {"ping": "pong"}}
+    async with serving(settings=new) as server, server.socket() as socket:
+        await socket.send(type="connection_init", payload={"token": token()})
+        assert await socket.closed() == (4403, "The token is not valid.")
 
 
 async def test_a_token_may_expire_after_the_longest_timer(server: Server):

@@ -12,11 +12,11 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from app.db.access import failures, slow_statements
-from app.db.access.pool import Pool, terminate_if_unusable
+from app.db.access.pool import Pool
 from app.db.access.slow_statements import SlowStatements
 from app.db.access.statement import AcrossOwners, Query, R, Statement
 from app.db.access.transaction import SYSTEM, Change, OnCommit, Origin, Tx, Viewer
-from app.errors import BadInput
+from app.errors import BadInput, Unavailable
 
 
 class Database:
@@ -104,11 +104,13 @@ class Database:
     async def _run(self, query: Query[R], arguments: tuple[Any, ...]) -> list[R]:
         try:
             return await self._run_once(query, arguments)
+        except Unavailable as error:
+            if not (query.reads and error.__cause__ and failures.connection_lost(error.__cause__)):
+                raise
         except Exception as error:
             if failures.text_not_storable(error):
                 raise BadInput("A text contains U+0000 or an unpaired surrogate, which cannot be stored.") from None
-            if not (query.reads and failures.connection_lost(error)):
-                raise
+            raise
         return await self._run_once(query, arguments, opened_after=monotonic())
 
     async def _run_once(self, query: Query[R], arguments: tuple[Any, ...], opened_after: float = 0) -> list[R]:
@@ -119,7 +121,7 @@ class Database:
         try:
             return await slow_statements.fetch(connection.driver, query, arguments, self.slow)
         except BaseException as error:
-            terminate_if_unusable(connection, error)
+            self.pool.on_failure(connection, error)
             raise
         finally:
             self.pool.release(connection)
@@ -139,7 +141,7 @@ class Database:
             if await driver.execute("COMMIT") != "COMMIT":
                 raise RuntimeError("an error was caught inside the transaction, so nothing of it was committed")
         except BaseException as error:
-            terminate_if_unusable(connection, error)
+            self.pool.on_failure(connection, error)
             raise
         finally:
             self.pool.release(connection)

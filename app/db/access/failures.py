@@ -16,6 +16,8 @@ from app.errors import Conflict, Problem
 _INTEGRITY = re.compile("23...")
 _QUOTED = re.compile(r'["«»„“”](\w+?)(?:_\d+)?["«»„“”]')  # the server quotes as its language does
 _CONNECTION_LOST = re.compile("08...|57P0[1-5]")
+_NO_RESOURCES = re.compile("53...")
+UNREACHABLE = "The database cannot be reached at present; try again."
 
 
 def sqlstate(error: BaseException) -> str:
@@ -55,6 +57,23 @@ def connection_lost(error: BaseException) -> bool:
         return "connection is closed" in str(error) or "connection was closed" in str(error)
     lost = (ConnectionError, EOFError, InternalClientError)
     return isinstance(error, lost) or bool(_CONNECTION_LOST.fullmatch(sqlstate(error)))
+
+
+def read_only(error: BaseException) -> bool:
+    """True if the server accepts no writes: it is a standby, or was a primary until a moment ago."""
+    return sqlstate(error) == "25006"
+
+
+def unavailable(error: BaseException) -> bool:
+    """True if the server, and not the statement, is the reason: it is gone, read-only, or out of memory or room."""
+    return connection_lost(error) or read_only(error) or bool(_NO_RESOURCES.fullmatch(sqlstate(error)))
+
+
+def reason(error: BaseException) -> str:
+    """Why the server is unavailable, in words for a client."""
+    if read_only(error):
+        return "The database accepts no writes at present; try again."
+    return UNREACHABLE if connection_lost(error) else "The database has no memory or room left at present; try again."
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolProxiedConnection
 
 from app.db.access import failures
 from app.db.access.async_engine import AsyncConnection, AsyncEngine, create_async_engine
-from app.errors import TimedOut
+from app.errors import Unavailable
 
 CLOSE_TIMEOUT_SECONDS = 5
 
@@ -26,7 +26,7 @@ class PooledConnection(NamedTuple):
 
 
 class Pool:
-    """At most `size` connections; a wait for one that exceeds `acquire_timeout` seconds raises TimedOut.
+    """At most `size` connections; a wait for one that exceeds `acquire_timeout` seconds raises Unavailable.
 
     An idle connection stays checked out of SQLAlchemy's pool: a checkout for every statement would cost as much as the
     statement.
@@ -35,7 +35,7 @@ class Pool:
     def __init__(
         self, url: str, *, size: int, acquire_timeout: float, statement_cache: int, settings: dict[str, str]
     ) -> None:
-        self.engine = _engine(url, size, statement_cache, settings)
+        self.engine = _engine(url, size, acquire_timeout, statement_cache, settings)
         self._pool = cast(AsyncAdaptedQueuePool, self.engine.sync_engine.pool)
         event.listen(self._pool, "connect", _on_connect)
         event.listen(self._pool, "checkout", _on_checkout)
@@ -54,7 +54,10 @@ class Pool:
         return self._pool.checkedout() - len(self._idle)
 
     async def acquire(self, opened_after: float = 0) -> PooledConnection:
-        """A connection that is open as far as this side knows, and was opened after that moment (monotonic)."""
+        """A connection that is open as far as this side knows, and was opened after that moment (monotonic).
+
+        Raises Unavailable.
+        """
         if self._free.locked():
             await self._wait()
         else:
@@ -79,6 +82,20 @@ class Pool:
         finally:
             self._free.release()
 
+    def on_failure(self, connection: PooledConnection, error: BaseException) -> None:
+        """Closes a connection that was lost, or that a cancellation interrupted in the middle of the protocol.
+
+        Raises Unavailable if the server is the reason. No connection to a read-only server is used again: the next
+        ones may lead to the server that has replaced it.
+        """
+        if isinstance(error, asyncio.CancelledError) or failures.connection_lost(error):
+            connection.driver.terminate()
+        if failures.read_only(error):
+            connection.driver.terminate()
+            self._close_idle()
+        if failures.unavailable(error):
+            raise Unavailable(failures.reason(error)) from error
+
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
         """A connection of SQLAlchemy's, for rare statements outside of the request path."""
@@ -93,8 +110,7 @@ class Pool:
 
     async def close(self) -> None:
         """Closes every connection; waits at most CLOSE_TIMEOUT_SECONDS for the server."""
-        while self._idle:
-            self._idle.pop().proxy.close()
+        self._close_idle()
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
                 await self.engine.dispose()
@@ -104,17 +120,18 @@ class Pool:
             async with asyncio.timeout(self._acquire_timeout):
                 await self._free.acquire()
         except TimeoutError:
-            raise TimedOut("All database connections are busy; try again.") from None
+            raise Unavailable("All database connections are busy; try again.") from None
+
+    def _close_idle(self) -> None:
+        while self._idle:
+            self._idle.pop().proxy.close()
 
     async def _open(self) -> PooledConnection:
-        proxy = await self.engine.raw_connection()
+        try:
+            proxy = await self.engine.raw_connection()
+        except Exception as error:
+            raise Unavailable(failures.UNREACHABLE) from error
         return PooledConnection(proxy, proxy.driver_connection, proxy.info["opened_at"])
-
-
-def terminate_if_unusable(connection: PooledConnection, error: BaseException) -> None:
-    """Closes a connection that was lost, or that a cancellation interrupted in the middle of the protocol."""
-    if isinstance(error, asyncio.CancelledError) or failures.connection_lost(error):
-        connection.driver.terminate()
 
 
 async def use_text_codecs(driver: Any) -> None:
@@ -134,7 +151,7 @@ def _on_checkout(connection: Any, *_: Any) -> None:
         raise DisconnectionError
 
 
-def _engine(url: str, size: int, statement_cache: int, settings: dict[str, str]) -> AsyncEngine:
+def _engine(url: str, size: int, timeout: float, statement_cache: int, settings: dict[str, str]) -> AsyncEngine:
     address = make_url(url).set(drivername="postgresql+asyncpg")
     query = {"ssl" if name == "sslmode" else name: value for name, value in address.query.items()}
     return create_async_engine(
@@ -143,6 +160,7 @@ def _engine(url: str, size: int, statement_cache: int, settings: dict[str, str])
         max_overflow=0,
         pool_reset_on_return=None,
         connect_args={
+            "timeout": timeout,
             "statement_cache_size": statement_cache,
             "max_cached_statement_lifetime": 0,
             "prepared_statement_cache_size": 0,

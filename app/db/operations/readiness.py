@@ -9,7 +9,7 @@ from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from app.db.access.async_engine import AsyncConnection
 from app.db.access.database import Database
-from app.errors import TimedOut
+from app.errors import Unavailable
 
 SCRIPTS = Path(__file__).parents[3] / "migrations"
 REVISIONS = re.compile(r'^(revision|down_revision)\b[^=]*= *(?:["\'](\w+)|None)', re.MULTILINE)
@@ -55,7 +55,7 @@ async def unready(db: Database, scripts: Path = SCRIPTS) -> str | None:
     try:
         async with db.pool.connection() as connection:
             found, compatible_from = await declared_version(connection)
-    except (OSError, SQLAlchemyError, TimedOut) as error:
+    except (OSError, SQLAlchemyError, Unavailable) as error:
         return f"database: it cannot be reached ({type(error).__name__})"
     expected = expected_revision(scripts)
     if found == expected or is_newer_and_usable(found, compatible_from, scripts):

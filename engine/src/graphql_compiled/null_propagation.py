@@ -25,7 +25,7 @@ async def await_pending(state: ExecutionState) -> None:
     try:
         await scheduler.run()
     finally:
-        if scheduler.tasks:
+        if scheduler.tasks or scheduler.abandoned:
             await scheduler.cancel_all()
 
 
@@ -34,8 +34,10 @@ class _Scheduler:
         self.state = state
         self.loop = asyncio.get_running_loop()
         self.futures: dict[asyncio.Future[Any], list[PendingValue]] = {}
-        self.tasks: dict[asyncio.Future[Any], PendingValue | None] = {}
-        """The tasks started here, each with the pending value that it began with; None once cancelled."""
+        self.tasks: dict[asyncio.Future[Any], PendingValue] = {}
+        """The tasks started here, each with the pending value that it began with."""
+        self.abandoned: dict[asyncio.Future[Any], PendingValue] = {}
+        """The tasks below a null, for which nothing waits."""
         self.ready: list[asyncio.Future[Any]] = []
         self.propagating: list[tuple[ResponsePath, GraphQLError]] = []
         """Errors whose nulls propagate, each with the position that becomes null."""
@@ -133,9 +135,11 @@ class _Scheduler:
         await self.wake_up
 
     def complete_future(self, future: asyncio.Future[Any]) -> None:
-        if future in self.tasks:
-            if self.tasks.pop(future) is not None:
-                future.result()
+        if self.tasks.pop(future, None) is not None:
+            future.result()
+            return
+        if self.abandoned.pop(future, None) is not None:
+            _retrieve_exception(future)
             return
         waiting = self.futures.pop(future, [])
         try:
@@ -170,6 +174,8 @@ class _Scheduler:
         keys = response_path(path, node.keys)
         error = located_error(cast("Exception", raw_error), node.field.nodes, keys)
         position = tuple(keys)
+        if self.state.is_nulled(position):
+            return  # of an abandoned task
         if node.propagates_null or key is None:
             self.propagating.append((position[: len(position) - node.propagation_depth], error))
         else:
@@ -183,10 +189,14 @@ class _Scheduler:
             if not state.is_nulled(path):
                 state.set_value(None, path)
                 state.add_error(error, path)
-        self.cancel_nulled()
+        self.abandon_nulled()
 
-    def cancel_nulled(self) -> None:
-        """Cancel the tasks below a null. The futures of loaders belong to others and are only left alone."""
+    def abandon_nulled(self) -> None:
+        """Wait for nothing below a null.
+
+        Neither futures nor tasks that have begun are cancelled: a task cancels what it awaits, and that may be the
+        future of a loader, for which other fields wait too. What is left of the tasks is cancelled at the end.
+        """
         is_nulled = self.state.is_nulled
         for future, waiting in list(self.futures.items()):
             waiting[:] = [pending for pending in waiting if not is_nulled(pending_path(pending))]
@@ -194,21 +204,18 @@ class _Scheduler:
                 del self.futures[future]
                 future.remove_done_callback(self.on_done)
                 future.add_done_callback(_retrieve_exception)
-        for task, first in self.tasks.items():
-            if first is not None and is_nulled(pending_path(first)):
-                self.cancel(task)
-
-    def cancel(self, task: asyncio.Future[Any]) -> None:
-        first, self.tasks[task] = self.tasks[task], None
-        task.cancel()
-        if first is not None and inspect.iscoroutine(first[0]) and _is_unstarted(first[0]):
-            first[0].close()
+        for task, first in list(self.tasks.items()):
+            if is_nulled(pending_path(first)):
+                self.abandoned[task] = self.tasks.pop(task)
+                if _is_unstarted(first):
+                    _cancel(task, first)
 
     async def cancel_all(self) -> None:
-        """Cancel every task that is left, because the execution itself was cancelled."""
-        for task in self.tasks:
-            self.cancel(task)
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        """Cancel every task that is left: below a null, or because the execution itself was cancelled."""
+        left = self.tasks | self.abandoned
+        for task, first in left.items():
+            _cancel(task, first)
+        await asyncio.gather(*left, return_exceptions=True)
 
 
 def _is_coroutine(pending: PendingValue) -> bool:
@@ -231,5 +238,12 @@ def _retrieve_exception(future: asyncio.Future[Any]) -> None:
         future.exception()
 
 
-def _is_unstarted(coroutine: Any) -> bool:
-    return inspect.getcoroutinestate(coroutine) == inspect.CORO_CREATED
+def _cancel(task: asyncio.Future[Any], first: PendingValue) -> None:
+    task.cancel()
+    if _is_unstarted(first):
+        first[0].close()
+
+
+def _is_unstarted(pending: PendingValue) -> bool:
+    value = pending[0]
+    return inspect.iscoroutine(value) and inspect.getcoroutinestate(value) == inspect.CORO_CREATED

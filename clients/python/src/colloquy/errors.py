@@ -12,6 +12,8 @@ class ColloquyError(Exception):
     """
 
     code = "INTERNAL"
+    retry_after = 0.0
+    """Seconds that the server asks to wait before the same operation is sent again."""
 
     def __init__(self, message: str, *, code: str | None = None, field: Sequence[str] = ()) -> None:
         super().__init__(message)
@@ -54,6 +56,15 @@ class TimedOut(ColloquyError):
     """The server stopped the request at its time limit."""
 
     code = "TIMEOUT"
+
+
+class Unavailable(ColloquyError):
+    """The server's database is out of reach or read-only: it is unknown whether the server applied a write.
+
+    The server asks to wait `retry_after` seconds.
+    """
+
+    code = "UNAVAILABLE"
 
 
 class TooComplex(ColloquyError):
@@ -141,8 +152,12 @@ def payload_error(error: Mapping[str, Any]) -> ColloquyError:
 
 def response_error(error: Mapping[str, Any]) -> ColloquyError:
     """Returns the exception for one of a response's top-level `errors`."""
-    code = (error.get("extensions") or {}).get("code", ColloquyError.code)
-    return _exception(code, error.get("message", "The server sent no message."))
+    extensions = error.get("extensions") or {}
+    exception = _exception(
+        extensions.get("code", ColloquyError.code), error.get("message", "The server sent no message.")
+    )
+    exception.retry_after = extensions.get("retryAfter", 0.0)
+    return exception
 
 
 def _exception(code: str, message: str, field: Sequence[str] = ()) -> ColloquyError:

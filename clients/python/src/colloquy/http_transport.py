@@ -12,7 +12,6 @@ from colloquy.operation import Operation
 from colloquy.validation import header_value
 
 ACCEPT = "application/graphql-response+json, application/json;q=0.9"
-PROXY_WITHOUT_SERVER = (502, 503)
 BY_STATUS: Mapping[int, type[ColloquyError]] = {
     401: Unauthenticated,
     403: Forbidden,
@@ -43,8 +42,7 @@ def decode_response(response: httpx2.Response) -> Mapping[str, Any]:
         body = orjson.loads(response.content)
     except orjson.JSONDecodeError:
         body = None
-    is_graphql = isinstance(body, dict) and body.keys() & {"data", "errors"}
-    if response.status_code in PROXY_WITHOUT_SERVER or not is_graphql:
+    if not isinstance(body, dict) or not (body.keys() & {"data", "errors"}):
         raise status_error(response.status_code)
     return dict(body)
 

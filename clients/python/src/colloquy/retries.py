@@ -13,7 +13,7 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from colloquy.errors import IdempotencyInProgress, RateLimited, TimedOut, Unreachable
+from colloquy.errors import ColloquyError, IdempotencyInProgress, RateLimited, TimedOut, Unavailable, Unreachable
 from colloquy.operation import Operation
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ T = TypeVar("T")
 ATTEMPTS = 5
 TOTAL_TIMEOUT_SECONDS = 45.0
 MAX_WAIT_SECONDS = 2.0
-TRANSIENT = (Unreachable, RateLimited, TimedOut, IdempotencyInProgress)
+TRANSIENT = (Unreachable, Unavailable, RateLimited, TimedOut, IdempotencyInProgress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +50,21 @@ class RetryPolicy:
 def retry_options(max_wait: float) -> dict[str, Any]:
     """The arguments of tenacity's `Retrying` for transient errors.
 
-    A wait is random, of at most 1 second before the second attempt; the maximum doubles up to `max_wait` seconds.
+    A wait is random, of at most 1 second before the second attempt; the maximum doubles up to `max_wait` seconds. The
+    `retry_after` of the server is added to it.
     """
+    jitter = wait_random_exponential(max=max_wait)
     return {
         "retry": retry_if_exception_type(TRANSIENT),
-        "wait": wait_random_exponential(max=max_wait),
+        "wait": lambda state: jitter(state) + _retry_after(state),
         "before_sleep": _log_retry,
         "reraise": True,
     }
+
+
+def _retry_after(state: RetryCallState) -> float:
+    error = state.outcome and state.outcome.exception()
+    return error.retry_after if isinstance(error, ColloquyError) else 0.0
 
 
 def _log_retry(state: RetryCallState) -> None:

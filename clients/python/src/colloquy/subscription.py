@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatu
 from websockets.typing import Subprotocol
 
 from colloquy.decoding import decode
-from colloquy.errors import BadInput, ColloquyError, Unauthenticated, Unreachable, response_error
+from colloquy.errors import BadInput, ColloquyError, Unauthenticated, Unavailable, Unreachable, response_error
 from colloquy.http_transport import request_error, status_error
 from colloquy.live import EVENT_TYPES, Event
 from colloquy.retries import retry_options
@@ -50,6 +50,8 @@ async def subscribe(
                     if event_type is not None:  # a newer server may send types that this client does not know
                         yield decode(event_type, event)
                 return
+        except Unavailable as unavailable:
+            await asyncio.sleep(unavailable.retry_after + random.uniform(*RECONNECT_SECONDS))  # noqa: S311
         except ConnectionClosed as closed:
             error = _connection_error(closed)
             if isinstance(error, BadInput):

@@ -2,7 +2,7 @@ import { Refused } from "./client.ts";
 import { pause } from "./follow.ts";
 
 const LONGEST_WAIT_MS = 5_000;
-const TRANSIENT = ["INTERNAL", "TIMEOUT"]; // the codes of a server whose database is unreachable
+const TRANSIENT = ["UNAVAILABLE", "TIMEOUT"]; // the codes of a server whose database is unreachable
 
 /**
  * Sends a request until it is answered, however long the network or the database is unreachable. The server may get

@@ -166,7 +166,7 @@ def _tool_errors() -> Iterator[None]:
     except Invalid as error:
         raise ToolError(f"{'.'.join(error.field) or 'input'}: {error.message}") from None
     except ColloquyError as error:
-        is_server_error = error.code in ("INTERNAL", "UNREACHABLE", "TIMEOUT")
+        is_server_error = error.code in ("INTERNAL", "UNREACHABLE", "UNAVAILABLE", "TIMEOUT")
         raise ToolError(f"{'server error' if is_server_error else error.code}: {error.message}") from None
 
 
