@@ -126,12 +126,12 @@ def _page(backward: bool, by_status: bool) -> Statement[ApprovalRow]:
 async def page(db: Database, viewer: Viewer, window: Window, filters: Mapping[str, Any]) -> Slice[ApprovalRow]:
     """One page of the viewer's approvals in the order of the requests; a filter that is not set is None."""
     statuses = filters["status"]
-    page, wanted = _page(window.backward, statuses is not None), dict(filters)
+    page, conditions = _page(window.backward, statuses is not None), dict(filters)
     if statuses is None:
-        del wanted["status"]
+        del conditions["status"]
     else:
-        wanted["status"] = list(dict.fromkeys(statuses))
-    return await read_page(db, viewer, page, COUNT, window, CREATED.bounds(window), wanted, filters)
+        conditions["status"] = list(dict.fromkeys(statuses))
+    return await read_page(db, viewer, page, COUNT, window, CREATED.bounds(window), conditions, filters)
 
 
 async def create(tx: Tx, values: Mapping[str, Any]) -> ApprovalRow:

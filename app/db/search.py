@@ -70,7 +70,13 @@ OWNER_LEXEME = cast(_quoted(literal("@", Text).concat(OWNER)), TSQUERY)
 ROLES, SESSION = bindparam("role", type_=ARRAY(Text)), bindparam("session_id", type_=Uuid)
 AGENT_TYPE = bindparam("agent_type", type_=Text)
 SINCE, UNTIL = bindparam("since", type_=Timestamp), bindparam("until", type_=Timestamp)
-MATCHES = m.tsv.op("@@", is_comparison=True)(QUERY)
+
+
+def _matches(vector: ColumnElement[Any]) -> ColumnElement[bool]:
+    return vector.op("@@", is_comparison=True)(QUERY)
+
+
+MATCHES = _matches(m.tsv)
 
 
 class Size(Row):
@@ -95,12 +101,16 @@ SIZE = statement(
 )
 IN_SESSION = or_(SESSION.is_(None), s.id == SESSION)
 HAS_TYPE = or_(AGENT_TYPE.is_(None), s.agent_type == AGENT_TYPE)
-FILTERS = (
-    m.deleted_at.is_(None),
-    or_(ROLES.is_(None), m.role == any_(ROLES)),
-    or_(SINCE.is_(None), m.created_at >= SINCE),
-    or_(UNTIL.is_(None), m.created_at < UNTIL),
-)
+
+
+def _filters(message: Any) -> tuple[ColumnElement[bool], ...]:
+    """The conditions on a message beside the words."""
+    return (
+        message.deleted_at.is_(None),
+        or_(ROLES.is_(None), message.role == any_(ROLES)),
+        or_(SINCE.is_(None), message.created_at >= SINCE),
+        or_(UNTIL.is_(None), message.created_at < UNTIL),
+    )
 
 
 def _matching(*conditions: ColumnElement[bool]) -> Subquery:
@@ -111,7 +121,7 @@ def _matching(*conditions: ColumnElement[bool]) -> Subquery:
     """
     return (
         select(m.session_id, m.sequence, m.created_at)
-        .where(m.owner_id == OWNER, *conditions, *FILTERS)
+        .where(m.owner_id == OWNER, *conditions, *_filters(m))
         .offset(literal(0))
         .subquery("matching")
     )
@@ -132,44 +142,37 @@ def _newest(matching: Subquery, *conditions: ColumnElement[bool]) -> Subquery:
     )
 
 
+def _recent_sessions(messages: int) -> Subquery:
+    """The most recently active sessions; `before`: how many messages the sessions before each have."""
+    order = (s.last_activity_at.desc(), s.id.desc())
+    conditions = (s.owner_id == OWNER, s.deleted_at.is_(None), HAS_TYPE, IN_SESSION)
+    columns = select(s.id, s.last_activity_at, s.message_count).where(*conditions)
+    newest = columns.order_by(*order).limit(literal(max(50, messages // 40)))
+    parts = {"listed": s.archived_at.is_(None), "archived": s.archived_at.is_not(None)}
+    both = union_all(*(newest.where(part).subquery(name).select() for name, part in parts.items())).subquery("both").c
+    until = func.sum(both.message_count).over(order_by=(both.last_activity_at.desc(), both.id.desc()))
+    return select(both.id, both.last_activity_at, (until - both.message_count).label("before")).subquery("recent")
+
+
 def _recent(examined: int, ranked: int) -> Subquery:
     """The same, if enough of the newest messages match: about `examined` are read, and no index of words.
 
     The most recently active sessions that have as many messages together, and as many of the newest in each.
     """
-    walked = select(s.id, s.last_activity_at, s.message_count).where(
-        s.owner_id == OWNER, s.deleted_at.is_(None), HAS_TYPE, IN_SESSION
-    )
-    newest_first = (s.last_activity_at.desc(), s.id.desc())
-    parts = union_all(
-        *(
-            walked.where(away).order_by(*newest_first).limit(literal(max(50, examined // 40))).subquery(name).select()
-            for name, away in (("listed", s.archived_at.is_(None)), ("archived", s.archived_at.is_not(None)))
-        )
-    ).subquery("walked")
-    before = func.sum(parts.c.message_count).over(order_by=(parts.c.last_activity_at.desc(), parts.c.id.desc()))
-    summed = select(*parts.c, (before - parts.c.message_count).label("before")).subquery("summed")
+    recent = _recent_sessions(examined)
     read = (
         select(m.sequence, m.tsv, m.role, m.deleted_at, m.created_at)
-        .where(m.owner_id == OWNER, m.session_id == summed.c.id)
+        .where(m.owner_id == OWNER, m.session_id == recent.c.id)
         .order_by(m.sequence.desc())
         .limit(literal(examined))
-        .correlate(summed)
+        .correlate(recent)
         .lateral("read")
     )
-    r = read.c
     return (
-        select(summed.c.id.label("session_id"), r.sequence)
-        .select_from(summed.join(read, true()))
-        .where(
-            summed.c.before < literal(examined),
-            r.tsv.op("@@", is_comparison=True)(QUERY),
-            r.deleted_at.is_(None),
-            or_(ROLES.is_(None), r.role == any_(ROLES)),
-            or_(SINCE.is_(None), r.created_at >= SINCE),
-            or_(UNTIL.is_(None), r.created_at < UNTIL),
-        )
-        .order_by(summed.c.last_activity_at.desc(), summed.c.id.desc(), r.sequence.desc())
+        select(recent.c.id.label("session_id"), read.c.sequence)
+        .select_from(recent.join(read, true()))
+        .where(recent.c.before < literal(examined), _matches(read.c.tsv), *_filters(read.c))
+        .order_by(recent.c.last_activity_at.desc(), recent.c.id.desc(), read.c.sequence.desc())
         .limit(literal(ranked))
         .subquery("newest")
     )

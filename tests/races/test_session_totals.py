@@ -95,7 +95,7 @@ async def test_a_change_that_commits_after_a_count_is_not_lost(ann, bob, databas
     assert (await bob.asks(TOTALS))["viewer"]["stats"]["sessionCount"] == 0
 
 
-async def test_another_cluster_counts_anew(ann, database, batches):
+async def test_another_cluster_counts_from_the_start(ann, database, batches):
     for number in range(5):
         await ann.appends(await ann.creates_session(), f"{number}")
     await assert_exact(ann, database)

@@ -39,7 +39,9 @@ count_positions = Table(
     "count_positions",
     metadata,
     owner_column(),
-    Column("epoch", BigInteger, nullable=False, doc="The cluster that `xid` belongs to: another one counts anew."),
+    Column(
+        "epoch", BigInteger, nullable=False, doc="The cluster that `xid` belongs to: another one counts from the start."
+    ),
     Column("xid", Xid8, nullable=False, doc="Changes of sessions by earlier transactions have been counted."),
     Column("id", Uuid, nullable=False, doc="Of the transaction `xid`, the changes of sessions up to this id."),
     PrimaryKeyConstraint("owner_id"),
