@@ -1,8 +1,24 @@
 """Figures that the database computes: of the viewer's sessions, and of the agents of the catalogue."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Float, Integer, and_, case, cast, extract, func, literal, or_, select, true
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Float,
+    Integer,
+    Select,
+    and_,
+    case,
+    cast,
+    extract,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+)
 
 from app.db.access.statement import OWNER, Row, statement
 from app.db.reading.nested import parent_table
@@ -42,7 +58,7 @@ def _count_if(condition: ColumnElement[bool]) -> ColumnElement[int]:
 _agents = select(func.count()).where(a.owner_id == OWNER, a.deleted_at.is_(None)).scalar_subquery()
 
 
-def _newest(*conditions: ColumnElement[bool]) -> ColumnElement[datetime]:
+def _newest_activity(*conditions: ColumnElement[bool]) -> ColumnElement[datetime]:
     """The newest activity in the sessions of one partial index."""
     return select(func.max(s.last_activity_at)).where(NOT_DELETED, *conditions).scalar_subquery()
 
@@ -52,7 +68,9 @@ OF_OWNER = statement(
     "The number of the owner's agents, and the newest activity in the sessions.",
     select(
         _agents.label("agents"),
-        func.greatest(_newest(s.archived_at.is_(None)), _newest(s.archived_at.is_not(None))).label("last_activity_at"),
+        func.greatest(_newest_activity(s.archived_at.is_(None)), _newest_activity(s.archived_at.is_not(None))).label(
+            "last_activity_at"
+        ),
     ),
     OwnerStats,
 )
@@ -60,9 +78,8 @@ OF_OWNER = statement(
 _agent = parent_table(agent_id=Uuid)
 # All metrics of an agent begin with its session agents, and the messages of each.
 _of_agent = and_(g.owner_id == OWNER, g.agent_id == _agent.c.agent_id)
-_of_session_agent = and_(
-    m.owner_id == g.owner_id, m.session_id == g.session_id, m.agent_key == g.key, g.kind == "AGENT"
-)
+# A deleted message has no agent, so an index with the agent's key is all that a count reads.
+_of_session_agent = and_(m.owner_id == g.owner_id, m.session_id == g.session_id, m.agent_key == g.key)
 _sessions = (
     select(s.id, s.status, ACTIVE.label("active"))
     .select_from(session_agents.join(sessions, and_(s.owner_id == g.owner_id, s.id == g.session_id)))
@@ -80,18 +97,36 @@ _session_counts = (
     .select_from(_sessions)
     .lateral("session_counts")
 )
+
+
+def _of_each(*columns: ColumnElement[Any]) -> Select[Any]:
+    """Of the messages of one session agent."""
+    return select(*columns).where(_of_session_agent).correlate(session_agents)
+
+
+_counted = _of_each(func.count().label("message_count")).lateral("counted")
+_newest = _of_each(m.created_at).order_by(m.sequence.desc()).limit(1).lateral("newest")
 _messages = (
-    select(func.count().label("message_count"), func.max(m.created_at).label("last_active_at"))
-    .select_from(session_agents.join(messages, _of_session_agent))
-    .where(_of_agent, m.deleted_at.is_(None))
+    select(
+        cast(func.coalesce(func.sum(_counted.c.message_count), 0), BigInteger).label("message_count"),
+        func.max(_newest.c.created_at).label("last_active_at"),
+    )
+    .select_from(session_agents.join(_counted, true()).outerjoin(_newest, true()))
+    .where(_of_agent, g.kind == "AGENT")
     .correlate(_agent)
     .lateral("agent_messages")
 )
+_newest_answers = (
+    _of_each(m.session_id, m.sequence, m.created_at, m.agent_key)
+    .order_by(m.sequence.desc())
+    .limit(literal(MAX_ANSWERS, Integer))
+    .lateral("newest_answers")
+)
 _answers = (
-    select(m.session_id, m.sequence, m.created_at, m.agent_key)
-    .select_from(session_agents.join(messages, _of_session_agent))
-    .where(_of_agent, m.deleted_at.is_(None))
-    .order_by(m.created_at.desc())
+    select(_newest_answers)
+    .select_from(session_agents.join(_newest_answers, true()))
+    .where(_of_agent, g.kind == "AGENT")
+    .order_by(_newest_answers.c.created_at.desc())
     .limit(literal(MAX_ANSWERS, Integer))
     .correlate(_agent)
     .lateral("answers")
