@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Double,
+    Select,
     Subquery,
     Text,
     and_,
@@ -40,7 +41,7 @@ from app.errors import Unavailable
 m, s = messages.c, sessions.c
 MAX_RANKED = 2_000
 MAX_EXAMINED = 40_000
-PROBED, COMMON_FROM = 1_000, 100
+PROBED, COMMON_FROM = 200, 20
 ENOUGH = MAX_RANKED
 MAX_FEW_SESSIONS, MAX_FEW_MESSAGES = 100, 5_000
 RANK = re.compile(r"\d(\.\d+)?(e-\d+)?")
@@ -113,18 +114,17 @@ def _filters(message: Any) -> tuple[ColumnElement[bool], ...]:
     )
 
 
+def _in_any_order(*conditions: ColumnElement[bool]) -> Select[Any]:
+    return select(m.session_id, m.sequence).where(m.owner_id == OWNER, *conditions, *_filters(m))
+
+
 def _matching(*conditions: ColumnElement[bool]) -> Subquery:
     """The matches, found without any other table.
 
     OFFSET keeps the planner from joining the sessions first: by its estimates a session has few messages, and it would
     read the messages of the owner, session by session.
     """
-    return (
-        select(m.session_id, m.sequence, m.created_at)
-        .where(m.owner_id == OWNER, *conditions, *_filters(m))
-        .offset(literal(0))
-        .subquery("matching")
-    )
+    return _in_any_order(*conditions).offset(literal(0)).subquery("matching")
 
 
 def _newest(matching: Subquery, *conditions: ColumnElement[bool]) -> Subquery:
@@ -166,13 +166,22 @@ def _recent(examined: int, ranked: int) -> Subquery:
         .order_by(m.sequence.desc())
         .limit(literal(examined))
         .correlate(recent)
-        .lateral("read")
+        .subquery("read")
+    )
+    # Reads no further when enough is found.
+    found = (
+        select(read.c.sequence)
+        .where(_matches(read.c.tsv), *_filters(read.c))
+        .order_by(read.c.sequence.desc())
+        .limit(literal(ranked))
+        .correlate(recent)
+        .lateral("found")
     )
     return (
-        select(recent.c.id.label("session_id"), read.c.sequence)
-        .select_from(recent.join(read, true()))
-        .where(recent.c.before < literal(examined), _matches(read.c.tsv), *_filters(read.c))
-        .order_by(recent.c.last_activity_at.desc(), recent.c.id.desc(), read.c.sequence.desc())
+        select(recent.c.id.label("session_id"), found.c.sequence)
+        .select_from(recent.join(found, true()))
+        .where(recent.c.before < literal(examined))
+        .order_by(recent.c.last_activity_at.desc(), recent.c.id.desc(), found.c.sequence.desc())
         .limit(literal(ranked))
         .subquery("newest")
     )
@@ -180,6 +189,8 @@ def _recent(examined: int, ranked: int) -> Subquery:
 
 NEWEST = {
     "index": _newest(_matching(m.tsv.op("@@")(OWNER_LEXEME), MATCHES), IN_SESSION),
+    # Sessions of a type may be few.
+    "of_type": _newest(_in_any_order(m.tsv.op("@@")(OWNER_LEXEME), MATCHES).subquery("matching"), IN_SESSION),
     # The index holds everybody's words, and a prefix reads all that begin with it. For an owner of few messages their
     # own rows are cheaper; IS TRUE keeps the planner from the index.
     "own_rows": _newest(_matching(MATCHES.is_(true())), IN_SESSION),
@@ -245,7 +256,9 @@ async def page(db: Database, viewer: Viewer, window: Window, filters: Mapping[st
         access = "session_rows"
     elif size.sessions <= MAX_FEW_SESSIONS and size.messages <= MAX_FEW_MESSAGES:
         access = "own_rows"
-    elif filters["agent_type"] is None and await _is_common(db, viewer, filters):
+    elif filters["agent_type"] is not None:
+        access = "of_type"
+    elif await _is_common(db, viewer, filters):
         access = "recent"
     return await read_page(
         db, viewer, _page(access, window.backward), COUNT[access], window, RELEVANCE[access].bounds(window), filters

@@ -28,7 +28,7 @@ _candidates = union(
     select(c.session_id.label("id")).where(
         c.owner_id == OWNER, c.agent_type == AGENT_TYPE, c.active == literal_column("1", Integer)
     ),
-    select(s.id).where(session_totals.CHANGED_SINCE, OTHER_ACTIVE),
+    select(s.id).where(session_totals.CHANGED_SINCE),
 ).subquery("candidates")
 _others = (
     select(sessions).where(OTHER_ACTIVE, s.id == _candidates.c.id).limit(1).correlate(_candidates).lateral("others")
