@@ -67,7 +67,9 @@ def migrate(
 @cli.command()
 def token(
     sub: Annotated[str, typer.Option(help="The owner that the token stands for.")],
-    scope: Annotated[list[str] | None, typer.Option(help="chat:read or chat:write, repeatable; default: both.")] = None,
+    scope: Annotated[
+        list[str] | None, typer.Option(help="chat:read, chat:write or chat:act, repeatable; default: the first two.")
+    ] = None,
     role: Annotated[list[str] | None, typer.Option(help="A role for approvals, repeatable.")] = None,
     ttl: Annotated[int, typer.Option(help="Lifetime in seconds.", min=1)] = 86_400,
 ) -> None:

@@ -35,6 +35,7 @@ from app.schema.partial_rows import columns_for
 from app.settings import LOOPBACK, Settings
 from app.settings.values import driver_dsn
 from app.telemetry import Metrics
+from app.tracing import parts_of
 from app.transport import (
     PATH,
     CrossOrigin,
@@ -63,12 +64,18 @@ class Services:
     def __init__(self, settings: Settings, tuning: LiveTuning | None = None, workers: Path | None = None) -> None:
         assert settings.database_url  # the command has started the embedded one
         self.settings = settings
+        self.parts = parts_of(settings)
         self.metrics = Metrics(workers)
         tuning = tuning or LiveTuning()
         self.bus = _bus(settings, tuning)
         self.session_cache = SessionCache(settings.session_cache_bytes) if settings.session_cache_bytes else None
         self.bus.observer = self.session_cache
-        self.db = Database(settings.database_url, on_commit=self.bus.publish, **settings.database_options)
+        self.db = Database(
+            settings.database_url,
+            on_commit=self.parts.on_commit(self.bus),
+            statements=self.parts.statements,
+            **settings.database_options,
+        )
         self.hub = Hub(
             self.db,
             self.bus,
@@ -76,6 +83,7 @@ class Services:
             tombstone_seconds=settings.session_purge_days * DAY_SECONDS or None,
             max_per_owner=settings.max_subscribers_per_user,
             max_subscriptions=settings.max_subscribers,
+            make_channel=self.parts.channel,
         )
         self.authenticator = Authenticator(settings)
 
@@ -119,7 +127,7 @@ class Services:
             max_bytes=settings.max_document_bytes,
             cache_size=DOCUMENTS,
         )
-        return Operations(
+        operations: Operations = self.parts.operations(
             engine,
             documents,
             self.authenticator,
@@ -127,6 +135,7 @@ class Services:
             timeout=settings.request_timeout_seconds,
             observe=self.metrics.record_request,
         )
+        return operations
 
 
 def _bus(settings: Settings, tuning: LiveTuning) -> SharedBus:
@@ -166,18 +175,15 @@ class Application(Starlette):
 def create_app(
     settings: Settings, tuning: LiveTuning | None = None, *, workers_directory: Path | None = None
 ) -> Application:
-    """The application of one process; needs `settings.database_url`. Raises InvalidManifests.
+    """The application of one process; needs `settings.database_url`. Raises InvalidManifests, NotInstalled.
 
     The workers of one server add up their metrics in `workers_directory`.
     """
     services = Services(settings, tuning, workers_directory)
     operations = services.operations()
     origins = Origins(settings.cors_origins)
-    http = HTTPEndpoint(
-        operations,
-        max_body=settings.max_body_bytes,
-        page=request_response(partial(_graphiql, services)) if settings.graphiql else None,
-    )
+    page = request_response(partial(_graphiql, services)) if settings.graphiql else None
+    http = services.parts.endpoint(HTTPEndpoint(operations, max_body=settings.max_body_bytes, page=page), PATH)
     sockets = WebSocketEndpoint(
         operations,
         origins=origins,
@@ -210,14 +216,36 @@ def _observe(services: Services, sockets: WebSocketEndpoint, event_streams: Even
     metrics.sockets.set_function(lambda: sockets.open_sockets)
     metrics.event_streams.set_function(lambda: event_streams.open_streams)
     metrics.subscribers.set_function(lambda: services.hub.subscriptions)
-    bus = services.bus
-    metrics.bus.set_function(lambda: bus.healthy)
+    for step, _ in sweeper.retention(services.settings).steps():
+        metrics.record_sweep(step.name, 0, 0)  # an alert sees the first failure only if there was a 0 before it
     metrics.observe_counts(
         "colloquy_executions",
         "Operations by way of execution: compiled, or the reason why not.",
         "way",
         lambda: outcomes,
     )
+    _observe_bus(metrics, services.bus)
+    metrics.observe_counts(
+        "colloquy_slow_statements",
+        "Database statements that took SLOW_STATEMENT_SECONDS or more.",
+        "statement",
+        lambda: services.db.slow.counts,
+    )
+    metrics.observe_pool(idle=lambda: pool.idle, busy=lambda: pool.busy)
+    metrics.pool_waiting.set_function(lambda: pool.waiting)
+    if cache := services.session_cache:
+        metrics.session_cache_bytes.set_function(lambda: cache.bytes)
+        metrics.observe_counts(
+            "colloquy_session_cache",
+            "Values read from the session cache, values that it did not have, and values evicted from it.",
+            "what",
+            lambda: {"hits": cache.hits, "misses": cache.misses, "evictions": cache.evictions},
+        )
+
+
+def _observe_bus(metrics: Metrics, bus: SharedBus) -> None:
+    metrics.bus.set_function(lambda: bus.healthy)
+    bus.on_return = metrics.record_wake_up
     metrics.observe_counts(
         "colloquy_wakeups",
         "Wake-ups sent to and received from other processes.",
@@ -230,25 +258,11 @@ def _observe(services: Services, sockets: WebSocketEndpoint, event_streams: Even
         "what",
         lambda: {"found": bus.connects, "lost": bus.disconnects},
     )
-    metrics.observe_counts(
-        "colloquy_slow_statements",
-        "Database statements that took SLOW_STATEMENT_SECONDS or more.",
-        "statement",
-        lambda: services.db.slow.counts,
-    )
-    metrics.observe_pool(idle=lambda: pool.idle, busy=lambda: pool.busy)
-    if cache := services.session_cache:
-        metrics.session_cache_bytes.set_function(lambda: cache.bytes)
-        metrics.observe_counts(
-            "colloquy_session_cache",
-            "Values read from the session cache, values that it did not have, and values evicted from it.",
-            "what",
-            lambda: {"hits": cache.hits, "misses": cache.misses, "evictions": cache.evictions},
-        )
 
 
 @asynccontextmanager
 async def _lifespan(services: Services, _app: Starlette) -> AsyncIterator[None]:
+    services.parts.start(services.metrics.registry)
     await services.bus.start()
     sweeping = sweeper.run(services.db, sweeper.retention(services.settings), services.metrics.record_sweep)
     tasks = [asyncio.create_task(work) for work in (sweeping, services.hub.poll(), services.metrics.share())]
@@ -260,6 +274,7 @@ async def _lifespan(services: Services, _app: Starlette) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
         await services.bus.stop()
         await services.db.close()
+        await services.parts.stop()
 
 
 async def _alive(_request: Request) -> Response:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TextIO
 
 import orjson
 import prometheus_client
-from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
@@ -35,8 +35,11 @@ SECRET_TEXT = re.compile(
 
 
 class Request(NamedTuple):
+    """The ids of a request; `span` is that of an operation without an HTTP request of its own, while tracing is on."""
+
     id: str
     trace_id: str | None
+    span: Any = None
 
 
 Event = MutableMapping[str, Any]
@@ -48,9 +51,9 @@ PROCESS_ID, REQUEST_NUMBERS = secrets.token_hex(4), count(1)
 CURRENT_REQUEST: ContextVar[Request | None] = ContextVar("request", default=None)
 
 
-def begin(traceparent: str | None) -> Request:
+def begin(traceparent: str | None, span: Any = None) -> Request:
     """Give this task, and the tasks it starts, a request id; their log events carry both ids from here on."""
-    request = Request(f"{PROCESS_ID}-{next(REQUEST_NUMBERS)}", trace_id_of(traceparent) if traceparent else None)
+    request = Request(f"{PROCESS_ID}-{next(REQUEST_NUMBERS)}", trace_id_of(traceparent) if traceparent else None, span)
     CURRENT_REQUEST.set(request)
     return request
 
@@ -170,6 +173,7 @@ OUTCOMES = (
     "INTERNAL",
     "OTHER",
 )
+WAKE_UP_BUCKET_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 BUCKET_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
@@ -223,6 +227,9 @@ class Metrics:
         self._pool = Gauge(
             "colloquy_pool_connections", "Open database connections by state.", ["state"], registry=registry
         )
+        self.pool_waiting = Gauge(
+            "colloquy_pool_waiting", "Tasks that wait for a database connection.", registry=registry
+        )
         self.subscribers = Gauge("colloquy_subscribers", "Live subscriptions of this process.", registry=registry)
         self.sockets = Gauge("colloquy_sockets", "Open WebSockets.", registry=registry)
         self.event_streams = Gauge(
@@ -231,6 +238,12 @@ class Metrics:
         self.bus = Gauge(
             "colloquy_bus_healthy", "1: wake-ups between processes arrive; 0: readers poll.", registry=registry
         )
+        self._wake_up_seconds = Histogram(
+            "colloquy_wakeup_seconds",
+            "Seconds from a change until its wake-up came back to the process that sent it.",
+            buckets=WAKE_UP_BUCKET_SECONDS,
+            registry=registry,
+        )
         self.session_cache_bytes = Gauge(
             "colloquy_session_cache_bytes", "Memory of the rows in the session cache.", registry=registry
         )
@@ -238,6 +251,10 @@ class Metrics:
         self._sweep_failures = Counter(
             "colloquy_sweep_failures", "Failures of the sweeper, by step.", ["step"], registry=registry
         )
+
+    def record_wake_up(self, seconds: float) -> None:
+        """Count a wake-up that came back, and how long it took."""
+        self._wake_up_seconds.observe(seconds)
 
     def record_sweep(self, step: str, changed: int, failed: int) -> None:
         """Count the rows that the sweeper changed in one batch, and those that it failed to change."""

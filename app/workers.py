@@ -81,6 +81,7 @@ def _bound(settings: Settings) -> WorkersSocket:
 def create_worker(settings: Settings, directory: Path) -> Starlette:
     """The application of one worker, in the worker's process."""
     from app.main import create_app  # the supervisor does without it
+    from app.tracing import NotInstalled
     from app.transport import InvalidManifests
 
     telemetry.set_up_logs(settings)
@@ -88,7 +89,7 @@ def create_worker(settings: Settings, directory: Path) -> Starlette:
     threading.Thread(target=_stop_without_supervisor, daemon=True).start()
     try:
         return create_app(settings, workers_directory=directory)
-    except InvalidManifests as error:
+    except (InvalidManifests, NotInstalled) as error:
         log.error(str(error))
         sys.exit(START_FAILED)
 

@@ -65,9 +65,10 @@ def _serve(settings: Settings, *, welcome: bool = False) -> None:
         workers.serve(settings, (lambda address: asyncio.run(greet(address))) if welcome else None)
         return
     from app.main import create_app  # with workers this process does without it
+    from app.tracing import NotInstalled
     from app.transport import InvalidManifests
 
-    with reporting(InvalidManifests):
+    with reporting(InvalidManifests, NotInstalled):
         app = create_app(settings)
     serve_app(app, settings, greet if welcome else None)
 

@@ -50,6 +50,12 @@ class Server(BaseModel):
         "json or console",
         default_text="console in development, json in production",
     )
+    opentelemetry: bool = setting(
+        False,
+        "Send traces and metrics with OpenTelemetry, as the standard `OTEL_*` variables configure it; needs "
+        "`colloquy-server[otel]`.",
+        "true or false",
+    )
     data_dir: Annotated[Path, AfterValidator(absolute_path)] = setting(
         data_dir,
         "Directory of the embedded database and of the generated secret.",
