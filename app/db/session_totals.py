@@ -19,7 +19,6 @@ from sqlalchemy import (
     Select,
     Text,
     and_,
-    any_,
     bindparam,
     case,
     cast,
@@ -33,7 +32,7 @@ from sqlalchemy import (
     union_all,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, insert
+from sqlalchemy.dialects.postgresql import insert
 
 from app.db import viewer_changes
 from app.db.access.database import Database
@@ -200,9 +199,9 @@ COUNT: Statement[Row] = statement(
 )
 FORGET: Statement[Row] = statement(
     "session_totals.forget",
-    "Deletes what the totals contain of sessions.",
+    "Deletes what the totals contain of a session.",
     delete(counted_sessions)
-    .where(c.owner_id == OWNER, c.session_id == any_(bindparam("ids", type_=ARRAY(Uuid))))
+    .where(c.owner_id == OWNER, c.session_id == bindparam("session_id", type_=Uuid))
     .returning(c.agent_type, *(c[name] for name in FIGURES)),
 )
 _sums = parent_table(type=Text, sessions=Integer, active=Integer, archived=Integer, unread=Integer, messages=BigInteger)
@@ -259,7 +258,9 @@ async def count(tx: Tx) -> bool:
     rows = await tx.fetch(CHANGED, after_xid=xid, after_id=id_, limit=BATCH_SIZE)
     counted = [(row.id, row.agent_type, *(row[name] for name in FIGURES)) for row in rows if not row.is_deleted]
     await tx.fetch(COUNT, **parent_arrays(("session_id", "agent_type", *FIGURES), counted))
-    await tx.fetch(FORGET, ids=[row.id for row in rows if row.is_deleted])
+    for row in rows:
+        if row.is_deleted and row.was_agent_type is not None:
+            await tx.fetch(FORGET, session_id=row.id)
     before = ((-1, row.was_agent_type, [row[f"was_{name}"] for name in FIGURES]) for row in rows)
     now = ((1, agent_type, figures) for _, agent_type, *figures in counted)
     await _add_figures(tx, [*(part for part in before if part[1] is not None), *now])
@@ -273,7 +274,7 @@ async def forget(tx: Tx, session_id: str) -> None:
     """Takes a session that is erased out of the totals."""
     if await tx.one(LOCK_EXISTING) is None:
         return
-    rows = await tx.fetch(FORGET, ids=[session_id])
+    rows = await tx.fetch(FORGET, session_id=session_id)
     await _add_figures(tx, [(-1, row["agent_type"], [row[name] for name in FIGURES]) for row in rows])
 
 

@@ -22,7 +22,7 @@ BY_BOUND = {
         search.size
         session_cap.lock
         session_erasure.session
-        session_totals.lock session_totals.lock_existing session_totals.move session_totals.read
+        session_totals.forget session_totals.lock session_totals.lock_existing session_totals.move session_totals.read
         streaming_end.close streaming_end.delete_chunks streaming_end.ended streaming_end.fold
         streaming_end.open_in_session streaming_end.text_so_far
         streaming_message.extend streaming_message.start streaming_message.stream_state streaming_message.take_over
@@ -40,7 +40,7 @@ BY_BOUND = {
         session.by_ids session.by_keys session.of_agents
         session_agent.by_keys session_agent.of_sessions session_agent.with_agents
         session_changes.after session_changes.new_chunks session_changes.streaming_messages
-        session_totals.add session_totals.changed session_totals.count session_totals.forget
+        session_totals.add session_totals.changed session_totals.count
         stats.agent_metrics
         streaming_message.by_message_keys streaming_message.streaming_sessions
         sweep.deleted sweep.deleted_messages sweep.erased sweep.expired sweep.idle sweep.old_keys sweep.past_expires_at
@@ -71,7 +71,8 @@ BY_BOUND = {
     FEW_ROWS: "search.count[own_rows] search.page[own_rows,backward] search.page[own_rows,forward]",
     NEWEST_ROWS: "search.count[recent] search.is_common search.page[recent,backward] search.page[recent,forward]",
     EVERYTHING: """
-        check.chunk_offsets check.counted_sessions check.existing_counted_session check.existing_session check.head check.message_count check.sequences check.session_totals check.stream_length
+        check.chunk_offsets check.counted_sessions check.existing_counted_session check.existing_session check.head
+        check.message_count check.sequences check.session_totals check.stream_length
         check.stream_of_message check.unique_numbers check.unread_count
     """,
 }
