@@ -33,7 +33,7 @@ from app.schema import ids, schema
 from app.schema.idempotency import OnlyOnMutations
 from app.schema.partial_rows import columns_for
 from app.settings import LOOPBACK, Settings
-from app.settings.values import driver_dsn
+from app.structured_log import get_logger
 from app.telemetry import Metrics
 from app.tracing import parts_of
 from app.transport import (
@@ -53,8 +53,10 @@ from app.transport import (
     routes,
 )
 
+log = get_logger("colloquy.server")
 DOCUMENTS = 256  # kept of each kind
 DAY_SECONDS = 86_400
+INSTEAD = "Put a token into the headers editor below."
 DEMO, WELCOME = "demo", "welcome"  # the owner and the session that GraphiQL opens with
 
 
@@ -145,7 +147,7 @@ def _bus(settings: Settings, tuning: LiveTuning) -> SharedBus:
         return RedisBus(settings.redis_url, tuning)
     url = settings.database_direct_url or settings.database_url
     assert url is not None
-    return PostgresBus(driver_dsn(url), tuning)
+    return PostgresBus(url, tuning)
 
 
 class Application(Starlette):
@@ -265,7 +267,8 @@ async def _lifespan(services: Services, _app: Starlette) -> AsyncIterator[None]:
     services.parts.start(services.metrics.registry)
     await services.bus.start()
     sweeping = sweeper.run(services.db, sweeper.retention(services.settings), services.metrics.record_sweep)
-    tasks = [asyncio.create_task(work) for work in (sweeping, services.hub.poll(), services.metrics.share())]
+    running = (sweeping, services.hub.poll(), services.metrics.share(), _log_unready(services))
+    tasks = [asyncio.create_task(work) for work in running]
     try:
         yield
     finally:
@@ -282,12 +285,22 @@ async def _alive(_request: Request) -> Response:
     return Response(b'{"status":"ok"}', media_type="application/json")
 
 
-async def _ready(services: Services, _request: Request) -> Response:
-    """Readiness: 200, or 503 with the reasons. `degraded` lists what makes the process slower but not unready."""
+async def _unready(services: Services) -> list[str]:
+    """Why this process cannot serve; empty if it can."""
     database = await readiness.unready(services.db)
     words = await search.unready(services.db, services.settings.search_config)
-    reasons = [reason for reason in (database, words) if reason]
-    bus = services.bus
+    return [reason for reason in (database, words) if reason]
+
+
+async def _log_unready(services: Services) -> None:
+    """Logs at the start what `/readyz` answers from then on: the log is where an operator looks first."""
+    if reasons := await _unready(services):
+        log.warning("server.unready", reasons=reasons)
+
+
+async def _ready(services: Services, _request: Request) -> Response:
+    """Readiness: 200, or 503 with the reasons. `degraded` lists what makes the process slower but not unready."""
+    reasons, bus = await _unready(services), services.bus
     degraded = [] if bus.healthy else [f"wake-ups: {bus.name} is out of reach; live readers poll"]
     body = orjson.dumps({"status": "unready" if reasons else "ready", "reasons": reasons, "degraded": degraded})
     return Response(body, 503 if reasons else 200, media_type="application/json")
@@ -323,6 +336,7 @@ async def _graphiql(services: Services, request: Request) -> Response:
     return web.graphiql_page(
         root="../" if request.scope["path"].endswith("/") else "./",
         token=token,
+        notice=_why_no_token(services.settings, request),
         session_id=ids.session(session.id) if session else None,
         after=str(SessionCursor.at(session.id, session.head)) if session else None,
         with_sidebar=not services.settings.production,
@@ -330,11 +344,25 @@ async def _graphiql(services: Services, request: Request) -> Response:
 
 
 def _token(settings: Settings, request: Request) -> str | None:
-    """A development token of the demo's owner for a page served on a loopback name; otherwise None.
+    """A development token of the demo's owner for a page served on a loopback name; otherwise None."""
+    if _why_no_token(settings, request):
+        return None
+    return mint(settings, sub=DEMO, ttl_seconds=DAY_SECONDS)
+
+
+def _why_no_token(settings: Settings, request: Request) -> str:
+    """Why a page gets no token; empty if it gets one.
 
     A page of another site whose name resolves to this machine (DNS rebinding) has another host name, and so has a page
     that a proxy serves to others.
     """
-    if settings.production or not settings.jwt_secret or not named_hosts(dict(request.scope["headers"])) <= LOOPBACK:
-        return None
-    return mint(settings, sub=DEMO, ttl_seconds=DAY_SECONDS)
+    if not settings.jwt_secret:
+        return f"The issuer of JWKS_URL signs the tokens. {INSTEAD}"
+    if settings.production:
+        return f"A production server puts no token into a page. {INSTEAD}"
+    if named_hosts(dict(request.scope["headers"])) <= LOOPBACK:
+        return ""
+    return (
+        "A page has a token only under a host name of this machine, such as 127.0.0.1 or localhost, and not behind a "
+        f"proxy. {INSTEAD} `colloquy token --sub {DEMO}` prints one."
+    )

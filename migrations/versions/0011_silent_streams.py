@@ -1,15 +1,15 @@
 """Streams: an indexed time for the sweeper, which changes less often than the stream.
 
-Revision: 0010
-Follows: 0009
+Revision: 0011
+Follows: 0010
 """
 
 from alembic import op
 
 from app.db.operations import online
 
-revision = "0010"
-down_revision = "0009"
+revision = "0011"
+down_revision = "0010"
 branch_labels = None
 depends_on = None
 kind = "expand"

@@ -1,14 +1,14 @@
 """Tasks and approvals: the index for each parent has the order of the page.
 
-Revision: 0011
-Follows: 0010
+Revision: 0012
+Follows: 0011
 """
 
 from app.db.operations import online
 from app.db.operations.online import Index
 
-revision = "0011"
-down_revision = "0010"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 kind = "expand"

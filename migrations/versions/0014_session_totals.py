@@ -1,15 +1,15 @@
 """Sessions: totals by agent type, and separate indexes for archived and for deleted ones.
 
-Revision: 0013
-Follows: 0012
+Revision: 0014
+Follows: 0013
 """
 
 from alembic import op
 
 from app.db.operations import online
 
-revision = "0013"
-down_revision = "0012"
+revision = "0014"
+down_revision = "0013"
 branch_labels = None
 depends_on = None
 kind = "expand"

@@ -1,13 +1,13 @@
 """Messages: indexes for those of one agent, and for those that are not COMPLETE.
 
-Revision: 0012
-Follows: 0011
+Revision: 0013
+Follows: 0012
 """
 
 from app.db.operations import online
 
-revision = "0012"
-down_revision = "0011"
+revision = "0013"
+down_revision = "0012"
 branch_labels = None
 depends_on = None
 kind = "expand"
