@@ -19,7 +19,7 @@ from sqlalchemy import (
 from app.db.access.statement import OWNER, statement
 from app.db.message import MESSAGE_COLUMNS
 from app.db.reading.nested import parent_table
-from app.db.reading.rows import ChangeRow, ChunkRow, StreamingRow
+from app.db.reading.rows import ChangeRow, ChunkRow, HeadRow, StreamingRow
 from app.db.streaming_message import concatenated
 from app.db.tables import approvals, message_chunks, messages, session_agents, sessions, streams, tasks
 from app.db.tables.columns import Uuid
@@ -80,6 +80,15 @@ CHANGES = statement(
 )
 
 x, c = streams.c, message_chunks.c
+_streaming = select(1).where(x.owner_id == s.owner_id, x.session_id == s.id).correlate(sessions).exists()
+HEAD = statement(
+    "session_changes.head",
+    "A session's newest change number, and if a message in it is streaming; of a deleted or erased session too.",
+    select(s.head, s.revision, s.horizon, s.erased_at, _streaming.label("streaming")).where(
+        s.owner_id == OWNER, s.id == SESSION
+    ),
+    HeadRow,
+)
 _text = (
     select(func.coalesce(concatenated(c.text, c.offset), "").label("text"))
     .where(c.owner_id == OWNER, c.session_id == x.session_id, c.sequence == x.sequence)

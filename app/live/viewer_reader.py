@@ -17,7 +17,7 @@ from app.db.access.transaction import Viewer
 from app.db.viewer_changes import ViewerChangeRow
 from app.live.cursors import ViewerCursor
 from app.live.events import Event, Kind, ResetReason
-from app.live.reader import Batch
+from app.live.reader import Batch, Start
 
 ChangeKey = tuple[int, str, str]
 """The order in which changes are read: transaction, kind, id."""
@@ -69,16 +69,16 @@ class ViewerReader:
         self._db, self._viewer = db, viewer
         self._tombstone_seconds, self._batch_size = tombstone_seconds, batch_size
 
-    async def start(self, after: str | None) -> tuple[ViewerPosition, ResetReason | None]:
+    async def start(self, after: str | None) -> Start[ViewerPosition]:
         now = await current_cursor(self._db, self._viewer)
         if after is None:
-            return ViewerPosition(now), None
+            return Start(ViewerPosition(now))
         requested = ViewerCursor.parse(after)
         if requested is None or requested.epoch != now.epoch or self._may_miss_tombstones(requested, now):
-            return ViewerPosition(now), ResetReason.CURSOR_UNKNOWN
+            return Start(ViewerPosition(now), ResetReason.CURSOR_UNKNOWN)
         if requested.xid > now.xid:
-            return ViewerPosition(now), ResetReason.CURSOR_FROM_THE_FUTURE
-        return ViewerPosition(requested), None
+            return Start(ViewerPosition(now), ResetReason.CURSOR_FROM_THE_FUTURE)
+        return Start(ViewerPosition(requested))
 
     async def read(self, position: ViewerPosition) -> Batch[ViewerPosition]:
         started = time.monotonic() if position.last is None else position.pass_started

@@ -21,6 +21,7 @@ from app.schema.approval import Approval, ApprovalConditions, ApprovalFilter, Ap
 from app.schema.base import Info, Node, OrderDirection, enum, rows_of
 from app.schema.connection import Connection, connection
 from app.schema.descriptions import CLIENT_CREATED_AT, METADATA, NODE_ID
+from app.schema.encoded_page import reusable
 from app.schema.inputs import to_python
 from app.schema.message import Message, MessageFilter
 from app.schema.scalars import DateTime, Json
@@ -208,7 +209,8 @@ class Session(Node):
             MessageFilter | None, argument(description="Conditions on the messages. Null or omitted: all messages.")
         ] = None,
     ) -> "Slice[MessageRow] | Future[Slice[MessageRow]]":
-        return ctx.loaders.messages_in_session(self, window, **MessageFilter.parameters(filter))
+        loaders, filters = ctx.loaders, MessageFilter.parameters(filter)
+        return reusable(loaders, loaders.messages_in_session(self, window, **filters))
 
     @field(
         graphql_type=SessionAgent | None, description="One agent of the session; null if the session has no such agent."
@@ -280,4 +282,4 @@ class SessionQuery:
         ] = LATEST,
     ) -> Slice[SessionRow]:
         order = order_by.field.value, order_by.direction.value
-        return await session.page(ctx, window, order, SessionFilter.parameters(filter))
+        return reusable(ctx.loaders, await session.page(ctx, window, order, SessionFilter.parameters(filter)))

@@ -60,8 +60,8 @@ class UserStats:
 
 
 @strawberry.type(
-    description="The owner of all objects that this request can read: the subject of the token, or the owner for "
-    "whom a token with the scope `chat:act` acts (header `Colloquy-Owner`)."
+    description="The owner of all objects that this request can read: the subject of the token, or the owner named in "
+    "the header `Colloquy-Owner` by a token with the scope `chat:act`."
 )
 class Viewer:
     @field(
@@ -70,7 +70,7 @@ class Viewer:
     def id(self: Any) -> strawberry.ID:
         return strawberry.ID(f"usr_{sha256(self.subject.encode()).hexdigest()[:32]}")
 
-    subject: str = field(description="The `sub` claim of the token, or the owner for whom it acts.")
+    subject: str = field(description="The `sub` claim of the token, or the owner that the request names.")
 
     @field(
         description="The scopes of the token: `chat:read` for queries and subscriptions, `chat:write` for mutations, "

@@ -21,6 +21,7 @@ BY_BOUND = {
         session_agent.create session_agent.one session_agent.update
         search.size
         session_cap.lock
+        session_changes.head
         session_erasure.session
         session_totals.forget session_totals.lock session_totals.lock_existing session_totals.move session_totals.read
         streaming_end.close streaming_end.delete_chunks streaming_end.ended streaming_end.fold

@@ -22,7 +22,12 @@ class Entity(Row):
 
 
 class SessionRow(Entity):
-    """One session; `head` is the newest change number in it, `revision` that of the session's own newest change."""
+    """One session; `head` is the newest change number in it, `revision` that of the session's own newest change.
+
+    Queries also read when PostgreSQL started, in seconds since 1970: only until its next start does a head count once.
+    """
+
+    postgres_started: float
 
     owner_id: str
     id: str
@@ -191,6 +196,16 @@ class AuditRow(Entity):
     subject_id: str
     subject_sequence: int | None
     metadata: str
+
+
+class HeadRow(Row):
+    """How far the changes of a session go; `streaming`: a message in it is being written."""
+
+    head: int
+    revision: int
+    horizon: int
+    erased_at: datetime | None
+    streaming: bool
 
 
 class ChangeRow(Row):
