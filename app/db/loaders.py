@@ -165,21 +165,33 @@ class Loaders:
         self._listed = sessions
 
     def page_in_session(
-        self, nested: Nested[R], session: SessionRow, window: Window, **filters: Any
+        self, nested: Nested[R], session: SessionRow, window: Window, parent: Any = None, **filters: Any
     ) -> "Slice[R] | Future[Slice[R]]":
-        """The same for what lies in a session whose row this operation has read."""
+        """The same in a session whose row this operation has read; `parent`: the session's id, if it is not set."""
+        parent = parent or session.id
         conditions, kept = tuple(filters.items()), self._known(session)
         if kept is None or filters.get("status"):
-            return self._pages(nested, window, conditions).load(session.id)
+            return self._pages(nested, window, conditions).load(parent)
         limits = window.limit, window.backward, window.after, window.before
-        what = (nested.name, nested.row in self.partial.rows, *limits, *conditions)
+        what = (nested.name, nested.row in self.partial.rows, parent, *limits, *conditions)
         found = kept.get(what)
         if found is None:
-            return self._load_and_keep(self._pages(nested, window, conditions), session.id, kept, what)
-        total = partial(self.total, nested, session.id, conditions)
+            return self._load_and_keep(self._pages(nested, window, conditions), parent, kept, what)
+        total = partial(self.total, nested, parent, conditions)
         rows, has_next, has_previous = found[0]
         page: Slice[R] = KeptSlice(rows, has_next, has_previous, total, kept, what, ())
-        return page if self._immediate else self._pages(nested, window, conditions).load_known(session.id, page)
+        return page if self._immediate else self._pages(nested, window, conditions).load_known(parent, page)
+
+    def messages_in_session(
+        self, session: SessionRow, window: Window, *, agent_key: str | None, **filters: Any
+    ) -> "Slice[MessageRow] | Future[Slice[MessageRow]]":
+        """A page of the messages of a session, from the index that suits the filters."""
+        if agent_key is not None:
+            return self.page_in_session(message.OF_SESSION_AGENTS, session, window, (session.id, agent_key), **filters)
+        complete = filters["status"] is None or "COMPLETE" in filters["status"]
+        return self.page_in_session(
+            message.OF_SESSIONS if complete else message.UNFINISHED_OF_SESSIONS, session, window, **filters
+        )
 
     def last_message(self, session: SessionRow) -> "MessageRow | Future[MessageRow | None] | None":
         """The newest message of a session whose row this operation has read."""

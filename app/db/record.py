@@ -184,7 +184,7 @@ async def page(
     db: Database, viewer: Viewer, window: Window, order: Order, filters: Mapping[str, Any]
 ) -> Slice[RecordRow]:
     """One page of the viewer's records; `filters` are the parameters of `MATCHING`."""
-    return await read_page(db, viewer, _page(order, window.backward), COUNT, window, order, filters)
+    return await read_page(db, viewer, _page(order, window.backward), COUNT, window, order.bounds(window), filters)
 
 
 async def namespaces(
@@ -192,7 +192,7 @@ async def namespaces(
 ) -> Slice[RecordNamespaceRow]:
     """One page of the namespaces of the viewer's records."""
     page = _namespace_page(window.backward)
-    return await read_page(db, viewer, page, COUNT_NAMESPACES, window, NAMESPACES, filters)
+    return await read_page(db, viewer, page, COUNT_NAMESPACES, window, NAMESPACES.bounds(window), filters)
 
 
 async def put(tx: Tx, new: Sequence[Mapping[str, Any]], at: Any) -> list[RecordRow]:

@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from app.db import session_totals
 from app.db.access.database import Database
 from app.db.access.statement import OWNER, Statement, statement, variant
 from app.db.access.transaction import Tx, Viewer
@@ -176,12 +177,6 @@ COUNT = statement(
     Count,
     custom_plan=True,
 )
-COUNT_UNFILTERED = statement(
-    "session.count",
-    "The number of sessions that are neither archived nor deleted.",
-    select(func.count().label("total")).select_from(sessions).where(UNFILTERED),
-    Count,
-)
 
 
 @cache
@@ -200,10 +195,17 @@ async def page(
     db: Database, viewer: Viewer, window: Window, order: Order, filters: Mapping[str, Any], *, partial: bool = False
 ) -> Slice[SessionRow]:
     """One page of the viewer's sessions. A filter that is not set is None; `archived` and `deleted` are always set."""
+    chosen = [name for name, value in filters.items() if value not in (None, False)]
     filtered = is_filtered(filters)
-    page, count = _page(order, window.backward, filtered), COUNT if filtered else COUNT_UNFILTERED
-    parameters = filters if filtered else {}
-    return await read_page(db, viewer, page.partial if partial else page, count, window, order, parameters)
+    page, parameters = _page(order, window.backward, filtered), filters if filtered else {}
+    found = await read_page(
+        db, viewer, page.partial if partial else page, COUNT, window, order.bounds(window), parameters
+    )
+    if not chosen:
+        found.total = lambda: session_totals.listed(db, viewer)
+    elif chosen == ["archived"]:
+        found.total = lambda: session_totals.archived(db, viewer)
+    return found
 
 
 def is_filtered(filters: Mapping[str, Any]) -> bool:

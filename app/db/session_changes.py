@@ -95,13 +95,20 @@ _text = (
     .correlate(streams)
     .lateral("so_far")
 )
-_of_stream = and_(m.owner_id == x.owner_id, m.session_id == x.session_id, m.sequence == x.sequence)
+# LIMIT: the planner, misled by its estimates, would read all messages of the session.
+_of_stream = (
+    select(*(column for column in MESSAGE_COLUMNS if column.name != "text"))
+    .where(m.owner_id == OWNER, m.session_id == x.session_id, m.sequence == x.sequence)
+    .limit(1)
+    .correlate(streams)
+    .lateral("of_stream")
+)
 # Row, text and length of one snapshot: a reader that continues from this length misses and repeats nothing.
 STREAMING = statement(
     "session_changes.streaming_messages",
     "The streaming messages of a session, with their text so far.",
-    select(*(column for column in MESSAGE_COLUMNS if column.name != "text"), _text.c.text, x.length)
-    .select_from(streams.join(messages, _of_stream).join(_text, true()))
+    select(_of_stream, _text.c.text, x.length)
+    .select_from(streams.join(_of_stream, true()).join(_text, true()))
     .where(x.owner_id == OWNER, x.session_id == SESSION),
     StreamingRow,
 )

@@ -8,7 +8,6 @@ import strawberry
 
 from app.context import Context
 from app.db import approval as approvals
-from app.db import message as messages
 from app.db import session_agent as session_agents
 from app.db import task as tasks
 from app.db.reading.page import Slice, Window
@@ -211,7 +210,7 @@ class Session(Node):
         ] = None,
     ) -> "Slice[MessageRow] | Future[Slice[MessageRow]]":
         loaders, filters = ctx.loaders, MessageFilter.parameters(filter)
-        return reusable(loaders, loaders.page_in_session(messages.OF_SESSIONS, self, window, **filters))
+        return reusable(loaders, loaders.messages_in_session(self, window, **filters))
 
     @field(
         graphql_type=SessionAgent | None, description="One agent of the session; null if the session has no such agent."

@@ -11,6 +11,7 @@ from sqlalchemy import delete, insert, literal, select, update
 from sqlalchemy.engine import make_url
 
 from app.commands.database import upgrade
+from app.db import session_totals
 from app.db.access import row_security
 from app.db.access.pool import use_text_codecs
 from app.db.access.statement import Row, Statement
@@ -50,6 +51,11 @@ async def url(fresh_database):
     async with serving(settings_for(url, database_role=SERVER_ROLE)) as server:
         for name in ("ann", "bob"):
             await create_sample_data(server.user(name, roles=[f"mark-{name}"]), f"mark-{name}")
+    db = open_database(url, role=SERVER_ROLE, pool_size=1)
+    for viewer in (ANN, BOB):
+        async with db.begin(viewer) as tx:
+            await session_totals.count(tx)
+    await db.close()
     return url
 
 
