@@ -31,7 +31,7 @@ MAX_BATCH, MAX_BATCH_BYTES = 100, 2**22  # of one put: the server takes requests
 NewRecord = Mapping[str, Any]
 
 
-class Place(NamedTuple):
+class CheckpointKey(NamedTuple):
     """A checkpoint's thread, checkpoint namespace and id; an empty id stands for the newest checkpoint."""
 
     thread: str
@@ -39,10 +39,14 @@ class Place(NamedTuple):
     id: str
 
     @classmethod
-    def of(cls, config: RunnableConfig) -> "Place":
-        """The place that a config names."""
-        named = config["configurable"]
-        return cls(str(named["thread_id"]), named.get("checkpoint_ns") or "", named.get("checkpoint_id") or "")
+    def of(cls, config: RunnableConfig) -> "CheckpointKey":
+        """The key that a config names."""
+        configurable = config["configurable"]
+        return cls(
+            str(configurable["thread_id"]),
+            configurable.get("checkpoint_ns") or "",
+            configurable.get("checkpoint_id") or "",
+        )
 
     @property
     def checkpoints(self) -> tuple[str, ...]:
@@ -56,25 +60,25 @@ class Place(NamedTuple):
 
     @property
     def config(self) -> RunnableConfig:
-        """The config that names this place."""
+        """The config that names this checkpoint."""
         return {"configurable": {"thread_id": self.thread, "checkpoint_ns": self.ns, "checkpoint_id": self.id}}
 
 
 def checkpoint_record(
     serde: SerializerProtocol, config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata
-) -> tuple[Place, NewRecord]:
-    """The place of a new checkpoint, and its record."""
-    parent = Place.of(config)
-    place = parent._replace(id=checkpoint["id"])
+) -> tuple[CheckpointKey, NewRecord]:
+    """The key of a new checkpoint, and its record."""
+    parent = CheckpointKey.of(config)
+    target = parent._replace(id=checkpoint["id"])
     complete = get_checkpoint_metadata(config, metadata)
     kind, content = serde.dumps_typed({"checkpoint": checkpoint, "metadata": complete})
-    names = {"type": kind, "thread": place.thread, "ns": place.ns, "id": place.id, "parent": parent.id}
+    names = {"type": kind, "thread": target.thread, "ns": target.ns, "id": target.id, "parent": parent.id}
     stored = {**names, "metadata": _filterable(complete)}
-    return place, new_record(place.checkpoints, label_of(place.id), bytes=content, metadata=stored)
+    return target, new_record(target.checkpoints, label_of(target.id), bytes=content, metadata=stored)
 
 
 def write_records(
-    serde: SerializerProtocol, place: Place, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str
+    serde: SerializerProtocol, target: CheckpointKey, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str
 ) -> Iterator[NewRecord]:
     """The records of a task's writes. Those to special channels replace older ones; the others are written once."""
     for position, (channel, value) in enumerate(writes):
@@ -83,26 +87,26 @@ def write_records(
         names = {"type": kind, "task": task_id, "channel": channel, "path": task_path, "index": index}
         key = label_of(f"{task_id}:{index}")
         revision = 0 if index >= 0 else None
-        yield new_record(place.writes, key, bytes=content, metadata=names, expected_revision=revision)
+        yield new_record(target.writes, key, bytes=content, metadata=names, expected_revision=revision)
 
 
-def place_of(record: Record) -> Place:
-    """The place of a checkpoint's record."""
-    return Place(record.metadata["thread"], record.metadata["ns"], record.metadata["id"])
+def checkpoint_key(record: Record) -> CheckpointKey:
+    """The key of the checkpoint in a record."""
+    return CheckpointKey(record.metadata["thread"], record.metadata["ns"], record.metadata["id"])
 
 
 def checkpoint_tuple(serde: SerializerProtocol, record: Record, writes: Iterable[Record]) -> CheckpointTuple:
     """The checkpoint in a record, with the writes in their records."""
     stored = serde.loads_typed((record.metadata["type"], record.bytes))
-    place, parent = place_of(record), record.metadata["parent"]
+    target, parent = checkpoint_key(record), record.metadata["parent"]
     ordered = sorted(
         writes, key=lambda write: writes_sort_key(*(write.metadata[name] for name in ("path", "task", "index")))
     )
     return CheckpointTuple(
-        config=place.config,
+        config=target.config,
         checkpoint=stored["checkpoint"],
         metadata=stored["metadata"],
-        parent_config=place._replace(id=parent).config if parent else None,
+        parent_config=target._replace(id=parent).config if parent else None,
         pending_writes=[_pending_write(serde, write) for write in ordered],
     )
 

@@ -52,7 +52,7 @@ def get(op: GetOp) -> Steps[Item | None]:
 def search(op: SearchOp) -> Steps[list[SearchItem]]:
     """Reads the items that match, in the order of their names, and renews their lifetimes."""
     found: list[Record] = []
-    conditions = {"text": op.query or UNSET, "metadata_contains": _contained(op.filter) or UNSET}
+    conditions: dict[str, Any] = {"text": op.query or UNSET, "metadata_contains": _contained(op.filter) or UNSET}
     cursor, has_next = None, True
     while has_next and len(found) < op.offset + op.limit:
         size = PAGE_SIZE if op.filter else min(PAGE_SIZE, op.offset + op.limit - len(found))
@@ -76,9 +76,9 @@ def namespaces(op: ListNamespacesOp) -> Steps[list[tuple[str, ...]]]:
 
 def write(ops: Iterable[PutOp]) -> Steps[None]:
     """Stores items, and deletes those without a value."""
-    puts, deletes = [], []
-    for op in ops:
-        (deletes if op.value is None else puts).append(op)
+    every_op = list(ops)
+    puts = [op for op in every_op if op.value is not None]
+    deletes = [op for op in every_op if op.value is None]
     for start in range(0, len(puts), MAX_BATCH):
         with _invalid_names(puts[start].namespace):
             yield put_records([_new(op) for op in puts[start : start + MAX_BATCH]])

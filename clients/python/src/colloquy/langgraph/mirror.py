@@ -12,7 +12,7 @@ from langchain_core.messages import BaseMessage, message_to_dict
 from langgraph.checkpoint.base import Checkpoint
 
 from colloquy.errors import Conflict, NotFound
-from colloquy.langgraph.checkpoints import CHECKPOINTS, WRITES, NewRecord, Place, batches, stored_again
+from colloquy.langgraph.checkpoints import CHECKPOINTS, WRITES, NewRecord, CheckpointKey, batches, stored_again
 from colloquy.langgraph.labels import label_of
 from colloquy.operations.message import append_message, append_messages, draft
 from colloquy.operations.record import put_records, records
@@ -51,17 +51,17 @@ class Mirror:
                 self._forget(thread)  # the session was deleted
                 yield put_records(batch)
 
-    def append(self, place: Place, checkpoint: Checkpoint) -> Steps[None]:
+    def append(self, target: CheckpointKey, checkpoint: Checkpoint) -> Steps[None]:
         """Appends the messages of a checkpoint that its session lacks; those of subgraphs are not appended."""
-        found = [] if place.ns or self._channel is None else _messages(checkpoint["channel_values"].get(self._channel))
-        known = self._stored.get(place.thread, set())
+        found = [] if target.ns or self._channel is None else _messages(checkpoint["channel_values"].get(self._channel))
+        known = self._stored.get(target.thread, set())
         new = [each for each in found if each["key"] not in known]
         if not new:
             return
-        session_id = self._sessions.get(place.thread) or (yield from self._open(place.thread))
+        session_id = self._sessions.get(target.thread) or (yield from self._open(target.thread))
         for start in range(0, len(new), MAX_BATCH):
             yield from _append(session_id, new[start : start + MAX_BATCH])
-        self._stored.setdefault(place.thread, set()).update(each["key"] for each in new)
+        self._stored.setdefault(target.thread, set()).update(each["key"] for each in new)
 
     def delete(self, thread: str) -> Steps[None]:
         """Erases the session of a thread, if the mirror has created it."""
@@ -135,4 +135,5 @@ def _draft(message: BaseMessage) -> dict[str, Any]:
 
 
 def _kind(message: BaseMessage) -> str:
-    return {"HumanMessageChunk": "human", "AIMessageChunk": "ai", "function": "tool"}.get(message.type, message.type)
+    name = str(message.type)
+    return {"HumanMessageChunk": "human", "AIMessageChunk": "ai", "function": "tool"}.get(name, name)

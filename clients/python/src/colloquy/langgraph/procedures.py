@@ -17,12 +17,12 @@ from colloquy.errors import Conflict
 from colloquy.langgraph.checkpoints import (
     CHECKPOINTS,
     WRITES,
-    Place,
+    CheckpointKey,
     batches,
     checkpoint_record,
     checkpoint_tuple,
     moved,
-    place_of,
+    checkpoint_key,
     write_records,
 )
 from colloquy.langgraph.labels import label_of
@@ -36,16 +36,16 @@ PAGE_SIZE = 20  # a checkpoint may be large
 
 def get(serde: SerializerProtocol, mirror: Mirror, config: RunnableConfig) -> Steps[CheckpointTuple | None]:
     """Reads one checkpoint with its writes."""
-    place = Place.of(config)
-    if place.id:
-        found = yield record(place.checkpoints, label_of(place.id))
+    target = CheckpointKey.of(config)
+    if target.id:
+        found = yield record(target.checkpoints, label_of(target.id))
     else:
-        newest = yield record_page(place.checkpoints, last=1)
+        newest = yield record_page(target.checkpoints, last=1)
         found = newest.nodes[0] if newest.nodes else None
     if found is None:
         return None
-    mirror.remember(place.thread, found)
-    return checkpoint_tuple(serde, found, (yield from _writes(place_of(found))))
+    mirror.remember(target.thread, found)
+    return checkpoint_tuple(serde, found, (yield from _writes(checkpoint_key(found))))
 
 
 class Listing:
@@ -59,11 +59,11 @@ class Listing:
         before: RunnableConfig | None,
         limit: int | None,
     ) -> None:
-        named = config["configurable"] if config else {}
+        configurable = config["configurable"] if config else {}
         self._serde = serde
-        self._prefix, order = _scope(named)
+        self._prefix, order = _scope(configurable)
         self._conditions: dict[str, Any] = {"order": order, "direction": "DESC"}
-        if checkpoint_id := named.get("checkpoint_id"):
+        if checkpoint_id := configurable.get("checkpoint_id"):
             self._conditions |= {"key_from": label_of(checkpoint_id), "key_to": label_of(checkpoint_id)}
         newer = get_checkpoint_id(before) if before else None
         self._before = label_of(newer) if newer else None
@@ -85,7 +85,7 @@ class Listing:
         self.ended = not page.info.has_next_page or self._left == 0
         tuples = []
         for node in found:
-            tuples.append(checkpoint_tuple(self._serde, node, (yield from _writes(place_of(node)))))
+            tuples.append(checkpoint_tuple(self._serde, node, (yield from _writes(checkpoint_key(node)))))
         return tuples
 
 
@@ -97,10 +97,10 @@ def put(
     metadata: CheckpointMetadata,
 ) -> Steps[RunnableConfig]:
     """Stores one checkpoint, and then its new messages."""
-    place, new = checkpoint_record(serde, config, checkpoint, metadata)
-    yield from mirror.put(place.thread, [new])
-    yield from mirror.append(place, checkpoint)
-    return place.config
+    target, new = checkpoint_record(serde, config, checkpoint, metadata)
+    yield from mirror.put(target.thread, [new])
+    yield from mirror.append(target, checkpoint)
+    return target.config
 
 
 def put_writes(
@@ -112,13 +112,13 @@ def put_writes(
     task_path: str,
 ) -> Steps[None]:
     """Stores the writes of a task, all or none; after a conflict only those that no other call has stored."""
-    place = Place.of(config)
-    new = {each["key"]: each for each in write_records(serde, place, writes, task_id, task_path)}
+    target = CheckpointKey.of(config)
+    new = {each["key"]: each for each in write_records(serde, target, writes, task_id, task_path)}
     while new:
         try:
-            return (yield from mirror.put(place.thread, new.values()))
+            return (yield from mirror.put(target.thread, new.values()))
         except Conflict:
-            stored = {write.key for write in (yield from _writes(place))}
+            stored = {write.key for write in (yield from _writes(target))}
             new = {key: each for key, each in new.items() if key not in stored or each["expectedRevision"] is None}
 
 
@@ -154,30 +154,30 @@ def prune(serde: SerializerProtocol, mirror: Mirror, thread_ids: Iterable[str], 
             continue
         by_namespace: dict[str, dict[str, Record]] = defaultdict(dict)
         for each in (yield from every(records((*CHECKPOINTS, label_of(str(thread_id))), PAGE_SIZE))):
-            by_namespace[place_of(each).ns][place_of(each).id] = each
+            by_namespace[checkpoint_key(each).ns][checkpoint_key(each).id] = each
         for by_id in by_namespace.values():
             kept = _needed(serde, by_id)
-            yield from _delete([each for each in by_id.values() if place_of(each).id not in kept])
+            yield from _delete([each for each in by_id.values() if checkpoint_key(each).id not in kept])
 
 
-def _scope(named: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
+def _scope(configurable: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
     """The namespace that a config names, and the order of its checkpoints: ids are compared in one namespace only."""
-    if "thread_id" not in named:
+    if "thread_id" not in configurable:
         return CHECKPOINTS, "UPDATED_AT"
-    thread = (*CHECKPOINTS, label_of(str(named["thread_id"])))
-    ns = named.get("checkpoint_ns")
+    thread = (*CHECKPOINTS, label_of(str(configurable["thread_id"])))
+    ns = configurable.get("checkpoint_ns")
     return (thread, "UPDATED_AT") if ns is None else ((*thread, label_of(ns)), "KEY")
 
 
-def _writes(place: Place) -> Steps[list[Record]]:
-    return every(records(place.writes, 100))
+def _writes(target: CheckpointKey) -> Steps[list[Record]]:
+    return every(records(target.writes, 100))
 
 
 def _delete(checkpoints: Sequence[Record]) -> Steps[None]:
     for start in range(0, len(checkpoints), 100):
         yield delete_records([(each.namespace, each.key) for each in checkpoints[start : start + 100]])
     for each in checkpoints:
-        yield delete_records(namespace_prefix=place_of(each).writes)
+        yield delete_records(namespace_prefix=checkpoint_key(each).writes)
 
 
 def _needed(serde: SerializerProtocol, by_id: Mapping[str, Record]) -> set[str]:

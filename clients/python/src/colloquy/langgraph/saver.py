@@ -15,7 +15,7 @@ from langgraph.checkpoint.base import (
     SerializerProtocol,
 )
 
-from colloquy.client import Token
+from colloquy.client import Client, Token
 from colloquy.langgraph import procedures
 from colloquy.langgraph.clients import Clients
 from colloquy.langgraph.mirror import Mirror
@@ -47,6 +47,11 @@ class ColloquySaver(BaseCheckpointSaver[str]):
         super().__init__(serde=serde)
         self.clients = Clients(url, token, **options)
         self.mirror = Mirror(messages)
+
+    @property
+    def client(self) -> Client:
+        """The client of the methods that block."""
+        return self.clients.sync
 
     def close(self) -> None:
         """Closes the connections of the methods that block."""

@@ -16,7 +16,7 @@ from langgraph.store.base import (
     validate_op_namespace,
 )
 
-from colloquy.client import Token
+from colloquy.client import Client, Token
 from colloquy.langgraph import memories
 from colloquy.langgraph.clients import Clients
 from colloquy.steps import Steps
@@ -37,6 +37,11 @@ class ColloquyStore(BaseStore):
         """`ttl` is LangGraph's configuration of lifetimes; the other arguments are those of `colloquy.Client`."""
         self.clients = Clients(url, token, **options)
         self.ttl_config = ttl
+
+    @property
+    def client(self) -> Client:
+        """The client of the methods that block."""
+        return self.clients.sync
 
     def close(self) -> None:
         """Closes the connections of the methods that block."""

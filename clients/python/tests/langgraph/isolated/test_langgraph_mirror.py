@@ -41,13 +41,13 @@ def ask(text: str) -> dict:
 
 
 def texts(own) -> list[tuple[str, str]]:
-    session = own.clients.sync.session(key="holiday")
-    return [(each.role, each.text) for each in own.clients.sync.messages(session.id)]
+    session = own.client.session(key="holiday")
+    return [(each.role, each.text) for each in own.client.messages(session.id)]
 
 
 def test_a_thread_is_a_session_with_a_title_and_its_messages(own_saver, owner):
     graph(own_saver).invoke(ask("Where is it warm in May?"), CONFIG)
-    session = own_saver.clients.sync.session(key="holiday")
+    session = own_saver.client.session(key="holiday")
     assert (session.title, session.status, session.message_count) == ("Where is it warm in May?", "ACTIVE", 4)
     assert [role for role, _ in texts(own_saver)] == ["USER", "ASSISTANT", "TOOL", "ASSISTANT"]
     assert [text for role, text in texts(own_saver) if role != "TOOL"] == [
@@ -55,13 +55,13 @@ def test_a_thread_is_a_session_with_a_title_and_its_messages(own_saver, owner):
         "Let me see.",
         "Answer 1",
     ]
-    usages = [each.usage for each in own_saver.clients.sync.messages(session.id)]
+    usages = [each.usage for each in own_saver.client.messages(session.id)]
     assert (usages[1].input_tokens, usages[1].output_tokens) == (3, 4)
-    found = own_saver.clients.sync.execute(SEARCH, {"text": "warm"})["searchMessages"]["nodes"]
+    found = own_saver.client.execute(SEARCH, {"text": "warm"})["searchMessages"]["nodes"]
     assert [each["text"] for each in found] == ["Where is it warm in May?"]
     with saver() as stranger:
-        assert stranger.clients.sync.session(key="holiday") is None
-        assert stranger.clients.sync.execute(SEARCH, {"text": "warm"})["searchMessages"]["nodes"] == []
+        assert stranger.client.session(key="holiday") is None
+        assert stranger.client.execute(SEARCH, {"text": "warm"})["searchMessages"]["nodes"] == []
 
 
 def test_a_message_is_appended_once_also_by_another_process(own_saver, owner):
@@ -84,7 +84,7 @@ def test_a_changed_message_stays_in_the_session_as_it_was(own_saver, owner):
 
 def test_an_erased_session_takes_the_checkpoints_with_it(own_saver):
     graph(own_saver).invoke(ask("one"), CONFIG)
-    client = own_saver.clients.sync
+    client = own_saver.client
     client.delete_session(client.session(key="holiday").id, "HARD")
     assert list(client.records(("langgraph",))) == []
     graph(own_saver).invoke(ask("again"), CONFIG)
@@ -94,12 +94,12 @@ def test_an_erased_session_takes_the_checkpoints_with_it(own_saver):
 def test_a_deleted_thread_takes_its_session_with_it(own_saver):
     graph(own_saver).invoke(ask("one"), CONFIG)
     own_saver.delete_thread("holiday")
-    assert own_saver.clients.sync.session(key="holiday") is None
+    assert own_saver.client.session(key="holiday") is None
     assert own_saver.get_tuple(CONFIG) is None
 
 
 def test_a_session_of_another_program_is_continued_and_stays(own_saver):
-    client = own_saver.clients.sync
+    client = own_saver.client
     client.create_session(key="holiday", title="Mine")
     graph(own_saver).invoke(ask("one"), CONFIG)
     own_saver.delete_thread("holiday")
@@ -113,7 +113,7 @@ def test_a_session_of_another_program_is_continued_and_stays(own_saver):
 def test_nothing_is_mirrored_without_a_channel(owner):
     with saver(owner, messages=None) as own:
         graph(own).invoke(ask("one"), CONFIG)
-        assert own.clients.sync.session(key="holiday") is None
+        assert own.client.session(key="holiday") is None
         assert own.get_tuple(CONFIG)
 
 

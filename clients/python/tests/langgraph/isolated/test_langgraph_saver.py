@@ -25,7 +25,7 @@ def put(own, thread="t", ns="", parent="", **values) -> dict:
 def record_requests(own) -> list:
     """A list to which every following request is appended."""
     sent = []
-    own.clients.sync._http.event_hooks = {"request": [sent.append]}
+    own.client._http.event_hooks = {"request": [sent.append]}
     return sent
 
 
@@ -143,6 +143,6 @@ async def test_blocking_calls_work_inside_a_running_loop(own_saver):
 
 def test_a_failure_is_an_error_of_the_client():
     with saver() as unauthenticated:
-        unauthenticated.clients.sync._token = "invalid"
+        unauthenticated.client._token = "invalid"
         with pytest.raises(errors.Unauthenticated):
             unauthenticated.get_tuple(config(str(uuid4())))

@@ -83,7 +83,7 @@ def test_windows_reach_beyond_one_page(own_store):
 def test_a_lifetime_begins_again_when_an_item_is_read(own_store):
     own_store.put(CATS, "tom", {"n": 1}, ttl=10)
     own_store.put(CATS, "kit", {"n": 2})
-    expiry = lambda key: own_store.clients.sync.record(("langgraph", "store", *CATS), key).expires_at  # noqa: E731
+    expiry = lambda key: own_store.client.record(("langgraph", "store", *CATS), key).expires_at  # noqa: E731
     first = expiry("tom")
     assert own_store.get(CATS, "tom", refresh_ttl=False).value == {"n": 1}
     assert expiry("tom") == first
