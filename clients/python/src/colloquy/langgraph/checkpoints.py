@@ -111,7 +111,7 @@ def checkpoint_tuple(serde: SerializerProtocol, record: Record, writes: Iterable
     )
 
 
-def moved(record: Record, thread: str) -> NewRecord:
+def copied(record: Record, thread: str) -> NewRecord:
     """The record of a checkpoint or a write, in another thread."""
     [root, kind, _, *rest] = record.namespace
     metadata = {**record.metadata, "thread": thread} if kind == CHECKPOINTS[1] else record.metadata

@@ -59,9 +59,9 @@ def search(op: SearchOp) -> Steps[list[SearchItem]]:
         page = yield record_page(_path(op.namespace_prefix), first=size, after=cursor, **conditions)
         found += [node for node in page.nodes if matches(node.value, op.filter or {})]
         cursor, has_next = page.info.end_cursor, page.info.has_next_page
-    wanted = found[op.offset : op.offset + op.limit]
-    yield from _renew(wanted if op.refresh_ttl else [])
-    return [SearchItem(**_fields(node)) for node in wanted]
+    chosen = found[op.offset : op.offset + op.limit]
+    yield from _renew(chosen if op.refresh_ttl else [])
+    return [SearchItem(**_fields(node)) for node in chosen]
 
 
 def namespaces(op: ListNamespacesOp) -> Steps[list[tuple[str, ...]]]:

@@ -12,7 +12,7 @@ from langchain_core.messages import BaseMessage, message_to_dict
 from langgraph.checkpoint.base import Checkpoint
 
 from colloquy.errors import Conflict, NotFound
-from colloquy.langgraph.checkpoints import CHECKPOINTS, WRITES, NewRecord, CheckpointKey, batches, stored_again
+from colloquy.langgraph.checkpoints import CHECKPOINTS, WRITES, CheckpointKey, NewRecord, batches, stored_again
 from colloquy.langgraph.labels import label_of
 from colloquy.operations.message import append_message, append_messages, draft
 from colloquy.operations.record import put_records, records

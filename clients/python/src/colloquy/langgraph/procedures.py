@@ -19,10 +19,10 @@ from colloquy.langgraph.checkpoints import (
     WRITES,
     CheckpointKey,
     batches,
+    checkpoint_key,
     checkpoint_record,
     checkpoint_tuple,
-    moved,
-    checkpoint_key,
+    copied,
     write_records,
 )
 from colloquy.langgraph.labels import label_of
@@ -140,7 +140,7 @@ def copy_thread(source: str, target: str) -> Steps[None]:
     """Copies the writes of a thread, and then its checkpoints."""
     for kind in (WRITES, CHECKPOINTS):
         found = yield from every(records((*kind, label_of(str(source))), PAGE_SIZE))
-        for batch in batches(moved(each, str(target)) for each in found):
+        for batch in batches(copied(each, str(target)) for each in found):
             yield put_records(batch)
 
 
