@@ -13,12 +13,15 @@ pytestmark = pytest.mark.timeout(1800)
 HERE = Path(__file__).resolve().parent
 MEASURES_TIME = "tests/test_pregel_async.py::test_stream_buffering_single_node[memory]"  # in tenths of a second
 
+NEEDS_ANOTHER_SERVER = "tests/test_remote_graph.py"  # it skips itself
 
-async def test_the_cases_of_langgraph_pass(server, tmp_path):
+
+async def test_647_cases_of_langgraph_pass(server, tmp_path):
     environment = peer_environment("langgraph", HERE / "sdists.txt")
     shutil.copytree(environment.sources("langgraph") / "tests", tmp_path / "tests")
     (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --strict-markers\n")
-    selection = ("tests", "-p", "colloquy_fixtures", "-n", "2", f"--deselect={MEASURES_TIME}")
+    left_out = (f"--deselect={MEASURES_TIME}", f"--ignore={NEEDS_ANOTHER_SERVER}")
+    selection = ("tests", "-p", "colloquy_fixtures", "-n", "2", *left_out)
     report = await run_pytest(
         environment,
         server,
@@ -29,4 +32,4 @@ async def test_the_cases_of_langgraph_pass(server, tmp_path):
         variables={"NO_DOCKER": "true"},
     )
     assert not report.not_passed, report.output
-    assert len(report.passed) == 0, report.output
+    assert len(report.passed) == 647, report.output

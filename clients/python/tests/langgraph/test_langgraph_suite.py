@@ -26,7 +26,7 @@ async def test_104_store_tests_of_langgraph_checkpoint_pass(environment, server,
     (tmp_path / "tests").mkdir()
     for name in ("tests/__init__.py", "tests/embed_test_utils.py", STORE_TESTS):
         shutil.copy(sources / name, tmp_path / name)
-    shutil.copy(ISOLATED / "pytest.ini", tmp_path)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\n")  # as its pyproject.toml says
     selection = (
         STORE_TESTS,
         "-p",
