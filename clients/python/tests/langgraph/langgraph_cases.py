@@ -16,7 +16,7 @@ MEASURES_TIME = "tests/test_pregel_async.py::test_stream_buffering_single_node[m
 NEEDS_ANOTHER_SERVER = "tests/test_remote_graph.py"  # it skips itself
 
 
-async def test_647_cases_of_langgraph_pass(server, tmp_path):
+async def test_649_cases_of_langgraph_pass(server, tmp_path):
     environment = peer_environment("langgraph", HERE / "sdists.txt")
     shutil.copytree(environment.sources("langgraph") / "tests", tmp_path / "tests")
     (tmp_path / "pytest.ini").write_text("[pytest]\naddopts = --strict-markers\n")
@@ -32,4 +32,4 @@ async def test_647_cases_of_langgraph_pass(server, tmp_path):
         variables={"NO_DOCKER": "true"},
     )
     assert not report.not_passed, report.output
-    assert len(report.passed) == 647, report.output
+    assert len(report.passed) == 649, report.output
