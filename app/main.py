@@ -32,7 +32,7 @@ from app.schema import ids, schema
 from app.schema.idempotency import OnlyOnMutations
 from app.schema.partial_rows import columns_for
 from app.settings import LOOPBACK, Settings
-from app.settings.values import driver_dsn
+from app.structured_log import get_logger
 from app.telemetry import Metrics
 from app.transport import (
     PATH,
@@ -51,6 +51,7 @@ from app.transport import (
     routes,
 )
 
+log = get_logger("colloquy.server")
 DOCUMENTS = 256  # kept of each kind
 DAY_SECONDS = 86_400
 DEMO, WELCOME = "demo", "welcome"  # the owner and the session that GraphiQL opens with
@@ -135,7 +136,7 @@ def _bus(settings: Settings, tuning: LiveTuning) -> SharedBus:
         return RedisBus(settings.redis_url, tuning)
     url = settings.database_direct_url or settings.database_url
     assert url is not None
-    return PostgresBus(driver_dsn(url), tuning)
+    return PostgresBus(url, tuning)
 
 
 class Application(Starlette):
@@ -242,7 +243,7 @@ def _observe(services: Services, sockets: WebSocketEndpoint, event_streams: Even
 async def _lifespan(services: Services, _app: Starlette) -> AsyncIterator[None]:
     await services.bus.start()
     sweeping = sweeper.run(services.db, sweeper.retention(services.settings), services.metrics.record_sweep)
-    tasks = [asyncio.create_task(work) for work in (sweeping, services.hub.poll())]
+    tasks = [asyncio.create_task(work) for work in (sweeping, services.hub.poll(), _log_unready(services))]
     try:
         yield
     finally:
@@ -258,12 +259,22 @@ async def _alive(_request: Request) -> Response:
     return Response(b'{"status":"ok"}', media_type="application/json")
 
 
-async def _ready(services: Services, _request: Request) -> Response:
-    """Readiness: 200, or 503 with the reasons. `degraded` lists what makes the process slower but not unready."""
+async def _unready(services: Services) -> list[str]:
+    """Why this process cannot serve; empty if it can."""
     database = await readiness.unready(services.db)
     words = await search.unready(services.db, services.settings.search_config)
-    reasons = [reason for reason in (database, words) if reason]
-    bus = services.bus
+    return [reason for reason in (database, words) if reason]
+
+
+async def _log_unready(services: Services) -> None:
+    """Logs at the start what `/readyz` answers from then on: the log is where an operator looks first."""
+    if reasons := await _unready(services):
+        log.warning("server.unready", reasons=reasons)
+
+
+async def _ready(services: Services, _request: Request) -> Response:
+    """Readiness: 200, or 503 with the reasons. `degraded` lists what makes the process slower but not unready."""
+    reasons, bus = await _unready(services), services.bus
     degraded = [] if bus.healthy else [f"wake-ups: {bus.name} is out of reach; live readers poll"]
     body = orjson.dumps({"status": "unready" if reasons else "ready", "reasons": reasons, "degraded": degraded})
     return Response(body, 503 if reasons else 200, media_type="application/json")

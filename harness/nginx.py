@@ -6,16 +6,11 @@ import ssl
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from functools import cache
-from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-
+from harness.certificates import Authority
 from harness.ports import free_port
 from harness.process import Process
 from harness.programs import program
@@ -85,16 +80,6 @@ def _shown(directory: str, port: int, upstream: str, keep_prefix: bool) -> str:
 @cache
 def _certificate() -> tuple[bytes, bytes]:
     """This process's certificate and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "colloquy test")])
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number(), now, now + timedelta(1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    public = certificate.public_bytes(pem)
-    TRUSTED.load_verify_locations(cadata=public.decode())
-    return public, key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    authority = Authority()
+    TRUSTED.load_verify_locations(cadata=authority.pem.decode())
+    return authority.issue("colloquy test")

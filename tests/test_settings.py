@@ -10,7 +10,6 @@ import pytest
 from app.settings import Settings, SettingsError
 from app.settings.reference import example, table
 from app.settings.stored_secret import stored_secret
-from app.settings.values import driver_dsn
 
 ROOT = Path(__file__).parent.parent
 SECRET = "0123456789abcdef" * 2
@@ -171,34 +170,6 @@ def test_a_value_that_is_not_utf8_is_refused(monkeypatch):
     assert problems() == {"JWT_SECRET": "it is not UTF-8; give text, such as 64 hexadecimal digits"}
     Path(".env").write_bytes(b"HOST=\xff")
     assert problems() == {".env": "it is not UTF-8; save it as UTF-8"}
-
-
-@pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
-def test_every_spelling_of_a_database_url_becomes_one(scheme):
-    settings = Settings(
-        database_url=f"{scheme}://me:p%40ss@host:6432/db?sslmode=require",
-        database_direct_url=f"{scheme}://me@/db?host=/run/pg",
-    )
-    assert settings.database_url == "postgresql+asyncpg://me:p%40ss@host:6432/db?ssl=require"
-    assert settings.database_direct_url == "postgresql+asyncpg://me@/db?host=/run/pg"
-    assert driver_dsn(settings.database_url) == "postgresql://me:p%40ss@host:6432/db?sslmode=require"
-    assert driver_dsn(settings.database_direct_url) == "postgresql://me@/db?host=/run/pg"
-
-
-@pytest.mark.parametrize(
-    ("url", "why"),
-    [
-        ("postgresql://host:port/db", "it is not a URL"),
-        ("postgresql://[::1/db", "it is not a URL"),
-        ("postgresql:///db", "it names no host"),
-        ("postgresql://host/", "it names no database"),
-        ("host=localhost dbname=db", "it is not a PostgreSQL URL"),
-        ("postgresql://host/db?channel_binding=require", "it has parameters not known here, channel_binding"),
-    ],
-)
-def test_a_wrong_database_url_is_refused_with_its_reason(given, url, why):
-    given(DATABASE_URL=url)
-    assert problems()["DATABASE_URL"].partition(";")[0] == why
 
 
 def test_a_direct_url_needs_a_database_url(given):

@@ -2,17 +2,20 @@
 
 import asyncio
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 
 from app import sweeper
 from app.commands import CommandError, direct_url, load_settings, reporting
 from app.db import search
 from app.db.access.database import Database
-from app.db.operations import check, migrate, reindex
+from app.db.access.failures import sqlstate
+from app.db.access.hints import hint
+from app.db.operations import check, migrate, readiness, reindex
 from app.db.operations.embedded import EmbeddedError, embedded_postgres
 from app.db.operations.sweep import Retention
 from app.settings import Settings
+from app.settings.postgres_url import without_password
 
 HOUR_SECONDS = 3600  # a look at every row may take as long
 EXAMPLES = 10  # rows that are printed for each broken rule
@@ -34,6 +37,22 @@ def maintenance_database(settings: Settings, *, pool_size: int = 1) -> Database:
     """The database without a pooler in between, for statements that may take an hour."""
     limits = {"pool_size": pool_size, "statement_timeout": HOUR_SECONDS, "slow_statement": HOUR_SECONDS}
     return Database(direct_url(settings), **settings.database_options | limits)
+
+
+@asynccontextmanager
+async def _ready_database(settings: Settings, *, pool_size: int = 1) -> AsyncIterator[Database]:
+    """The database for maintenance. Raises CommandError, with what to do, if it cannot be used."""
+    where, db = without_password(direct_url(settings)), maintenance_database(settings, pool_size=pool_size)
+    try:
+        if reason := await readiness.unready(db):
+            raise CommandError(f"{where}: {reason}")
+        yield db
+    except Exception as error:
+        if sqlstate(error) and (words := hint(error)):
+            raise CommandError(f"{where}: {words}") from error
+        raise
+    finally:
+        await db.close()
 
 
 def upgrade(settings: Settings) -> None:
@@ -60,15 +79,13 @@ def check_invariants() -> int:
 
 
 async def _check(settings: Settings) -> int:
-    db, total = maintenance_database(settings), 0
-    try:
+    total = 0
+    async with _ready_database(settings) as db:
         async for rule, broken in check.violations(db):
             total += len(broken)
             print(f"{'BROKEN' if broken else 'ok':7} {rule}" + (f": {len(broken)} sessions" if broken else ""))
             for row in broken[:EXAMPLES]:
                 print(f"        {row.owner_id} {row.session_id}")
-    finally:
-        await db.close()
     return total
 
 
@@ -83,13 +100,11 @@ def sweep_due(dry_run: bool) -> None:
 
 
 async def _sweep(settings: Settings, dry_run: bool) -> dict[str, int] | None:
-    db, limits = maintenance_database(settings, pool_size=2), sweeper.retention(settings)
-    try:
+    limits = sweeper.retention(settings)
+    async with _ready_database(settings, pool_size=2) as db:
         if dry_run:
             return await sweeper.due(db, limits)
         return await _sweep_with_progress(db, limits)
-    finally:
-        await db.close()
 
 
 async def _sweep_with_progress(db: Database, limits: Retention) -> dict[str, int] | None:
@@ -115,8 +130,8 @@ def reindex_messages(first_owner: str) -> None:
 async def _reindex(settings: Settings, first_owner: str) -> int:
     from rich.progress import Progress, TextColumn
 
-    db, total = maintenance_database(settings), 0
-    try:
+    total = 0
+    async with _ready_database(settings) as db:
         if reason := await search.unready(db, settings.search_config):
             raise CommandError(reason)
         with Progress(TextColumn("{task.completed} messages, {task.fields[owner]}")) as progress:
@@ -124,6 +139,4 @@ async def _reindex(settings: Settings, first_owner: str) -> int:
             async for owner, count in reindex.run(db, settings.indexing, first_owner):
                 total += count
                 progress.update(task, completed=total, owner=owner)
-    finally:
-        await db.close()
     return total

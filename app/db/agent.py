@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from app.db.access.database import Database
 from app.db.access.statement import OWNER, Statement, statement, variant
 from app.db.access.transaction import Tx, Viewer
+from app.db.reading.matching import contains
 from app.db.reading.order import Order, decimal_key, direction, text_key, uuid_key
 from app.db.reading.page import Count, Slice, Window
 from app.db.reading.partial_rows import AGENT
@@ -82,10 +83,7 @@ MATCHING = and_(
     or_(TYPE.is_(None), a.type == TYPE),
     or_(SKILLS.is_(None), a.skills.contains(SKILLS)),
     or_(MAX_RATE.is_(None), a.hourly_rate <= MAX_RATE),
-    or_(
-        QUERY.is_(None),
-        func.strpos(func.lower(a.name.concat(" ").concat(func.coalesce(a.description, ""))), func.lower(QUERY)) > 0,
-    ),
+    or_(QUERY.is_(None), contains(a.name.concat(" ").concat(func.coalesce(a.description, "")), QUERY)),
 )
 COUNT = statement(
     "agent.count",

@@ -24,6 +24,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from app.db.access.database import Database
 from app.db.access.statement import OWNER, Statement, statement, variant
 from app.db.access.transaction import Tx, Viewer
+from app.db.reading.matching import contains
 from app.db.reading.nested import Nested, parent_table
 from app.db.reading.order import Order, direction, time_key, uuid_key
 from app.db.reading.page import Count, Slice, Window
@@ -163,7 +164,7 @@ MATCHING = and_(
     or_(AGENT_TYPE.is_(None), s.agent_type == AGENT_TYPE),
     or_(ROLE.is_(None), s.role == ROLE),
     or_(TASK_ID.is_(None), s.task_id == TASK_ID),
-    or_(QUERY.is_(None), func.strpos(func.lower(func.normalize(s.title)), func.lower(func.normalize(QUERY))) > 0),
+    or_(QUERY.is_(None), contains(s.title, QUERY)),
 )
 # The list without a filter, which clients read most: it has one generic plan.
 UNFILTERED = and_(s.owner_id == OWNER, s.archived_at.is_(None), s.deleted_at.is_(None))

@@ -7,6 +7,7 @@ import asyncpg
 
 from app.live.shared_bus import WAKE_UP_CHANNEL, SharedBus
 from app.live.tuning import LiveTuning
+from app.settings.postgres_url import driver_arguments
 
 CONNECT_SECONDS = 5.0
 
@@ -17,17 +18,17 @@ class PostgresBus(SharedBus):
     name = "PostgreSQL"
     max_payload_bytes = 7_900  # PostgreSQL refuses 8,000
 
-    def __init__(self, dsn: str, tuning: LiveTuning) -> None:
+    def __init__(self, url: str, tuning: LiveTuning) -> None:
         super().__init__(
             heartbeat_seconds=tuning.postgres_heartbeat_seconds, send_timeout_seconds=tuning.send_timeout_seconds
         )
-        self._dsn = dsn
+        self._url = url
         self._connection: Any = None
 
     async def receive(self) -> None:
         closed = asyncio.Event()
         connection: Any = await asyncpg.connect(  # type: ignore[no-untyped-call]
-            self._dsn, timeout=CONNECT_SECONDS
+            **driver_arguments(self._url), timeout=CONNECT_SECONDS
         )
         try:
             connection.add_termination_listener(lambda _: closed.set())

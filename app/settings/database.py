@@ -5,7 +5,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BaseModel
 
 from app.settings.fields import setting, whole_number
-from app.settings.values import postgres_url, valid_redis_url
+from app.settings.postgres_url import postgres_url
+from app.settings.values import valid_redis_url
 
 PostgresUrl = Annotated[str, AfterValidator(postgres_url)]
 
@@ -14,7 +15,11 @@ class Database(BaseModel):
     """PostgreSQL, the memory for its rows, and Redis."""
 
     database_url: PostgresUrl | None = setting(
-        None, "PostgreSQL 15 or newer; unset: an embedded PostgreSQL runs in DATA_DIR.", "a URL", repr=False
+        None,
+        "PostgreSQL 15 or newer, with `sslmode`, `sslrootcert`, `sslcert` and `sslkey` as in libpq; unset: an embedded "
+        "PostgreSQL runs in DATA_DIR.",
+        "a URL",
+        repr=False,
     )
     database_direct_url: PostgresUrl | None = setting(
         None,

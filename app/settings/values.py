@@ -7,7 +7,7 @@ import re
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from app.origins import pattern
 
@@ -96,34 +96,6 @@ def strong_secret(secret: str) -> str:
     return secret
 
 
-def with_scheme(url: str, scheme: str, **names: str) -> str:
-    """The URL with another scheme, and with parameters renamed."""
-    parts = urlsplit(url)
-    query = urlencode({names.get(key, key): value for key, value in parse_qsl(parts.query)}, safe="/")
-    # Written out by hand: urlunsplit would drop the two slashes of an empty authority.
-    return f"{scheme}://{parts.netloc}{urlunsplit(('', '', parts.path, query, ''))}"
-
-
-def postgres_url(url: str) -> str:
-    """A PostgreSQL URL as SQLAlchemy's asyncpg dialect reads it. Raises ValueError."""
-    expected = "give postgresql://user:password@host:5432/database"
-    try:
-        parts = urlsplit(url)
-        parts.port  # noqa: B018
-    except ValueError:
-        raise ValueError(f"it is not a URL; {expected}") from None
-    if parts.scheme not in {"postgres", "postgresql", "postgresql+asyncpg"}:
-        raise ValueError(f"it is not a PostgreSQL URL; {expected}")
-    parameters = dict(parse_qsl(parts.query))
-    if unknown := sorted(parameters.keys() - {"sslmode", "ssl", "host", "port"}):
-        raise ValueError(f"it has parameters not known here, {', '.join(unknown)}; leave all but sslmode away")
-    if not parts.hostname and "host" not in parameters:
-        raise ValueError(f"it names no host; {expected}")
-    if len(parts.path) < 2:
-        raise ValueError(f"it names no database; {expected}")
-    return with_scheme(url, "postgresql+asyncpg", sslmode="ssl")
-
-
 def valid_redis_url(url: str) -> str:
     """A URL that redis-py accepts. Raises ValueError."""
     expected = "give redis://host:6379, rediss:// for TLS, or unix:///path"
@@ -137,8 +109,3 @@ def valid_redis_url(url: str) -> str:
     ):
         raise ValueError(f"it is not a Redis URL; {expected}")
     return url
-
-
-def driver_dsn(url: str) -> str:
-    """A validated PostgreSQL URL as asyncpg reads it, for connections outside the pool."""
-    return with_scheme(url, "postgresql", ssl="sslmode")

@@ -79,7 +79,8 @@ async def test_an_older_program_stays_ready_while_newer_migrations_only_add(url,
 async def test_a_program_is_ready_from_the_revision_on_that_a_contract_declares(url, program_with):
     old, newer = program_with(EXPAND), program_with(EXPAND, EXPAND_MORE, CONTRACT)
     db = open_database(url)
-    assert await readiness.unready(db, old) == f"migrations: the database is at {NEWEST}, this program needs n1"
+    late = f"migrations: the database is at {NEWEST}, this program needs n1; run `colloquy migrate`"
+    assert await readiness.unready(db, old) == late
     await asyncio.to_thread(migrate.upgrade, url, scripts=newer)
     assert await readiness.unready(db, old) is None
     assert await readiness.unready(db, newer) is None

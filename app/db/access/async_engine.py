@@ -8,7 +8,9 @@ import sys
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from app.settings.postgres_url import driver_arguments
 
 PACKAGE = "sqlalchemy.ext.asyncio"
 
@@ -32,4 +34,10 @@ else:
     AsyncConnection, AsyncEngine = _module.AsyncConnection, _module.AsyncEngine
     create_async_engine = _module.create_async_engine
 
-__all__ = ["AsyncConnection", "AsyncEngine", "create_async_engine"]
+__all__ = ["AsyncConnection", "AsyncEngine", "create_async_engine", "open_engine"]
+
+
+def open_engine(url: str, *, connect_args: dict[str, Any] | None = None, **options: Any) -> AsyncEngine:
+    """An engine for the database at `url`, which the driver reads itself: SQLAlchemy's URLs have fewer parameters."""
+    arguments = driver_arguments(url) | (connect_args or {})
+    return create_async_engine("postgresql+asyncpg://", connect_args=arguments, **options)

@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager, suppress
 from time import monotonic
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import event, make_url
+from sqlalchemy import event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolProxiedConnection
 
 from app.db.access import failures
-from app.db.access.async_engine import AsyncConnection, AsyncEngine, create_async_engine
+from app.db.access.async_engine import AsyncConnection, AsyncEngine, open_engine
 from app.errors import Unavailable
 
 CLOSE_TIMEOUT_SECONDS = 5
@@ -152,10 +152,8 @@ def _on_checkout(connection: Any, *_: Any) -> None:
 
 
 def _engine(url: str, size: int, timeout: float, statement_cache: int, settings: dict[str, str]) -> AsyncEngine:
-    address = make_url(url).set(drivername="postgresql+asyncpg")
-    query = {"ssl" if name == "sslmode" else name: value for name, value in address.query.items()}
-    return create_async_engine(
-        address.set(query=query),
+    return open_engine(
+        url,
         pool_size=size,
         max_overflow=0,
         pool_reset_on_return=None,

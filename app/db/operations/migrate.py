@@ -15,14 +15,17 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.util import CommandError
+from asyncpg.exceptions import InterfaceError
 from sqlalchemy import Connection, NullPool, func, select, text
 from sqlalchemy.exc import DBAPIError, PendingRollbackError, SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.util import await_only
 
 from app.db.access import failures
+from app.db.access.async_engine import AsyncEngine, open_engine
+from app.db.access.hints import explained
 from app.db.operations import online, readiness
 from app.db.operations.readiness import SCRIPTS
+from app.settings.postgres_url import without_password
 
 Report = Callable[[str], None]
 """Receives a line about each step that takes long."""
@@ -111,10 +114,12 @@ def alembic(
 
     Raises MigrationError.
     """
-    engine = create_async_engine(url, poolclass=NullPool)
+    engine = open_engine(url, poolclass=NullPool)
 
     async def attempt() -> None:
         async with engine.connect() as connection:
+            if reason := await readiness.unusable_encoding(connection):
+                raise MigrationError(f"{without_password(url)}: {reason}")
             pid = await connection.scalar(text("select pg_backend_pid()"))
             await connection.rollback()
             watch = asyncio.create_task(_watch(engine, pid, report))
@@ -128,10 +133,10 @@ def alembic(
 
     try:
         asyncio.run(_until_locks_are_free(attempt, report))
-    except (OSError, SQLAlchemyError, CommandError) as error:
+    except (OSError, SQLAlchemyError, CommandError, InterfaceError) as error:
         # On a lost connection Alembic commits nevertheless after a step outside of its transaction: a second error.
         cause = error.__context__ if isinstance(error, PendingRollbackError) else error
-        raise MigrationError(f"{engine.url.render_as_string()}: {cause}") from error
+        raise MigrationError(f"{without_password(url)}: {explained(cause or error)}") from error
 
 
 def take_turn(connection: Connection, scripts: Path, report: Report) -> None:

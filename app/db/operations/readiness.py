@@ -4,15 +4,20 @@ import re
 from functools import cache
 from pathlib import Path
 
+from asyncpg.exceptions import InterfaceError
 from sqlalchemy import text
 from sqlalchemy.exc import ProgrammingError, SQLAlchemyError
 
 from app.db.access.async_engine import AsyncConnection
 from app.db.access.database import Database
+from app.db.access.failures import sqlstate
+from app.db.access.hints import hint
 from app.errors import Unavailable
 
+UNDEFINED_TABLE = "42P01"
 SCRIPTS = Path(__file__).parents[3] / "migrations"
 REVISIONS = re.compile(r'^(revision|down_revision)\b[^=]*= *(?:["\'](\w+)|None)', re.MULTILINE)
+ENCODING = text("SELECT current_setting('server_encoding')")
 # The first migration of this kind of program adds the column; read as JSON, a missing column is NULL.
 VERSION = text("SELECT version_num, to_jsonb(v) ->> 'compatible_from' FROM alembic_version v")
 
@@ -42,9 +47,19 @@ async def declared_version(connection: AsyncConnection) -> tuple[str | None, str
     """The revision of the database, and the oldest revision whose program can use it."""
     try:
         found = (await connection.execute(VERSION)).first()
-    except ProgrammingError:  # the table does not exist
+    except ProgrammingError as error:
+        if sqlstate(error.orig or error) != UNDEFINED_TABLE:
+            raise
         return None, None
     return (None, None) if found is None else (found[0], found[1])
+
+
+async def unusable_encoding(connection: AsyncConnection) -> str | None:
+    """Why the database cannot store every text; None if it can."""
+    found = await connection.scalar(ENCODING)
+    if found == "UTF8":
+        return None
+    return f"its encoding is {found}, and must be UTF8; create another: `createdb -T template0 -E UTF8 NAME`"
 
 
 async def unready(db: Database, scripts: Path = SCRIPTS) -> str | None:
@@ -54,13 +69,20 @@ async def unready(db: Database, scripts: Path = SCRIPTS) -> str | None:
     """
     try:
         async with db.pool.connection() as connection:
+            if reason := await unusable_encoding(connection):
+                return f"database: {reason}"
             found, compatible_from = await declared_version(connection)
-    except (OSError, SQLAlchemyError, Unavailable) as error:
-        return f"database: it cannot be reached ({type(error).__name__})"
+    except Unavailable as error:
+        return f"database: {error.message}"
+    except (OSError, SQLAlchemyError, InterfaceError) as error:
+        return f"database: {hint(error) or f'it cannot be used ({type(error).__name__})'}"
     expected = expected_revision(scripts)
     if found == expected or is_newer_and_usable(found, compatible_from, scripts):
         return None
-    return f"migrations: the database is at {found}, this program needs {expected}"
+    if found is None:
+        return f"migrations: the database has no tables, this program needs {expected}; run `colloquy migrate`"
+    older = "; run `colloquy migrate`" if found in predecessors(scripts) else ""
+    return f"migrations: the database is at {found}, this program needs {expected}{older}"
 
 
 def is_newer_and_usable(found: str | None, compatible_from: str | None, scripts: Path) -> bool:

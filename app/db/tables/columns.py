@@ -19,6 +19,8 @@ Uuid = UUID(as_uuid=False)
 Timestamp = DateTime(timezone=True)
 # Bytewise comparison of keyset columns: a page has the same order on every server, whatever the server's locale.
 BytewiseText = Text(collation="C")
+# Our own collation, from a migration: no other with upper and lower case is on every supported server.
+CASE = "colloquy_case"
 
 # The format of `to_char` for a time in UTC; the pool sets every connection to UTC.
 RFC3339 = 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'
