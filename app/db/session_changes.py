@@ -11,11 +11,13 @@ from sqlalchemy import (
     cast,
     func,
     literal,
+    or_,
     select,
     true,
     union_all,
 )
 
+from app.db import session_history
 from app.db.access.statement import OWNER, statement
 from app.db.message import MESSAGE_COLUMNS
 from app.db.reading.nested import parent_table
@@ -46,6 +48,12 @@ def _changes(
     )
 
 
+# An aggregate returns a row also for a session that is not there.
+_head, _revision = func.max(s.head), func.max(s.revision)
+_other_history = or_(_head.is_(None), session_history.doubtful(_head, func.max(s.fork_revision), AFTER))
+_history = (
+    _changes("history", literal(0, BigInteger)).where(s.owner_id == OWNER, s.id == SESSION).having(_other_history)
+)
 _session = _changes("session", s.revision).where(s.owner_id == OWNER, s.id == SESSION, s.revision > AFTER)
 _messages = (
     _changes("message", m.revision, m.sequence)
@@ -71,10 +79,11 @@ _approvals = (
     .order_by(p.revision)
     .limit(LIMIT)
 )
-_all = union_all(_session, _messages, _agents, _tasks, _approvals).subquery("changes")
+_all = union_all(_history, _session, _messages, _agents, _tasks, _approvals).subquery("changes")
 CHANGES = statement(
     "session_changes.after",
-    "The changed rows of a session after a change number, in the order of the numbers.",
+    "The changed rows of a session after a change number, in the order of the numbers; before them a row of the kind "
+    "history if the number may not belong to the session.",
     select(*_all.c).order_by(_all.c.revision).limit(LIMIT),
     ChangeRow,
 )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
-from app.db import approval, message, session, session_agent, session_changes, task
+from app.db import approval, message, session, session_agent, session_changes, session_history, task
 from app.db.access.database import Database
 from app.db.access.statement import Statement
 from app.db.access.transaction import Viewer
@@ -37,6 +37,10 @@ class SessionPosition:
         return self == other
 
 
+class _OtherHistory(Exception):
+    """A position is after changes that the session has not had: a standby without them was promoted."""
+
+
 class SessionReader:
     """Reads the events of one session; `batch_size` is the most changes that one read returns."""
 
@@ -51,7 +55,10 @@ class SessionReader:
         return SessionPosition(cursor), reset
 
     async def read(self, position: SessionPosition) -> Batch[SessionPosition]:
-        changes, found = await self._changes(position.after)
+        try:
+            changes, found = await self._changes(position.after)
+        except _OtherHistory:
+            return await self._reset(position)
         more = len(changes) == self._batch_size or len(found) < len(changes)
         after = _cursor_after(position.after, changes, more)
         events = [_event(change, row, position.after.base, after) for change, row in found]
@@ -74,6 +81,15 @@ class SessionReader:
     def has_delivered(self, position: SessionPosition, revision: int) -> bool:
         return revision <= position.after.revision
 
+    async def _reset(self, position: SessionPosition) -> Batch[SessionPosition]:
+        """StreamReset, and the streaming messages: deltas can only extend a text that the client has."""
+        try:
+            now, _ = await self.start(None)
+        except Absent:
+            return Batch([_reset_event(position)], position, ended=True)
+        batch = await self.finish_replay(now)
+        return Batch([_reset_event(now), *batch.events], batch.position)
+
     async def _changes(self, after: SessionCursor) -> tuple[list[ChangeRow], list[tuple[ChangeRow, Any]]]:
         """The changes after a cursor, and those of them whose row was found in the state that the change left.
 
@@ -89,11 +105,19 @@ class SessionReader:
                 after=after.revision,
                 limit=self._batch_size,
             )
+            if changes and changes[0].kind == "history":
+                await self._check_history(after)
+                del changes[0]
             rows = await self._rows(changes)
             found = [(change, row) for change in changes if _is_current(change, row := rows.get(_key(change)))]
             if len(found) == len(changes):
                 break
         return changes, found
+
+    async def _check_history(self, after: SessionCursor) -> None:
+        row = await self._db.one(self._viewer, session.ONE, session_id=self._session_id)
+        if row is None or not session_history.contains(row, after.revision):
+            raise _OtherHistory
 
     async def _deltas(self, lengths: Lengths) -> list[TextDelta]:
         """The text of the streaming messages that was not delivered yet."""
@@ -181,7 +205,13 @@ def _start(row: SessionRow | None, session_id: str, after: str | None) -> tuple[
         return now, None
     if requested is None or requested.base > requested.revision or requested.base < row.horizon:
         return now, ResetReason.CURSOR_UNKNOWN
-    return (now, ResetReason.CURSOR_FROM_THE_FUTURE) if requested.revision > row.head else (requested, None)
+    if not session_history.contains(row, requested.revision):
+        return now, ResetReason.CURSOR_FROM_THE_FUTURE
+    return requested, None
+
+
+def _reset_event(position: SessionPosition) -> Event:
+    return Event(Kind.STREAM_RESET, position.cursor, ResetReason.CURSOR_FROM_THE_FUTURE)
 
 
 def _kind(change: ChangeRow, row: Any, base: int) -> Kind:

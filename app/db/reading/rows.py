@@ -48,6 +48,7 @@ class SessionRow(Entity):
     archived_at: datetime | None
     deleted_at: datetime | None
     erased_at: datetime | None
+    fork_revision: int | None
 
 
 class AgentRow(Entity):
@@ -197,6 +198,7 @@ class ChangeRow(Row):
     """One changed row of a session: its kind, its change number, and its key in the session.
 
     `sequence` is a message's key, (`agent_kind`, `key`) that of a session agent, `key` the id of a task or approval.
+    The kind "history" is no change: see `app.db.session_history`.
     """
 
     revision: int
