@@ -137,7 +137,8 @@ class Pool:
         try:
             proxy = await self.engine.raw_connection()
         except Exception as error:
-            raise Unavailable(failures.UNREACHABLE) from error
+            read_only = failures.read_only(error.__cause__ or error)  # SQLAlchemy has an error of its own
+            raise Unavailable(failures.READ_ONLY if read_only else failures.UNREACHABLE) from error
         return PooledConnection(proxy, proxy.driver_connection, proxy.info["opened_at"])
 
 

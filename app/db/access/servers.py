@@ -24,21 +24,27 @@ class Servers:
         self.writable = self._urls[0].endswith(WRITABLE)
         """True if connections are for writing: a server that becomes read-only is left."""
 
-    async def connect(self, *, timeout: float, **options: Any) -> Any:
-        """A connection of the driver. Raises the error of the host that was tried last, or one that names a mistake."""
-        limit = min(timeout, HOST_SECONDS) if self._several else timeout
+    async def connect(self, **options: Any) -> Any:
+        """A connection of the driver; `options` are those of `asyncpg.connect`, with a `timeout` in seconds.
+
+        Raises the error that says most: a mistake in the URL, or a server of the wrong kind, before one that is away.
+        """
+        if self._several:
+            options["timeout"] = min(options["timeout"], HOST_SECONDS)
         errors: list[Exception] = []
         for url in list(self._urls):
             try:
                 connection: Any = await asyncpg.connect(  # type: ignore[no-untyped-call]
-                    **driver_arguments(url), timeout=limit, **options
+                    **driver_arguments(url), **options
                 )
             except Exception as error:
                 errors.append(error)
             else:
                 self._prefer(url)
                 return connection
-        raise next((error for error in errors if not _means_another_host(error)), errors[-1])
+        mistakes = [error for error in errors if not _means_another_host(error)]
+        standbys = [error for error in errors if isinstance(error, TargetServerAttributeNotMatched)]
+        raise (mistakes or standbys or errors)[0]
 
     def left(self, connection: Any) -> bool:
         """True if the connection leads to a server that has become read-only, although it is for writing.
