@@ -62,8 +62,9 @@ def explained(error: BaseException) -> str:
 
 
 def _of_driver(error: BaseException) -> BaseException:
-    """The driver's error inside SQLAlchemy's."""
-    return getattr(error, "orig", None) or error
+    """The driver's error inside SQLAlchemy's, or inside that of SQLAlchemy's adapter of the driver."""
+    inside: BaseException = getattr(error, "orig", None) or error
+    return inside.__cause__ if isinstance(inside.__cause__, TargetServerAttributeNotMatched) else inside
 
 
 def _detail(error: BaseException) -> str:

@@ -92,6 +92,7 @@ async def degraded(db: Database) -> str | None:
         async with db.pool.connection() as connection:
             if await connection.scalar(READ_ONLY) == "off":
                 return None
+            await connection.invalidate()  # what a connection has begun as it stays: the next look opens another
     except (OSError, SQLAlchemyError, InterfaceError, Unavailable):
         return None  # `unready` has the reason
     return "database: it is read-only, as a standby is; reads are answered, writes get UNAVAILABLE"
