@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -14,7 +15,7 @@ from harness.postgres import connected, directory
 
 WAIT_SECONDS = 30
 WRITING = "select count(*) from pg_stat_activity where backend_type = 'client backend' and backend_xid is not null"
-RECEIVED = "select (pg_last_wal_receive_lsn() - '0/0')::bigint"
+RECEIVED = "select (greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) - '0/0')::bigint"
 SETTINGS = {"listen_addresses": "127.0.0.1", "hot_standby_feedback": "on", "wal_retrieve_retry_interval": "100ms"}
 
 
@@ -39,14 +40,12 @@ class Node:
             self._run("pg_basebackup", "-D", self.data, "-d", primary.url, "-c", "fast", "-N")
             (self.data / "standby.signal").touch()
 
-    def start(self, group: "list[Node]", **settings: str) -> None:
+    def start(self, group: "list[Node]", settings: dict[str, str]) -> None:
         """Starts the server; a standby follows whichever node of the group accepts writes."""
         hosts, ports = ",".join("127.0.0.1" for _ in group), ",".join(str(node.port) for node in group)
         follows = f"host={hosts} port={ports} user=app application_name={self.name} target_session_attrs=read-write"
-        settings = (
-            SETTINGS | {"port": str(self.port), "unix_socket_directories": "", "primary_conninfo": follows} | settings
-        )
-        lines = [f"{name} = '{value}'" for name, value in settings.items()]
+        own = {"port": str(self.port), "unix_socket_directories": "", "primary_conninfo": follows}
+        lines = [f"{name} = '{value}'" for name, value in (SETTINGS | own | settings).items()]
         (self.data / "postgresql.conf").write_text("\n".join(lines))
         self._run("pg_ctl", "-D", self.data, "-w", "-l", self.data / "server.log", "start")
 
@@ -99,8 +98,10 @@ class Node:
 class Replication:
     """A primary and its standbys; `url` has all of them, in an order that says nothing."""
 
-    def __init__(self, nodes: list[Node]) -> None:
+    def __init__(self, nodes: list[Node], synchronous: bool) -> None:
         self.nodes, self.primary = nodes, nodes[0]
+        self._settings = {"synchronous_standby_names": "ANY 1 (*)"} if synchronous else {}
+        self.promoted = 0.0  # when the newest primary accepted writes, on the clock of `time.monotonic`
 
     @property
     def url(self) -> str:
@@ -111,6 +112,12 @@ class Replication:
     @property
     def standbys(self) -> list[Node]:
         return [node for node in self.nodes if node is not self.primary]
+
+    def start(self) -> None:
+        """Creates and starts every server."""
+        for node in self.nodes:
+            node.create(None if node is self.primary else self.primary)
+            node.start(self.nodes, self._settings)
 
     async def caught_up(self) -> None:
         """Returns when every standby has replayed all that the primary has written."""
@@ -129,29 +136,27 @@ class Replication:
         received = {node: await node.value(RECEIVED) for node in self.standbys}
         before, self.primary = self.primary, max(received, key=lambda node: received[node])
         await self.primary.execute(f"select pg_promote(true, {WAIT_SECONDS})")
-        for node in received.keys() - {self.primary}:
+        self.promoted = time.monotonic()
+        for node in received:
             await node.follow()
         return before
+
+    def rebuild(self, node: Node) -> None:
+        """Replaces the data of a killed server by a copy of the primary's, and starts it as a standby."""
+        shutil.rmtree(node.root)
+        node.create(self.primary)
+        node.start(self.nodes, self._settings)
 
 
 @asynccontextmanager
 async def replicated(*, standbys: int = 2, synchronous: bool) -> AsyncIterator[Replication]:
     """A running group; with `synchronous` a commit waits until any standby has it."""
     with directory() as path:
-        nodes = [Node(f"node{number}", path / f"node{number}") for number in range(1 + standbys)]
+        names = [f"node{number}" for number in range(1 + standbys)]
+        group = Replication([Node(name, path / name) for name in names], synchronous)
         try:
-            await asyncio.to_thread(_start, nodes, {"synchronous_standby_names": "ANY 1 (*)"} if synchronous else {})
-            yield Replication(nodes)
+            await asyncio.to_thread(group.start)
+            yield group
         finally:
-            for node in nodes:
+            for node in group.nodes:
                 node.stop()
-
-
-def _start(nodes: list[Node], settings: dict[str, str]) -> None:
-    for node in nodes:
-        node.create(None if node is nodes[0] else nodes[0])
-        node.start(nodes, **settings if node is not nodes[0] else {})
-    if settings:
-        asyncio.run(
-            nodes[0].execute(*(f"alter system set {n} = '{v}'" for n, v in settings.items()), "select pg_reload_conf()")
-        )
