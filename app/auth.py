@@ -9,13 +9,13 @@ import math
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import jwt
 
-from app.claims import OWNER, READ, WRITE, ClaimReader, own_claims
-from app.errors import OutOfScope, Unauthenticated
+from app.claims import ACT, OWNER, READ, WRITE, ClaimReader, own_claims
+from app.errors import BadInput, OutOfScope, Unauthenticated
 from app.settings import Settings
 from app.structured_log import get_logger
 
@@ -37,12 +37,21 @@ TYPES = {"jwt", "at+jwt", "application/at+jwt"}
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """The user of a request: the owner of all that is read and written. `expires_at` is in unix seconds."""
+    """The user of a request: the owner of all that is read and written. `expires_at` is in unix seconds.
+
+    `acting` is the token's own subject if the token acts for this owner.
+    """
 
     subject: str
     scopes: frozenset[str]
     roles: tuple[str, ...]
     expires_at: float
+    acting: str | None = None
+
+    @property
+    def actor(self) -> str:
+        """The token's own subject: who has done what this request does."""
+        return self.acting or self.subject
 
 
 class Authenticator:
@@ -225,6 +234,19 @@ def require(viewer: Viewer, scope: str) -> None:
         raise OutOfScope(f"The token lacks the scope {scope}.")
 
 
+def on_behalf(viewer: Viewer, owner: Any) -> Viewer:
+    """The viewer of a request that names an owner to act for; None: the token's own.
+
+    Raises OutOfScope without the scope for it, whoever is named, and BadInput for what cannot be an owner.
+    """
+    if owner is None:
+        return viewer
+    require(viewer, ACT)
+    if not isinstance(owner, str) or not OWNER.fullmatch(owner):
+        raise BadInput("Colloquy-Owner must be 1 to 255 visible ASCII characters, without spaces.")
+    return replace(viewer, subject=owner, acting=viewer.subject)
+
+
 def bearer(header: Any) -> str:
     """The token in an `Authorization` header, or in the field of that name of `connection_init`."""
     if header is None or header == "":
@@ -255,8 +277,8 @@ def mint(
         raise ValueError("Tokens are signed by the issuer that JWKS_URL names, not here.")
     if not OWNER.fullmatch(sub):
         raise ValueError("A subject is 1 to 255 visible ASCII characters, without spaces.")
-    if unknown := [scope for scope in scopes if scope not in (READ, WRITE)]:
-        raise ValueError(f"The scope {unknown[0]!r} is not known; give {READ} or {WRITE}.")
+    if unknown := [scope for scope in scopes if scope not in (READ, WRITE, ACT)]:
+        raise ValueError(f"The scope {unknown[0]!r} is not known; give {READ}, {WRITE} or {ACT}.")
     now = time.time()
     claims = own_claims(settings, owner=sub, scopes=scopes, roles=roles)
     claims |= {"iat": int(now), "exp": int(now + ttl_seconds)}

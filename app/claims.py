@@ -14,7 +14,7 @@ from app.settings.values import claim_path
 
 ClaimPath = tuple[str, ...]
 
-READ, WRITE = "chat:read", "chat:write"
+READ, WRITE, ACT = "chat:read", "chat:write", "chat:act"
 # RFC 8693 §4.2, and the name that Entra and Okta use: these restrict a token even if the settings name other claims.
 SCOPE_CLAIMS: tuple[ClaimPath, ...] = (("scope",), ("scp",))
 CLIENT_CLAIMS = ("azp", "client_id", "cid")  # OpenID Connect Core §2, RFC 8693 §4.3, Okta

@@ -44,12 +44,13 @@ def run() -> None:
 @cli.command()
 def serve(
     migrations: Annotated[bool, typer.Option("--migrate", help="Migrate to the newest revision first.")] = False,
+    workers: Annotated[int | None, typer.Option(min=1, max=256, help="Processes; instead of WORKERS.")] = None,
 ) -> None:
     """Serve with the database of DATABASE_URL; the command of a container."""
     from app.commands import serving
 
     with _reported():
-        serving.serve(migrate_first=migrations)
+        serving.serve(migrate_first=migrations, processes=workers)
 
 
 @cli.command()
@@ -66,7 +67,9 @@ def migrate(
 @cli.command()
 def token(
     sub: Annotated[str, typer.Option(help="The owner that the token stands for.")],
-    scope: Annotated[list[str] | None, typer.Option(help="chat:read or chat:write, repeatable; default: both.")] = None,
+    scope: Annotated[
+        list[str] | None, typer.Option(help="chat:read, chat:write or chat:act, repeatable; default: the first two.")
+    ] = None,
     role: Annotated[list[str] | None, typer.Option(help="A role for approvals, repeatable.")] = None,
     ttl: Annotated[int, typer.Option(help="Lifetime in seconds.", min=1)] = 86_400,
 ) -> None:

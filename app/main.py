@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -34,6 +35,7 @@ from app.schema.partial_rows import columns_for
 from app.settings import LOOPBACK, Settings
 from app.structured_log import get_logger
 from app.telemetry import Metrics
+from app.tracing import parts_of
 from app.transport import (
     PATH,
     CrossOrigin,
@@ -60,15 +62,21 @@ DEMO, WELCOME = "demo", "welcome"  # the owner and the session that GraphiQL ope
 class Services:
     """Services that all operations of one process share."""
 
-    def __init__(self, settings: Settings, tuning: LiveTuning | None = None) -> None:
+    def __init__(self, settings: Settings, tuning: LiveTuning | None = None, workers: Path | None = None) -> None:
         assert settings.database_url  # the command has started the embedded one
         self.settings = settings
-        self.metrics = Metrics()
+        self.parts = parts_of(settings)
+        self.metrics = Metrics(workers)
         tuning = tuning or LiveTuning()
         self.bus = _bus(settings, tuning)
         self.session_cache = SessionCache(settings.session_cache_bytes) if settings.session_cache_bytes else None
         self.bus.observer = self.session_cache
-        self.db = Database(settings.database_url, on_commit=self.bus.publish, **settings.database_options)
+        self.db = Database(
+            settings.database_url,
+            on_commit=self.parts.on_commit(self.bus),
+            statements=self.parts.statements,
+            **settings.database_options,
+        )
         self.hub = Hub(
             self.db,
             self.bus,
@@ -76,6 +84,7 @@ class Services:
             tombstone_seconds=settings.session_purge_days * DAY_SECONDS or None,
             max_per_owner=settings.max_subscribers_per_user,
             max_subscriptions=settings.max_subscribers,
+            make_channel=self.parts.channel,
         )
         self.authenticator = Authenticator(settings)
 
@@ -119,7 +128,7 @@ class Services:
             max_bytes=settings.max_document_bytes,
             cache_size=DOCUMENTS,
         )
-        return Operations(
+        operations: Operations = self.parts.operations(
             engine,
             documents,
             self.authenticator,
@@ -127,6 +136,7 @@ class Services:
             timeout=settings.request_timeout_seconds,
             observe=self.metrics.record_request,
         )
+        return operations
 
 
 def _bus(settings: Settings, tuning: LiveTuning) -> SharedBus:
@@ -142,15 +152,20 @@ def _bus(settings: Settings, tuning: LiveTuning) -> SharedBus:
 class Application(Starlette):
     """Starlette with a bypass: its layers cost a tenth of a short response and a sixth of a WebSocket."""
 
-    direct: Mapping[tuple[str, str | None], ASGIApp] = {}
-    """Applications by (method or, without one, scope type; path)."""
     root_path = ""
     """A prefix that a proxy may leave in the path."""
+    _direct: Mapping[tuple[str, str | None], ASGIApp] = {}
+    """Applications by (method or, without one, scope type; path)."""
+
+    def serve_directly(self, posts: ASGIApp, sockets: ASGIApp) -> None:
+        """POST and WebSockets of the GraphQL URL pass by the layers."""
+        paths: set[str | None] = {PATH, self.root_path + PATH}
+        self._direct = {("POST", path): posts for path in paths} | {("websocket", path): sockets for path in paths}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or WebSocket."""
         path = scope.get("path")
-        if direct := self.direct.get((scope.get("method", scope["type"]), path)):
+        if direct := self._direct.get((scope.get("method", scope["type"]), path)):
             await direct(scope, receive, send)
             return
         if self.root_path and path and path.startswith(f"{self.root_path}/"):
@@ -158,16 +173,18 @@ class Application(Starlette):
         await super().__call__(scope, receive, send)
 
 
-def create_app(settings: Settings, tuning: LiveTuning | None = None) -> Application:
-    """The application of one process; needs `settings.database_url`. Raises InvalidManifests."""
-    services = Services(settings, tuning)
+def create_app(
+    settings: Settings, tuning: LiveTuning | None = None, *, workers_directory: Path | None = None
+) -> Application:
+    """The application of one process; needs `settings.database_url`. Raises InvalidManifests, NotInstalled.
+
+    The workers of one server add up their metrics in `workers_directory`.
+    """
+    services = Services(settings, tuning, workers_directory)
     operations = services.operations()
     origins = Origins(settings.cors_origins)
-    http = HTTPEndpoint(
-        operations,
-        max_body=settings.max_body_bytes,
-        page=request_response(partial(_graphiql, services)) if settings.graphiql else None,
-    )
+    page = request_response(partial(_graphiql, services)) if settings.graphiql else None
+    http = services.parts.endpoint(HTTPEndpoint(operations, max_body=settings.max_body_bytes, page=page), PATH)
     sockets = WebSocketEndpoint(
         operations,
         origins=origins,
@@ -191,9 +208,7 @@ def create_app(settings: Settings, tuning: LiveTuning | None = None) -> Applicat
     app.router.redirect_slashes = False  # the address would have the scheme and the host that the proxy used
     app.state.stop_streams = event_streams.stop
     app.root_path = settings.root_path
-    posts = CrossOrigin(http, origins) if origins else http
-    paths = {PATH, settings.root_path + PATH}
-    app.direct = {("POST", path): posts for path in paths} | {("websocket", path): sockets for path in paths}
+    app.serve_directly(CrossOrigin(http, origins) if origins else http, sockets)
     return app
 
 
@@ -202,14 +217,36 @@ def _observe(services: Services, sockets: WebSocketEndpoint, event_streams: Even
     metrics.sockets.set_function(lambda: sockets.open_sockets)
     metrics.event_streams.set_function(lambda: event_streams.open_streams)
     metrics.subscribers.set_function(lambda: services.hub.subscriptions)
-    bus = services.bus
-    metrics.bus.set_function(lambda: bus.healthy)
+    for step, _ in sweeper.retention(services.settings).steps():
+        metrics.record_sweep(step.name, 0, 0)  # an alert sees the first failure only if there was a 0 before it
     metrics.observe_counts(
         "colloquy_executions",
         "Operations by way of execution: compiled, or the reason why not.",
         "way",
         lambda: outcomes,
     )
+    _observe_bus(metrics, services.bus)
+    metrics.observe_counts(
+        "colloquy_slow_statements",
+        "Database statements that took SLOW_STATEMENT_SECONDS or more.",
+        "statement",
+        lambda: services.db.slow.counts,
+    )
+    metrics.observe_pool(idle=lambda: pool.idle, busy=lambda: pool.busy)
+    metrics.pool_waiting.set_function(lambda: pool.waiting)
+    if cache := services.session_cache:
+        metrics.session_cache_bytes.set_function(lambda: cache.bytes)
+        metrics.observe_counts(
+            "colloquy_session_cache",
+            "Values read from the session cache, values that it did not have, and values evicted from it.",
+            "what",
+            lambda: {"hits": cache.hits, "misses": cache.misses, "evictions": cache.evictions},
+        )
+
+
+def _observe_bus(metrics: Metrics, bus: SharedBus) -> None:
+    metrics.bus.set_function(lambda: bus.healthy)
+    bus.on_return = metrics.record_wake_up
     metrics.observe_counts(
         "colloquy_wakeups",
         "Wake-ups sent to and received from other processes.",
@@ -222,28 +259,15 @@ def _observe(services: Services, sockets: WebSocketEndpoint, event_streams: Even
         "what",
         lambda: {"found": bus.connects, "lost": bus.disconnects},
     )
-    metrics.observe_counts(
-        "colloquy_slow_statements",
-        "Database statements that took SLOW_STATEMENT_SECONDS or more.",
-        "statement",
-        lambda: services.db.slow.counts,
-    )
-    metrics.observe_pool(idle=lambda: pool.idle, busy=lambda: pool.busy)
-    if cache := services.session_cache:
-        metrics.session_cache_bytes.set_function(lambda: cache.bytes)
-        metrics.observe_counts(
-            "colloquy_session_cache",
-            "Values read from the session cache, values that it did not have, and values evicted from it.",
-            "what",
-            lambda: {"hits": cache.hits, "misses": cache.misses, "evictions": cache.evictions},
-        )
 
 
 @asynccontextmanager
 async def _lifespan(services: Services, _app: Starlette) -> AsyncIterator[None]:
+    services.parts.start(services.metrics.registry)
     await services.bus.start()
     sweeping = sweeper.run(services.db, sweeper.retention(services.settings), services.metrics.record_sweep)
-    tasks = [asyncio.create_task(work) for work in (sweeping, services.hub.poll(), _log_unready(services))]
+    running = (sweeping, services.hub.poll(), services.metrics.share(), _log_unready(services))
+    tasks = [asyncio.create_task(work) for work in running]
     try:
         yield
     finally:
@@ -252,6 +276,7 @@ async def _lifespan(services: Services, _app: Starlette) -> AsyncIterator[None]:
         await asyncio.gather(*tasks, return_exceptions=True)
         await services.bus.stop()
         await services.db.close()
+        await services.parts.stop()
 
 
 async def _alive(_request: Request) -> Response:

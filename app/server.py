@@ -1,10 +1,11 @@
-"""The uvicorn server of one process: one worker, bounded headers and frames, bounded shutdown."""
+"""The uvicorn server of one process: bounded headers and frames, bounded shutdown."""
 
 import gc
 import logging
 import socket
 import sys
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -46,6 +47,11 @@ class BoundedProtocol(HttpToolsProtocol):
             self._too_large = True
             self.send_400_response("")
 
+    def shutdown(self) -> None:
+        """Begins the shutdown of one connection; uvicorn waits for its request, and an event stream never ends."""
+        self.config.loaded_app.state.stop_streams()
+        super().shutdown()
+
     def on_headers_complete(self) -> None:
         # Nearly all heads come whole in one small chunk, and need not be measured.
         if (self._later_bytes >= 0 or self._chunk_bytes > MAX_HEAD_BYTES) and self._head_bytes() > MAX_HEAD_BYTES:
@@ -68,39 +74,43 @@ class BoundedProtocol(HttpToolsProtocol):
 
 
 class Server(uvicorn.Server):
-    """Calls `ready` with its address when it accepts connections, and ends event streams before a shutdown."""
+    """Calls `ready` with its address when it accepts connections."""
 
     def __init__(self, app: Starlette, settings: Settings, ready: Ready | None = None) -> None:
         super().__init__(config_for(app, settings))
-        self.app, self.ready = app, ready
+        self.ready = ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.ready:
             await self.ready(self.address())
 
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """uvicorn waits for running requests, and an event stream is one that does not end by itself."""
-        self.app.state.stop_streams()
-        await super().shutdown(sockets)
-
     def address(self) -> str:
         """The address for a client on this machine, with the real port when the setting is 0."""
-        host, port = self.servers[0].sockets[0].getsockname()[:2]
-        here = {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
-        return f"http://{here}:{port}"
+        return address_of(self.servers[0].sockets[0])
+
+
+def address_of(listener: Any) -> str:
+    """The address of a listening socket for a client on this machine."""
+    host, port = listener.getsockname()[:2]
+    here = {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104
+    return f"http://{here}:{port}"
 
 
 def serve(app: Starlette, settings: Settings, ready: Ready | None = None) -> None:
     """Serve until SIGINT or SIGTERM, which are raised again afterwards; exit with 3 if the start fails."""
-    # Imported objects live as long as the process: the garbage collector need not traverse them.
+    keep_imported_objects()
+    Server(app, settings, ready).run(sockets=[_dual_stack(settings)] if settings.host == "::" else None)
+
+
+def keep_imported_objects() -> None:
+    """Imported objects live as long as the process: the garbage collector need not traverse them."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
-    Server(app, settings, ready).run(sockets=_dual_stack(settings) if settings.host == "::" else None)
 
 
-def _dual_stack(settings: Settings) -> list[socket.socket]:
+def _dual_stack(settings: Settings) -> socket.socket:
     """A socket for IPv6 and IPv4: asyncio, which uvicorn leaves it to, restricts one on `::` to IPv6."""
     try:
         both = socket.create_server((settings.host, settings.port), family=socket.AF_INET6, dualstack_ipv6=True)
@@ -108,13 +118,15 @@ def _dual_stack(settings: Settings) -> list[socket.socket]:
         log.error("HOST=::, PORT=%d: %s; HOST=0.0.0.0 listens on IPv4 alone", settings.port, error)
         sys.exit(START_FAILED)
     log.info("Listening on [::]:%d, for IPv4 too", both.getsockname()[1])
-    return [both]
+    return both
 
 
-def config_for(app: Starlette, settings: Settings) -> uvicorn.Config:
-    """The configuration of uvicorn."""
+def config_for(app: Starlette | Callable[[], Starlette], settings: Settings) -> uvicorn.Config:
+    """The configuration of uvicorn; with several workers `app` is a function that makes the application of one."""
     return uvicorn.Config(
         app,
+        factory=not isinstance(app, Starlette),
+        workers=settings.workers,
         host=settings.host,
         port=settings.port,
         http=BoundedProtocol,

@@ -9,16 +9,18 @@ from contextlib import suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from itertools import accumulate, count
+from pathlib import Path
 from typing import Any, NamedTuple, TextIO
 
 import orjson
 import prometheus_client
-from prometheus_client import CollectorRegistry, Counter, Gauge, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from app.settings import Settings
 from app.structured_log import get_logger, structlog
+from app.worker_metrics import WorkerMetrics
 
 # https://www.w3.org/TR/trace-context/#traceparent-header: lower case; a later version may go on after a dash.
 TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?")
@@ -33,8 +35,11 @@ SECRET_TEXT = re.compile(
 
 
 class Request(NamedTuple):
+    """The ids of a request; `span` is that of an operation without an HTTP request of its own, while tracing is on."""
+
     id: str
     trace_id: str | None
+    span: Any = None
 
 
 Event = MutableMapping[str, Any]
@@ -46,9 +51,9 @@ PROCESS_ID, REQUEST_NUMBERS = secrets.token_hex(4), count(1)
 CURRENT_REQUEST: ContextVar[Request | None] = ContextVar("request", default=None)
 
 
-def begin(traceparent: str | None) -> Request:
+def begin(traceparent: str | None, span: Any = None) -> Request:
     """Give this task, and the tasks it starts, a request id; their log events carry both ids from here on."""
-    request = Request(f"{PROCESS_ID}-{next(REQUEST_NUMBERS)}", trace_id_of(traceparent) if traceparent else None)
+    request = Request(f"{PROCESS_ID}-{next(REQUEST_NUMBERS)}", trace_id_of(traceparent) if traceparent else None, span)
     CURRENT_REQUEST.set(request)
     return request
 
@@ -168,6 +173,7 @@ OUTCOMES = (
     "INTERNAL",
     "OTHER",
 )
+WAKE_UP_BUCKET_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0)
 BUCKET_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
@@ -211,13 +217,18 @@ class Metrics:
 
     content_type = prometheus_client.CONTENT_TYPE_LATEST
 
-    def __init__(self) -> None:
+    def __init__(self, workers_directory: Path | None = None) -> None:
         self.registry = registry = CollectorRegistry()
+        self._workers = WorkerMetrics(registry, workers_directory) if workers_directory else None
+        Gauge("colloquy_workers", "Processes that serve.", registry=registry).set(1)
         ProcessCollector(registry=registry)
         self._requests = RequestCounts()
         registry.register(self._requests)
         self._pool = Gauge(
             "colloquy_pool_connections", "Open database connections by state.", ["state"], registry=registry
+        )
+        self.pool_waiting = Gauge(
+            "colloquy_pool_waiting", "Tasks that wait for a database connection.", registry=registry
         )
         self.subscribers = Gauge("colloquy_subscribers", "Live subscriptions of this process.", registry=registry)
         self.sockets = Gauge("colloquy_sockets", "Open WebSockets.", registry=registry)
@@ -227,6 +238,12 @@ class Metrics:
         self.bus = Gauge(
             "colloquy_bus_healthy", "1: wake-ups between processes arrive; 0: readers poll.", registry=registry
         )
+        self._wake_up_seconds = Histogram(
+            "colloquy_wakeup_seconds",
+            "Seconds from a change until its wake-up came back to the process that sent it.",
+            buckets=WAKE_UP_BUCKET_SECONDS,
+            registry=registry,
+        )
         self.session_cache_bytes = Gauge(
             "colloquy_session_cache_bytes", "Memory of the rows in the session cache.", registry=registry
         )
@@ -234,6 +251,10 @@ class Metrics:
         self._sweep_failures = Counter(
             "colloquy_sweep_failures", "Failures of the sweeper, by step.", ["step"], registry=registry
         )
+
+    def record_wake_up(self, seconds: float) -> None:
+        """Count a wake-up that came back, and how long it took."""
+        self._wake_up_seconds.observe(seconds)
 
     def record_sweep(self, step: str, changed: int, failed: int) -> None:
         """Count the rows that the sweeper changed in one batch, and those that it failed to change."""
@@ -258,6 +279,13 @@ class Metrics:
         """Export counters kept elsewhere: `name` with one label of few values."""
         self.registry.register(CollectedCounts(name, help_text, label, read))
 
+    async def share(self) -> None:
+        """Adds this worker's values to those of the others, until it is cancelled."""
+        if self._workers:
+            await self._workers.write_often()
+
     def render(self) -> bytes:
-        """The body of `/metrics`, in `content_type`."""
+        """The body of `/metrics`, in `content_type`: of all workers."""
+        if self._workers:
+            return self._workers.render()
         return prometheus_client.generate_latest(self.registry)

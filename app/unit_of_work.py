@@ -20,7 +20,7 @@ class UnitOfWork:
     async def begin(self) -> AsyncIterator[Tx]:
         """A transaction: committed at the end of the block, rolled back if the block raises."""
         role = next(iter(self.viewer.roles), None)
-        async with self.db.begin(self.viewer, Origin(self.viewer.subject, role, self.context.trace_id)) as tx:
+        async with self.db.begin(self.viewer, Origin(self.viewer.actor, role, self.context.trace_id)) as tx:
             yield tx
 
     @asynccontextmanager

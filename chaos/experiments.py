@@ -13,7 +13,7 @@ Fault = Callable[[Context], Awaitable[float]]
 
 @dataclass(frozen=True)
 class Experiment:
-    """A fault, how often it is made, and on how many replicas.
+    """A fault, how often it is made, and on how many replicas of how many workers.
 
     With `standbys`, the database is a PostgreSQL of its own, which they follow synchronously. During a harmless fault no
     request may fail. Experiments that mostly wait (`waits`) run beside the others.
@@ -29,6 +29,7 @@ class Experiment:
     waits: bool = False
     times: int = 10
     quick_times: int = 2
+    workers: int = 1
 
 
 EXPERIMENTS = [
@@ -86,4 +87,13 @@ EXPERIMENTS = [
     ),
     Experiment("SIGTERM server", "A server is stopped with writes in flight, and started again.", faults.stop_server),
     Experiment("kill -9 server", "A server is killed and started again.", faults.kill_server),
+    Experiment(
+        "kill -9 worker",
+        "One of a server's three workers is killed, and replaced by its supervisor.",
+        faults.kill_worker,
+        workers=3,
+    ),
+    Experiment(
+        "SIGTERM workers", "A server with three workers is stopped and started again.", faults.stop_server, workers=3
+    ),
 ]

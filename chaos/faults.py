@@ -1,6 +1,8 @@
 """The faults. Each returns the moment at which everything runs again, on the clock of `time.monotonic`."""
 
 import asyncio
+import os
+import signal
 import time
 
 from chaos.context import Context
@@ -18,6 +20,16 @@ async def kill_server(context: Context) -> float:
     server = context.random.choice(context.servers)
     server.kill()
     return await _start(context, server)
+
+
+async def kill_worker(context: Context) -> float:
+    server = context.random.choice(context.servers)
+    workers = server.workers()
+    victim = context.random.choice(sorted(workers))
+    os.kill(victim, signal.SIGKILL)
+    while len(server.workers() - {victim}) < len(workers):
+        await asyncio.sleep(0.02)
+    return time.monotonic()
 
 
 async def stop_server(context: Context) -> float:

@@ -84,7 +84,7 @@ async def _servers(
     experiment: Experiment, url: str, directory: Path
 ) -> AsyncIterator[tuple[list[ServerProcess], RedisServer | None]]:
     """Ready replicas, and Redis if the experiment has one; killed at the end."""
-    settings = {"LOG_LEVEL": "WARNING", "SHUTDOWN_SECONDS": str(SHUTDOWN_SECONDS)}
+    settings = {"LOG_LEVEL": "WARNING", "SHUTDOWN_SECONDS": str(SHUTDOWN_SECONDS), "WORKERS": str(experiment.workers)}
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(httpx2.AsyncClient(timeout=5))
         redis = None

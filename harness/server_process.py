@@ -26,6 +26,18 @@ class ServerProcess(Process, RunningServer):
         environment = environment_for(database_url, PORT=str(self.port), **settings)
         Process.__init__(self, name, [str(COLLOQUY), "serve"], directory, environment=environment)
 
+    def workers(self) -> set[int]:
+        """The processes that serve, if there are several: the supervisor's children."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return {int(child) for child in children if _is_worker(child)}
+
+
+def _is_worker(pid: str) -> bool:
+    try:
+        return b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:  # it has ended
+        return False
+
 
 def check(database_url: str, directory: Path) -> list[str]:
     """The rules that `colloquy check` finds broken, a line each; none if all hold."""

@@ -186,7 +186,10 @@ def seconds_to_stop(variables: dict[str, str]) -> int:
 
 
 def connections(variables: dict[str, str], processes: int) -> int:
-    return processes * (int(variables.get("POOL_SIZE", Settings.model_fields["pool_size"].default)) + BESIDES_POOL)
+    pool, workers = (
+        int(variables.get(name.upper(), Settings.model_fields[name].default)) for name in ("pool_size", "workers")
+    )
+    return processes * workers * (pool + BESIDES_POOL)
 
 
 def cloud_run(service: Manifest) -> Iterator[str]:

@@ -1,18 +1,17 @@
 """`colloquy run` and `colloquy serve`."""
 
+import asyncio
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import NoReturn
 
-from app import telemetry
+from app import telemetry, workers
 from app.auth import mint
 from app.commands import DAY_SECONDS, DEMO_OWNER, direct_url, load_settings, reporting
-from app.main import create_app
 from app.server import serve as serve_app
 from app.settings import Settings
-from app.transport import InvalidManifests
 
 # Serving needs neither Alembic nor the demo: a server that was killed is back sooner without them.
 
@@ -27,10 +26,12 @@ def run() -> None:
             _serve(settings, welcome=True)
 
 
-def serve(*, migrate_first: bool) -> None:
-    """Serve until stopped, with the database of the settings."""
+def serve(*, migrate_first: bool, processes: int | None = None) -> None:
+    """Serve until stopped, with the database of the settings; `processes` replaces WORKERS."""
     with _sigterm_unwinds():
         settings = load_settings()
+        if processes is not None:
+            settings = settings.model_copy(update={"workers": processes})
         direct_url(settings)
         if migrate_first:
             from app.commands.database import upgrade
@@ -60,7 +61,14 @@ def _serve(settings: Settings, *, welcome: bool = False) -> None:
         _print_welcome(settings, address)
 
     telemetry.set_up_logs(settings)
-    with reporting(InvalidManifests):
+    if settings.workers > 1:
+        workers.serve(settings, (lambda address: asyncio.run(greet(address))) if welcome else None)
+        return
+    from app.main import create_app  # with workers this process does without it
+    from app.tracing import NotInstalled
+    from app.transport import InvalidManifests
+
+    with reporting(InvalidManifests, NotInstalled):
         app = create_app(settings)
     serve_app(app, settings, greet if welcome else None)
 

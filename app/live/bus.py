@@ -4,7 +4,7 @@
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 COALESCE_SECONDS = 0.02
@@ -43,10 +43,21 @@ class Observer(Protocol):
         """Wake-ups may have been lost."""
 
 
+class Causes(Protocol):
+    """Follows which writes caused the wake-ups: tracing. A cause is a W3C `traceparent`."""
+
+    def take(self, owner: str, session_id: str, /) -> Sequence[str]:
+        """The causes of a wake-up that is sent to the other processes now."""
+
+    def received(self, owner: str, session_id: str, revision: int | None, cause: str, /) -> None:
+        """Another process sent a cause of a change, of which no listener is notified yet."""
+
+
 class Bus:
     """The wake-ups of one process. `observer` gets every change but the growth of streamed text, before listeners."""
 
     observer: Observer | None = None
+    causes: Causes | None = None
 
     def __init__(self) -> None:
         self._listeners: dict[Subject, Listener] = {}

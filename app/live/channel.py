@@ -90,6 +90,8 @@ class Channel(Generic[P]):
                 self._stale = False
                 await self._read_batch()
                 self.failure = None
+                if self.reader.min_interval:
+                    await asyncio.sleep(self.reader.min_interval)
         except Exception as error:
             self.failure = error if self._listeners else None
         finally:
@@ -106,10 +108,11 @@ class Channel(Generic[P]):
             return
         self.position, self._stale = batch.position, self._stale or batch.more
         if batch.events:
-            deliveries = [listener.on_batch(batch) for listener in self._listeners.values()]
-            await (deliveries[0] if len(deliveries) == 1 else asyncio.gather(*deliveries))
-        if self.reader.min_interval:
-            await asyncio.sleep(self.reader.min_interval)
+            await self._deliver(batch)
+
+    async def _deliver(self, batch: Batch[P]) -> None:
+        deliveries = [listener.on_batch(batch) for listener in self._listeners.values()]
+        await (deliveries[0] if len(deliveries) == 1 else asyncio.gather(*deliveries))
 
     def _signal_read_done(self) -> None:
         if self._read_done is not None:

@@ -41,8 +41,10 @@ class Hub:
         tombstone_seconds: float | None,
         max_per_owner: int,
         max_subscriptions: int,
+        make_channel: Callable[[Subject, Reader[Any]], Channel[Any]] = lambda _, reader: Channel(reader),
     ) -> None:
         self._db, self._bus, self._tuning = db, bus, tuning
+        self._make_channel = make_channel
         self._tombstone_seconds = tombstone_seconds
         self._max_per_owner, self._max_subscriptions = max_per_owner, max_subscriptions
         self._channels: dict[Subject, Channel[Any]] = {}
@@ -111,7 +113,7 @@ class Hub:
             raise RateLimited(f"This server's limit of {self._max_subscriptions} subscriptions is reached; try again.")
         channel = self._channels.get(subject)
         if channel is None:
-            channel = self._channels[subject] = Channel(make())
+            channel = self._channels[subject] = self._make_channel(subject, make())
             self._bus.add_listener(subject, channel)
         channel.subscriptions += 1
         self._open_by_owner[owner] += 1

@@ -3,8 +3,9 @@
 import asyncio
 import random
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from time import monotonic
 
 import orjson
 
@@ -16,12 +17,17 @@ log = get_logger("colloquy.live")
 WAKE_UP_CHANNEL = "colloquy"
 RETRY_SECONDS = 0.1, 1.0  # the first delay and the longest; jitter keeps replicas from reconnecting together
 MAX_UNSENT = 10_000
+CAUSE_BYTES = 10  # of a cause in a payload, beside its text
 
 
 class SharedBus(Bus):
     """A bus between processes over PostgreSQL or Redis, which a subclass connects to.
 
     Nothing waits for it: while it is down, it keeps the wake-ups that it could not send, and readers poll.
+
+    A payload is the JSON of [origin, [[owner, session id, revision], ...]]. The origin is [process id, when the oldest
+    change came to the bus, in monotonic seconds, causes], where a cause is [index of a change, `traceparent`]. Versions
+    that sent the process id alone compare the origin with their own id, and ignore what else it holds.
     """
 
     name: str
@@ -33,12 +39,16 @@ class SharedBus(Bus):
         self._heartbeat_seconds, self._send_timeout = heartbeat_seconds, send_timeout_seconds
         self._process_id = secrets.token_hex(8)
         self._unsent: Changes = {}
+        self._unsent_since: float | None = None
+        self._sending_since: float | None = None
         self._has_unsent = asyncio.Event()
         self._receiver: asyncio.Task[None] | None = None
         self._sender: asyncio.Task[None] | None = None
         self._failures = 0
         self.healthy = False
         self.connects = self.disconnects = 0
+        self.on_return: Callable[[float], None] = lambda _seconds: None
+        """Receives how long a payload took until it came back to this process."""
 
     async def receive(self) -> None:
         """Receives until the connection is lost.
@@ -70,6 +80,8 @@ class SharedBus(Bus):
         await _cancel(self._receiver)
 
     def broadcast(self, changes: Changes) -> None:
+        if self._unsent_since is None:
+            self._unsent_since = monotonic()
         for (owner, session_id, _), revision in changes.items():
             if len(self._unsent) < MAX_UNSENT:  # a dropped wake-up delays other processes by one poll
                 merge_change(self._unsent, (owner, session_id), revision)
@@ -86,13 +98,19 @@ class SharedBus(Bus):
     def on_payload(self, payload: str | bytes) -> bool:
         """Notifies the listeners; True if this process sent the payload and has notified them before."""
         try:
-            process_id, changes = orjson.loads(payload)
+            origin, changes = orjson.loads(payload)
+            process_id, since, causes, *_ = origin if isinstance(origin, list) else (origin, 0.0, ())
             if process_id == self._process_id:
+                self.on_return(monotonic() - since)
                 return True
+            if self.causes:
+                for index, cause in causes:
+                    owner, session_id, revision = changes[index]
+                    self.causes.received(owner, session_id, revision, cause)
             for owner, session_id, revision in changes:
                 self.notify((owner, session_id), revision)
                 self.received += 1
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, IndexError):
             log.warning("live.payload_invalid", bus=self.name)
         return False
 
@@ -123,6 +141,7 @@ class SharedBus(Bus):
                 await self._send_all(changes)
                 failures = 0
             except BaseException as error:
+                self._unsent_since = self._sending_since
                 self.broadcast(changes)
                 if not isinstance(error, Exception):
                     raise
@@ -131,6 +150,7 @@ class SharedBus(Bus):
 
     def _take_unsent(self) -> Changes:
         changes, self._unsent = self._unsent, {}
+        self._sending_since, self._unsent_since = self._unsent_since, None
         self._has_unsent.clear()
         return changes
 
@@ -144,20 +164,25 @@ class SharedBus(Bus):
     def payloads(self, changes: Changes) -> Iterator[str]:
         """The changes as JSON, in as few payloads as `max_payload_bytes` allows."""
         batch: list[tuple[str, str, int | None]] = []
+        causes: list[tuple[int, str]] = []
         size = 0
         for (owner, session_id, _), revision in changes.items():
+            own_causes = self.causes.take(owner, session_id) if self.causes else ()
             cost = len(orjson.dumps((owner, session_id, revision))) + 1
+            cost += sum(len(cause) + CAUSE_BYTES for cause in own_causes)
             if batch and size + cost > self.max_payload_bytes:
-                yield self.payload(batch)
-                batch, size = [], 0
+                yield self.payload(batch, causes)
+                batch, causes, size = [], [], 0
+            causes += [(len(batch), cause) for cause in own_causes]
             batch.append((owner, session_id, revision))
             size += cost
         if batch:
-            yield self.payload(batch)
+            yield self.payload(batch, causes)
 
-    def payload(self, batch: list[tuple[str, str, int | None]]) -> str:
-        """The JSON of [process id, [[owner, session id, revision], ...]]."""
-        return orjson.dumps((self._process_id, batch)).decode()
+    def payload(self, batch: Sequence[tuple[str, str, int | None]], causes: Sequence[tuple[int, str]] = ()) -> str:
+        """The JSON of a payload; without changes it serves as a heartbeat."""
+        since = self._sending_since or monotonic()
+        return orjson.dumps(((self._process_id, round(since, 4), causes), batch)).decode()
 
 
 async def _cancel(task: asyncio.Task[None] | None) -> None:

@@ -75,7 +75,7 @@ async def decide(work: UnitOfWork, approval_id: str, decision: str, notes: str |
             approval_id=approval_id,
             new_status=STATUS_AFTER[decision],
             new_notes=notes,
-            new_decided_by=work.viewer.subject,
+            new_decided_by=work.viewer.actor,
             next_revision=number or approval.revision + 1,
         )
         assert row is not None  # its row is locked

@@ -59,7 +59,10 @@ class UserStats:
         )
 
 
-@strawberry.type(description="The subject of the token: the owner of all objects that this request can read.")
+@strawberry.type(
+    description="The owner of all objects that this request can read: the subject of the token, or the owner for "
+    "whom a token with the scope `chat:act` acts (header `Colloquy-Owner`)."
+)
 class Viewer:
     @field(
         description="An opaque id of the subject that never changes, for client caches. `node(id:)` does not accept it."
@@ -67,10 +70,11 @@ class Viewer:
     def id(self: Any) -> strawberry.ID:
         return strawberry.ID(f"usr_{sha256(self.subject.encode()).hexdigest()[:32]}")
 
-    subject: str = field(description="The `sub` claim of the token.")
+    subject: str = field(description="The `sub` claim of the token, or the owner for whom it acts.")
 
     @field(
-        description="The scopes of the token: `chat:read` for queries and subscriptions, `chat:write` for mutations."
+        description="The scopes of the token: `chat:read` for queries and subscriptions, `chat:write` for mutations, "
+        "`chat:act` for acting for other owners."
     )
     def scopes(self: Any) -> list[str]:
         return sorted(self.scopes)

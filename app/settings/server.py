@@ -28,6 +28,9 @@ class Server(BaseModel):
         "127.0.0.1", "Address to listen on; in a container `0.0.0.0`, or `::` for IPv6 and IPv4.", "an address"
     )
     port: int = whole_number(8000, "Port to listen on; 0 selects a free port.", low=0, high=65535)
+    workers: int = whole_number(
+        1, "Processes that share the port, such as one for each core; each has POOL_SIZE connections.", high=256
+    )
     root_path: Annotated[str, AfterValidator(path_prefix)] = setting(
         "",
         "Path under which a proxy serves this server, such as `/chat`; needed only if the proxy leaves it in the path.",
@@ -46,6 +49,12 @@ class Server(BaseModel):
         "`json`: one object per line; `console`: coloured text.",
         "json or console",
         default_text="console in development, json in production",
+    )
+    opentelemetry: bool = setting(
+        False,
+        "Send traces and metrics with OpenTelemetry, as the standard `OTEL_*` variables configure it; needs "
+        "`colloquy-server[otel]`.",
+        "true or false",
     )
     data_dir: Annotated[Path, AfterValidator(absolute_path)] = setting(
         data_dir,

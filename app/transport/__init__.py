@@ -2,6 +2,7 @@
 
 from graphql_compiled.engine import Engine
 from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.types import ASGIApp
 
 from app.transport.cross_origin import CrossOrigin
 from app.transport.documents import Documents
@@ -34,7 +35,7 @@ __all__ = [
 ]
 
 
-def routes(http: HTTPEndpoint, sockets: WebSocketEndpoint, streams: EventStreamEndpoint) -> list[BaseRoute]:
+def routes(http: ASGIApp, sockets: WebSocketEndpoint, streams: EventStreamEndpoint) -> list[BaseRoute]:
     """HTTP and websockets at PATH, event streams at PATH/stream, each with and without a slash at its end.
 
     A redirect to the other spelling would name the scheme and the host that the proxy used, not the browser.

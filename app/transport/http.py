@@ -9,7 +9,7 @@ from app.auth import bearer
 from app.errors import BadInput
 from app.telemetry import begin
 from app.transport.media_types import HTML, JSON, RESPONSE, preferred
-from app.transport.operations import Operations, header
+from app.transport.operations import OWNER_HEADER, Operations, header
 from app.transport.requests import Declined, Disconnected, read_parameters
 from app.transport.responses import Response, executed, refusal
 
@@ -65,7 +65,8 @@ class HTTPEndpoint:
         if method not in ("GET", "POST"):
             raise Declined(405, "GraphQL is served by POST, and queries by GET.", (b"allow", b"GET, POST"))
         exchange.media_type = _negotiated(exchange)
-        viewer = await self._operations.viewer(bearer(header(exchange.headers, b"authorization")))
+        token = bearer(header(exchange.headers, b"authorization"))
+        viewer = await self._operations.viewer(token, header(exchange.headers, OWNER_HEADER))
         parameters = await read_parameters(exchange.scope, exchange.headers, receive, self._max_body)
         exchange.prepared = prepared = self._operations.prepare(parameters, viewer)
         _check_method(method, prepared)

@@ -100,7 +100,7 @@ class DocumentLimits:
         operation = next(node for node in _all(document, OperationDefinitionNode) if _name(node) == name)
 
         def check(variables: Mapping[str, Any]) -> list[GraphQLError]:
-            size = _sizes(operation, variables)
+            size = variable_sizes(operation, variables)
             return self._excess(schema, document, size).get(name, [])
 
         return check
@@ -125,6 +125,13 @@ def measure(schema: GraphQLSchema, document: DocumentNode, size: Size) -> list[t
     """Each operation with its measure, where a variable `name` as a page size counts as `size(name)`."""
     meter = _Meter(schema, document, size)
     return [(node, meter.operation(node)) for node in _all(document, OperationDefinitionNode)]
+
+
+def operation_cost(
+    schema: GraphQLSchema, document: DocumentNode, operation: OperationDefinitionNode, size: Size
+) -> int:
+    """The cost of one operation, where a variable `name` as a page size counts as `size(name)`."""
+    return _Meter(schema, document, size).operation(operation).cost
 
 
 class _Meter:
@@ -213,7 +220,8 @@ def _literal(value: ValueNode, size: Size) -> int:
     return len(value.values) if isinstance(value, ListValueNode) else DEFAULT_PAGE_SIZE
 
 
-def _sizes(operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> Size:
+def variable_sizes(operation: OperationDefinitionNode, variables: Mapping[str, Any]) -> Size:
+    """The page size or the number of ids in each variable, as a request sends it."""
     defaults = {v.variable.name.value: v.default_value for v in operation.variable_definitions or ()}
 
     def size(name: str) -> int:

@@ -12,7 +12,6 @@ from app.auth import Viewer
 from app.live.subscription import Subscription
 from app.telemetry import Request
 from app.transport.connection import Suspended, run_until_blocked
-from app.transport.errors import format_failure
 from app.transport.fan_out import EncodedEvent, Group, Subscriber, group_key
 from app.transport.operations import Operations, encode_result
 from app.transport.parameters import Parameters
@@ -104,7 +103,7 @@ class OperationTask:
             if not follows:
                 await self.send_complete()
         except Exception as failure:
-            errors = format_failure(failure, self._request.id)
+            errors = self._operations.errors_of(failure, self._request)
             self._outcome = errors[0]["extensions"]["code"]
             await self.send_errors(errors)
             return False

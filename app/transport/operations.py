@@ -7,15 +7,16 @@ from typing import Any, NamedTuple, Protocol
 from graphql import ExecutionResult
 from graphql_compiled.engine import Engine, PreparedOperation, ResponseStream
 
-from app.auth import Authenticator, Viewer, require
+from app.auth import Authenticator, Viewer, on_behalf, require
 from app.claims import READ, WRITE
-from app.telemetry import Request, log_request
+from app.telemetry import Request, begin, log_request
 from app.transport import json_codec
 from app.transport.deadline import Deadline
 from app.transport.documents import Documents
-from app.transport.errors import SubscriptionFailed, format_error
+from app.transport.errors import SubscriptionFailed, format_error, format_failure
 from app.transport.parameters import Parameters
 
+OWNER_HEADER = b"colloquy-owner"
 SCOPES = {"query": READ, "subscription": READ, "mutation": WRITE}
 
 
@@ -71,9 +72,14 @@ class Operations:
         self._make_context = make_context
         self._observe = observe
 
-    async def viewer(self, token: str) -> Viewer:
-        """The viewer that a token proves. Raises Unauthenticated."""
-        return self._authenticator.cached(token) or await self._authenticator.viewer(token)
+    async def viewer(self, token: str, owner: Any = None) -> Viewer:
+        """The viewer that a token proves, or the `owner` for whom it acts. Raises Unauthenticated, OutOfScope."""
+        viewer = self._authenticator.cached(token) or await self._authenticator.viewer(token)
+        return viewer if owner is None else on_behalf(viewer, owner)
+
+    def begin(self, traceparent: str | None) -> Request:
+        """A new request over a protocol that sends results one by one; its task and log lines have its ids."""
+        return begin(traceparent)
 
     def prepare(self, parameters: Parameters, viewer: Viewer) -> PreparedOperation:
         """The operation to run. Raises RequestError, or Refused if this viewer or nobody may run it."""
@@ -110,6 +116,10 @@ class Operations:
         if isinstance(started, ExecutionResult):
             raise SubscriptionFailed(started.errors or [])
         return started
+
+    def errors_of(self, failure: Exception, request: Request) -> list[dict[str, Any]]:
+        """The errors of an operation that ended with an exception; at least one."""
+        return format_failure(failure, request.id)
 
     def record(self, prepared: PreparedOperation | None, outcome: str, started: float, protocol: str) -> None:
         """Counts and logs an operation that began at `started`, in seconds of `perf_counter`."""

@@ -17,13 +17,13 @@ from starlette.types import Receive, Scope, Send
 
 from app.auth import Viewer, bearer
 from app.errors import Refused
-from app.telemetry import Request, begin
+from app.telemetry import Request
 from app.transport import json_codec
 from app.transport.connection import SEND_TIMEOUT_SECONDS, Connection, run_until_blocked
 from app.transport.deadline import MAX_TIMER_SECONDS
 from app.transport.media_types import RESPONSE, preferred
 from app.transport.operation_task import OperationTask
-from app.transport.operations import Operations, header
+from app.transport.operations import OWNER_HEADER, Operations, header
 from app.transport.parameters import Parameters
 from app.transport.requests import Declined, Disconnected, read_parameters
 from app.transport.responses import refusal
@@ -77,7 +77,7 @@ class EventStreamEndpoint:
         """Serves one request, with an event stream if it is a valid request of a known viewer."""
         started = perf_counter()
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        request = begin(header(headers, b"traceparent"))
+        request = self.operations.begin(header(headers, b"traceparent"))
         try:
             viewer, parameters = await self.operations.deadline.run(self._read(scope, headers, receive))
         except Disconnected:
@@ -97,7 +97,8 @@ class EventStreamEndpoint:
             raise Declined(405, "An event stream is requested by POST, or by GET.", (b"allow", b"GET, POST"))
         if preferred(headers.get(b"accept", b"*/*"), (EVENT_STREAM,)) is None:
             raise Declined(406, f"This URL answers in {EVENT_STREAM}.")
-        viewer = await self.operations.viewer(bearer(header(headers, b"authorization")))
+        token = bearer(header(headers, b"authorization"))
+        viewer = await self.operations.viewer(token, header(headers, OWNER_HEADER))
         parameters = await read_parameters(scope, headers, receive, self._max_body)
         if method == "GET" and self._is_mutation(viewer, parameters):
             raise Declined(405, "A mutation is sent by POST.", (b"allow", b"POST"))

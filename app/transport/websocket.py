@@ -14,19 +14,23 @@ from starlette.types import Receive, Scope, Send
 
 from app.errors import BadInput, RateLimited, Refused
 from app.origins import Origins
-from app.telemetry import Request, begin
+from app.telemetry import Request, trace_id_of
 from app.transport import json_codec
 from app.transport.connection import SEND_TIMEOUT_SECONDS, Connection
 from app.transport.deadline import MAX_TIMER_SECONDS
 from app.transport.errors import format_failure, log_fault
 from app.transport.forwarded import TrustedProxies
 from app.transport.operation_task import OperationTask
-from app.transport.operations import Operations, header
+from app.transport.operations import OWNER_HEADER, Operations, header
 from app.transport.parameters import Parameters
-from app.transport.websocket_frames import CloseSocket, frame_of, id_of, payload_of, quoted, token_of
+from app.transport.websocket_frames import CloseSocket, frame_of, id_of, owner_of, payload_of, quoted, token_of
 
 PROTOCOL = "graphql-transport-ws"
-KEPT_HEADERS = (b"authorization", b"traceparent")  # of the handshake; a socket keeps its headers for its life
+KEPT_HEADERS = (
+    b"authorization",
+    b"traceparent",
+    OWNER_HEADER,
+)  # of the handshake; a socket keeps its headers for its life
 
 
 class WebSocketEndpoint:
@@ -193,8 +197,11 @@ class _Socket:
             raise CloseSocket(4429, "Too many initialisation requests")
         self._initialised = True
         self._timer.cancel()
+        if isinstance(traceparent := payload.get("traceparent"), str) and trace_id_of(traceparent):
+            self._headers[b"traceparent"] = traceparent.encode()
         try:
-            self._viewer = await self._endpoint.operations.viewer(token_of(payload, self._headers))
+            token, owner = token_of(payload, self._headers), owner_of(payload, self._headers)
+            self._viewer = await self._endpoint.operations.viewer(token, owner)
         except Refused as refused:
             raise CloseSocket(4403, refused.message) from None
         except Exception as fault:
@@ -225,7 +232,7 @@ class _Socket:
             limit = RateLimited(f"A socket runs at most {self._endpoint.max_operations} operations at a time.")
             frame = {"type": "error", "id": id, "payload": format_failure(limit, "")}
             return await self.send(json_codec.encode(frame).decode())
-        request = begin(header(self._headers, b"traceparent"))
+        request = self._endpoint.operations.begin(header(self._headers, b"traceparent"))
         self._by_id[id] = operation = _Operation(self, id, self._endpoint.operations, request)
         self.running.add(operation)
         operation.run(operation.start(parameters, self._viewer))

@@ -6,7 +6,7 @@ from typing import Any
 from app.auth import bearer
 from app.errors import BadInput, Unauthenticated
 from app.transport import json_codec
-from app.transport.operations import header
+from app.transport.operations import OWNER_HEADER, header
 
 MAX_REASON_BYTES = 123  # RFC 6455 §5.5
 MAX_ID_CHARS = 256
@@ -64,6 +64,14 @@ def token_of(payload: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> str:
     if not isinstance(token, str):
         raise Unauthenticated("The token must be a string.")
     return token
+
+
+def owner_of(payload: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> Any:
+    """The owner for whom the token acts, of `connection_init` or of the handshake; None for its own."""
+    for name in ("Colloquy-Owner", "colloquy-owner"):
+        if name in payload:
+            return payload[name]
+    return header(headers, OWNER_HEADER)
 
 
 def quoted(id: str) -> str:

@@ -5,13 +5,13 @@ command line: it only reads. Statements run on the driver's own connection (asyn
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from time import monotonic
 from typing import Any
 from weakref import WeakValueDictionary
 
-from app.db.access import failures, slow_statements
+from app.db.access import failures
 from app.db.access.pool import Pool
 from app.db.access.slow_statements import SlowStatements
 from app.db.access.statement import AcrossOwners, Query, R, Statement
@@ -23,10 +23,10 @@ class Database:
     """The pool, and statements run on it for a viewer.
 
     `statement_timeout`, `acquire_timeout` (the longest wait for a connection) and `slow_statement` (from which time on
-    a statement is logged and counted) are seconds. `statement_cache` is how many prepared statements a connection
-    keeps. 0 is for PgBouncer in transaction mode: nothing is prepared by name, and every statement has its own BEGIN,
-    since PgBouncer may change the server between Parse and Bind, and refuses `lock_timeout` and the like as parameters
-    of a new connection.
+    a statement is logged and counted) are seconds. `statements` makes what runs them, of the last of these seconds.
+    `statement_cache` is how many prepared statements a connection keeps. 0 is for PgBouncer in transaction mode:
+    nothing is prepared by name, and every statement has its own BEGIN, since PgBouncer may change the server between
+    Parse and Bind, and refuses `lock_timeout` and the like as parameters of a new connection.
     """
 
     def __init__(
@@ -39,6 +39,7 @@ class Database:
         acquire_timeout: float,
         slow_statement: float,
         on_commit: OnCommit | None = None,
+        statements: Callable[[float], SlowStatements] = SlowStatements,
     ) -> None:
         limits = {
             "lock_timeout": "5s",
@@ -53,7 +54,7 @@ class Database:
             statement_cache=statement_cache,
             settings={**limits, "plan_cache_mode": "force_generic_plan"} if statement_cache else {},
         )
-        self.slow = SlowStatements(slow_statement)
+        self.slow = statements(slow_statement)
         self._begin = "BEGIN" if statement_cache else _begin_with(limits)
         self._begin_custom_plan = (
             _begin_with({"plan_cache_mode": "force_custom_plan"}) if statement_cache else self._begin
@@ -116,10 +117,10 @@ class Database:
     async def _run_once(self, query: Query[R], arguments: tuple[Any, ...], opened_after: float = 0) -> list[R]:
         if query.custom_plan or self._always_begin:
             async with self._transaction(self._begin_custom_plan, opened_after) as driver:
-                return await slow_statements.fetch(driver, query, arguments, self.slow)
+                return await self.slow.fetch(driver, query, arguments)
         connection = await self.pool.acquire(opened_after)
         try:
-            return await slow_statements.fetch(connection.driver, query, arguments, self.slow)
+            return await self.slow.fetch(connection.driver, query, arguments)
         except BaseException as error:
             self.pool.on_failure(connection, error)
             raise

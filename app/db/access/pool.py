@@ -44,6 +44,8 @@ class Pool:
         self._checks = self._servers.writable
         self._acquire_timeout = acquire_timeout
         self._free = asyncio.Semaphore(size)
+        self.waiting = 0
+        """How many tasks wait for a connection."""
         self._idle: list[PooledConnection] = []
 
     @property
@@ -123,11 +125,14 @@ class Pool:
                 await self.engine.dispose()
 
     async def _wait(self) -> None:
+        self.waiting += 1
         try:
             async with asyncio.timeout(self._acquire_timeout):
                 await self._free.acquire()
         except TimeoutError:
             raise Unavailable("All database connections are busy; try again.") from None
+        finally:
+            self.waiting -= 1
 
     def _close_idle(self) -> None:
         while self._idle:

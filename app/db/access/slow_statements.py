@@ -11,7 +11,7 @@ log = get_logger("colloquy.db")
 
 
 class SlowStatements:
-    """Counts the statements that took `threshold` seconds or more, by name, and logs each of them."""
+    """Runs statements; counts those that took `threshold` seconds or more, by name, and logs each of them."""
 
     def __init__(self, threshold: float) -> None:
         self.threshold = threshold
@@ -22,18 +22,17 @@ class SlowStatements:
         self.counts[query.name] += 1
         log.warning("statement.slow", statement=query.name, sentence=query.sentence, seconds=round(seconds, 3))
 
-
-async def fetch(driver: Any, query: Query[R], arguments: tuple[Any, ...], slow: SlowStatements) -> list[R]:
-    """All rows of the query. An error has the statement's name as a note."""
-    started = monotonic()
-    try:
-        rows: list[R] = await driver.fetch(query.sql, *arguments, record_class=query.row)
-        return rows
-    except Exception as error:
-        error.add_note(f"in the statement {query.name}")
-        raise
-    finally:
-        # Failed ones too: a statement that runs into its timeout is the slowest of all.
-        seconds = monotonic() - started
-        if seconds >= slow.threshold:
-            slow.record(query, seconds)
+    async def fetch(self, driver: Any, query: Query[R], arguments: tuple[Any, ...]) -> list[R]:
+        """All rows of the query. An error has the statement's name as a note."""
+        started = monotonic()
+        try:
+            rows: list[R] = await driver.fetch(query.sql, *arguments, record_class=query.row)
+            return rows
+        except Exception as error:
+            error.add_note(f"in the statement {query.name}")
+            raise
+        finally:
+            # Failed ones too: a statement that runs into its timeout is the slowest of all.
+            seconds = monotonic() - started
+            if seconds >= self.threshold:
+                self.record(query, seconds)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from app.db.access import slow_statements
 from app.db.access.slow_statements import SlowStatements
 from app.db.access.statement import R, Statement
 
@@ -51,12 +50,12 @@ class Tx:
 
     def fetch(self, statement: Statement[R], /, **values: Any) -> Coroutine[Any, Any, list[R]]:
         """All rows."""
-        return slow_statements.fetch(self._driver, statement, statement.bind(self.owner, **values), self._slow)
+        return self._slow.fetch(self._driver, statement, statement.bind(self.owner, **values))
 
     async def one(self, statement: Statement[R], /, **values: Any) -> R | None:
         """The first row, or None."""
         arguments = statement.bind(self.owner, **values)
-        rows = await slow_statements.fetch(self._driver, statement, arguments, self._slow)
+        rows = await self._slow.fetch(self._driver, statement, arguments)
         return rows[0] if rows else None
 
     def record_change(self, session_id: str, revision: int) -> None:

@@ -19,7 +19,7 @@ from colloquy.operations import streaming_message as streaming_message_operation
 from colloquy.operations import task as task_operations
 from colloquy.operations import viewer as viewer_operations
 from colloquy.retries import ATTEMPTS, MAX_WAIT_SECONDS, TOTAL_TIMEOUT_SECONDS, RetryPolicy
-from colloquy.validation import bearer_token, endpoint
+from colloquy.validation import bearer_token, endpoint, owner_header
 
 T = TypeVar("T")
 Token = str | Callable[[], str]
@@ -35,6 +35,7 @@ class Client:
       attempts and waits may take, and how long one wait may be, in seconds
     - `idempotency_keys`: False sends no keys, for a server with ENABLE_IDEMPOTENCY=false; most mutations are then
       sent once
+    - `owner`: the owner for whom a token with the scope `chat:act` acts; None: the token's own
 
     Raises BadInput for a URL and Unauthenticated for a token that cannot be used. Every method raises a ColloquyError.
     """
@@ -49,11 +50,12 @@ class Client:
         total_timeout: float = TOTAL_TIMEOUT_SECONDS,
         max_wait: float = MAX_WAIT_SECONDS,
         idempotency_keys: bool = True,
+        owner: str | None = None,
     ) -> None:
         self._url = endpoint(url)
         self._token = token if callable(token) else bearer_token(token)
         self._policy = RetryPolicy(attempts, total_timeout, max_wait, idempotency_keys)
-        self._http = httpx2.Client(timeout=timeout)
+        self._http = httpx2.Client(timeout=timeout, headers=owner_header(owner))
 
     def run(self, operation: Operation[T]) -> T:
         """Sends an operation of `colloquy.operations` and returns its result."""

@@ -9,6 +9,7 @@ import orjson
 
 from colloquy.errors import BadInput, ColloquyError, Forbidden, RateLimited, Unauthenticated, Unreachable
 from colloquy.operation import Operation
+from colloquy.trace_context import add_trace_context
 from colloquy.validation import header_value
 
 ACCEPT = "application/graphql-response+json, application/json;q=0.9"
@@ -31,6 +32,7 @@ def encode_body(operation: Operation[Any]) -> bytes:
 def headers(operation: Operation[Any], token: str) -> dict[str, str]:
     """Returns the request's headers. Raises BadInput for an idempotency key that no header can carry."""
     always = {"authorization": f"Bearer {token}", "content-type": "application/json", "accept": ACCEPT}
+    add_trace_context(always)
     if operation.idempotency_key is None:
         return always
     return always | {"idempotency-key": header_value(operation.idempotency_key)}

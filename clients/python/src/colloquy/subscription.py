@@ -20,6 +20,7 @@ from colloquy.errors import BadInput, ColloquyError, Unauthenticated, Unavailabl
 from colloquy.http_transport import request_error, status_error
 from colloquy.live import EVENT_TYPES, Event
 from colloquy.retries import retry_options
+from colloquy.trace_context import add_trace_context
 
 SUBPROTOCOL = Subprotocol("graphql-transport-ws")
 TOKEN_REJECTED = (4401, 4403)
@@ -33,7 +34,7 @@ frame_log.setLevel(logging.INFO)
 
 
 async def subscribe(
-    url: str, token: Callable[[], Awaitable[str]], document: str, variables: Mapping[str, Any]
+    url: str, token: Callable[[], Awaitable[str]], document: str, variables: Mapping[str, Any], owner: Mapping[str, str]
 ) -> AsyncIterator[Event]:
     """Yields the events after `variables["after"]`, across lost connections and expired tokens.
 
@@ -42,7 +43,7 @@ async def subscribe(
     after = variables["after"]
     while True:
         try:
-            async with await _connect(url, token) as socket:
+            async with await _connect(url, token, owner) as socket:
                 await _send(socket, "subscribe", {"query": document, "variables": {**variables, "after": after}})
                 async for event in _payloads(socket):
                     after = event["cursor"]
@@ -60,23 +61,25 @@ async def subscribe(
             await asyncio.sleep(random.uniform(*RECONNECT_SECONDS))  # noqa: S311
 
 
-async def _connect(url: str, token: Callable[[], Awaitable[str]]) -> ClientConnection:
+async def _connect(url: str, token: Callable[[], Awaitable[str]], owner: Mapping[str, str]) -> ClientConnection:
     """A connection that the server has acknowledged; connecting is retried without limit while no server answers."""
     async for attempt in AsyncRetrying(**retry_options(MAX_CONNECT_WAIT_SECONDS)):
         with attempt:
             bearer = await token()
             try:
-                return await _open(url, bearer)
+                return await _open(url, bearer, owner)
             except (OSError, EOFError, WebSocketException) as error:
                 raise _connection_error(error) from error
     raise AssertionError("a retried block returns or raises")
 
 
-async def _open(url: str, token: str) -> ClientConnection:
+async def _open(url: str, token: str, owner: Mapping[str, str]) -> ClientConnection:
     address = "ws" + url.removeprefix("http")
     socket = await connect(address, subprotocols=[SUBPROTOCOL], max_size=None, logger=frame_log)
     try:
-        await _send(socket, "connection_init", {"Authorization": f"Bearer {token}"})
+        payload = {"Authorization": f"Bearer {token}", **owner}
+        add_trace_context(payload)
+        await _send(socket, "connection_init", payload)
         await _receive(socket)
     except BaseException:
         await socket.close()

@@ -43,3 +43,12 @@ def header_value(idempotency_key: str) -> str:
     if not (idempotency_key.isascii() and idempotency_key.isprintable()):
         raise BadInput("An idempotency key must be printable ASCII.")
     return idempotency_key
+
+
+def owner_header(owner: str | None) -> dict[str, str]:
+    """Returns the header that names the owner to act for; none for None. Raises BadInput for another value."""
+    if owner is None:
+        return {}
+    if not isinstance(owner, str) or not re.fullmatch("[!-~]{1,255}", owner):
+        raise BadInput("An owner must be 1 to 255 visible ASCII characters, without spaces.")
+    return {"Colloquy-Owner": owner}

@@ -1,0 +1,135 @@
+"""Several processes behind one port: one server to clients, metrics, signals and the loss of a process."""
+
+import asyncio
+import os
+import signal
+from collections import Counter
+from pathlib import Path
+
+import httpx2
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from harness import ports
+from harness.server_process import ServerProcess
+from tests.support.users import User
+
+WORKERS = 2
+
+
+class Workers(ServerProcess):
+    """`colloquy serve` with WORKERS processes, in a process of its own."""
+
+    def user(self, name: str) -> User:
+        return User(name, self.url, self.token(name), self.http)
+
+    async def worker_of_a_new_connection(self) -> str:
+        """The worker's own part of a request id."""
+        async with httpx2.AsyncClient() as http:
+            response = await http.post(f"{self.url}/graphql", json={"query": "{ __typename }"})
+        return response.headers["x-request-id"].partition("-")[0]
+
+    async def metrics(self) -> dict[tuple[str, str], float]:
+        """The samples of a scrape by name and labels, from whichever worker responds."""
+        async with httpx2.AsyncClient() as http:
+            text = (await http.get(f"{self.url}/metrics")).text
+        samples = [sample for family in text_string_to_metric_families(text) for sample in family.samples]
+        return {(sample.name, ",".join(sorted(sample.labels.values()))): sample.value for sample in samples}
+
+
+async def all_workers_serve(server: Workers) -> None:
+    while (await server.metrics())["colloquy_workers", ""] < WORKERS:
+        await asyncio.sleep(0.05)
+
+
+@pytest.fixture
+async def server(database_url, tmp_path):
+    async with httpx2.AsyncClient(timeout=30) as http:
+        server = Workers("workers", database_url, tmp_path, http, WORKERS=str(WORKERS))
+        try:
+            await asyncio.to_thread(server.wait_until_listening, server.port)
+            await all_workers_serve(server)
+            yield server
+        finally:
+            workers = server.workers() if server.exit_code is None else set()
+            server.stop()
+            await until_ended(workers)
+
+
+async def until_ended(pids):
+    while any(Path(f"/proc/{pid}").exists() for pid in pids):
+        await asyncio.sleep(0.02)
+
+
+async def test_both_workers_serve_and_events_of_one_reach_clients_of_the_other(server):
+    ann, bob = server.user("ann"), server.user("bob")
+    session = await ann.creates_session()
+    seen = Counter()
+    while len(seen) < WORKERS or seen.total() < 50:
+        seen[await server.worker_of_a_new_connection()] += 1
+    # Each subscription and each append has a connection of its own; the workers share them out as they come.
+    async with ann.follows(session) as one, ann.follows(session) as other, bob.watches() as stranger:
+        for events in (one, other, stranger):
+            await events.until("CaughtUp")
+        for number in range(20):
+            async with httpx2.AsyncClient() as http:
+                await User("ann", server.url, ann.token, http).appends(session, f"text {number}")
+        for events in (one, other):
+            texts = [(await events.until("MessageAdded"))[-1]["message"]["text"] for _ in range(20)]
+            assert texts == [f"text {number}" for number in range(20)]
+        own = await bob.creates_session("bob's")
+        first = (await stranger.until("SessionChanged"))[-1]
+        assert first["session"]["id"] == own
+
+
+async def test_the_metrics_of_all_workers_are_added_up_and_survive_a_worker(server):
+    async def refused() -> float:
+        return (await server.metrics())["colloquy_requests_total", "UNAUTHENTICATED,unknown"]
+
+    for _ in range(40):
+        await server.worker_of_a_new_connection()
+    while await refused() < 40:
+        await asyncio.sleep(0.1)
+    scrape = await server.metrics()
+    assert scrape["colloquy_requests_total", "UNAUTHENTICATED,unknown"] == 40
+    assert scrape["colloquy_request_seconds_count", "unknown"] == 40
+    assert scrape["colloquy_request_seconds_bucket", "+Inf,unknown"] == 40
+    assert scrape["colloquy_bus_healthy", ""] == 1
+    victim = next(iter(server.workers()))
+    os.kill(victim, signal.SIGKILL)
+    await until_ended([victim])
+    while len(server.workers()) < WORKERS:
+        await asyncio.sleep(0.05)
+    await all_workers_serve(server)
+    assert await refused() == 40
+    assert (await server.metrics())["colloquy_workers", ""] == WORKERS
+    assert (await server.user("ann").creates_session()).startswith("ses_")
+
+
+async def test_sigterm_ends_all_workers_and_running_requests_first(server):
+    ann = server.user("ann")
+    session = await ann.creates_session()
+    workers = server.workers()
+    async with ann.follows(session) as events:
+        await events.until("CaughtUp")
+        assert await asyncio.to_thread(server.stop) == 0
+        with pytest.raises(Exception, match="1012"):
+            await anext(events)
+    await until_ended(workers)
+
+
+async def test_workers_end_without_their_supervisor(server):
+    workers = server.workers()
+    server.kill()
+    await until_ended(workers)
+    assert not ports.accepts(server.port)
+
+
+async def test_an_application_that_cannot_start_ends_the_server(database_url, tmp_path):
+    (tmp_path / "manifest.json").write_text("[]")
+    async with httpx2.AsyncClient() as http:
+        settings = {"WORKERS": "2", "TRUSTED_DOCUMENTS": str(tmp_path / "manifest.json")}
+        server = Workers("broken", database_url, tmp_path, http, **settings)
+        code = await asyncio.to_thread(server._popen.wait, 30)
+    assert code == 3
+    assert "manifest.json" in server.log.read_text()
