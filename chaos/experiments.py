@@ -15,8 +15,8 @@ Fault = Callable[[Context], Awaitable[float]]
 class Experiment:
     """A fault, how often it is made, and on how many replicas of how many workers.
 
-    With `standbys`, the database is a PostgreSQL of its own, which they follow synchronously. During a harmless fault no
-    request may fail. Experiments that mostly wait (`waits`) run beside the others.
+    With `standbys`, the database is a PostgreSQL of its own, which they follow synchronously. During a harmless fault
+    no request may fail. Experiments that mostly wait (`waits`) run beside the others.
     """
 
     name: str

@@ -95,11 +95,11 @@ async def deploy(context: Context) -> float:
         server.command, server.environment = [*previous.command, "serve"], environment | previous.environment
     else:
         server.command, server.environment = command, environment
-    restored = await _start(context, server)
+    await _start(context, server)  # the other server serves meanwhile
     failures = [failure for client in context.load.clients for failure in client.failures if failure.ended > began]
     refused = [failure.reason for failure in failures if not failure.lost_connection]
     context.counts.find("refused during a deploy", refused)
-    return restored
+    return time.monotonic()
 
 
 async def cut_database(context: Context) -> float:

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from app.db.operations.binaries import Binaries, account
 from harness.ports import free_port
@@ -67,7 +68,7 @@ class Node:
             for statement in statements:
                 await connection.execute(statement)
 
-    async def value(self, query: str) -> object:
+    async def value(self, query: str) -> Any:
         """The only value that a query on this server returns."""
         async with connected(self.url) as connection:
             return await connection.fetchval(query)

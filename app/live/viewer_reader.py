@@ -55,7 +55,7 @@ class ViewerPosition:
 
     def can_join(self, other: "ViewerPosition") -> bool:
         # A pass that began after the other one ended has read everything that the other one delivered.
-        return self.pass_started >= other.pass_ended
+        return self.timeline == other.timeline and self.pass_started >= other.pass_ended
 
 
 class ViewerReader:
