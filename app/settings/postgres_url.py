@@ -71,15 +71,15 @@ def each_host(url: str) -> list[str]:
     parameters = dict(parse_qsl(parts.query))
     account, at, hosts = parts.netloc.rpartition("@")
     if hosts:
-        places = [(host, dict[str, str]()) for host in hosts.split(",")]
+        addresses = [(host, dict[str, str]()) for host in hosts.split(",")]
     else:
         names, ports = parameters.pop("host").split(","), parameters.pop("port", "").split(",")
         ports = ports * len(names) if len(ports) == 1 else ports
-        places = [("", {"host": name, "port": port}) for name, port in zip(names, ports, strict=True)]
-    target = parameters.pop("target_session_attrs", "read-write" if len(places) > 1 else "any")
+        addresses = [("", {"host": name, "port": port}) for name, port in zip(names, ports, strict=True)]
+    target = parameters.pop("target_session_attrs", "read-write" if len(addresses) > 1 else "any")
     found = []
     for kind in ("standby", "any") if target == "prefer-standby" else (target,):
-        for host, own in places:
+        for host, own in addresses:
             values = parameters | own | {"target_session_attrs": "" if kind == "any" else kind}
             query = urlencode({name: value for name, value in values.items() if value}, quote_via=quote, safe="/")
             found.append(f"postgresql://{account}{at}{host}{parts.path}" + (f"?{query}" if query else ""))

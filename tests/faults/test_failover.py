@@ -1,4 +1,4 @@
-"""A standby is promoted under load: what it had is kept, once; who has seen more than it had is told so."""
+"""A standby is promoted under load: what it had is kept, once; a reader that has seen more receives StreamReset."""
 
 import asyncio
 
@@ -86,68 +86,74 @@ async def test_no_acknowledged_append_is_lost_or_doubled_by_a_synchronous_failov
     assert exit_code_of("check", group.url) == 0
 
 
+KEPT, NEW = [f"kept {number}" for number in range(10)], [f"new {number}" for number in range(10)]
+
+
+async def written_and_half_replicated(group, ann, session, idle):
+    """What the standbys have, and then what they lack; returns the cursors after the first and after the second."""
+    for text in KEPT:
+        await ann.appends(session, text)
+    shared = (await ann.sees(session, "eventCursor"))["eventCursor"]
+    await group.caught_up()
+    for standby in group.standbys:
+        await standby.follow_nothing()
+    for number in range(5):
+        await ann.appends(session, f"lost {number}")
+        await ann.appends(idle, f"lost {number}")
+    return shared, (await ann.sees(session, "eventCursor"))["eventCursor"]
+
+
 @pytest.mark.parametrize("group", [False], indirect=True, ids=["asynchronous"])
 async def test_a_failover_loses_what_the_replica_lacked_and_resets_who_has_seen_more(group):
     async with serving(settings_for(group.url)) as server:
         await server.ready()
         ann, bob = server.user("ann"), server.user("bob")
         session, idle, strangers = [await user.creates_session() for user in (ann, ann, bob)]
-        for number in range(10):
-            await ann.appends(session, f"kept {number}")
-        shared = (await ann.sees(session, "eventCursor"))["eventCursor"]
-        await group.caught_up()
-        for standby in group.standbys:
-            await standby.follow_nothing()
-        for number in range(5):
-            await ann.appends(session, f"lost {number}")
-            await ann.appends(idle, f"lost {number}")
-        gone = await ann.creates_session()
-        lost = (await ann.sees(session, "eventCursor"))["eventCursor"]
-        sidebar = await ann.now()
+        shared, lost = await written_and_half_replicated(group, ann, session, idle)
+        gone, sidebar = await ann.creates_session(), await ann.now()
         async with (
-            ann.follows(session) as stream,
-            ann.follows(idle) as behind,
+            ann.follows(session) as ahead,
+            ann.follows(idle) as quiet,
             ann.follows(gone) as removed,
             ann.watches() as everything,
             bob.follows(strangers) as others,
         ):
-            for events in (stream, behind, removed, everything, others):
+            for events in (ahead, quiet, removed, everything, others):
                 await events.until("CaughtUp")
-            old = group.primary
-            old.kill()
+            group.primary.kill()
             await group.fail_over()
-            await written(ann, session, "new 0")
-            assert [message["text"] for message in await all_messages(ann, session)] == [
-                *(f"kept {number}" for number in range(10)),
-                "new 0",
-            ]
-            for number in range(1, 10):
-                await ann.appends(session, f"new {number}")
-            events = await stream.until("StreamReset")
-            assert events[-1]["reason"] == "CURSOR_FROM_THE_FUTURE"
-            assert "MessageAdded" not in kinds(events)
-            await ann.appends(session, "The end")
-            after = texts(await until_the_end(stream))
-            assert after == [*(f"new {number}" for number in range(10)), "The end"][-len(after) :]
-
-            [reset] = await behind.until("StreamReset")
-            assert (reset["reason"], await ann.sees(idle, "messageCount")) == (
-                "CURSOR_FROM_THE_FUTURE",
-                {"messageCount": 0},
-            )
-            await ann.appends(idle, "goes on")
-            assert texts(await behind.until("MessageAdded")) == ["goes on"]
+            await written(ann, session, NEW[0])
+            assert [message["text"] for message in await all_messages(ann, session)] == [*KEPT, NEW[0]]
+            await reset_and_continues(ahead, quiet, ann, session, idle)
             assert kinds([event async for event in removed]) == ["StreamReset"]
             assert await ann.sees(gone, "id") is None
-            reset = (await everything.until("StreamReset"))[-1]
-            assert reset["reason"] == "CURSOR_UNKNOWN"
+            assert (await everything.until("StreamReset"))[-1]["reason"] == "CURSOR_UNKNOWN"
             await bob.appends(strangers, "bob's")
             assert texts(await others.until("MessageAdded")) == ["bob's"]
-
-        resumed = await ann.replays(session, lost)
-        assert (kinds(resumed), resumed[0]["reason"]) == (["StreamReset", "CaughtUp"], "CURSOR_FROM_THE_FUTURE")
-        resumed = await ann.replays(session, shared)
-        assert "StreamReset" not in kinds(resumed)
-        assert texts(resumed) == [*(f"new {number}" for number in range(10)), "The end"]
+        await resumes(ann, session, shared, lost)
         assert kinds(await ann.catches_up(sidebar))[0] == "StreamReset"
     assert await asyncio.to_thread(exit_code_of, "check", group.url) == 0
+
+
+async def reset_and_continues(ahead, quiet, ann, session, idle):
+    """Readers that have seen more than the new primary: of a session that changes, and of one that does not."""
+    for text in (*NEW[1:], "The end"):
+        await ann.appends(session, text)
+    events = await ahead.until("StreamReset")
+    assert (events[-1]["reason"], texts(events)) == ("CURSOR_FROM_THE_FUTURE", [])
+    after = texts(await until_the_end(ahead))
+    assert after == [*NEW, "The end"][-len(after) :]
+    [reset] = await quiet.until("StreamReset")
+    assert reset["reason"] == "CURSOR_FROM_THE_FUTURE"
+    assert await ann.sees(idle, "messageCount") == {"messageCount": 0}
+    await ann.appends(idle, "goes on")
+    assert texts(await quiet.until("MessageAdded")) == ["goes on"]
+
+
+async def resumes(ann, session, shared, lost):
+    """Clients that come back with a cursor: what was lost is StreamReset, although numbers are beyond it by now."""
+    events = await ann.replays(session, lost)
+    assert (kinds(events), events[0]["reason"]) == (["StreamReset", "CaughtUp"], "CURSOR_FROM_THE_FUTURE")
+    events = await ann.replays(session, shared)
+    assert "StreamReset" not in kinds(events)
+    assert texts(events) == [*NEW, "The end"]

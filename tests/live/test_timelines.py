@@ -38,7 +38,7 @@ def cursor(session, revision):
 
 
 async def resets(user, session, revision):
-    """Why a client with this cursor has to begin anew; None if it continues."""
+    """Why a client with this cursor has to begin again; None if it continues."""
     first = (await user.replays(session, cursor(session, revision)))[0]
     return first.get("reason")
 
