@@ -16,7 +16,7 @@ RUN pip install --require-hashes -r requirements/run.txt
 
 FROM python:3.13-slim AS base
 RUN useradd --uid 10001 --user-group --no-create-home --home-dir /nonexistent colloquy \
-    && install -d -o colloquy -g colloquy /data
+    && install -d -o colloquy -g 0 -m 0775 /data
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 HOST=0.0.0.0 PORT=8000 DATA_DIR=/data
 USER 10001
 WORKDIR /data

@@ -237,7 +237,7 @@ def require(viewer: Viewer, scope: str) -> None:
 def on_behalf(viewer: Viewer, owner: Any) -> Viewer:
     """The viewer of a request that names an owner to act for; None: the token's own.
 
-    Raises OutOfScope without the scope for it, whoever is named, and BadInput for what cannot be an owner.
+    Raises OutOfScope without the scope for it, whatever is named, and BadInput for what cannot be an owner.
     """
     if owner is None:
         return viewer

@@ -56,6 +56,7 @@ from app.transport import (
 log = get_logger("colloquy.server")
 DOCUMENTS = 256  # kept of each kind
 DAY_SECONDS = 86_400
+INSTEAD = "Put a token into the headers editor below."
 DEMO, WELCOME = "demo", "welcome"  # the owner and the session that GraphiQL opens with
 
 
@@ -337,6 +338,7 @@ async def _graphiql(services: Services, request: Request) -> Response:
     return web.graphiql_page(
         root="../" if request.scope["path"].endswith("/") else "./",
         token=token,
+        notice=_why_no_token(services.settings, request),
         session_id=ids.session(session.id) if session else None,
         after=str(SessionCursor.at(session.id, session.head)) if session else None,
         with_sidebar=not services.settings.production,
@@ -344,11 +346,25 @@ async def _graphiql(services: Services, request: Request) -> Response:
 
 
 def _token(settings: Settings, request: Request) -> str | None:
-    """A development token of the demo's owner for a page served on a loopback name; otherwise None.
+    """A development token of the demo's owner for a page served on a loopback name; otherwise None."""
+    if _why_no_token(settings, request):
+        return None
+    return mint(settings, sub=DEMO, ttl_seconds=DAY_SECONDS)
+
+
+def _why_no_token(settings: Settings, request: Request) -> str:
+    """Why a page gets no token; empty if it gets one.
 
     A page of another site whose name resolves to this machine (DNS rebinding) has another host name, and so has a page
     that a proxy serves to others.
     """
-    if settings.production or not settings.jwt_secret or not named_hosts(dict(request.scope["headers"])) <= LOOPBACK:
-        return None
-    return mint(settings, sub=DEMO, ttl_seconds=DAY_SECONDS)
+    if not settings.jwt_secret:
+        return f"The issuer of JWKS_URL signs the tokens. {INSTEAD}"
+    if settings.production:
+        return f"A production server puts no token into a page. {INSTEAD}"
+    if named_hosts(dict(request.scope["headers"])) <= LOOPBACK:
+        return ""
+    return (
+        "A page has a token only under a host name of this machine, such as 127.0.0.1 or localhost, and not behind a "
+        f"proxy. {INSTEAD} `colloquy token --sub {DEMO}` prints one."
+    )

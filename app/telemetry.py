@@ -5,7 +5,7 @@ import re
 import secrets
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, MutableMapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from itertools import accumulate, count
@@ -134,7 +134,8 @@ def set_up_logs(settings: Settings) -> None:
         wrapper_class=structlog.make_filtering_bound_logger(level),
     )
     handler = logging.StreamHandler() if settings.log_format == "console" else JSONLineHandler()
-    handler.setFormatter(formatter(settings.log_format, preprocessors))
+    colours = handler.stream.isatty() and not settings.no_color
+    handler.setFormatter(formatter(settings.log_format, preprocessors, colours=colours))
     logging.root.handlers = [handler]
     logging.root.setLevel(level)
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
@@ -143,8 +144,19 @@ def set_up_logs(settings: Settings) -> None:
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # the server logs the demo's requests already
 
 
-def formatter(log_format: str, preprocessors: list[structlog.typing.Processor]) -> ProcessorFormatter:
-    console = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
+@contextmanager
+def quiet_requests() -> Iterator[None]:
+    """No lines of requests in the block; failures are logged all the same."""
+    level = REQUESTS.level
+    REQUESTS.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        REQUESTS.setLevel(level)
+
+
+def formatter(log_format: str, preprocessors: list[structlog.typing.Processor], *, colours: bool) -> ProcessorFormatter:
+    console = structlog.dev.ConsoleRenderer(colors=colours, exception_formatter=structlog.dev.plain_traceback)
     return ProcessorFormatter(
         foreign_pre_chain=preprocessors,
         processors=[

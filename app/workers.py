@@ -55,7 +55,7 @@ def serve(settings: Settings, ready: Callable[[str], None] | None = None) -> Non
 
     `ready` is called with the address, in a thread, as soon as the port accepts connections.
     """
-    with TemporaryDirectory(prefix="colloquy-workers-") as directory, _bound(settings) as listener:
+    with _metrics_directory() as directory, _bound(settings) as listener:
         config = config_for(partial(create_worker, settings, Path(directory)), settings)
         supervisor = Multiprocess(config, [listener])
         if ready:
@@ -63,6 +63,15 @@ def serve(settings: Settings, ready: Callable[[str], None] | None = None) -> Non
             threading.Thread(target=_call_when_accepting, args=(listener, partial(ready, address)), daemon=True).start()
         supervisor.run()
     if any(process.exitcode == START_FAILED for process in supervisor.processes):
+        sys.exit(START_FAILED)
+
+
+def _metrics_directory() -> "TemporaryDirectory[str]":
+    """A directory for the metrics that the workers share. Exits where nothing can be written."""
+    try:
+        return TemporaryDirectory(prefix="colloquy-workers-")
+    except OSError:
+        log.error("WORKERS: there is no directory to write to; mount one at /tmp, set TMPDIR, or give WORKERS=1")
         sys.exit(START_FAILED)
 
 

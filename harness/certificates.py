@@ -14,7 +14,7 @@ class Authority:
     """An authority; `pem` is its own certificate."""
 
     def __init__(self) -> None:
-        self._name, self._key = _named("authority of colloquy tests"), ec.generate_private_key(ec.SECP256R1())
+        self._name, self._key = _subject("authority of colloquy tests"), ec.generate_private_key(ec.SECP256R1())
         root = x509.BasicConstraints(ca=True, path_length=None)
         self.pem = self._signed(self._name, self._key, root).public_bytes(PEM)
 
@@ -23,7 +23,7 @@ class Authority:
         key = ec.generate_private_key(ec.SECP256R1())
         here = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
         secret = key.private_bytes(PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-        return self._signed(_named(name), key, here).public_bytes(PEM), secret
+        return self._signed(_subject(name), key, here).public_bytes(PEM), secret
 
     def _signed(
         self, name: x509.Name, key: ec.EllipticCurvePrivateKey, extension: x509.ExtensionType
@@ -33,5 +33,5 @@ class Authority:
         return builder.add_extension(extension, critical=False).sign(self._key, hashes.SHA256())
 
 
-def _named(name: str) -> x509.Name:
+def _subject(name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])

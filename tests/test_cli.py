@@ -83,3 +83,10 @@ def test_every_problem_of_the_settings_is_printed(tmp_path):
     answer = colloquy("serve", DATA_DIR=str(tmp_path), PORT="none", POOL_SIZE="0")
     assert answer.returncode == 1
     assert [line.split(":")[0] for line in answer.stderr.splitlines()] == ["PORT", "POOL_SIZE"]
+
+
+def test_a_variable_that_may_be_misspelt_is_named_and_does_not_stop_a_command(tmp_path):
+    answer = colloquy("token", "--sub", "ann", DATA_DIR=str(tmp_path), JWT_SECRT="not a secret of ours")
+    assert (answer.returncode, len(answer.stdout.split())) == (0, 1)
+    assert "JWT_SECRT: there is no such setting; JWT_SECRET is one\n" in answer.stderr
+    assert "not a secret" not in answer.stderr

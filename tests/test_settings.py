@@ -3,13 +3,16 @@
 import multiprocessing
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from app.settings import Settings, SettingsError
+from app.settings import Settings, SettingsError, resembling_variables
 from app.settings.reference import example, table
 from app.settings.stored_secret import stored_secret
+from harness.postgres import directory
 
 ROOT = Path(__file__).parent.parent
 SECRET = "0123456789abcdef" * 2
@@ -170,6 +173,66 @@ def test_a_value_that_is_not_utf8_is_refused(monkeypatch):
     assert problems() == {"JWT_SECRET": "it is not UTF-8; give text, such as 64 hexadecimal digits"}
     Path(".env").write_bytes(b"HOST=\xff")
     assert problems() == {".env": "it is not UTF-8; save it as UTF-8"}
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("JWT_SECRT", "JWT_SECRET"),
+        ("jwt_secert", "JWT_SECRET"),
+        ("DATABSE_URL", "DATABASE_URL"),
+        ("LOGLEVEL", "LOG_LEVEL"),
+        ("CORS_ORIGIN", "CORS_ORIGINS"),
+        ("REDIS_URI", "REDIS_URL"),
+        ("GRAPHQL", "GRAPHIQL"),
+    ],
+)
+def test_a_misspelt_setting_is_an_error_in_the_file_and_a_warning_in_the_environment(given, written, meant):
+    given(**{written: "x"})
+    Settings.load()
+    assert resembling_variables() == [f"{written.upper()}: there is no such setting; {meant} is one"]
+    Path(".env").write_text(f"PORT=x\n{written}=hush\n")
+    assert problems() == {
+        "PORT": "'x' is not accepted; give a whole number from 0 to 65535",
+        written.upper(): f".env has it, and there is no such setting; give {meant}",
+    }
+
+
+def test_a_name_of_another_program_is_no_misspelt_setting(given, monkeypatch):
+    for name in os.environ:
+        monkeypatch.delenv(name)
+    others = "HOSTNAME PGHOST PGPORT XDG_DATA_DIRS PATH HOME REDIS_PORT COLLOQUY_PORT COLLOQUY_SERVICE_HOST LOGNAME"
+    given(**dict.fromkeys(others.split(), "x"), LOG_LEVEL="info", LOGLEVEL="their own")
+    assert resembling_variables() == []
+    Path(".env").write_text("POSTGRES_PASSWORD=x\nREDIS_URI=theirs\nREDIS_URL=redis://ours\n")
+    assert Settings.load().redis_url == "redis://ours"
+
+
+def test_a_directory_in_the_place_of_the_file_is_named():
+    Path(".env").mkdir()
+    assert problems() == {".env": "it cannot be read (it is a directory); give a file, or remove it"}
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another account")
+@pytest.mark.parametrize("mode", [0o000, 0o755], ids=["directory", "file"])
+def test_a_file_of_another_account_is_named(mode):
+    program = """
+import os, sys
+from app.settings import Settings, SettingsError, resembling_variables
+os.chdir(sys.argv[1])
+os.setuid(65534)
+try:
+    Settings.load()
+except SettingsError as error:
+    print(error)
+"""
+    with directory() as parent:
+        (parent / "private").mkdir(mode=mode)
+        (parent / "private/.env").write_text("PORT=1")
+        (parent / "private/.env").chmod(0o000)
+        line = [sys.executable, "-c", program, str(parent / "private")]
+        done = subprocess.run(line, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True)
+    assert done.stdout == ".env: it cannot be read (Permission denied); give a file, or remove it\n", done.stderr
 
 
 def test_a_direct_url_needs_a_database_url(given):

@@ -72,6 +72,25 @@ async def test_a_page_has_a_token_only_under_a_loopback_host(demo_server):
     assert '"token": null' in by_proxy
 
 
+async def test_graphiql_without_a_token_has_the_reason_in_every_tab(demo_server):
+    jwks = {"jwt_secret": None, "jwks_url": "http://127.0.0.1:1/keys", "database_url": PRODUCTION["database_url"]}
+    by_issuer, in_production = (create_app(settings_for(**each)) for each in (jwks, PRODUCTION | {"graphiql": True}))
+    async with httpx2.AsyncClient() as real, client_of(by_issuer) as issuer, client_of(in_production) as production:
+        for client, url, headers, why in (
+            (real, f"{demo_server.url}/graphql", {"host": "other.example"}, "under a host name of this machine"),
+            (real, f"{demo_server.url}/graphql", {"x-forwarded-host": "chat.example"}, "and not behind a proxy"),
+            (issuer, "/graphql", {}, "The issuer of JWKS_URL signs the tokens."),
+            (production, "/graphql", {}, "A production server puts no token into a page."),
+            (real, f"{demo_server.url}/graphql", {}, None),
+        ):
+            html = (await client.get(url, headers={"accept": "text/html", **headers})).text
+            tabs = json.loads(re.search(r'id="config">(.*?)</script>', html)[1])["tabs"]
+            comments = [" ".join(re.findall(r"^# (.*)$", tab["query"], re.M)) for tab in tabs]
+            assert len(tabs) == 4
+            assert [(why or "Put a token") in comment for comment in comments] == [why is not None] * 4
+            assert [parse(tab["query"]).definitions[0].kind for tab in tabs] == ["operation_definition"] * 4
+
+
 @pytest.mark.parametrize("environment", [{}, PRODUCTION], ids=["development", "production"])
 async def test_the_sidebar_is_served_in_development_only(environment):
     app = create_app(settings_for(**{"database_url": PRODUCTION["database_url"], **environment}))

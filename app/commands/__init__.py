@@ -1,9 +1,10 @@
 """What the commands do; `cli.py` has their names and options."""
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from app.settings import Settings, SettingsError
+from app.settings import Settings, SettingsError, resembling_variables
 
 DEMO_OWNER = "demo"
 DAY_SECONDS = 86_400
@@ -27,7 +28,9 @@ def reporting(*expected: type[Exception]) -> Iterator[None]:
 
 
 def load_settings() -> Settings:
-    """The settings of environment and `.env`."""
+    """The settings of environment and `.env`; names that may be misspelt are printed to stderr."""
+    for line in resembling_variables():
+        print(line, file=sys.stderr)
     with reporting(SettingsError):
         return Settings.load()
 

@@ -27,7 +27,10 @@ def available_database(settings: Settings) -> Iterator[Settings]:
     if settings.database_url:
         yield settings
         return
-    root = settings.data_dir / "postgres"
+    try:
+        root = settings.directory / "postgres"
+    except ValueError as error:
+        raise CommandError(f"DATA_DIR: {error}; give a directory to write to, or DATABASE_URL") from None
     print(f"PostgreSQL starts in {root} …", file=sys.stderr)
     with reporting(EmbeddedError), embedded_postgres(root) as url:
         yield settings.model_copy(update={"database_url": url})

@@ -57,7 +57,8 @@ def _serve(settings: Settings, *, welcome: bool = False) -> None:
             from app.commands.demo import fill_server
 
             print("The database is empty: three example conversations are added.", file=sys.stderr)
-            await fill_server(address, settings)
+            with telemetry.quiet_requests():
+                await fill_server(address, settings)
         _print_welcome(settings, address)
 
     telemetry.set_up_logs(settings)

@@ -31,11 +31,12 @@ from app.db.access import failures
 from app.db.access.database import Database
 from app.db.access.statement import OWNER, statement
 from app.db.access.transaction import Tx, Viewer
-from app.db.message import MESSAGE_COLUMNS, WORDS, search_vector, title_of, vector_parameters, words_of
+from app.db.message import MESSAGE_COLUMNS, WORDS, search_vector, vector_parameters, words_of
 from app.db.reading.nested import parent_arrays, parent_table
 from app.db.reading.rows import MessageRow
 from app.db.tables import idempotency_keys, messages, sessions
 from app.db.tables.columns import Timestamp
+from app.documents.title import title_of
 
 s, k = sessions.c, idempotency_keys.c
 

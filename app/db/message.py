@@ -35,7 +35,6 @@ from app.db.tables.columns import Uuid
 from app.documents.search_words import searchable
 
 s, m = sessions.c, messages.c
-TITLE_LENGTH = 60
 # A document may be a thousand times as long as its text: only the statements of DocumentRow read `raw` and `content`.
 UNSELECTED = {"raw", "content", "tsv", "agent_kind", "fence"}
 MESSAGE_COLUMNS = (*(column for column in m if column.name not in UNSELECTED), m.raw.is_not(None).label("documented"))
@@ -246,11 +245,6 @@ DECREMENT_COUNTS: Statement[Row] = statement(
     .where(s.owner_id == OWNER, s.id == bindparam("session_id"))
     .values(message_count=s.message_count - 1, unread_count=s.unread_count - bindparam("unread", type_=Integer)),
 )
-
-
-def title_of(text: str) -> str:
-    """The title that a session without one takes from its first USER message."""
-    return text.strip()[:TITLE_LENGTH]
 
 
 async def by_client_keys(

@@ -18,6 +18,7 @@ from app.db.reading.rows import DocumentRow, MessageKey, MessageRow, SessionRow
 from app.db.streaming_message import FENCE, HAS_KEY, SEQUENCE, SESSION, TEXT, concatenated
 from app.db.tables import message_chunks, messages, streams
 from app.db.tables.columns import Timestamp
+from app.documents.title import title_of
 
 m, x, c = messages.c, streams.c, message_chunks.c
 BEFORE = bindparam("before", type_=Timestamp)
@@ -123,7 +124,7 @@ async def fold(
 
 async def _set_title(tx: Tx, locked: SessionRow, row: MessageRow) -> None:
     """As an append of the whole message: the first USER message gives the session its title."""
-    title = message.title_of(row.text) if row.role == "USER" and not locked.title else ""
+    title = title_of(row.text) if row.role == "USER" and not locked.title else ""
     changed = await session.change(tx, locked.id, {"title": title}, None) if title else None
     tx.record_change(locked.id, (changed or locked).head)
 

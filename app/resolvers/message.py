@@ -6,6 +6,7 @@ from typing import Any
 from app import db
 from app.db.access.transaction import Tx
 from app.db.reading.rows import DocumentRow, MessageKey, MessageRow, SessionRow
+from app.documents.title import title_of
 from app.documents.usage import COLUMNS as USAGE
 from app.errors import Conflict, IllegalTransition, NotFound
 from app.resolvers import validation
@@ -65,7 +66,7 @@ async def _change(
             raise NotFound("There is no such message.", field="id")
         _check_change(before, columns, expected_revision)
         if "text" in columns and _gave_title(before, session):
-            title = db.message.title_of(columns["text"])
+            title = title_of(columns["text"])
             await db.session.change(tx, key.session_id, {"title": title}, None)
             session = await _lock_session(tx, key.session_id)
         row = await db.message.change(tx, key, columns, session.head, work.settings.indexing, redacted=redacted)
@@ -90,7 +91,7 @@ def _check_change(before: DocumentRow, columns: Mapping[str, Any], expected_revi
 
 def _gave_title(message: DocumentRow, session: SessionRow) -> bool:
     """True if the session has its title from this message."""
-    return message.role == "USER" and session.title == db.message.title_of(message.text) != ""
+    return message.role == "USER" and session.title == title_of(message.text) != ""
 
 
 async def _lock_session(tx: Tx, session_id: str) -> SessionRow:

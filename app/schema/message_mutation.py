@@ -158,9 +158,9 @@ class MessageMutation:
     @mutation(
         "Appends a message to a session. A PENDING session becomes ACTIVE; an archived session, or one that is EXPIRED "
         "by idleness, becomes ACTIVE and leaves the archive (at the cap on active sessions, the least recently active "
-        "other one is archived). The first USER message gives a session without a title its first 60 characters. "
-        "Errors: VALIDATION, NOT_FOUND; CONFLICT for `key` or `expectedSequence`; ILLEGAL_TRANSITION if the session "
-        "is COMPLETED, FAILED or past `expiresAt`.",
+        "other one is archived). The first USER message gives a session without a title its first 60 characters, in "
+        "one line. Errors: VALIDATION, NOT_FOUND; CONFLICT for `key` or `expectedSequence`; ILLEGAL_TRANSITION if the "
+        "session is COMPLETED, FAILED or past `expiresAt`.",
         input="The session and the message.",
         stores_key=True,
     )

@@ -13,7 +13,7 @@ from graphql import GraphQLError, Undefined, ValueNode
 from graphql.utilities import value_from_ast_untyped
 from strawberry.schema.config import StrawberryConfig
 
-RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,6})?([Zz]|[+-]\d\d:\d\d)")
+RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(?:(\.\d{1,6})\d*)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 DateTime = NewType("DateTime", datetime)
 Decimal = NewType("Decimal", Number)
 
@@ -25,14 +25,14 @@ class Json(str):
 
 
 def parse_time(value: Any) -> datetime:
-    """The time of an RFC 3339 text with an offset and at most microseconds, in UTC."""
-    if not isinstance(value, str) or not RFC3339.fullmatch(value):
+    """The time of an RFC 3339 text with an offset, in UTC; digits beyond microseconds are cut off."""
+    found = RFC3339.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
         raise GraphQLError(
-            f"DateTime needs RFC 3339 with an offset and at most microseconds, such as 2026-01-31T12:00:00.000000Z; "
-            f"it is {value!r}."
+            f"DateTime needs RFC 3339 with an offset, such as 2026-01-31T12:00:00.000000Z; it is {value!r}."
         )
     try:
-        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+        return datetime.fromisoformat("".join(filter(None, found.groups())).upper()).astimezone(UTC)
     except (ValueError, OverflowError):
         raise GraphQLError(f"DateTime cannot be {value!r}: there is no such time.") from None
 
@@ -128,7 +128,7 @@ SCALARS: dict[object, Any] = {
     DateTime: strawberry.scalar(
         name="DateTime",
         description="A time in RFC 3339 format. Output: UTC with microseconds, such as `2026-01-31T12:00:00.000000Z`. "
-        "Input: any offset, at most microseconds.",
+        "Input: any offset; digits beyond microseconds are cut off.",
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
         serialize=serialize_time,
         parse_value=parse_time,

@@ -100,7 +100,7 @@ class Session(Node):
     key: str | None = field(description="The key that the client gave the session, unique per owner; null if none.")
     title: str = field(
         description="The title. It is empty until the client sets it, or until the first USER message gives its first "
-        "60 characters."
+        "60 characters, in one line and with no character cut in two."
     )
     status: SessionStatus = field(description="The state of the session.")
     role: str | None = field(description="The role that the session serves, as the client names it; null if none.")

@@ -5,6 +5,7 @@ for tests.
 """
 
 from collections.abc import Iterator
+from errno import EISDIR
 from pathlib import Path
 from typing import Any, Self, cast
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ from app.settings.access import Access
 from app.settings.conversations import Conversations
 from app.settings.database import Database
 from app.settings.limits import Limits
+from app.settings.misspelt import misspelt
 from app.settings.server import Server
 from app.settings.stored_secret import StoredSecret, stored_secret
 
@@ -89,30 +91,63 @@ class Settings(Limits, Conversations, Access, Database, Server, BaseSettings):
         """True without DATABASE_URL: the embedded database runs in `data_dir`."""
         return self.database_url is None
 
+    @property
+    def directory(self) -> Path:
+        """`data_dir`. Raises ValueError if the platform names none."""
+        if self.data_dir is None:
+            raise ValueError("this account has no home directory")
+        return self.data_dir
+
     @classmethod
     def load(cls, env_file: Path | None = Path(".env")) -> Self:
         """The validated settings; the environment wins over `env_file`. Raises SettingsError with every problem."""
-        try:
-            provided = {**DotEnvSettingsSource(cls, env_file=env_file)(), **EnvSettingsSource(cls)()}
-        except UnicodeDecodeError:
-            raise SettingsError([f"{env_file}: it is not UTF-8; save it as UTF-8"]) from None
+        file, environment = _read(env_file), EnvSettingsSource(cls)
+        provided = {**file(), **environment()}
+        names = {*file.env_vars, *environment.env_vars}
+        unknown = [
+            f"{name}: {env_file} has it, and there is no such setting; give {setting}"
+            for name, setting in misspelt(names, cls.model_fields)
+            if name.lower() in file.env_vars
+        ]
         problems = invalid_values(provided)
         settings = cls(**{name: value for name, value in provided.items() if name not in problems})
         problems = dict(conflicts(settings)) | problems
-        if not problems and settings.jwt_secret is None and settings.jwks_url is None:
+        if not (problems or unknown) and settings.jwt_secret is None and settings.jwks_url is None:
             try:
                 return settings._with_stored_secret()
             except (OSError, ValueError) as error:
-                problems["data_dir"] = f"no secret can be kept there ({error}); give a directory to write to"
-        if problems:
-            raise SettingsError([f"{name.upper()}: {problems[name]}" for name in cls.model_fields if name in problems])
+                problems["data_dir"] = f"it can keep no secret ({error}); give a directory to write to, or JWT_SECRET"
+        if problems or unknown:
+            known = [f"{name.upper()}: {problems[name]}" for name in cls.model_fields if name in problems]
+            raise SettingsError([*known, *unknown])
         return settings
 
     def _with_stored_secret(self) -> Self:
-        stored = stored_secret(self.data_dir)
+        stored = stored_secret(self.directory)
         complete = self.model_copy(update={"jwt_secret": stored.secret})
         complete._stored_secret = stored
         return complete
+
+
+def _read(env_file: Path | None) -> DotEnvSettingsSource:
+    """The variables of a file, if it exists. Raises SettingsError for one that cannot be read."""
+    try:
+        # Pydantic passes over what is not a file. A container has a directory there if the file to mount did not exist.
+        if env_file and env_file.is_dir():
+            raise IsADirectoryError(EISDIR, "it is a directory")
+        return DotEnvSettingsSource(Settings, env_file=env_file)
+    except UnicodeDecodeError:
+        raise SettingsError([f"{env_file}: it is not UTF-8; save it as UTF-8"]) from None
+    except OSError as error:
+        raise SettingsError([f"{env_file}: it cannot be read ({error.strerror}); give a file, or remove it"]) from None
+
+
+def resembling_variables() -> list[str]:
+    """The variables of the environment that may be misspelt settings, a line for each."""
+    return [
+        f"{name}: there is no such setting; {setting} is one"
+        for name, setting in misspelt(EnvSettingsSource(Settings).env_vars, Settings.model_fields)
+    ]
 
 
 def invalid_values(provided: dict[str, Any]) -> dict[str, str]:

@@ -11,9 +11,15 @@ from app.settings.fields import Names, is_development, setting, whole_number
 from app.settings.values import absolute_path, networks, path_prefix, to_lower
 
 
-def data_dir() -> Path:
-    """The platform's data directory. For root a place that the database's own account can enter: not its home."""
-    return Path("/var/lib/colloquy" if os.geteuid() == 0 else user_data_dir("colloquy"))
+def data_dir() -> Path | None:
+    """The platform's data directory; None for an account without a home.
+
+    For root a place that the database's own account can enter: not its home.
+    """
+    try:
+        return Path("/var/lib/colloquy" if os.geteuid() == 0 else user_data_dir("colloquy"))
+    except RuntimeError:
+        return None
 
 
 class Server(BaseModel):
@@ -46,17 +52,18 @@ class Server(BaseModel):
     )
     log_format: Annotated[Literal["json", "console"], BeforeValidator(to_lower)] = setting(
         lambda valid: "console" if is_development(valid) else "json",
-        "`json`: one object per line; `console`: coloured text.",
+        "`json`: one object per line; `console`: text, coloured in a terminal.",
         "json or console",
         default_text="console in development, json in production",
     )
+    no_color: str | None = setting(None, "Any text: no colours in a terminal either (no-color.org).", "any text")
     opentelemetry: bool = setting(
         False,
         "Send traces and metrics with OpenTelemetry, as the standard `OTEL_*` variables configure it; needs "
         "`colloquy-server[otel]`.",
         "true or false",
     )
-    data_dir: Annotated[Path, AfterValidator(absolute_path)] = setting(
+    data_dir: Annotated[Path, AfterValidator(absolute_path)] | None = setting(
         data_dir,
         "Directory of the embedded database and of the generated secret.",
         "a directory",

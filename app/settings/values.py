@@ -27,7 +27,10 @@ def split_list(value: Any) -> Any:
 
 
 def absolute_path(path: Path) -> Path:
-    return path.expanduser().absolute()
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError:
+        raise ValueError(f"{path} is below a home directory that does not exist; give a path from / on") from None
 
 
 def origins(provided: tuple[str, ...]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from app.transport.connection import Suspended, run_until_blocked
 from app.transport.fan_out import EncodedEvent, Group, Subscriber, group_key
 from app.transport.operations import Operations, encode_result
 from app.transport.parameters import Parameters
+from app.transport.refusals import log_refused
 
 
 class OperationTask:
@@ -104,6 +105,7 @@ class OperationTask:
                 await self.send_complete()
         except Exception as failure:
             errors = self._operations.errors_of(failure, self._request)
+            log_refused(errors)
             self._outcome = errors[0]["extensions"]["code"]
             await self.send_errors(errors)
             return False

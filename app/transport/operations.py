@@ -15,6 +15,7 @@ from app.transport.deadline import Deadline
 from app.transport.documents import Documents
 from app.transport.errors import SubscriptionFailed, format_error, format_failure
 from app.transport.parameters import Parameters
+from app.transport.refusals import log_refused
 
 OWNER_HEADER = b"colloquy-owner"
 SCOPES = {"query": READ, "subscription": READ, "mutation": WRITE}
@@ -135,6 +136,7 @@ def encode_result(result: ExecutionResult, context: Any, request_id: str) -> Enc
     response: dict[str, Any] = {"data": result.data}
     if result.errors:
         response["errors"] = [format_error(error, request_id) for error in result.errors]
+        log_refused(response["errors"])
     if extensions := {**(result.extensions or {}), **(getattr(context, "extensions", None) or {})}:
         response["extensions"] = extensions
     outcome = response["errors"][0]["extensions"]["code"] if result.errors else "OK"

@@ -12,6 +12,7 @@ from app.transport import json_codec
 from app.transport.errors import INTERNAL, extensions_of, format_failure
 from app.transport.media_types import JSON, RESPONSE
 from app.transport.operations import EncodedResult
+from app.transport.refusals import log_refused
 from app.transport.requests import Declined
 
 Headers = Sequence[tuple[bytes, bytes]]
@@ -85,6 +86,7 @@ def _retry_after(seconds: int | None) -> Headers:
 
 
 def _without_data(errors: list[dict[str, Any]], media_type: str) -> Response:
+    log_refused(errors)
     code = errors[0]["extensions"]["code"]
     status = STATUS.get(code, 400)
     if media_type != RESPONSE and status in (400, 403):

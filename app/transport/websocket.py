@@ -23,6 +23,7 @@ from app.transport.forwarded import TrustedProxies
 from app.transport.operation_task import OperationTask
 from app.transport.operations import OWNER_HEADER, Operations, header
 from app.transport.parameters import Parameters
+from app.transport.refusals import log_closed, log_refused
 from app.transport.websocket_frames import CloseSocket, frame_of, id_of, owner_of, payload_of, quoted, token_of
 
 PROTOCOL = "graphql-transport-ws"
@@ -75,13 +76,17 @@ class WebSocketEndpoint:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         kept = {name: value for name, value in headers.items() if name in KEPT_HEADERS}
         if not self._is_origin_allowed(scope, headers):
-            await send({"type": "websocket.close", "code": 1008, "reason": "Origin not allowed"})
+            await self._refuse(send, 1008, "Origin not allowed", origin=headers[b"origin"].decode("latin-1"))
         elif PROTOCOL not in scope["subprotocols"]:
             await send({"type": "websocket.accept"})
-            await send({"type": "websocket.close", "code": 4406, "reason": "Subprotocol not acceptable"})
+            await self._refuse(send, 4406, "Subprotocol not acceptable", offered=", ".join(scope["subprotocols"]))
         else:
             await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
             await self._serve(_Socket(self, kept, Connection(receive, send)))
+
+    async def _refuse(self, send: Send, code: int, reason: str, **details: str) -> None:
+        log_closed(code, reason, **details)
+        await send({"type": "websocket.close", "code": code, "reason": reason})
 
     async def _serve(self, socket: "_Socket") -> None:
         self._sockets.add(socket)
@@ -230,8 +235,9 @@ class _Socket:
             raise CloseSocket(4400, wrong.message) from None
         if len(self.running) >= self._endpoint.max_operations:
             limit = RateLimited(f"A socket runs at most {self._endpoint.max_operations} operations at a time.")
-            frame = {"type": "error", "id": id, "payload": format_failure(limit, "")}
-            return await self.send(json_codec.encode(frame).decode())
+            errors = format_failure(limit, "")
+            log_refused(errors)
+            return await self.send(json_codec.encode({"type": "error", "id": id, "payload": errors}).decode())
         request = self._endpoint.operations.begin(header(self._headers, b"traceparent"))
         self._by_id[id] = operation = _Operation(self, id, self._endpoint.operations, request)
         self.running.add(operation)
@@ -259,6 +265,7 @@ class _Socket:
         if self._closed:
             return
         self._closed = True
+        log_closed(close.code, close.reason)
         self._cancel_operations()
         await self.connection.send({"type": "websocket.close", "code": close.code, "reason": close.reason})
 

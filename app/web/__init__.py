@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 from starlette.responses import Response
@@ -20,6 +21,7 @@ from starlette.staticfiles import StaticFiles
 
 HERE = Path(str(files(__package__)))
 TOUR = HERE / "tour"
+COMMENT_WIDTH = 46  # of the editor in a small window
 ENDPOINT = "graphql"
 HTML = """<!doctype html>
 <html lang="en">
@@ -105,13 +107,15 @@ def graphiql_page(
     *,
     root: str,
     token: str | None,
+    notice: str = "",
     session_id: str | None = None,
     after: str | None = None,
     with_sidebar: bool = False,
 ) -> Response:
     """GraphiQL.
 
-    `token` fills the headers editor, and every visitor can read it: a development token or None. `session_id` is a
+    `token` fills the headers editor, and every visitor can read it: a development token or None. `notice` begins each
+    tab, as a comment. `session_id` is a
     session of the token's owner and `after` its `eventCursor`: with them all four tabs run at once, otherwise after the
     first one has run. `with_sidebar` links to the sidebar.
     """
@@ -121,7 +125,7 @@ def graphiql_page(
             "endpoint": root + ENDPOINT,
             "subscriptionEndpoint": root + ENDPOINT,
             "headers": {"Authorization": f"Bearer {token or ''}"},
-            "tabs": _tour(session_id or "", after),
+            "tabs": _tour(notice, session_id or "", after),
             "sidebar": root if with_sidebar else None,
             "edition": f"{GRAPHIQL.digest} {session_id or ''}",
         },
@@ -140,7 +144,8 @@ class _CachedForever(StaticFiles):
         return response
 
 
-def _tour(session_id: str, after: str | None) -> list[dict[str, str]]:
+def _tour(notice: str, session_id: str, after: str | None) -> list[dict[str, str]]:
+    comment = "".join(f"# {line}\n" for line in wrap(notice, COMMENT_WIDTH)) + ("\n" if notice else "")
     message = {"role": "USER", "text": "Hello, what can you do?"}
     variables: dict[str, dict[str, Any]] = {
         "create": {"input": {"title": "My first conversation"}},
@@ -149,7 +154,7 @@ def _tour(session_id: str, after: str | None) -> list[dict[str, str]]:
         "subscribe": {"sessionId": session_id, "after": after},
     }
     return [
-        {"query": (TOUR / f"{name}.graphql").read_text("utf-8"), "variables": json.dumps(values, indent=2)}
+        {"query": comment + (TOUR / f"{name}.graphql").read_text("utf-8"), "variables": json.dumps(values, indent=2)}
         for name, values in variables.items()
     ]
 

@@ -335,24 +335,6 @@ async def test_deleted_message_is_not_counted(ann):
     assert await ann.appends(session, "next") == {"sequence": 4, "text": "next"}
 
 
-async def test_first_user_message_gives_the_title(ann):
-    session = await ann.creates_session()
-    await ann.appends(session, "Welcome", role="ASSISTANT")
-    assert (await ann.sees(session, "title"))["title"] == ""
-    await ann.appends(session, "é" * 70)
-    assert (await ann.sees(session, "title"))["title"] == "é" * 60
-    await ann.appends(session, "something else")
-    assert (await ann.sees(session, "title"))["title"] == "é" * 60
-
-
-@pytest.mark.parametrize("title", ["At the Café", "At the Cafe\u0301"])
-async def test_titles_are_found_however_a_letter_is_composed(ann, bob, title):
-    session = await ann.creates_session(title)
-    for query in ("café", "cafe\u0301", "CAFÉ"):
-        assert await listed(ann, query=query) == [session]
-        assert await listed(bob, query=query) == []
-
-
 async def test_sessions_are_filtered_by_every_condition(ann, bob):
     plan = await ann.creates_session("The Plan", agentType="guide", role="traveller")
     work = await ann.creates_session("Work 100%", status="ACTIVE", role="boss")

@@ -14,6 +14,8 @@ import httpx2
 import pytest
 from playwright.async_api import Page
 
+from tests.browser.window import ELSEWHERE
+
 
 class Visit:
     """One GraphiQL page, with every address that it requested and every error that it logged."""
@@ -162,6 +164,20 @@ async def test_the_page_follows_the_colours_of_the_system(demo_server, browser, 
     await visit.runs("Page")
     await visit.sees('"messageCount"')
     await visit.saves_picture(scheme, tmp_path)
+
+
+async def test_under_another_host_name_the_page_names_why_it_has_no_token_and_works_with_one(
+    demo_server, browser, tmp_path
+):
+    url = demo_server.url.replace("127.0.0.1", ELSEWHERE)
+    visit = await Visit(await browser.new_page(viewport={"width": 1280, "height": 800})).opens(f"{url}/graphql")
+    assert "has a token only under a host name of" in await visit.reads("operation.graphql")
+    await visit.page.locator(".graphiql-execute-button").click()
+    await visit.sees("UNAUTHENTICATED")
+    await visit.saves_picture("elsewhere", tmp_path)
+    await visit.writes("headers.json", json.dumps({"Authorization": f"Bearer {demo_server.token}"}))
+    await visit.page.locator(".graphiql-execute-button").click()
+    await visit.sees("My first conversation")
 
 
 def kinds(events: list) -> list[str]:

@@ -20,6 +20,7 @@ from tests.support.servers import serving
 NUMBERS = count()
 LOCALE_C = "template template0 encoding 'UTF8' locale 'C'"
 WRONG = "not the password"
+CLIENT_CERTIFICATES = "select client_dn from pg_stat_ssl join pg_stat_activity using (pid) where usename = $1"
 FILES = {"sslrootcert": "root.pem", "sslcert": "certified.pem", "sslkey": "certified.key"}
 
 
@@ -158,11 +159,11 @@ async def test_a_client_certificate_of_the_url_is_shown_to_the_server(strict):
         await server.ready()
         assert await server.user("ann").creates_session("With a certificate")
         async with connected(strict.admin) as admin:
-            shown = await admin.fetch("select client_dn from pg_stat_ssl join pg_stat_activity using (pid) where ssl")
+            shown = await admin.fetch(CLIENT_CERTIFICATES, "certified")
     assert {row["client_dn"] for row in shown} == {"/CN=certified"}
 
 
-async def test_a_user_without_the_right_to_create_tables_is_told_how_to_get_it(strict, database):
+async def test_the_error_of_a_user_without_the_right_to_create_tables_has_the_remedy(strict, database):
     name = await database("")
     url = strict.url("ann", name)
     error = await migrated(url)
@@ -174,7 +175,7 @@ async def test_a_user_without_the_right_to_create_tables_is_told_how_to_get_it(s
     assert await unready(url) is None
 
 
-async def test_a_user_of_another_users_tables_is_told_which_right_is_missing(strict, database):
+async def test_the_error_of_a_user_without_rights_on_the_tables_names_the_right(strict, database):
     name = await database("owner certified")
     assert await migrated(at(strict.admin, name)) == ""
     assert "lacks a right" in await unready(strict.url("ann", name))

