@@ -96,7 +96,7 @@ class SessionReader:
         Two statements read them, so a row may have changed again in between: then both are read once more. A change
         that is still missing after MAX_READS comes with the next batch, under its newer revision.
         """
-        changes, found = list[ChangeRow](), list[tuple[ChangeRow, Any]]()
+        changes, found, verified = list[ChangeRow](), list[tuple[ChangeRow, Any]](), False
         for _ in range(MAX_READS):
             changes = await self._db.fetch(
                 self._viewer,
@@ -104,10 +104,12 @@ class SessionReader:
                 session_id=self._session_id,
                 after=after.revision,
                 limit=self._batch_size,
+                verified=verified,
             )
             if changes and changes[0].kind == "history":
                 await self._check_history(after)
-                del changes[0]
+                verified = True
+                continue
             rows = await self._rows(changes)
             found = [(change, row) for change in changes if _is_current(change, row := rows.get(_key(change)))]
             if len(found) == len(changes):
