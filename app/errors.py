@@ -5,6 +5,7 @@ GraphQL error with `extensions.code`. Any other exception is a bug: it is answer
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class Problem(Exception):
@@ -117,6 +118,11 @@ class Refused(Exception):
         super().__init__(message)
         self.message = message
 
+    @property
+    def extensions(self) -> dict[str, Any]:
+        """The error's `extensions`: `code`, and `retryAfter` if the same request may succeed later."""
+        return {"code": self.code} if self.retry_after is None else {"code": self.code, "retryAfter": self.retry_after}
+
 
 class BadInput(Refused):
     """An invalid argument of a query: a page size, a page cursor."""
@@ -161,7 +167,7 @@ class Unavailable(Refused):
 
 
 class RateLimited(Refused):
-    """The caller runs more operations at a time than the limit."""
+    """The caller runs more operations than a limit allows."""
 
     code = "RATE_LIMITED"
 

@@ -17,6 +17,8 @@ MAX_SKILLS = 100
 """Skills of one agent."""
 MAX_TEXT_LENGTH = 1_000_000
 """The longest text of one message."""
+MAX_BLOCKS = 5_000
+"""Blocks of one message; of a document with more, the last block is the whole document."""
 MAX_TOKENS = 2**31 - 1
 """The largest count of tokens of one message."""
 MAX_QUERY_LENGTH = 1_000

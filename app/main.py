@@ -38,6 +38,7 @@ from app.telemetry import Metrics
 from app.tracing import parts_of
 from app.transport import (
     PATH,
+    Budgets,
     CrossOrigin,
     DocumentLimits,
     Documents,
@@ -45,7 +46,10 @@ from app.transport import (
     EventStreamEndpoint,
     HTTPEndpoint,
     Limits,
+    OperationCosts,
     Operations,
+    ProcessSpending,
+    Spending,
     TrustedProxies,
     WebSocketEndpoint,
     named_hosts,
@@ -88,6 +92,7 @@ class Services:
             make_channel=self.parts.channel,
         )
         self.authenticator = Authenticator(settings)
+        self.budgets = _budgets(settings) if settings.budget_cost else None
 
     def context(self, viewer: Viewer, **request: Any) -> Context:
         """The context of one operation of this viewer."""
@@ -136,6 +141,7 @@ class Services:
             self.context,
             timeout=settings.request_timeout_seconds,
             observe=self.metrics.record_request,
+            budgets=self.budgets,
         )
         return operations
 
@@ -148,6 +154,16 @@ def _bus(settings: Settings, tuning: LiveTuning) -> SharedBus:
     url = settings.database_direct_url or settings.database_url
     assert url is not None
     return PostgresBus(url, tuning)
+
+
+def _budgets(settings: Settings) -> Budgets:
+    limit, seconds = settings.budget_cost, settings.budget_seconds
+    spending: Spending = ProcessSpending(limit, seconds)
+    if settings.redis_url:
+        from app.transport.redis_spending import RedisSpending
+
+        spending = RedisSpending(settings.redis_url, limit, seconds)
+    return Budgets(spending, OperationCosts(schema._schema), limit=limit, seconds=seconds)
 
 
 class Application(Starlette):
@@ -235,13 +251,15 @@ def _observe(services: Services, sockets: WebSocketEndpoint, event_streams: Even
     )
     metrics.observe_pool(idle=lambda: pool.idle, busy=lambda: pool.busy)
     metrics.pool_waiting.set_function(lambda: pool.waiting)
+    if budgets := services.budgets:
+        metrics.observe_budgets(lambda: budgets.spending.healthy, lambda: budgets.counts)
     if cache := services.session_cache:
         metrics.session_cache_bytes.set_function(lambda: cache.bytes)
         metrics.observe_counts(
             "colloquy_session_cache",
-            "Values read from the session cache, values that it did not have, and values evicted from it.",
+            "Values found, not found and evicted; rejections: sessions that were not kept, as at their first read.",
             "what",
-            lambda: {"hits": cache.hits, "misses": cache.misses, "evictions": cache.evictions},
+            lambda: {name: getattr(cache, name) for name in ("hits", "misses", "evictions", "rejections")},
         )
 
 
@@ -276,6 +294,8 @@ async def _lifespan(services: Services, _app: Starlette) -> AsyncIterator[None]:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await services.bus.stop()
+        if services.budgets:
+            await services.budgets.spending.close()
         await services.db.close()
         await services.parts.stop()
 
@@ -304,6 +324,8 @@ async def _ready(services: Services, _request: Request) -> Response:
     read_only = await readiness.degraded(services.db)
     polling = None if bus.healthy else f"wake-ups: {bus.name} is out of reach; live readers poll"
     degraded = [what for what in (read_only, polling) if what]
+    if services.budgets and not services.budgets.spending.healthy:
+        degraded.append("budgets: Redis is out of reach; each process counts for itself")
     body = orjson.dumps({"status": "unready" if reasons else "ready", "reasons": reasons, "degraded": degraded})
     return Response(body, 503 if reasons else 200, media_type="application/json")
 

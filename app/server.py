@@ -5,6 +5,7 @@ import logging
 import socket
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import uvicorn
@@ -12,6 +13,7 @@ from starlette.applications import Starlette
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.settings import Settings
+from app.transport.websocket_protocol import Keepalive, SocketProtocol
 
 Ready = Callable[[str], Awaitable[None]]
 log = logging.getLogger("uvicorn.error")
@@ -20,6 +22,8 @@ START_FAILED = 3  # uvicorn's exit code
 MAX_HEAD_BYTES = 32_768
 """The largest request line with headers: as much as nginx accepts. uvicorn itself has no limit."""
 LINGER_SECONDS = 1.0
+PING_SECONDS = 20.0
+"""A client that sends nothing for as long is pinged; after another time as long it is lost."""
 TOO_LARGE = b"The request line and the headers are longer than %d bytes.\n" % MAX_HEAD_BYTES
 TOO_LARGE_RESPONSE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain; charset=utf-8\r\n"
@@ -130,6 +134,7 @@ def config_for(app: Starlette | Callable[[], Starlette], settings: Settings) -> 
         host=settings.host,
         port=settings.port,
         http=BoundedProtocol,
+        ws=partial(SocketProtocol, keepalive=Keepalive(PING_SECONDS)),  # type: ignore[arg-type]  # it is only called
         ws_max_size=settings.max_frame_bytes,
         ws_per_message_deflate=False,
         timeout_graceful_shutdown=settings.shutdown_seconds,

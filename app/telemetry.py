@@ -287,6 +287,13 @@ class Metrics:
         for state, read in states.items():
             self._pool.labels(state).set_function(read)
 
+    def observe_budgets(self, healthy: Callable[[], float], operations: Callable[[], Mapping[str, int]]) -> None:
+        """Read these at each scrape: whether what owners spend is shared, and operations by what budgets decided."""
+        what = "1: processes share what owners have spent; 0: each counts for itself."
+        Gauge("colloquy_budget_store_healthy", what, registry=self.registry).set_function(healthy)
+        what = "Operations that the budgets of their owners granted and refused."
+        self.observe_counts("colloquy_budget_operations", what, "decision", operations)
+
     def observe_counts(self, name: str, help_text: str, label: str, read: Callable[[], Mapping[str, int]]) -> None:
         """Export counters kept elsewhere: `name` with one label of few values."""
         self.registry.register(CollectedCounts(name, help_text, label, read))

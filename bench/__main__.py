@@ -15,10 +15,11 @@ from typing import Annotated
 import typer
 
 from app.db.operations.embedded import embedded_postgres
-from bench import answers, data, load, open_loop, report, servers
+from bench import answers, data, load, open_loop, report, servers, summary
 from bench.memory import memory
 from bench.results import Results
-from bench.servers import PEERS, RunningPeer
+from bench.servers import PEERS, UNCACHED, RunningPeer
+from bench.workloads import COMPARED, WORKLOADS, Workload
 from harness import usage
 from harness.machine import load_average
 from harness.postgres import postmaster
@@ -26,7 +27,7 @@ from harness.server_settings import token
 
 WORK_DIRECTORY = servers.ROOT / ".bench"
 RESULTS = servers.ROOT / "bench/results"
-ORDINARY = ("W1", "W2", "W3", "W4", "W5")
+PAGE = servers.ROOT / "docs/benchmark.md"
 OPEN_RATE = 1_000
 LAST_PAGE_AFTER = "m.999900"
 
@@ -34,20 +35,25 @@ LAST_PAGE_AFTER = "m.999900"
 def main(
     workloads: Annotated[
         str, typer.Option(help="Which, separated by commas; W6 creates 1,000,000 messages first.")
-    ] = "W1,W2,W3,W4,W5,W6",
+    ] = ",".join(COMPARED),
     only: Annotated[str, typer.Option(help="Which servers, separated by commas, besides Colloquy.")] = ",".join(PEERS),
-    rounds: Annotated[int, typer.Option(min=1)] = 7,
-    seconds: Annotated[int, typer.Option(help="Length of a round.", min=1)] = 5,
-    open_seconds: Annotated[float, typer.Option(help="Length of the open loop; 0 leaves it out.")] = 60,
-    requests: Annotated[int, typer.Option(help="Requests while memory is measured; 0 leaves it out.")] = 200_000,
-    add: Annotated[bool, typer.Option("--add", help="Keep other workloads' results in bench/results.")] = False,
-    quick: Annotated[
-        bool, typer.Option("--quick", help="W1 to W3 of Colloquy and rest in short rounds; writes nothing.")
+    rounds: Annotated[int, typer.Option(min=1)] = 5,
+    seconds: Annotated[int, typer.Option(help="Length of a round.", min=1)] = 2,
+    open_seconds: Annotated[float, typer.Option(help="Length of the open loop, if not 0.")] = 0,
+    requests: Annotated[int, typer.Option(help="Requests while memory is measured, if not 0.")] = 0,
+    full: Annotated[
+        bool, typer.Option("--full", help="All workloads in longer rounds, an open loop, and memory: some 50 minutes.")
     ] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Colloquy and rest in three rounds; writes nothing.")] = False,
 ) -> None:
-    """Compare Colloquy with its peers; the report goes to bench/results."""
+    """Compare Colloquy with its peers; the report goes to bench/results, its table to docs/benchmark.md.
+
+    What an earlier run has measured of other workloads stays.
+    """
     if quick:
-        workloads, only, rounds, seconds, open_seconds, requests = "W1,W2,W3", "rest", 3, 2, 0, 0
+        only, rounds = "rest", 3
+    if full:
+        workloads, rounds, seconds, open_seconds, requests = ",".join([*WORKLOADS, "W6"]), 7, 5, 60, 200_000
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, so that every started server is stopped
     names = ["colloquy", *(name for name in PEERS if name != "colloquy" and name in only.split(","))]
     try:
@@ -55,25 +61,23 @@ def main(
         bench.run(workloads.split(","))
     except (load.WrongAnswer, answers.Different) as error:
         sys.exit(str(error))
-    if quick:
-        print(report.markdown(bench.results))
-    else:
-        write(bench.results, add=add)
+    print(summary.tables(bench.results))
+    if not quick:
+        write(bench.results)
 
 
-def write(results: Results, *, add: bool) -> None:
-    """Prints the report and writes it, with every round and a picture; `add` keeps other workloads of earlier runs."""
+def write(results: Results) -> None:
+    """Writes the report, every round, and a picture; what was measured before of other workloads stays."""
     from bench.plot import plot  # matplotlib is not needed for a quick run
 
     RESULTS.mkdir(exist_ok=True)
     numbers = RESULTS / "latest.json"
-    if add and numbers.exists():
+    if numbers.exists():
         results = results.merged_into(Results.read(numbers))
-    text = report.markdown(results)
-    print(text)
-    (RESULTS / "latest.md").write_text(text)
+    (RESULTS / "latest.md").write_text(report.markdown(results))
     results.write(numbers)
     plot(results.rounds, RESULTS / "latest.png")
+    PAGE.write_text(summary.renewed(PAGE.read_text(), results))
 
 
 class Bench:
@@ -97,32 +101,34 @@ class Bench:
             self.postgres = postmaster(WORK_DIRECTORY)
             usage.pin(self.postgres, self.other_core)
             try:
-                if ordinary := [name for name in workloads if name in ORDINARY]:
-                    self._measure_ordinary(asyncio.run(data.fresh(server, data.USUAL)), ordinary)
+                if usual := [workload for name, workload in WORKLOADS.items() if name in workloads]:
+                    self._measure_usual(asyncio.run(data.fresh(server, data.USUAL)), usual)
                 if "W6" in workloads:
                     self._measure_deep_page(asyncio.run(data.fresh(server, data.LONG)))
             finally:
                 asyncio.run(data.drop(server))
         self.results.facts |= {workload: self._facts() for workload in self.results.rounds}
 
-    def _measure_ordinary(self, url: str, workloads: list[str]) -> None:
+    def _measure_usual(self, url: str, workloads: list[Workload]) -> None:
         sessions = asyncio.run(data.sessions_of(url))
         with ExitStack() as stack:
-            running = [
-                stack.enter_context(servers.running(PEERS[name], url, self.server_core, WORK_DIRECTORY))
-                for name in self.names
-            ]
-            for workload in sorted(workloads, key=lambda name: (name == "W3", name)):  # the one that writes comes last
-                able = [server for server in running if workload in server.peer.workloads]
-                answers.compare(able, workload, sessions)
-                files = {
-                    server.name: load.write_requests(server.peer, workload, sessions, WORK_DIRECTORY) for server in able
+            running = {
+                peer.name: stack.enter_context(servers.running(peer, url, self.server_core, WORK_DIRECTORY))
+                for peer in (UNCACHED, *(PEERS[name] for name in self.names))
+            }
+            for workload in workloads:
+                able = {name: running[name] for name in self.names if workload.name in PEERS[name].workloads}
+                if workload.cold:
+                    able["colloquy"] = running[UNCACHED.name]
+                for document in workload.documents:
+                    answers.compare(list(able.values()), document, sessions)
+                loads = {
+                    name: (server, load.write_requests(server.peer, workload, sessions, WORK_DIRECTORY))
+                    for name, server in able.items()
                 }
-                self.results.rounds[workload] = self._alternate(
-                    workload, {server.name: (server, files[server.name]) for server in able}
-                )
-                if workload == "W1":
-                    self._measure_colloquy(running[0], files["colloquy"])
+                self.results.rounds[workload.name] = self._alternate(workload.name, loads)
+                if workload.name == "W1-cold":
+                    self._measure_colloquy(running["colloquy"], loads["colloquy"][1])
 
     def _measure_colloquy(self, server: RunningPeer, requests: Path) -> None:
         """The measurements that no other server is part of."""

@@ -8,6 +8,7 @@ import httpx2
 
 from bench.load import body
 from bench.servers import RunningPeer
+from bench.workloads import Session
 from harness.server_settings import token
 
 SAMPLES = 20
@@ -22,40 +23,40 @@ class Different(Exception):
     """Two servers do not return the same data."""
 
 
-def compare(servers: list[RunningPeer], workload: str, sessions: list[tuple[str, str]]) -> None:
+def compare(servers: list[RunningPeer], document: str, sessions: list[Session]) -> None:
     """Sends the same requests to all servers. Raises `Different` where one returns other data than the first."""
     first, *others = servers
     with httpx2.Client(timeout=30) as client:
         for owner, session in sessions[:SAMPLES]:
-            expected = comparable(answer_of(client, first, workload, owner, session), workload)
+            expected = comparable(answer_of(client, first, document, owner, session), document)
             for server in others:
-                found = comparable(answer_of(client, server, workload, owner, session), workload)
+                found = comparable(answer_of(client, server, document, owner, session), document)
                 if found != expected:
                     where = next(differences(expected, found), "types")
-                    raise Different(f"{workload}: {server.name} is not {first.name} at {where}")
+                    raise Different(f"{document}: {server.name} is not {first.name} at {where}")
 
 
-def answer_of(client: httpx2.Client, server: RunningPeer, workload: str, owner: str, session: str) -> Any:
+def answer_of(client: httpx2.Client, server: RunningPeer, document: str, owner: str, session: str) -> Any:
     """The data that one server returns, in the shape of Colloquy's."""
     headers = {"authorization": f"Bearer {token(owner)}", "content-type": "application/json"}
-    response = client.post(server.url, content=body(server.peer, workload, owner, session), headers=headers)
+    response = client.post(server.url, content=body(server.peer, document, owner, session), headers=headers)
     answer = response.json() if response.status_code == 200 else {}
     if "errors" in answer or not any((answer.get("data") or {}).values()):
-        raise Different(f"{workload}: {server.name} answers {response.status_code} {response.text[:1000]}")
+        raise Different(f"{document}: {server.name} answers {response.status_code} {response.text[:1000]}")
     data = answer["data"]
-    return OURS[workload](data, session) if server.name == "postgraphile" else data
+    return OURS[document](data, session) if server.name == "postgraphile" else data
 
 
-def comparable(value: Any, workload: str) -> Any:
+def comparable(value: Any, document: str) -> Any:
     """Without what may differ: the spelling of a time zone, the text of a cursor, the ids and numbers of an append."""
     if isinstance(value, dict):
-        masked = CURSORS | NEW if workload == "W3" else CURSORS
+        masked = CURSORS | NEW if document == "W3" else CURSORS
         return {
-            name: type(found).__name__ if name in masked else comparable(found, workload)
+            name: type(found).__name__ if name in masked else comparable(found, document)
             for name, found in value.items()
         }
     if isinstance(value, list):
-        return [comparable(found, workload) for found in value]
+        return [comparable(found, document) for found in value]
     return UTC.sub(_moment, value) if isinstance(value, str) else value
 
 

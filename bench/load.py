@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.servers import Peer, RunningPeer, Variables
+from bench.workloads import Session, Workload
 from harness import usage
 from harness.server_settings import token
 
@@ -37,9 +38,9 @@ class Round:
     requests: int
 
 
-def variables(workload: str, session: str) -> Variables:
-    """A workload's variables for this session."""
-    match workload:
+def variables(document: str, session: str) -> Variables:
+    """A document's variables for this session."""
+    match document:
         case "W2":
             return {}
         case "W3":
@@ -49,21 +50,21 @@ def variables(workload: str, session: str) -> Variables:
     return {"id": f"ses_{session}"}
 
 
-def body(peer: Peer, workload: str, owner: str, session: str) -> str:
+def body(peer: Peer, document: str, owner: str, session: str) -> str:
     """A request's JSON."""
-    return json.dumps(peer.request(workload, owner, variables(workload, session)), separators=(",", ":"))
+    return json.dumps(peer.request(document, owner, variables(document, session)), separators=(",", ":"))
 
 
-def lines(peer: Peer, workload: str, sessions: list[tuple[str, str]]) -> Iterator[str]:
+def lines(peer: Peer, workload: Workload, sessions: list[Session]) -> Iterator[str]:
     """Token, tab and body of each request: the format that `load.lua` reads."""
     tokens = {owner: token(owner) for owner, _ in sessions}
-    for owner, session in sessions:
-        yield f"{tokens[owner]}\t{body(peer, workload, owner, session)}\n"
+    for document, (owner, session) in workload.requests(sessions):
+        yield f"{tokens[owner]}\t{body(peer, document, owner, session)}\n"
 
 
-def write_requests(peer: Peer, workload: str, sessions: list[tuple[str, str]], directory: Path) -> Path:
+def write_requests(peer: Peer, workload: Workload, sessions: list[Session], directory: Path) -> Path:
     """Writes the file of a peer's requests."""
-    file = directory / f"{peer.name}-{workload}.requests"
+    file = directory / f"{peer.name}-{workload.name}.requests"
     file.write_text("".join(islice(lines(peer, workload, sessions), MAX_REQUESTS)))
     return file
 

@@ -8,7 +8,8 @@ mpl.use("Agg")
 
 from matplotlib import pyplot
 
-from bench.results import DESCRIPTIONS, Rounds, medians
+from bench.results import Rounds, medians
+from bench.workloads import DESCRIPTIONS
 
 OURS, THEIRS, DATABASE = "#0b7a75", "#9aa5b1", "#d9dee4"
 

@@ -4,21 +4,11 @@ from bench.answers import SAMPLES
 from bench.load import CONNECTIONS, Round
 from bench.memory import Memory
 from bench.open_loop import OpenLoop
-from bench.results import DESCRIPTIONS, Results, Rounds, medians
+from bench.results import Results, medians
 from bench.servers import POOL
+from bench.summary import goals
+from bench.workloads import DESCRIPTIONS
 from harness.machine import machine
-
-# Figure, the compared server, the highest ratio of Colloquy to it, and on which workloads.
-GOALS = (
-    ("cpu", "postgraphile", 0.45, ("W1", "W2")),
-    ("cpu", "yoga-jit", 0.65, ("W1", "W2")),
-    ("cpu", "rest", 1.15, ("W1", "W2")),
-    ("cpu", "postgraphile", 1.0, ("W3",)),
-    ("cpu", "yoga-jit", 1.0, ("W3",)),
-    ("cpu", "rest", 1.0, ("W3",)),
-    ("sum", "postgraphile", 0.55, ("W1", "W2", "W3")),
-    ("cpu", "stock", 0.1, ("W1",)),
-)
 
 
 def table(workload: str, servers: dict[str, list[Round]]) -> str:
@@ -44,20 +34,6 @@ def table(workload: str, servers: dict[str, list[Round]]) -> str:
         cells += [f"{ours[figure] / one[figure]:.2f} ×" if name != "colloquy" else "" for figure in ("cpu", "sum")]
         lines.append(f"| {name} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
-
-
-def goals(rounds: Rounds) -> str:
-    """Of the measured goals, which are reached."""
-    lines = ["| goal | workload | found | |", "|---|---|---|---|"]
-    for figure, other, maximum, workloads in GOALS:
-        for workload in workloads:
-            servers = rounds.get(workload, {})
-            if "colloquy" in servers and other in servers:
-                ratio = medians(servers["colloquy"])[figure] / medians(servers[other])[figure]
-                what = "server and database" if figure == "sum" else "server"
-                verdict = "reached" if ratio <= maximum else "**not reached**"
-                lines.append(f"| {what} ≤ {maximum} × {other} | {workload} | {ratio:.2f} | {verdict} |")
-    return "\n".join(lines) + "\n" if len(lines) > 2 else ""
 
 
 def open_loop(one: OpenLoop) -> str:

@@ -9,16 +9,8 @@ from typing import Any
 from bench.load import Round
 from bench.memory import Memory
 from bench.open_loop import OpenLoop
+from bench.workloads import DESCRIPTIONS
 
-DESCRIPTIONS = {
-    "W1": "one session with its newest 50 messages and their agents",
-    "W2": "the newest 20 sessions, each with its last message and that message's agent",
-    "W3": "append one message",
-    "W4": "one session's newest 100 messages with every field",
-    "W5": "one message by its id, with its session",
-    "W6 page 1": "the first 100 of 1,000,000 messages",
-    "W6 page 10,000": "the last 100 of 1,000,000 messages",
-}
 Rounds = dict[str, dict[str, list[Round]]]
 """By workload, then by server."""
 
@@ -45,7 +37,8 @@ class Results:
 
     def merged_into(self, earlier: "Results") -> "Results":
         """These results, and an earlier run's for the workloads that this run lacks."""
-        rounds = {name: (earlier.rounds | self.rounds)[name] for name in sorted(earlier.rounds | self.rounds)}
+        found = earlier.rounds | self.rounds
+        rounds = {name: found[name] for name in DESCRIPTIONS if name in found}
         open_loop, memory = self.open_loop or earlier.open_loop, self.memory or earlier.memory
         return Results(rounds, earlier.facts | self.facts, open_loop, memory)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import make_url
 
+from bench.workloads import COMPARED, WORKLOADS
 from harness.ports import free_port
 from harness.process import Process
 from harness.server_process import COLLOQUY
@@ -24,27 +25,27 @@ POOL = 10
 Variables = dict[str, Any]
 
 
-def graphql(workload: str, _owner: str, variables: Variables) -> dict[str, Any]:
+def graphql(name: str, _owner: str, variables: Variables) -> dict[str, Any]:
     """Colloquy's own document."""
-    document = (DOCUMENTS / f"{workload}.graphql").read_text()
-    return {"query": document, "operationName": workload, "variables": variables}
+    document = (DOCUMENTS / f"{name}.graphql").read_text()
+    return {"query": document, "operationName": name, "variables": variables}
 
 
-def without_document(workload: str, _owner: str, variables: Variables) -> dict[str, Any]:
-    """For servers without GraphQL: the workload's name and variables."""
-    return {"operationName": workload, "variables": variables}
+def without_document(name: str, _owner: str, variables: Variables) -> dict[str, Any]:
+    """For servers without GraphQL: the document's name and variables."""
+    return {"operationName": name, "variables": variables}
 
 
-def postgraphile(workload: str, owner: str, variables: Variables) -> dict[str, Any]:
+def postgraphile(name: str, owner: str, variables: Variables) -> dict[str, Any]:
     """PostGraphile's document: the owner is a variable, and ids are columns."""
-    document = (DOCUMENTS / f"postgraphile/{workload}.graphql").read_text()
+    document = (DOCUMENTS / f"postgraphile/{name}.graphql").read_text()
     columns = {"owner": owner, **{name: value for name, value in variables.items() if name != "id"}}
     match str(variables.get("id") or variables.get("session")).split("_"):
         case ["msg", session, sequence]:
             columns |= {"session": session, "sequence": int(sequence)}
         case ["ses", session]:
             columns |= {"id" if "id" in variables else "session": session}
-    return {"query": document, "operationName": workload, "variables": columns}
+    return {"query": document, "operationName": name, "variables": columns}
 
 
 def colloquy(_port: int) -> list[str]:
@@ -63,23 +64,24 @@ def node(file: str, _port: int) -> list[str]:
 
 @dataclass(frozen=True)
 class Peer:
-    """A compared server: its command for a port, and its request body for (workload, owner, variables)."""
+    """A compared server: its command for a port, and its request body for (document's name, owner, variables)."""
 
     name: str
     command: Callable[[int], list[str]]
     request: Callable[[str, str, Variables], dict[str, Any]] = graphql
-    workloads: tuple[str, ...] = ("W1", "W2", "W3", "W4", "W5")
+    workloads: tuple[str, ...] = tuple(WORKLOADS)
     environment: dict[str, str] = field(default_factory=dict)
 
 
-HAND_WRITTEN = ("W1", "W2", "W3")
+UNCACHED = Peer("uncached", colloquy, environment={"SESSION_CACHE_BYTES": "0"})
+"""Colloquy in the cold workloads."""
 PEERS = {
     peer.name: peer
     for peer in (
-        Peer("colloquy", colloquy, workloads=("W1", "W2", "W3", "W4", "W5", "W6")),
-        Peer("rest", partial(uvicorn, "rest"), without_document, HAND_WRITTEN),
-        Peer("raw", partial(uvicorn, "raw"), without_document, HAND_WRITTEN),
-        Peer("stock", partial(uvicorn, "stock")),
+        Peer("colloquy", colloquy),
+        Peer("rest", partial(uvicorn, "rest"), without_document, COMPARED),
+        Peer("raw", partial(uvicorn, "raw"), without_document, COMPARED),
+        Peer("stock", partial(uvicorn, "stock"), workloads=("W1-cold", "W2-cold", "W3", "W4", "W5")),
         Peer("yoga", partial(node, "yoga.mjs")),
         Peer("postgraphile", partial(node, "postgraphile.mjs"), postgraphile),
         Peer("yoga-jit", partial(node, "yoga.mjs"), environment={"JIT": "1"}),

@@ -78,6 +78,8 @@ async def fill(
         await connection.execute(statement)
     for _, definition in searches:
         await connection.execute(definition)
+    for statement in (COUNTED_SESSIONS, SESSION_TOTALS, COUNT_POSITIONS):
+        await connection.execute(statement)
     await connection.execute("reset session_replication_role; drop table session_sizes, sizes")
     await connection.execute("vacuum (analyze)")
 
@@ -231,4 +233,21 @@ CHUNKS = """
 insert into message_chunks (owner_id, session_id, sequence, "offset", text)
 select owner_id, id, living, (c - 1) * 25, 'twenty-five characters on' from session_sizes, generate_series(1, 10) c
 where streaming
+"""
+# As the program counts them when an owner reads totals.
+COUNTED_SESSIONS = """
+insert into counted_sessions (owner_id, session_id, agent_type, active, archived, unread, messages)
+select owner_id, id, coalesce(agent_type, ''), (status in ('PENDING', 'ACTIVE') and archived_at is null)::int,
+       (archived_at is not null)::int, (unread_count > 0 and archived_at is null)::int, message_count
+from sessions join sizes using (owner_id) where deleted_at is null
+"""
+SESSION_TOTALS = """
+insert into session_totals (owner_id, agent_type, sessions, active, archived, unread, messages)
+select owner_id, agent_type, count(*), sum(active), sum(archived), sum(unread), sum(messages)
+from counted_sessions where owner_id in (select owner_id from sizes) group by owner_id, agent_type
+"""
+COUNT_POSITIONS = """
+insert into count_positions (owner_id, epoch, xid, id)
+select owner_id, system_identifier, pg_snapshot_xmax(pg_current_snapshot()), '00000000-0000-0000-0000-000000000000'
+from sizes, pg_control_system()
 """

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -15,13 +16,15 @@ from pathlib import Path
 import asyncpg
 from sqlalchemy.engine import make_url
 
-from app.db.operations import migrate
+from app.db.operations import migrate, row_policies
 from app.db.operations.embedded import embedded_postgres
 
 HERE = Path(__file__).resolve().parent.parent
 OUR_DATABASES = "select datname from pg_database where datname like 'colloquy\\_%'"
 CLIENTS = "datname = $1 and backend_type = 'client backend' and pid <> pg_backend_pid()"
 NUMBERS = count()
+SERVER_ROLE = "colloquy_test_server"
+"""The role of every migrated database for which row-level security is on; the databases' owner is not subject to it."""
 
 NewDatabase = Callable[[], Awaitable[str]]
 """Creates a database without rows and returns its URL."""
@@ -62,8 +65,11 @@ def directory() -> Iterator[Path]:
 
 def postmaster(root: Path) -> int:
     """The pid of the server whose data is below `root`."""
-    path = root / "elsewhere" if (root / "elsewhere").exists() else root
-    return int((path / "data/postmaster.pid").read_text().splitlines()[0])
+    return int((_data(root) / "postmaster.pid").read_text().splitlines()[0])
+
+
+def _data(root: Path) -> Path:
+    return (root / "elsewhere" if (root / "elsewhere").exists() else root) / "data"
 
 
 class PostgresServer:
@@ -75,6 +81,18 @@ class PostgresServer:
     def kill(self) -> None:
         """SIGKILL to the postmaster."""
         os.kill(postmaster(self.root), signal.SIGKILL)
+
+    def back_up(self) -> None:
+        """Copies the data of a killed server, in place of an earlier backup."""
+        _copy(_data(self.root), self._backup)
+
+    def restore(self) -> None:
+        """Puts the backup in place of the data of a killed server."""
+        _copy(self._backup, _data(self.root))
+
+    @property
+    def _backup(self) -> Path:
+        return _data(self.root).with_name("backup")
 
     async def restart(self) -> None:
         """Starts a killed server; returns after its recovery. `own_server` still stops it."""
@@ -91,6 +109,11 @@ class PostgresServer:
         async with connected(self.url) as connection:
             ended: int = await connection.fetchval(statement, database)
         return ended
+
+
+def _copy(source: Path, target: Path) -> None:
+    shutil.rmtree(target, ignore_errors=True)
+    subprocess.run(["cp", "-a", source, target], check=True)  # keeps the owner of the files
 
 
 @contextmanager
@@ -139,12 +162,13 @@ async def _template(server: str) -> str:
             await _drop(admin, [other for other in existing if not _in_use(other)])
             await admin.execute(f"create database {building}")
             await asyncio.to_thread(migrate.upgrade, at(server, building))
+            await asyncio.to_thread(row_policies.secure, at(server, building), SERVER_ROLE)
             await admin.execute(f"alter database {building} rename to {name}")
     return name
 
 
 def _fingerprint() -> str:
-    scripts = sorted((HERE / "migrations").glob("**/*.py"))
+    scripts = [*sorted((HERE / "migrations").glob("**/*.py")), Path(str(row_policies.__file__))]
     return hashlib.sha256(b"".join(script.read_bytes() for script in scripts)).hexdigest()[:16]
 
 

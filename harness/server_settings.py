@@ -1,5 +1,6 @@
 """Settings and tokens of the servers that the harness launches: all of them share one signing secret."""
 
+import os
 from typing import Any
 
 from app.auth import mint
@@ -16,7 +17,7 @@ def settings_for(database_url: str, **changes: Any) -> Settings:
         "jwt_secret": SECRET,
         "pool_size": 8,
         "shutdown_seconds": 3,
-        "session_cache_bytes": 2**26,
+        "database_role": os.environ.get("TEST_DATABASE_ROLE"),
     }
     return Settings(**{**defaults, **changes})
 

@@ -2,7 +2,8 @@
 
 Every Kubernetes manifest fits the schemas of the oldest and the newest Kubernetes that are supported. Beyond the
 schemas: pods are locked down, probes request the right paths, selectors match the pods of the server and no others, the
-time to stop is long enough, the connections fit PostgreSQL, and every variable is a setting with an accepted value.
+time to stop is long enough, the connections fit PostgreSQL, owners have budgets, and every variable is a setting with
+an accepted value.
 Exits with 1 and a line for each problem.
 """
 
@@ -181,14 +182,22 @@ def refused(name: str, variables: dict[str, str]) -> Iterator[str]:
             yield f"{name}: {str(problem['loc'][0]).upper()}: {problem['msg']}"
 
 
+def has_budgets(name: str, variables: dict[str, str]) -> Iterator[str]:
+    largest = int(variables.get("MAX_COST", default("max_cost")))
+    if int(variables.get("BUDGET_COST", 0)) < largest:
+        yield f"{name}: BUDGET_COST must be at least {largest}, the largest cost of an operation"
+
+
+def default(setting: str) -> int:
+    return int(Settings.model_fields[setting].default)
+
+
 def seconds_to_stop(variables: dict[str, str]) -> int:
-    return int(variables.get("SHUTDOWN_SECONDS", Settings.model_fields["shutdown_seconds"].default))
+    return int(variables.get("SHUTDOWN_SECONDS", default("shutdown_seconds")))
 
 
 def connections(variables: dict[str, str], processes: int) -> int:
-    pool, workers = (
-        int(variables.get(name.upper(), Settings.model_fields[name].default)) for name in ("pool_size", "workers")
-    )
+    pool, workers = (int(variables.get(name.upper(), default(name))) for name in ("pool_size", "workers"))
     return processes * workers * (pool + BESIDES_POOL)
 
 
@@ -199,6 +208,7 @@ def cloud_run(service: Manifest) -> Iterator[str]:
     annotations = at(template, "metadata", "annotations")
     yield from unknown("Cloud Run", [entry["name"] for entry in container["env"]])
     yield from refused("Cloud Run", values)
+    yield from has_budgets("Cloud Run", values)
     yield from probes("Cloud Run", container, CLOUD_RUN_PROBES)
     if "PORT" in [entry["name"] for entry in container["env"]]:
         yield "Cloud Run: PORT is set by Cloud Run"
@@ -224,6 +234,7 @@ RULES: list[Callable[[Kubernetes], Iterator[str]]] = [
     stops_in_time,
     connects_within_limits,
     reads_its_settings,
+    lambda manifests: has_budgets("ConfigMap", manifests.settings),
 ]
 
 

@@ -78,6 +78,19 @@ def test_what_no_browser_proxy_or_client_could_mean_is_refused(given):
     assert problems().keys() == {"TRUSTED_DOCUMENTS_MODE"}
 
 
+@pytest.mark.parametrize("name", ["none", "pg_monitor", "Server", "a b", "a;b", 'a"b', "1a", "a" * 64])
+def test_a_database_role_needs_no_quotes(given, name):
+    given(DATABASE_ROLE=name)
+    assert problems() == {"DATABASE_ROLE": f"{name!r} is not a name for a role; give colloquy_server"}
+
+
+def test_a_budget_allows_at_least_the_largest_operation(given):
+    given(BUDGET_COST="19999")
+    assert problems() == {"BUDGET_COST": "an operation may cost 20000 (MAX_COST); give at least that, or 0"}
+    given(MAX_COST="100")
+    assert Settings.load().budget_cost == 19_999
+
+
 @pytest.mark.parametrize(
     ("name", "given_text", "becomes"),
     [

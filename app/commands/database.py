@@ -11,7 +11,7 @@ from app.db import search
 from app.db.access.database import Database
 from app.db.access.failures import sqlstate
 from app.db.access.hints import hint
-from app.db.operations import check, migrate, readiness, reindex
+from app.db.operations import check, migrate, readiness, reindex, row_policies
 from app.db.operations.embedded import EmbeddedError, embedded_postgres
 from app.db.operations.sweep import Retention
 from app.settings import Settings
@@ -59,16 +59,24 @@ async def _ready_database(settings: Settings, *, pool_size: int = 1) -> AsyncIte
 
 
 def upgrade(settings: Settings) -> None:
-    """Migrate to the newest revision."""
+    """Migrate to the newest revision; protect the rows from the role of the settings."""
     with reporting(migrate.MigrationError):
         migrate.upgrade(direct_url(settings), report=_print_progress)
+        _secure(settings)
 
 
 def migrate_to(revision: str) -> None:
     """Migrate up or down to a revision and print where the database is then."""
     with reporting(migrate.MigrationError), available_database(load_settings()) as settings:
         reached = migrate.to_revision(direct_url(settings), revision, report=_print_progress)
+        if reached == readiness.expected_revision():
+            _secure(settings)
         print(f"The database is at {reached or 'nothing'}.")
+
+
+def _secure(settings: Settings) -> None:
+    if settings.database_role:
+        row_policies.secure(direct_url(settings), settings.database_role, report=_print_progress)
 
 
 def _print_progress(line: str) -> None:

@@ -11,6 +11,7 @@ from app.db.access.database import Database
 from app.db.access.statement import OWNER, Statement, statement, variant
 from app.db.access.transaction import Tx, Viewer
 from app.db.reading.matching import contains
+from app.db.reading.nested import one_of_each
 from app.db.reading.order import Order, decimal_key, direction, text_key, uuid_key
 from app.db.reading.page import Count, Slice, Window
 from app.db.reading.partial_rows import AGENT
@@ -36,16 +37,14 @@ ORDERS = {
 BY_IDS = statement(
     "agent.by_ids",
     "The agents with these ids.",
-    select(agents).where(
-        a.owner_id == OWNER, a.id == any_(bindparam("ids", type_=ARRAY(Uuid))), a.deleted_at.is_(None)
-    ),
+    one_of_each(agents, a.id, bindparam("ids", type_=ARRAY(Uuid)), a.deleted_at.is_(None)),
     AgentRow,
     AGENT,
 )
 BY_KEYS = statement(
     "agent.by_keys",
     "The agents with these client keys.",
-    select(agents).where(a.owner_id == OWNER, a.key == any_(bindparam("keys", type_=ARRAY(Text)))),
+    one_of_each(agents, a.key, bindparam("keys", type_=ARRAY(Text))),
     AgentRow,
 )
 INSERT_COLUMNS = ("id", "key", "name", "type", "description", "status", "skills", "hourly_rate", "metadata")
@@ -109,7 +108,7 @@ async def page(
     db: Database, viewer: Viewer, window: Window, order: Order, filters: Mapping[str, Any]
 ) -> Slice[AgentRow]:
     """One page of the viewer's catalogue; a filter that is not set is None."""
-    return await read_page(db, viewer, _page(order, window.backward), COUNT, window, order, filters)
+    return await read_page(db, viewer, _page(order, window.backward), COUNT, window, order.bounds(window), filters)
 
 
 async def create(tx: Tx, values: Mapping[str, Any]) -> AgentRow:

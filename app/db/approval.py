@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Text, and_, any_, bindparam, func, insert, or_, select, update
+from sqlalchemy import BigInteger, Integer, Text, and_, any_, bindparam, column, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.db.access.database import Database
@@ -13,7 +13,7 @@ from app.db.access.transaction import Tx, Viewer
 from app.db.reading.nested import Nested, parent_table
 from app.db.reading.order import Order, direction, uuid_key
 from app.db.reading.page import Count, Slice, Window
-from app.db.reading.root import read_page
+from app.db.reading.root import page_of_each, read_page
 from app.db.reading.rows import ApprovalRow
 from app.db.tables import approvals
 from app.db.tables.columns import Uuid
@@ -64,7 +64,10 @@ DECIDE = statement(
 )
 
 STATUS, ROLE = bindparam("status", type_=ARRAY(Text)), bindparam("approver_role", type_=Text)
-FILTER = and_(or_(STATUS.is_(None), p.status == any_(STATUS)), or_(ROLE.is_(None), p.approver_role == ROLE))
+HAS_STATUS = or_(STATUS.is_(None), p.status == any_(STATUS))
+STATUSES = func.unnest(STATUS).table_valued(column("status", Text), name="statuses").render_derived()
+HAS_ROLE = or_(ROLE.is_(None), p.approver_role == ROLE)
+FILTER = and_(HAS_STATUS, HAS_ROLE)
 MATCHING = and_(p.owner_id == OWNER, FILTER)
 COUNT = statement(
     "approval.count",
@@ -78,39 +81,43 @@ session = parent_table(session_id=Uuid)
 OF_SESSIONS = Nested(
     "approval.of_sessions",
     "The approvals of sessions that match a filter, in the order of the requests.",
-    select(approvals).where(p.owner_id == OWNER, p.session_id == session.c.session_id, FILTER),
+    select(approvals).where(p.owner_id == OWNER, p.session_id.is_not(None), FILTER),
     ApprovalRow,
     CREATED,
     session,
+    within=[(p.session_id, session.c.session_id)],
 )
 message = parent_table(session_id=Uuid, sequence=Integer())
 OF_MESSAGES = Nested(
     "approval.of_messages",
     "The approvals of tool calls in messages, in the order of the requests.",
-    select(approvals).where(
-        p.owner_id == OWNER, p.session_id == message.c.session_id, p.message_sequence == message.c.sequence
-    ),
+    select(approvals).where(p.owner_id == OWNER, p.session_id == message.c.session_id),
     ApprovalRow,
     CREATED,
     message,
+    within=[(p.message_sequence, message.c.sequence)],
 )
 task = parent_table(task_id=Uuid)
 OF_TASKS = Nested(
     "approval.of_tasks",
     "The approvals of tasks, in the order of the requests.",
-    select(approvals).where(p.owner_id == OWNER, p.task_id == task.c.task_id),
+    select(approvals).where(p.owner_id == OWNER, p.task_id.is_not(None)),
     ApprovalRow,
     CREATED,
     task,
+    within=[(p.task_id, task.c.task_id)],
 )
 
 
 @cache
-def _page(backward: bool) -> Statement[ApprovalRow]:
+def _page(backward: bool, by_status: bool) -> Statement[ApprovalRow]:
+    of_status = select(approvals).where(p.owner_id == OWNER, p.status == STATUSES.c.status, HAS_ROLE)
     return statement(
-        variant("approval.page", direction(backward)),
+        variant("approval.page", direction(backward), *(["by_status"] if by_status else [])),
         "A page of the owner's approvals that match a filter, in the order of the requests.",
-        CREATED.page(select(approvals).where(MATCHING), backward),
+        page_of_each(CREATED, of_status, STATUSES, backward)
+        if by_status
+        else CREATED.page(select(approvals).where(p.owner_id == OWNER, HAS_ROLE), backward),
         ApprovalRow,
         custom_plan=True,
     )
@@ -118,7 +125,13 @@ def _page(backward: bool) -> Statement[ApprovalRow]:
 
 async def page(db: Database, viewer: Viewer, window: Window, filters: Mapping[str, Any]) -> Slice[ApprovalRow]:
     """One page of the viewer's approvals in the order of the requests; a filter that is not set is None."""
-    return await read_page(db, viewer, _page(window.backward), COUNT, window, CREATED, filters)
+    statuses = filters["status"]
+    page, conditions = _page(window.backward, statuses is not None), dict(filters)
+    if statuses is None:
+        del conditions["status"]
+    else:
+        conditions["status"] = list(dict.fromkeys(statuses))
+    return await read_page(db, viewer, page, COUNT, window, CREATED.bounds(window), conditions, filters)
 
 
 async def create(tx: Tx, values: Mapping[str, Any]) -> ApprovalRow:

@@ -6,15 +6,17 @@ The actor comes from the transaction's origin.
 from collections.abc import Mapping
 from functools import cache
 from typing import Any, NamedTuple
+from uuid import UUID
 
 import orjson
-from sqlalchemy import Integer, Text, and_, any_, bindparam, func, insert, or_, select
+from sqlalchemy import Integer, Text, and_, bindparam, func, insert, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from uuid_utils.compat import uuid7
 
 from app.db.access.database import Database
 from app.db.access.statement import OWNER, Row, Statement, statement, variant
 from app.db.access.transaction import SYSTEM, Origin, Tx, Viewer
+from app.db.reading.nested import one_of_each
 from app.db.reading.order import Order, direction, time_key, uuid_key
 from app.db.reading.page import Count, Slice, Window
 from app.db.reading.root import read_page
@@ -25,11 +27,12 @@ from app.db.tables.columns import Timestamp, Uuid
 e = audit_events.c
 KINDS: dict[type[Entity], str] = {SessionRow: "SESSION", AgentRow: "AGENT", TaskRow: "TASK", ApprovalRow: "APPROVAL"}
 
+FIRST_ID = str(UUID(int=0))
 OCCURRED = Order("occurred", "u", (time_key(e.at), uuid_key(e.id)))
 BY_IDS = statement(
     "audit.by_ids",
     "The audit events with these ids.",
-    select(audit_events).where(e.owner_id == OWNER, e.id == any_(bindparam("ids", type_=ARRAY(Uuid)))),
+    one_of_each(audit_events, e.id, bindparam("ids", type_=ARRAY(Uuid))),
     AuditRow,
 )
 INSERT_COLUMNS = (
@@ -91,7 +94,7 @@ EVENT_TYPE, ROLE = bindparam("event_type", type_=Text), bindparam("role", type_=
 TRACE = bindparam("trace_id", type_=Text)
 SINCE, UNTIL = bindparam("since", type_=Timestamp), bindparam("until", type_=Timestamp)
 SUBJECT = bindparam("subject_id", type_=Uuid)
-MATCHING = and_(
+SUBJECT_AND_CODES = and_(
     e.owner_id == OWNER,
     or_(EVENT_TYPE.is_(None), e.event_type == EVENT_TYPE),
     or_(ROLE.is_(None), e.role == ROLE),
@@ -104,9 +107,8 @@ MATCHING = and_(
             func.coalesce(e.subject_sequence, 0) == func.coalesce(bindparam("subject_sequence", type_=Integer), 0),
         ),
     ),
-    or_(SINCE.is_(None), e.at >= SINCE),
-    or_(UNTIL.is_(None), e.at < UNTIL),
 )
+MATCHING = and_(SUBJECT_AND_CODES, or_(SINCE.is_(None), e.at >= SINCE), or_(UNTIL.is_(None), e.at < UNTIL))
 COUNT = statement(
     "audit.count",
     "The number of audit events that match a filter.",
@@ -121,7 +123,7 @@ def _page(backward: bool) -> Statement[AuditRow]:
     return statement(
         variant("audit.page", direction(backward)),
         "A page of the owner's audit events that match a filter, the oldest event first.",
-        OCCURRED.page(select(audit_events).where(MATCHING), backward),
+        OCCURRED.page(select(audit_events).where(SUBJECT_AND_CODES), backward),
         AuditRow,
         custom_plan=True,
     )
@@ -129,4 +131,11 @@ def _page(backward: bool) -> Statement[AuditRow]:
 
 async def page(db: Database, viewer: Viewer, window: Window, filters: Mapping[str, Any]) -> Slice[AuditRow]:
     """One page of the viewer's audit events, the oldest first; a filter that is not set is None."""
-    return await read_page(db, viewer, _page(window.backward), COUNT, window, OCCURRED, filters)
+    bounds, codes = OCCURRED.bounds(window), dict(filters)
+    since, until = codes.pop("since"), codes.pop("until")
+    # Bounds of the page: besides these, a condition on the time would be checked row by row.
+    if since is not None and since > bounds["after_0"]:
+        bounds |= {"after_0": since, "after_1": FIRST_ID}
+    if until is not None and until < bounds["before_0"]:
+        bounds |= {"before_0": until, "before_1": FIRST_ID}
+    return await read_page(db, viewer, _page(window.backward), COUNT, window, bounds, codes, filters)

@@ -3,8 +3,8 @@
 They know every noun, so they lie above the nouns; batching and the choice of partial rows are `reading/loader.py`.
 """
 
-from asyncio import Future
-from collections.abc import Sequence
+from asyncio import Future, InvalidStateError
+from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
@@ -13,7 +13,7 @@ from app.db.access.database import Database
 from app.db.access.transaction import Viewer
 from app.db.reading.loader import BatchReader, DataLoader, Filters
 from app.db.reading.nested import Nested
-from app.db.reading.page import Slice, Window
+from app.db.reading.page import KeptSlice, Slice, Window
 from app.db.reading.partial_rows import FULL, PartialRows
 from app.db.reading.rows import (
     AgentRow,
@@ -159,20 +159,33 @@ class Loaders:
         self._listed = sessions
 
     def page_in_session(
-        self, nested: Nested[R], session: SessionRow, window: Window, **filters: Any
+        self, nested: Nested[R], session: SessionRow, window: Window, parent: Any = None, **filters: Any
     ) -> "Slice[R] | Future[Slice[R]]":
-        """The same for what lies in a session whose row this operation has read."""
+        """The same in a session whose row this operation has read; `parent`: the session's id, if it is not set."""
+        parent = parent or session.id
         conditions, kept = tuple(filters.items()), self._known(session)
         if kept is None or filters.get("status"):
-            return self._pages(nested, window, conditions).load(session.id)
+            return self._pages(nested, window, conditions).load(parent)
         limits = window.limit, window.backward, window.after, window.before
-        what = (nested.name, nested.row in self.partial.rows, *limits, *conditions)
+        what = (nested.name, nested.row in self.partial.rows, parent, *limits, *conditions)
         found = kept.get(what)
         if found is None:
-            return self._load_and_keep(self._pages(nested, window, conditions), session.id, kept, what)
+            return self._load_and_keep(self._pages(nested, window, conditions), parent, kept, what)
+        total = partial(self.total, nested, parent, conditions)
         rows, has_next, has_previous = found[0]
-        page: Slice[R] = Slice(rows, has_next, has_previous, partial(self.total, nested, session.id, conditions))
-        return page if self._immediate else self._pages(nested, window, conditions).load_known(session.id, page)
+        page: Slice[R] = KeptSlice(rows, has_next, has_previous, total, kept, what, ())
+        return page if self._immediate else self._pages(nested, window, conditions).load_known(parent, page)
+
+    def messages_in_session(
+        self, session: SessionRow, window: Window, *, agent_key: str | None, **filters: Any
+    ) -> "Slice[MessageRow] | Future[Slice[MessageRow]]":
+        """A page of the messages of a session, from the index that suits the filters."""
+        if agent_key is not None:
+            return self.page_in_session(message.OF_SESSION_AGENTS, session, window, (session.id, agent_key), **filters)
+        complete = filters["status"] is None or "COMPLETE" in filters["status"]
+        return self.page_in_session(
+            message.OF_SESSIONS if complete else message.UNFINISHED_OF_SESSIONS, session, window, **filters
+        )
 
     def last_message(self, session: SessionRow) -> "MessageRow | Future[MessageRow | None] | None":
         """The newest message of a session whose row this operation has read."""
@@ -191,6 +204,38 @@ class Loaders:
         what = ("agent", SessionAgentRow in self.partial.rows, kind, key)
         return self._kept_or_loaded(self.session_agents, (session_id, kind, key), kept, what)
 
+    def kept_lists(self) -> KeptSession | None:
+        """What is kept of the viewer's lists of sessions. Call this before a list is read."""
+        return self._cache.lists(self._owner) if self._cache else None
+
+    def catalogue_of(self, page: KeptSlice[Any], *, agents: bool) -> dict[str, AgentRow | None] | None:
+        """The catalogue's agents of the messages of a page, or of the last messages of its sessions, by id.
+
+        Without `agents` none. None if the cache lacks one of the messages, as one that is being written, or of their
+        session agents, or if this operation has not read an agent.
+        """
+        found = {}
+        try:
+            writers = set(self._writers(page))
+            for kept, key in writers if agents else ():
+                part = kept.entries["agent", SessionAgentRow in self.partial.rows, "AGENT", key][0]
+                if part is not None and part.agent_id is not None:
+                    found[part.agent_id] = self.agents.loaded(part.agent_id)
+        except (LookupError, InvalidStateError):
+            return None
+        return found
+
+    def _writers(self, page: KeptSlice[Any]) -> Iterator[tuple[KeptSession, str]]:
+        """What is kept of its session, and the agent's key, for each message of an agent. Raises LookupError."""
+        for row in page.rows:
+            kept, message = page.kept, row
+            if isinstance(row, SessionRow):
+                if (known := self._kept[row.id]) is None:
+                    raise LookupError
+                kept, message = known, known.entries["last", MessageRow in self.partial.rows][0]
+            if message is not None and message.agent_key is not None:
+                yield kept, message.agent_key
+
     def total(self, nested: Nested[Any], parent: Any, filters: Filters) -> "Future[int]":
         """The number of rows of a nested connection."""
         return self._totals(nested, filters).load(parent)
@@ -205,7 +250,8 @@ class Loaders:
             self._listed = ()
         kept = self._kept.get(session.id)
         if kept is None or kept.head < session.head:
-            kept = self._kept[session.id] = cache.session(self._owner, session.id, session.head)
+            kept = cache.session(self._owner, session.id, session.head, session.postgres_started)
+            self._kept[session.id] = kept
         return kept
 
     def _kept_or_loaded(self, loader: DataLoader[Any, V], key: Any, kept: KeptSession, what: What) -> "V | Future[V]":

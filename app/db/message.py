@@ -70,36 +70,53 @@ def vector_parameters(text: str, indexing: Mapping[str, Any]) -> dict[str, Any]:
 
 SEQUENCE = Order("sequence", "m", (integer_key(m.sequence),))
 ROLE, STATUS = bindparam("role", type_=ARRAY(Text)), bindparam("status", type_=ARRAY(Text))
-AGENT_KEY = bindparam("agent_key", type_=Text)
+FILTER = and_(
+    m.deleted_at.is_(None), or_(ROLE.is_(None), m.role == any_(ROLE)), or_(STATUS.is_(None), m.status == any_(STATUS))
+)
 session = parent_table(session_id=Uuid)
+_stored = (
+    select(s.message_count)
+    .where(s.owner_id == OWNER, s.id == session.c.session_id)
+    .limit(1)
+    .correlate(session)
+    .lateral("stored")
+)
 OF_SESSIONS = Nested(
     "message.of_sessions",
     "The messages of sessions that match a filter, by sequence.",
-    select(*MESSAGE_COLUMNS).where(
-        m.owner_id == OWNER,
-        m.session_id == session.c.session_id,
-        m.deleted_at.is_(None),
-        or_(ROLE.is_(None), m.role == any_(ROLE)),
-        or_(STATUS.is_(None), m.status == any_(STATUS)),
-        or_(AGENT_KEY.is_(None), m.agent_key == AGENT_KEY),
-    ),
+    select(*MESSAGE_COLUMNS).where(m.owner_id == OWNER, m.session_id == session.c.session_id, FILTER),
     MessageRow,
     SEQUENCE,
     session,
     MESSAGE,
     select(
-        func.coalesce(s.message_count, literal(0, Integer)).label("total"), session.c["index"].label("parent")
-    ).select_from(session.outerjoin(sessions, and_(s.owner_id == OWNER, s.id == session.c.session_id))),
+        func.coalesce(_stored.c.message_count, literal(0, Integer)).label("total"), session.c["index"].label("parent")
+    ).select_from(session.outerjoin(_stored, true())),
+)
+# The first condition is that of an index: few messages are not COMPLETE.
+UNFINISHED_OF_SESSIONS = Nested(
+    "message.unfinished_of_sessions",
+    "The messages of sessions that are not COMPLETE and match a filter, by sequence.",
+    select(*MESSAGE_COLUMNS).where(
+        m.status != literal_column("'COMPLETE'", Text),
+        m.owner_id == OWNER,
+        m.session_id == session.c.session_id,
+        FILTER,
+    ),
+    MessageRow,
+    SEQUENCE,
+    session,
+    MESSAGE,
 )
 session_agent = parent_table(session_id=Uuid, key=Text())
 OF_SESSION_AGENTS = Nested(
     "message.of_session_agents",
-    "The messages of agents in sessions, by sequence.",
+    "The messages of agents in sessions that match a filter, by sequence.",
     select(*MESSAGE_COLUMNS).where(
         m.owner_id == OWNER,
         m.session_id == session_agent.c.session_id,
         m.agent_key == session_agent.c.key,
-        m.deleted_at.is_(None),
+        FILTER,
     ),
     MessageRow,
     SEQUENCE,

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Double,
+    Select,
     Subquery,
     Text,
     and_,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union_all,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
 from sqlalchemy.exc import SQLAlchemyError
@@ -38,6 +40,9 @@ from app.errors import Unavailable
 
 m, s = messages.c, sessions.c
 MAX_RANKED = 2_000
+MAX_EXAMINED = 40_000
+PROBED, COMMON_FROM = 200, 20
+ENOUGH = MAX_RANKED
 MAX_FEW_SESSIONS, MAX_FEW_MESSAGES = 100, 5_000
 RANK = re.compile(r"\d(\.\d+)?(e-\d+)?")
 UNDEFINED_OBJECT = "42704"
@@ -66,56 +71,140 @@ OWNER_LEXEME = cast(_quoted(literal("@", Text).concat(OWNER)), TSQUERY)
 ROLES, SESSION = bindparam("role", type_=ARRAY(Text)), bindparam("session_id", type_=Uuid)
 AGENT_TYPE = bindparam("agent_type", type_=Text)
 SINCE, UNTIL = bindparam("since", type_=Timestamp), bindparam("until", type_=Timestamp)
-MATCHES = m.tsv.op("@@", is_comparison=True)(QUERY)
+
+
+def _matches(vector: ColumnElement[Any]) -> ColumnElement[bool]:
+    return vector.op("@@", is_comparison=True)(QUERY)
+
+
+MATCHES = _matches(m.tsv)
 
 
 class Size(Row):
-    """How many sessions and messages an owner has, counted over a limited number of sessions."""
+    """How many sessions and messages an owner has, counted over a limited number of sessions; those of one session."""
 
     sessions: int
     messages: int
+    in_session: int | None
 
 
 _counted = select(s.message_count).where(s.owner_id == OWNER).limit(literal(MAX_FEW_SESSIONS + 1)).subquery("counted")
+_in_session = select(s.message_count).where(s.owner_id == OWNER, s.id == SESSION).scalar_subquery()
 SIZE = statement(
     "search.size",
-    "Whether the owner has few messages.",
-    select(func.count().label("sessions"), func.coalesce(func.sum(_counted.c.message_count), 0).label("messages")),
+    "Whether the owner has few messages, and how many one session has.",
+    select(
+        func.count().label("sessions"),
+        func.coalesce(func.sum(_counted.c.message_count), 0).label("messages"),
+        _in_session.label("in_session"),
+    ),
     Size,
 )
+IN_SESSION = or_(SESSION.is_(None), s.id == SESSION)
+HAS_TYPE = or_(AGENT_TYPE.is_(None), s.agent_type == AGENT_TYPE)
 
 
-def _newest(*conditions: ColumnElement[bool]) -> Subquery:
-    """The keys of the newest matches: a word in most messages is expensive to rank, not to find.
+def _filters(message: Any) -> tuple[ColumnElement[bool], ...]:
+    """The conditions on a message beside the words."""
+    return (
+        message.deleted_at.is_(None),
+        or_(ROLES.is_(None), message.role == any_(ROLES)),
+        or_(SINCE.is_(None), message.created_at >= SINCE),
+        or_(UNTIL.is_(None), message.created_at < UNTIL),
+    )
+
+
+def _in_any_order(*conditions: ColumnElement[bool]) -> Select[Any]:
+    return select(m.session_id, m.sequence).where(m.owner_id == OWNER, *conditions, *_filters(m))
+
+
+def _matching(*conditions: ColumnElement[bool]) -> Subquery:
+    """The matches, found without any other table.
+
+    OFFSET keeps the planner from joining the sessions first: by its estimates a session has few messages, and it would
+    read the messages of the owner, session by session.
+    """
+    return _in_any_order(*conditions).offset(literal(0)).subquery("matching")
+
+
+def _newest(matching: Subquery, *conditions: ColumnElement[bool]) -> Subquery:
+    """The keys of the newest matches in the order of BOUNDED: a word in most messages is expensive to rank.
 
     Keys alone are sorted, so that the sort stays in memory.
     """
     return (
-        select(m.session_id, m.sequence)
-        .select_from(messages.join(sessions, and_(s.owner_id == m.owner_id, s.id == m.session_id)))
-        .where(
-            m.owner_id == OWNER,
-            *conditions,
-            m.deleted_at.is_(None),
-            s.deleted_at.is_(None),
-            or_(SESSION.is_(None), m.session_id == SESSION),
-            or_(AGENT_TYPE.is_(None), s.agent_type == AGENT_TYPE),
-            or_(ROLES.is_(None), m.role == any_(ROLES)),
-            or_(SINCE.is_(None), m.created_at >= SINCE),
-            or_(UNTIL.is_(None), m.created_at < UNTIL),
-        )
-        .order_by(m.created_at.desc())
+        select(matching.c.session_id, matching.c.sequence)
+        .select_from(matching.join(sessions, and_(s.owner_id == OWNER, s.id == matching.c.session_id)))
+        .where(s.deleted_at.is_(None), HAS_TYPE, *conditions)
+        .order_by(s.last_activity_at.desc(), s.id.desc(), matching.c.sequence.desc())
         .limit(literal(MAX_RANKED))
         .subquery("newest")
     )
 
 
+def _recent_sessions(messages: int) -> Subquery:
+    """The most recently active sessions; `before`: how many messages the sessions before each have."""
+    order = (s.last_activity_at.desc(), s.id.desc())
+    conditions = (s.owner_id == OWNER, s.deleted_at.is_(None), HAS_TYPE, IN_SESSION)
+    columns = select(s.id, s.last_activity_at, s.message_count).where(*conditions)
+    newest = columns.order_by(*order).limit(literal(max(50, messages // 40)))
+    parts = {"listed": s.archived_at.is_(None), "archived": s.archived_at.is_not(None)}
+    both = union_all(*(newest.where(part).subquery(name).select() for name, part in parts.items())).subquery("both").c
+    until = func.sum(both.message_count).over(order_by=(both.last_activity_at.desc(), both.id.desc()))
+    return select(both.id, both.last_activity_at, (until - both.message_count).label("before")).subquery("recent")
+
+
+def _recent(examined: int, ranked: int) -> Subquery:
+    """The same, if enough of the newest messages match: about `examined` are read, and no index of words.
+
+    The most recently active sessions that have as many messages together, and as many of the newest in each.
+    """
+    recent = _recent_sessions(examined)
+    read = (
+        select(m.sequence, m.tsv, m.role, m.deleted_at, m.created_at)
+        .where(m.owner_id == OWNER, m.session_id == recent.c.id)
+        .order_by(m.sequence.desc())
+        .limit(literal(examined))
+        .correlate(recent)
+        .subquery("read")
+    )
+    # Reads no further when enough is found.
+    found = (
+        select(read.c.sequence)
+        .where(_matches(read.c.tsv), *_filters(read.c))
+        .order_by(read.c.sequence.desc())
+        .limit(literal(ranked))
+        .correlate(recent)
+        .lateral("found")
+    )
+    return (
+        select(recent.c.id.label("session_id"), found.c.sequence)
+        .select_from(recent.join(found, true()))
+        .where(recent.c.before < literal(examined))
+        .order_by(recent.c.last_activity_at.desc(), recent.c.id.desc(), found.c.sequence.desc())
+        .limit(literal(ranked))
+        .subquery("newest")
+    )
+
+
 NEWEST = {
-    "index": _newest(m.tsv.op("@@")(OWNER_LEXEME), MATCHES),
+    "index": _newest(_matching(m.tsv.op("@@")(OWNER_LEXEME), MATCHES), IN_SESSION),
+    # Sessions of a type may be few.
+    "of_type": _newest(_in_any_order(m.tsv.op("@@")(OWNER_LEXEME), MATCHES).subquery("matching"), IN_SESSION),
     # The index holds everybody's words, and a prefix reads all that begin with it. For an owner of few messages their
     # own rows are cheaper; IS TRUE keeps the planner from the index.
-    "own_rows": _newest(MATCHES.is_(true())),
+    "own_rows": _newest(_matching(MATCHES.is_(true())), IN_SESSION),
+    # The same for a session of few messages.
+    "session_rows": _newest(_matching(m.session_id == SESSION, MATCHES.is_(true()))),
+    "recent": _recent(MAX_EXAMINED, MAX_RANKED),
 }
+COMMON = statement(
+    "search.is_common",
+    "How many of the newest messages match a search, counted as far as a common word needs.",
+    select(func.count().label("total")).select_from(_recent(PROBED, COMMON_FROM)),
+    Count,
+    custom_plan=True,
+)
 COUNT = {
     access: statement(
         f"search.count[{access}]",
@@ -161,12 +250,28 @@ async def page(db: Database, viewer: Viewer, window: Window, filters: Mapping[st
 
     `filters`: query (a tsquery), config, and the filters, None where not set.
     """
-    size = await db.one(viewer, SIZE)
-    few = size is not None and size.sessions <= MAX_FEW_SESSIONS and size.messages <= MAX_FEW_MESSAGES
-    access = "own_rows" if few else "index"
+    [size] = await db.fetch(viewer, SIZE, session_id=filters["session_id"])
+    access = "index"
+    if size.in_session is not None and size.in_session <= MAX_FEW_MESSAGES:
+        access = "session_rows"
+    elif size.sessions <= MAX_FEW_SESSIONS and size.messages <= MAX_FEW_MESSAGES:
+        access = "own_rows"
+    elif filters["agent_type"] is not None:
+        access = "of_type"
+    elif await _is_common(db, viewer, filters):
+        access = "recent"
     return await read_page(
-        db, viewer, _page(access, window.backward), COUNT[access], window, RELEVANCE[access], filters
+        db, viewer, _page(access, window.backward), COUNT[access], window, RELEVANCE[access].bounds(window), filters
     )
+
+
+async def _is_common(db: Database, viewer: Viewer, filters: Mapping[str, Any]) -> bool:
+    """True if so many of the newest messages match that no other can be among the newest matches."""
+    [probe] = await db.fetch(viewer, COMMON, **filters)
+    if probe.total < COMMON_FROM:
+        return False
+    [found] = await db.fetch(viewer, COUNT["recent"], **filters)
+    return found.total >= ENOUGH
 
 
 async def unready(db: Database, config: str) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import (
     Boolean,
     ColumnElement,
+    Float,
     Integer,
     Text,
     and_,
@@ -21,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from app.db import session_totals
 from app.db.access.database import Database
 from app.db.access.statement import OWNER, Statement, statement, variant
 from app.db.access.transaction import Tx, Viewer
@@ -38,6 +40,8 @@ s, m, g = sessions.c, messages.c, session_agents.c
 
 HAS_ID = and_(s.owner_id == OWNER, s.id == bindparam("session_id"))
 NOT_DELETED = and_(HAS_ID, s.deleted_at.is_(None))
+_started = func.date_part("epoch", func.pg_postmaster_start_time(), type_=Float)
+SESSIONS = select(sessions, _started.label("postgres_started"))  # what queries read, for the session cache
 NEXT_REVISION = {"head": s.head + 1, "revision": s.head + 1, "updated_at": func.now()}
 
 ACTIVITY = (time_key(s.last_activity_at), uuid_key(s.id))
@@ -52,16 +56,14 @@ ORDERS = {
 BY_IDS = statement(
     "session.by_ids",
     "The sessions with these ids, archived and deleted ones too.",
-    select(sessions).where(
-        s.owner_id == OWNER, s.id == any_(bindparam("ids", type_=ARRAY(Uuid))), s.erased_at.is_(None)
-    ),
+    SESSIONS.where(s.owner_id == OWNER, s.id == any_(bindparam("ids", type_=ARRAY(Uuid))), s.erased_at.is_(None)),
     SessionRow,
     SESSION,
 )
 BY_KEYS = statement(
     "session.by_keys",
     "The sessions with these client keys.",
-    select(sessions).where(s.owner_id == OWNER, s.key == any_(bindparam("keys", type_=ARRAY(Text)))),
+    SESSIONS.where(s.owner_id == OWNER, s.key == any_(bindparam("keys", type_=ARRAY(Text)))),
     SessionRow,
 )
 ONE = statement("session.one", "One session, a deleted or erased one too.", select(sessions).where(HAS_ID), SessionRow)
@@ -175,12 +177,6 @@ COUNT = statement(
     Count,
     custom_plan=True,
 )
-COUNT_UNFILTERED = statement(
-    "session.count",
-    "The number of sessions that are neither archived nor deleted.",
-    select(func.count().label("total")).select_from(sessions).where(UNFILTERED),
-    Count,
-)
 
 
 @cache
@@ -188,7 +184,7 @@ def _page(order: Order, backward: bool, filtered: bool) -> Statement[SessionRow]
     return statement(
         variant("session.page", order.name, direction(backward), *(["filtered"] if filtered else [])),
         "A page of the owner's sessions.",
-        order.page(select(sessions).where(MATCHING if filtered else UNFILTERED), backward),
+        order.page(SESSIONS.where(MATCHING if filtered else UNFILTERED), backward),
         SessionRow,
         SESSION,
         custom_plan=filtered,
@@ -199,10 +195,22 @@ async def page(
     db: Database, viewer: Viewer, window: Window, order: Order, filters: Mapping[str, Any], *, partial: bool = False
 ) -> Slice[SessionRow]:
     """One page of the viewer's sessions. A filter that is not set is None; `archived` and `deleted` are always set."""
-    filtered = any(value not in (None, False) for value in filters.values())
-    page, count = _page(order, window.backward, filtered), COUNT if filtered else COUNT_UNFILTERED
-    parameters = filters if filtered else {}
-    return await read_page(db, viewer, page.partial if partial else page, count, window, order, parameters)
+    chosen = [name for name, value in filters.items() if value not in (None, False)]
+    filtered = is_filtered(filters)
+    page, parameters = _page(order, window.backward, filtered), filters if filtered else {}
+    found = await read_page(
+        db, viewer, page.partial if partial else page, COUNT, window, order.bounds(window), parameters
+    )
+    if not chosen:
+        found.total = lambda: session_totals.listed(db, viewer)
+    elif chosen == ["archived"]:
+        found.total = lambda: session_totals.archived(db, viewer)
+    return found
+
+
+def is_filtered(filters: Mapping[str, Any]) -> bool:
+    """True if a filter is set."""
+    return any(value not in (None, False) for value in filters.values())
 
 
 agent = parent_table(agent_id=Uuid)
@@ -215,7 +223,7 @@ has_agent = (
 OF_AGENTS = Nested(
     "session.of_agents",
     "The sessions of agents, the most recently active first.",
-    select(sessions).where(s.owner_id == OWNER, s.deleted_at.is_(None), has_agent),
+    SESSIONS.where(s.owner_id == OWNER, s.deleted_at.is_(None), has_agent),
     SessionRow,
     ORDERS["LAST_ACTIVITY", "DESC"],
     agent,

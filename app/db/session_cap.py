@@ -3,16 +3,16 @@
 The lock of the cap comes before the locks of sessions (docs/decisions/0008-cap-lock-order.md).
 """
 
-from sqlalchemy import Integer, Text, and_, bindparam, func, or_, select
+from sqlalchemy import Integer, Text, and_, bindparam, func, literal_column, or_, select, true, union
 
-from app.db import session
+from app.db import session, session_totals
 from app.db.access.statement import OWNER, Row, Statement, statement
 from app.db.access.transaction import Tx
 from app.db.reading.page import Count
 from app.db.reading.rows import SessionRow
-from app.db.tables import sessions
+from app.db.tables import counted_sessions, sessions
 
-s = sessions.c
+s, c = sessions.c, counted_sessions.c
 AGENT_TYPE = bindparam("agent_type", type_=Text)
 # The cap counts sessions that accept a message as they are.
 OTHER_ACTIVE = and_(
@@ -23,6 +23,17 @@ OTHER_ACTIVE = and_(
     s.deleted_at.is_(None),
     s.id != bindparam("session_id"),
 )
+# Those that were counted as active, and those that have changed since; others are not read.
+_candidates = union(
+    select(c.session_id.label("id")).where(
+        c.owner_id == OWNER, c.agent_type == AGENT_TYPE, c.active == literal_column("1", Integer)
+    ),
+    select(s.id).where(session_totals.CHANGED_SINCE),
+).subquery("candidates")
+_others = (
+    select(sessions).where(OTHER_ACTIVE, s.id == _candidates.c.id).limit(1).correlate(_candidates).lateral("others")
+)
+_from_others = _candidates.join(_others, true())
 LOCK: Statement[Row] = statement(
     "session_cap.lock",
     "Takes the lock of the cap for an agent type, until the end of the transaction.",
@@ -31,15 +42,15 @@ LOCK: Statement[Row] = statement(
 COUNT_OTHERS = statement(
     "session_cap.count_others",
     "The number of active sessions of an agent type, without one session.",
-    select(func.count().label("total")).select_from(sessions).where(OTHER_ACTIVE),
+    select(func.count().label("total")).select_from(_from_others),
     Count,
 )
 BEYOND = statement(
     "session_cap.beyond",
     "The active sessions of an agent type beyond a number, without one session, the least recently active ones.",
-    select(sessions)
-    .where(OTHER_ACTIVE)
-    .order_by(s.last_activity_at.desc(), s.id.desc())
+    select(_others)
+    .select_from(_from_others)
+    .order_by(_others.c.last_activity_at.desc(), _others.c.id.desc())
     .offset(bindparam("number", type_=Integer)),
     SessionRow,
 )

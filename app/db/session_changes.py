@@ -24,7 +24,7 @@ from app.db import session_history
 from app.db.access.statement import OWNER, statement
 from app.db.message import MESSAGE_COLUMNS
 from app.db.reading.nested import parent_table
-from app.db.reading.rows import ChangeRow, ChunkRow, StreamingRow
+from app.db.reading.rows import ChangeRow, ChunkRow, HeadRow, StreamingRow
 from app.db.streaming_message import concatenated
 from app.db.tables import approvals, message_chunks, messages, session_agents, sessions, streams, tasks
 from app.db.tables.columns import Uuid
@@ -97,19 +97,35 @@ CHANGES = statement(
 )
 
 x, c = streams.c, message_chunks.c
+_streaming = select(1).where(x.owner_id == s.owner_id, x.session_id == s.id).correlate(sessions).exists()
+HEAD = statement(
+    "session_changes.head",
+    "A session's newest change number, and if a message in it is streaming; of a deleted or erased session too.",
+    select(s.head, s.revision, s.horizon, s.erased_at, s.fork_revision, _streaming.label("streaming")).where(
+        s.owner_id == OWNER, s.id == SESSION
+    ),
+    HeadRow,
+)
 _text = (
     select(func.coalesce(concatenated(c.text, c.offset), "").label("text"))
     .where(c.owner_id == OWNER, c.session_id == x.session_id, c.sequence == x.sequence)
     .correlate(streams)
     .lateral("so_far")
 )
-_of_stream = and_(m.owner_id == x.owner_id, m.session_id == x.session_id, m.sequence == x.sequence)
+# LIMIT: the planner, misled by its estimates, would read all messages of the session.
+_of_stream = (
+    select(*(column for column in MESSAGE_COLUMNS if column.name != "text"))
+    .where(m.owner_id == OWNER, m.session_id == x.session_id, m.sequence == x.sequence)
+    .limit(1)
+    .correlate(streams)
+    .lateral("of_stream")
+)
 # Row, text and length of one snapshot: a reader that continues from this length misses and repeats nothing.
 STREAMING = statement(
     "session_changes.streaming_messages",
     "The streaming messages of a session, with their text so far.",
-    select(*(column for column in MESSAGE_COLUMNS if column.name != "text"), _text.c.text, x.length)
-    .select_from(streams.join(messages, _of_stream).join(_text, true()))
+    select(_of_stream, _text.c.text, x.length)
+    .select_from(streams.join(_of_stream, true()).join(_text, true()))
     .where(x.owner_id == OWNER, x.session_id == SESSION),
     StreamingRow,
 )

@@ -2,6 +2,7 @@
 
 from sqlalchemy import ColumnElement, Integer, Table, bindparam, delete, func, update
 
+from app.db import session_totals
 from app.db.access.statement import OWNER, Row, Statement, statement
 from app.db.access.transaction import Tx
 from app.db.reading.rows import SessionRow
@@ -55,4 +56,5 @@ async def erase(tx: Tx, session: SessionRow) -> SessionRow | None:
     for after in range(0, session.last_sequence, MAX_MESSAGES):
         await tx.fetch(DELETE_MESSAGES, session_id=session.id, after=after, up_to=after + MAX_MESSAGES)
     await tx.fetch(DELETE_AGENTS, session_id=session.id)
+    await session_totals.forget(tx, session.id)
     return await tx.one(ERASE, session_id=session.id)

@@ -1,8 +1,24 @@
 """Figures that the database computes: of the viewer's sessions, and of the agents of the catalogue."""
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Float, Integer, and_, case, cast, extract, func, literal, or_, select, true
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Float,
+    Integer,
+    Select,
+    and_,
+    case,
+    cast,
+    extract,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+)
 
 from app.db.access.statement import OWNER, Row, statement
 from app.db.reading.nested import parent_table
@@ -17,22 +33,11 @@ NOT_DELETED = and_(s.owner_id == OWNER, s.deleted_at.is_(None))
 ACTIVE = and_(or_(s.status == "PENDING", s.status == "ACTIVE"), s.archived_at.is_(None))
 
 
-class TypeStats(Row):
-    """The figures of the sessions of one agent type; all of them NULL for an owner without sessions."""
+class OwnerStats(Row):
+    """Figures of an owner beside the totals of the sessions."""
 
-    agent_type: str | None
-    sessions: int | None
-    active: int
-    archived: int
-    messages: int
-    last_activity_at: datetime | None
     agents: int
-
-
-class Unread(Row):
-    """How many sessions have unread messages."""
-
-    total: int
+    last_activity_at: datetime | None
 
 
 class AgentMetricsRow(Entity):
@@ -50,43 +55,31 @@ def _count_if(condition: ColumnElement[bool]) -> ColumnElement[int]:
     return func.count(case((condition, 1)))
 
 
-_types = (
+_agents = select(func.count()).where(a.owner_id == OWNER, a.deleted_at.is_(None)).scalar_subquery()
+
+
+def _newest_activity(*conditions: ColumnElement[bool]) -> ColumnElement[datetime]:
+    """The newest activity in the sessions of one partial index."""
+    return select(func.max(s.last_activity_at)).where(NOT_DELETED, *conditions).scalar_subquery()
+
+
+OF_OWNER = statement(
+    "stats.of_owner",
+    "The number of the owner's agents, and the newest activity in the sessions.",
     select(
-        s.agent_type,
-        func.count().label("sessions"),
-        _count_if(ACTIVE).label("active"),
-        _count_if(s.archived_at.is_not(None)).label("archived"),
-        func.sum(s.message_count).label("messages"),
-        func.max(s.last_activity_at).label("last_activity_at"),
-    )
-    .where(NOT_DELETED)
-    .group_by(s.agent_type)
-    .subquery("types")
-)
-_catalogue = (
-    select(func.count().label("agents")).where(a.owner_id == OWNER, a.deleted_at.is_(None)).subquery("catalogue")
-)
-BY_AGENT_TYPE = statement(
-    "stats.by_agent_type",
-    "The figures of the owner's sessions by agent type, and the number of agents.",
-    select(_catalogue.c.agents, *_types.c).select_from(_catalogue.outerjoin(_types, true())),
-    TypeStats,
-)
-UNREAD = statement(
-    "stats.unread",
-    "The number of sessions with unread messages.",
-    select(func.count().label("total"))
-    .select_from(sessions)
-    .where(NOT_DELETED, s.archived_at.is_(None), s.unread_count > 0),
-    Unread,
+        _agents.label("agents"),
+        func.greatest(_newest_activity(s.archived_at.is_(None)), _newest_activity(s.archived_at.is_not(None))).label(
+            "last_activity_at"
+        ),
+    ),
+    OwnerStats,
 )
 
 _agent = parent_table(agent_id=Uuid)
 # All metrics of an agent begin with its session agents, and the messages of each.
 _of_agent = and_(g.owner_id == OWNER, g.agent_id == _agent.c.agent_id)
-_of_session_agent = and_(
-    m.owner_id == g.owner_id, m.session_id == g.session_id, m.agent_key == g.key, g.kind == "AGENT"
-)
+# A deleted message has no agent, so an index with the agent's key is all that a count reads.
+_of_session_agent = and_(m.owner_id == g.owner_id, m.session_id == g.session_id, m.agent_key == g.key)
 _sessions = (
     select(s.id, s.status, ACTIVE.label("active"))
     .select_from(session_agents.join(sessions, and_(s.owner_id == g.owner_id, s.id == g.session_id)))
@@ -104,18 +97,36 @@ _session_counts = (
     .select_from(_sessions)
     .lateral("session_counts")
 )
+
+
+def _of_each(*columns: ColumnElement[Any]) -> Select[Any]:
+    """Of the messages of one session agent."""
+    return select(*columns).where(_of_session_agent).correlate(session_agents)
+
+
+_counted = _of_each(func.count().label("message_count")).lateral("counted")
+_newest = _of_each(m.created_at).order_by(m.sequence.desc()).limit(1).lateral("newest")
 _messages = (
-    select(func.count().label("message_count"), func.max(m.created_at).label("last_active_at"))
-    .select_from(session_agents.join(messages, _of_session_agent))
-    .where(_of_agent, m.deleted_at.is_(None))
+    select(
+        cast(func.coalesce(func.sum(_counted.c.message_count), 0), BigInteger).label("message_count"),
+        func.max(_newest.c.created_at).label("last_active_at"),
+    )
+    .select_from(session_agents.join(_counted, true()).outerjoin(_newest, true()))
+    .where(_of_agent, g.kind == "AGENT")
     .correlate(_agent)
     .lateral("agent_messages")
 )
+_newest_answers = (
+    _of_each(m.session_id, m.sequence, m.created_at, m.agent_key)
+    .order_by(m.sequence.desc())
+    .limit(literal(MAX_ANSWERS, Integer))
+    .lateral("newest_answers")
+)
 _answers = (
-    select(m.session_id, m.sequence, m.created_at, m.agent_key)
-    .select_from(session_agents.join(messages, _of_session_agent))
-    .where(_of_agent, m.deleted_at.is_(None))
-    .order_by(m.created_at.desc())
+    select(_newest_answers)
+    .select_from(session_agents.join(_newest_answers, true()))
+    .where(_of_agent, g.kind == "AGENT")
+    .order_by(_newest_answers.c.created_at.desc())
     .limit(literal(MAX_ANSWERS, Integer))
     .correlate(_agent)
     .lateral("answers")

@@ -6,6 +6,7 @@ blocks nothing else.
 """
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -15,6 +16,7 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
+    case,
     func,
     insert,
     literal,
@@ -39,6 +41,12 @@ SESSION, SEQUENCE = bindparam("session_id", type_=Uuid), bindparam("sequence", t
 FENCE, NEW_FENCE = bindparam("fence", type_=Text), bindparam("new_fence", type_=Text)
 OFFSET, TEXT = bindparam("offset", type_=Integer), bindparam("text", type_=Text)
 HAS_KEY = and_(x.owner_id == OWNER, x.session_id == SESSION, x.sequence == SEQUENCE)
+# A change of the indexed active_at costs an entry in each index: few of the chunks of a stream pay for one.
+_has_aged = x.active_at < func.now() - literal(timedelta(seconds=15))
+NOW_ACTIVE: dict[str, Any] = {
+    "updated_at": func.now(),
+    "active_at": case((_has_aged, func.now()), else_=x.active_at),
+}
 
 
 def concatenated(text: ColumnElement[str], offset: ColumnElement[int]) -> ColumnElement[str]:
@@ -82,7 +90,7 @@ START = statement(
 TAKE_OVER: Statement[Row] = statement(
     "streaming_message.take_over",
     "Replaces the fence of a stream, so that the producer with the former fence is refused.",
-    update(streams).where(HAS_KEY).values(fence=NEW_FENCE, updated_at=func.now()),
+    update(streams).where(HAS_KEY).values(fence=NEW_FENCE, **NOW_ACTIVE),
 )
 
 # Extending: the narrow row checks fence and offset; the message's row comes back unchanged.
@@ -91,7 +99,7 @@ _length = bindparam("expected_length", type_=Integer)
 _extended = (
     update(streams)
     .where(HAS_KEY, x.fence == FENCE, x.length == _length, x.length + _added <= bindparam("max_length", type_=Integer))
-    .values(length=x.length + _added, updated_at=func.now())
+    .values(length=x.length + _added, **NOW_ACTIVE)
     .returning(x.owner_id, x.session_id, x.sequence)
     .cte("extended")
 )

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Text, and_, any_, bindparam, func, insert, or_, select, update
+from sqlalchemy import BigInteger, Text, and_, any_, bindparam, column, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.db.access.database import Database
@@ -13,7 +13,7 @@ from app.db.access.transaction import Tx, Viewer
 from app.db.reading.nested import Nested, parent_table
 from app.db.reading.order import Order, direction, uuid_key
 from app.db.reading.page import Count, Slice, Window
-from app.db.reading.root import read_page
+from app.db.reading.root import page_of_each, read_page
 from app.db.reading.rows import TaskRow
 from app.db.tables import tasks
 from app.db.tables.columns import Uuid
@@ -59,13 +59,15 @@ SET_STATUS = statement(
 STATUS, TYPE = bindparam("status", type_=ARRAY(Text)), bindparam("type", type_=Text)
 FROM_ROLE, TO_ROLE = bindparam("from_role", type_=Text), bindparam("to_role", type_=Text)
 TRACE = bindparam("trace_id", type_=Text)
-FILTER = and_(
-    or_(STATUS.is_(None), t.status == any_(STATUS)),
+HAS_STATUS = or_(STATUS.is_(None), t.status == any_(STATUS))
+STATUSES = func.unnest(STATUS).table_valued(column("status", Text), name="statuses").render_derived()
+OTHER_FILTERS = and_(
     or_(TYPE.is_(None), t.type == TYPE),
     or_(FROM_ROLE.is_(None), t.from_role == FROM_ROLE),
     or_(TO_ROLE.is_(None), t.to_role == TO_ROLE),
     or_(TRACE.is_(None), t.trace_id == TRACE),
 )
+FILTER = and_(HAS_STATUS, OTHER_FILTERS)
 MATCHING = and_(t.owner_id == OWNER, FILTER)
 COUNT = statement(
     "task.count",
@@ -79,19 +81,23 @@ session = parent_table(session_id=Uuid)
 OF_SESSIONS = Nested(
     "task.of_sessions",
     "The tasks of sessions that match a filter, in the order of their creation.",
-    select(tasks).where(t.owner_id == OWNER, t.session_id == session.c.session_id, FILTER),
+    select(tasks).where(t.owner_id == OWNER, t.session_id.is_not(None), FILTER),
     TaskRow,
     CREATED,
     session,
+    within=[(t.session_id, session.c.session_id)],
 )
 
 
 @cache
-def _page(backward: bool) -> Statement[TaskRow]:
+def _page(backward: bool, by_status: bool) -> Statement[TaskRow]:
+    of_status = select(tasks).where(t.owner_id == OWNER, t.status == STATUSES.c.status, OTHER_FILTERS)
     return statement(
-        variant("task.page", direction(backward)),
+        variant("task.page", direction(backward), *(["by_status"] if by_status else [])),
         "A page of the owner's tasks that match a filter, in the order of their creation.",
-        CREATED.page(select(tasks).where(MATCHING), backward),
+        page_of_each(CREATED, of_status, STATUSES, backward)
+        if by_status
+        else CREATED.page(select(tasks).where(t.owner_id == OWNER, OTHER_FILTERS), backward),
         TaskRow,
         custom_plan=True,
     )
@@ -99,7 +105,13 @@ def _page(backward: bool) -> Statement[TaskRow]:
 
 async def page(db: Database, viewer: Viewer, window: Window, filters: Mapping[str, Any]) -> Slice[TaskRow]:
     """One page of the viewer's tasks in the order of their creation; a filter that is not set is None."""
-    return await read_page(db, viewer, _page(window.backward), COUNT, window, CREATED, filters)
+    statuses = filters["status"]
+    page, conditions = _page(window.backward, statuses is not None), dict(filters)
+    if statuses is None:
+        del conditions["status"]
+    else:
+        conditions["status"] = list(dict.fromkeys(statuses))
+    return await read_page(db, viewer, page, COUNT, window, CREATED.bounds(window), conditions, filters)
 
 
 async def create(tx: Tx, values: Mapping[str, Any]) -> TaskRow:

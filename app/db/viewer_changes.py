@@ -63,32 +63,33 @@ class ViewerChangeRow(Row):
     revision: int
 
 
-def _xid(name: str) -> ColumnElement[Any]:
+def xid_parameter(name: str) -> ColumnElement[Any]:
     """A transaction id as a parameter; it is transported as text."""
     return cast(bindparam(name, type_=Text), Xid8)
 
 
-def _number(xid: ColumnElement[Any]) -> ColumnElement[int]:
+def number_of_xid(xid: ColumnElement[Any]) -> ColumnElement[int]:
+    """A transaction id as a number."""
     return cast(cast(xid, Text), BigInteger)
 
 
 _snapshot = func.pg_current_snapshot()
-_control = func.pg_control_system().table_valued(column("system_identifier", BigInteger), name="control")
-# A promoted standby gives the numbers of transactions that it lacked to others (migration 0011).
+CONTROL = func.pg_control_system().table_valued(column("system_identifier", BigInteger), name="control")
+# A promoted standby gives the numbers of transactions that it lacked to others (migration 0015).
 _timeline = func.colloquy_timeline(type_=Integer)
 HORIZON = statement(
     "viewer_changes.horizon",
     "The current horizon.",
     select(
-        (_control.c.system_identifier + _timeline).label("epoch"),
+        (CONTROL.c.system_identifier + _timeline).label("epoch"),
         _timeline.label("timeline"),
-        _number(func.pg_snapshot_xmin(_snapshot)).label("low_xid"),
+        number_of_xid(func.pg_snapshot_xmin(_snapshot)).label("low_xid"),
         func.now().label("at"),
     ),
     HorizonRow,
 )
 
-AFTER_XID, AFTER_KIND = _xid("after_xid"), bindparam("after_kind", type_=Text)
+AFTER_XID, AFTER_KIND = xid_parameter("after_xid"), bindparam("after_kind", type_=Text)
 AFTER_ID = bindparam("after_id", type_=Uuid)
 
 
@@ -111,13 +112,13 @@ _all = union_all(_changed("approval", approvals), _changed("session", sessions),
 _each = _all.subquery("each").c
 _order = (_each.xid, _each.kind, _each.id)
 _page = select(*_order, _each.revision).order_by(*_order).limit(LIMIT).subquery("page")
-_horizon = select(_timeline.label("timeline"), _number(func.pg_snapshot_xmin(_snapshot)).label("low_xid")).subquery(
-    "horizon"
-)
+_horizon = select(
+    _timeline.label("timeline"), number_of_xid(func.pg_snapshot_xmin(_snapshot)).label("low_xid")
+).subquery("horizon")
 CHANGES = statement(
     "viewer_changes.after",
     "The changed sessions, tasks and approvals of an owner after a position, the timeline and the horizon.",
-    select(*_horizon.c, _number(_page.c.xid).label("xid"), _page.c.kind, _page.c.id, _page.c.revision)
+    select(*_horizon.c, number_of_xid(_page.c.xid).label("xid"), _page.c.kind, _page.c.id, _page.c.revision)
     .select_from(_horizon.outerjoin(_page, true()))
     .order_by(_page.c.xid, _page.c.kind, _page.c.id),
     ViewerChangeRow,

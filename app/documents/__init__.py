@@ -1,4 +1,4 @@
 """Documents of message producers: read into text, blocks and token usage. `raw` itself is stored unchanged.
 
-`reader.read` is the entry. A new message format is one module with a `Format`, and one line in `reader.FORMATS`.
+`reader.read` is the entry. A message format is one module with a `MessageFormat`, and one line in `reader.FORMATS`.
 """

@@ -3,36 +3,60 @@
 https://docs.anthropic.com/en/api/messages
 """
 
-from typing import Any
-
 from app.documents import blocks
 from app.documents.blocks import Block
-from app.documents.format import MessageFormat
+from app.documents.format import JsonObject, MessageFormat
+from app.documents.text import typed_text
+from app.documents.usage import usage_reader
 
 
-class Anthropic(MessageFormat):
-    """Answers and messages of the Messages API."""
+def _thinking(part: JsonObject) -> list[Block] | None:
+    match part:
+        case {"thinking": str(text)}:
+            return [blocks.reasoning(text)]
+    return None
 
-    token_names = (("input_tokens", "output_tokens", "total_tokens"),)
 
-    def block(self, part: Any) -> Block | None:
-        match part:
-            case {"type": "thinking", "thinking": str(text)}:
-                return blocks.reasoning(text)
-            case {"type": "redacted_thinking"}:
-                return blocks.reasoning("")
-            case {
-                "type": "tool_use" | "server_tool_use" | "mcp_tool_use",
-                "id": str(call_id),
-                "name": str(name),
-                **rest,
-            }:
-                return blocks.tool_use(call_id, name, rest.get("input"))
-            case {"type": str(kind), "tool_use_id": str(call_id), **rest} if kind.endswith("tool_result"):
-                return blocks.tool_result(call_id, rest.get("content"), is_error=rest.get("is_error") is True)
-            case {"type": "image" | "document" as kind, "source": {"type": str(), **source}, **rest}:
-                own_type = source.get("media_type")
-                unnamed = blocks.ANY_IMAGE if kind == "image" else blocks.ANY_FILE
-                media_type = own_type if isinstance(own_type, str) else unnamed
-                return blocks.media(media_type, rest.get("title"), source.get("data"))
-        return None
+def _redacted_thinking(part: JsonObject) -> list[Block] | None:
+    return [blocks.reasoning("")]
+
+
+def _tool_use(part: JsonObject) -> list[Block] | None:
+    match part:
+        case {"id": str(call_id), "name": str(name)}:
+            return [blocks.tool_use(call_id, name, part.get("input"))]
+    return None
+
+
+def _tool_result(part: JsonObject) -> list[Block] | None:
+    match part:
+        case {"tool_use_id": str(call_id)}:
+            is_error = part.get("is_error") is True
+            return [blocks.tool_result(call_id, part.get("content"), is_error=is_error)]
+    return None
+
+
+def _media(part: JsonObject) -> list[Block] | None:
+    match part:
+        case {"type": kind, "source": {"type": str(), **source}} if "value" not in source:  # unlike AG-UI
+            own_type = source.get("media_type")
+            unnamed = blocks.ANY_IMAGE if kind == "image" else blocks.ANY_FILE
+            media_type = own_type if isinstance(own_type, str) else unnamed
+            return [blocks.media(media_type, part.get("title"), source.get("data"))]
+    return None
+
+
+ANTHROPIC = MessageFormat(
+    types={
+        "text": typed_text,
+        "thinking": _thinking,
+        "redacted_thinking": _redacted_thinking,
+        "tool_use": _tool_use,
+        "server_tool_use": _tool_use,
+        "mcp_tool_use": _tool_use,
+        "*tool_result": _tool_result,
+        "image": _media,
+        "document": _media,
+    },
+    usages={"usage": usage_reader("input_tokens", "output_tokens", "total_tokens")},
+)

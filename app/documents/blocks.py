@@ -8,6 +8,7 @@ from app.limits import MAX_NAME_LENGTH
 Block = dict[str, Any]
 
 ANY_IMAGE = "image/*"
+ANY_AUDIO = "audio/*"
 ANY_FILE = "application/octet-stream"
 
 
@@ -52,14 +53,31 @@ def linked_media(url: str, media_type: str, file_name: Any = None) -> Block:
     return media(own_type or "text/plain", file_name, data if encoding.endswith("base64") else None)
 
 
-def other(part: Any) -> Block:
+def file(content: Any, media_type: Any, file_name: Any = None, *, unnamed: str = ANY_FILE) -> Block:
+    """`content` is a URL, a data URL or base64; `unnamed` is the media type if the producer wrote none."""
+    own_type = media_type if isinstance(media_type, str) and media_type else unnamed
+    if isinstance(content, str) and content.startswith("data:"):
+        return linked_media(content, own_type, file_name)
+    return media(own_type, file_name, None if isinstance(content, str) and "://" in content[:32] else content)
+
+
+def source(url: Any, title: Any = None, file_name: Any = None) -> Block:
+    """Something that an answer relies on. Values that are not texts count as missing."""
+    values = {"url": url, "title": title, "file_name": file_name}
+    return {"kind": "source"} | {name: value if isinstance(value, str) else None for name, value in values.items()}
+
+
+def data(name: str, value: Any) -> Block:
+    """A value under a name that its producer chose, for a program or a component of a page."""
+    return {"kind": "data", "name": name[:MAX_NAME_LENGTH], "data": value}
+
+
+def other(part: Any, name: str | None = None) -> Block:
     """A part that no format recognises, under the name that the part has: its `type`, or its first key."""
-    if not isinstance(part, dict):
-        name = type(part).__name__
-    else:
+    if name is None and isinstance(part, dict):
         own_type = part.get("type")
         name = own_type if isinstance(own_type, str) else next(iter(part), "empty")
-    return {"kind": "other", "name": name[:MAX_NAME_LENGTH], "raw": part}
+    return {"kind": "other", "name": (name or type(part).__name__)[:MAX_NAME_LENGTH], "raw": part}
 
 
 def _byte_length(data: Any) -> int | None:

@@ -2,14 +2,15 @@
 
 from typing import Any
 
-from app.documents.format import MessageFormat
+from app.documents.format import JsonObject, MessageFormat
 
 
-class Strands(MessageFormat):
-    """`SessionMessage`. `redact_message` takes the place of `message` once it is set."""
+def _message(record: JsonObject) -> Any | None:
+    """`redact_message` takes the position of `message` once it is set."""
+    match record:
+        case {"redact_message": dict(message)} | {"message": dict(message)}:
+            return message
+    return None
 
-    def message(self, document: Any) -> Any | None:
-        match document:
-            case {"redact_message": dict(message)} | {"message": dict(message)}:
-                return message
-        return None
+
+STRANDS = MessageFormat(envelopes={"redact_message": _message, "message": _message})

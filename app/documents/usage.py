@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from app.documents.format import UsageReader
 from app.limits import MAX_TOKENS
 
 COLUMNS = ("input_tokens", "output_tokens", "total_tokens")
@@ -16,3 +17,14 @@ def usage_columns(input_tokens: Any, output_tokens: Any, total_tokens: Any = Non
     if type(total) is not int or not 0 <= total <= MAX_TOKENS or max(counts) > MAX_TOKENS:
         return None
     return dict(zip(COLUMNS, (*counts, total), strict=True))
+
+
+def usage_reader(input_key: str, output_key: str, total_key: str) -> UsageReader:
+    """Reads an object with the counts under these keys."""
+
+    def read(usage: Any) -> dict[str, int] | None:
+        if not isinstance(usage, dict) or input_key not in usage:
+            return None
+        return usage_columns(usage[input_key], usage.get(output_key), usage.get(total_key))
+
+    return read

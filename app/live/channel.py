@@ -55,6 +55,10 @@ class Channel(Generic[P]):
         if self._listeners and self._read_task is None:
             self._read_task = asyncio.create_task(self._read_while_stale())
 
+    def listener(self, key: Hashable) -> BatchListener | None:
+        """The listener of this key, if one has joined."""
+        return self._listeners.get(key)
+
     def join(self, key: Hashable, make: Callable[[], L], position: P) -> L | None:
         """The listener of this key, which receives all events after `position`; None if the channel is elsewhere."""
         if not self._listeners:

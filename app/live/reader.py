@@ -1,7 +1,7 @@
 """The interface of readers: they read the changes of one subject after a position, in batches, from the rows."""
 
 from dataclasses import dataclass
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 from app.live.events import Event, ResetReason
 
@@ -18,6 +18,17 @@ class Position(Protocol):
 
 
 P = TypeVar("P", bound=Position)
+
+
+class Start(NamedTuple, Generic[P]):
+    """Where a subscription starts.
+
+    `reset` is why not at its client's cursor. `behind`: something may follow the position; otherwise it has caught up.
+    """
+
+    position: P
+    reset: ResetReason | None = None
+    behind: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +50,8 @@ class Reader(Protocol[P]):
     min_interval: float
     """Seconds between two reads of a channel."""
 
-    async def start(self, after: str | None) -> tuple[P, ResetReason | None]:
-        """The position of a cursor; or the newest position, and why the cursor cannot be used. Raises Absent."""
+    async def start(self, after: str | None) -> Start[P]:
+        """The position of a cursor, or the newest position if the cursor cannot be used. Raises Absent."""
 
     async def read(self, position: P) -> Batch[P]:
         """What has changed after a position, each thing once and in its newest state."""

@@ -10,14 +10,15 @@ from app.db.access.database import Database
 from app.db.access.statement import Statement
 from app.db.access.transaction import Viewer
 from app.db.reading.nested import parent_arrays
-from app.db.reading.rows import ChangeRow, MessageKey, MessageRow, SessionRow, StreamingRow
+from app.db.reading.rows import ChangeRow, HeadRow, MessageKey, MessageRow, StreamingRow
 from app.errors import Absent
 from app.live.cursors import SessionCursor
 from app.live.events import Event, Kind, ResetReason, TextDelta
-from app.live.reader import Batch
+from app.live.reader import Batch, Start
 
 BY_IDS: dict[str, Statement[Any]] = {"task": task.BY_IDS, "approval": approval.BY_IDS}
 MAX_READS = 5
+NO_SESSION = "There is no such session."
 Lengths = Mapping[int, int]
 """By sequence: how much of each streaming message's text was delivered, in code points."""
 
@@ -49,10 +50,14 @@ class SessionReader:
     def __init__(self, db: Database, viewer: Viewer, session_id: str, batch_size: int) -> None:
         self._db, self._viewer, self._session_id, self._batch_size = db, viewer, session_id, batch_size
 
-    async def start(self, after: str | None) -> tuple[SessionPosition, ResetReason | None]:
-        row = await self._db.one(self._viewer, session.ONE, session_id=self._session_id)
+    async def start(self, after: str | None) -> Start[SessionPosition]:
+        row = await self._db.one(self._viewer, session_changes.HEAD, session_id=self._session_id)
+        if row is None:
+            raise Absent(NO_SESSION)
         cursor, reset = _start(row, self._session_id, after)
-        return SessionPosition(cursor), reset
+        if cursor.revision < row.head or row.streaming:
+            return Start(SessionPosition(cursor), reset)
+        return Start(SessionPosition(SessionCursor.at(self._session_id, row.head)), reset, behind=False)
 
     async def read(self, position: SessionPosition) -> Batch[SessionPosition]:
         try:
@@ -84,7 +89,7 @@ class SessionReader:
     async def _reset(self, position: SessionPosition) -> Batch[SessionPosition]:
         """StreamReset, and the streaming messages: deltas can only extend a text that the client has."""
         try:
-            now, _ = await self.start(None)
+            now = (await self.start(None)).position
         except Absent:
             return Batch([_reset_event(position)], position, ended=True)
         batch = await self.finish_replay(now)
@@ -117,7 +122,7 @@ class SessionReader:
         return changes, found
 
     async def _check_history(self, after: SessionCursor) -> None:
-        row = await self._db.one(self._viewer, session.ONE, session_id=self._session_id)
+        row = await self._db.one(self._viewer, session_changes.HEAD, session_id=self._session_id)
         if row is None or not session_history.contains(row, after.revision):
             raise _OtherHistory
 
@@ -195,13 +200,13 @@ def _key(change: ChangeRow) -> Any:
     return "session"
 
 
-def _start(row: SessionRow | None, session_id: str, after: str | None) -> tuple[SessionCursor, ResetReason | None]:
+def _start(row: HeadRow, session_id: str, after: str | None) -> tuple[SessionCursor, ResetReason | None]:
     """The cursor to start from, and why it is not the one that the client sent. Raises Absent."""
     requested = SessionCursor.parse(after or "")
     if requested is not None and requested.session_id != session_id:
         requested = None
-    if row is None or (row.erased_at is not None and (requested is None or requested.revision >= row.revision)):
-        raise Absent("There is no such session.")
+    if row.erased_at is not None and (requested is None or requested.revision >= row.revision):
+        raise Absent(NO_SESSION)
     now = SessionCursor.at(session_id, row.head)
     if after is None:
         return now, None

@@ -44,11 +44,12 @@ class Subscription(Generic[P]):
         if self._channel is None:
             self._channel = self._open()
         reader = self._channel.reader
+        behind = True
         if self._position is None:
-            self._position, reset = await reader.start(self._after)
+            self._position, reset, behind = await reader.start(self._after)
             if reset is not None:
                 yield [Event(Kind.STREAM_RESET, self._position.cursor, reset)]
-        more = True
+        more = behind
         while more:
             batch = await when_available(partial(reader.read, self._position))
             self._position, more, self.ended = batch.position, batch.more, batch.ended
@@ -57,9 +58,15 @@ class Subscription(Generic[P]):
             if self.ended:
                 return
         if not self._caught_up:
-            batch = await when_available(partial(reader.finish_replay, self._position))
-            self._position, self._caught_up, self.ended = batch.position, True, not self._follow
-            yield [*batch.events, Event(Kind.CAUGHT_UP, self._position.cursor)]
+            last = Batch([], self._position)
+            if behind:
+                last = await when_available(partial(reader.finish_replay, self._position))
+            self._position, self._caught_up, self.ended = last.position, True, not self._follow
+            yield [*last.events, Event(Kind.CAUGHT_UP, self._position.cursor)]
+
+    def listener(self, key: Hashable) -> Any:
+        """The channel's listener of this key, if there is one."""
+        return None if self._channel is None else self._channel.listener(key)
 
     def join(self, key: Hashable, make: Callable[[], L]) -> L | None:
         """The channel's listener of this key; None if there is more to catch up with."""

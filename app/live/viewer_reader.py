@@ -17,7 +17,7 @@ from app.db.access.transaction import Viewer
 from app.db.viewer_changes import ViewerChangeRow
 from app.live.cursors import ViewerCursor
 from app.live.events import Event, Kind, ResetReason
-from app.live.reader import Batch
+from app.live.reader import Batch, Start
 
 ChangeKey = tuple[int, str, str]
 """The order in which changes are read: transaction, kind, id."""
@@ -71,17 +71,17 @@ class ViewerReader:
         self._db, self._viewer = db, viewer
         self._tombstone_seconds, self._batch_size = tombstone_seconds, batch_size
 
-    async def start(self, after: str | None) -> tuple[ViewerPosition, ResetReason | None]:
+    async def start(self, after: str | None) -> Start[ViewerPosition]:
         now, timeline = await _now(self._db, self._viewer)
         newest = ViewerPosition(now, timeline)
         if after is None:
-            return newest, None
+            return Start(newest)
         requested = ViewerCursor.parse(after)
         if requested is None or requested.epoch != now.epoch or self._may_miss_tombstones(requested, now):
-            return newest, ResetReason.CURSOR_UNKNOWN
+            return Start(newest, ResetReason.CURSOR_UNKNOWN)
         if requested.xid > now.xid:
-            return newest, ResetReason.CURSOR_FROM_THE_FUTURE
-        return replace(newest, after=requested), None
+            return Start(newest, ResetReason.CURSOR_FROM_THE_FUTURE)
+        return Start(replace(newest, after=requested))
 
     async def read(self, position: ViewerPosition) -> Batch[ViewerPosition]:
         started = time.monotonic() if position.last is None else position.pass_started
@@ -111,7 +111,7 @@ class ViewerReader:
 
     async def _reset(self, started: float) -> Batch[ViewerPosition]:
         """StreamReset, because another timeline counts other transactions."""
-        newest, _ = await self.start(None)
+        newest = (await self.start(None)).position
         event = Event(Kind.STREAM_RESET, newest.cursor, ResetReason.CURSOR_UNKNOWN)
         return Batch([event], replace(newest, pass_started=started, pass_ended=time.monotonic()))
 

@@ -9,7 +9,7 @@ from app import db
 from app.context import Context
 from app.db.access.failures import translated
 from app.db.access.transaction import Tx
-from app.db.reading.page import Slice, Window
+from app.db.reading.page import KeptSlice, Slice, Window
 from app.db.reading.rows import SessionRow
 from app.errors import Conflict, IllegalTransition, Invalid, NotFound
 from app.resolvers import session_cap, validation
@@ -163,10 +163,13 @@ async def mark_read(work: UnitOfWork, session_id: str, up_to_sequence: int) -> S
 
 async def page(ctx: Context, window: Window, order: tuple[str, str], filters: Mapping[str, Any]) -> Slice[SessionRow]:
     """One page of the viewer's sessions, in an order of (field, direction)."""
-    partial = SessionRow in ctx.loaders.partial.rows
+    partial, kept = SessionRow in ctx.loaders.partial.rows, ctx.loaders.kept_lists()
     found = await db.session.page(ctx.db, ctx.viewer, window, db.session.ORDERS[order], filters, partial=partial)
     ctx.loaders.listed(found.rows)
-    return found
+    if kept is None or db.session.is_filtered(filters):
+        return found
+    what = partial, order, window.limit, window.backward, window.after, window.before
+    return KeptSlice(found.rows, found.has_next, found.has_previous, found.total, kept, what, tuple(found.rows))
 
 
 async def read(tx: Tx, session_id: str) -> SessionRow:

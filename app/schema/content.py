@@ -54,7 +54,22 @@ class MediaBlock(ContentBlock):
     byte_length: int | None = field(description="The size in bytes; null if the bytes are not in `Message.raw`.")
 
 
-@strawberry.type(description="A part of a kind that the server does not know.")
+@strawberry.type(description="Something that an answer relies on: a page, a document or a file.")
+class SourceBlock(ContentBlock):
+    url: str | None = field(description="The address; null if the producer sent none.")
+    title: str | None = field(description="The title; null if the producer sent none.")
+    file_name: str | None = field(description="The name of the file; null if the producer sent none.")
+
+
+@strawberry.type(description="A named value for a program or a component of a page, not text for people.")
+class DataBlock(ContentBlock):
+    name: str = field(description="The name that the producer chose, at most 255 characters.")
+    data: Json = field(description="The value, as its producer wrote it.")
+
+
+@strawberry.type(
+    description="A part of a kind that the server does not know, or the whole of a document without known parts."
+)
 class OtherBlock(ContentBlock):
     kind: str = field(description="The name of the kind in the document, at most 255 characters.")
     raw: Json = field(
@@ -79,7 +94,16 @@ class TokenUsageInput:
     )
 
 
-BLOCKS = [TextBlock, ReasoningBlock, ToolUseBlock, ToolResultBlock, MediaBlock, OtherBlock]
+BLOCKS = [
+    TextBlock,
+    ReasoningBlock,
+    ToolUseBlock,
+    ToolResultBlock,
+    MediaBlock,
+    SourceBlock,
+    DataBlock,
+    OtherBlock,
+]
 
 
 def blocks(text: str, stored: str | None) -> list[ContentBlock]:
@@ -100,6 +124,10 @@ def _block(position: int, kind: str, **part: Any) -> ContentBlock:
             return ToolResultBlock(position=position, **part | {"content": _json(part["content"])})
         case "media":
             return MediaBlock(position=position, **part)
+        case "source":
+            return SourceBlock(position=position, **part)
+        case "data":
+            return DataBlock(position=position, name=part["name"], data=_json(part["data"]))
     return OtherBlock(position=position, kind=part["name"], raw=_json(part["raw"]))
 
 

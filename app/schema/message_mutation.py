@@ -27,9 +27,9 @@ field = strawberry.field
 TEXT = "The text for people, at most 1,000,000 characters, without U+0000."
 RAW = (
     "The document of the producer, by default at most 1 MiB (MAX_RAW_BYTES). The server stores it character for "
-    "character and derives `text`, `content` and `usage` from it. Documents of Strands, Bedrock Converse, OpenAI and "
-    "Anthropic are recognised; any other text is accepted too. U+0000 and single surrogates must be written as JSON "
-    "escapes."
+    "character and derives `text`, `content` and `usage` from it. Documents of Strands, Bedrock Converse, OpenAI, "
+    "Anthropic, AI SDK, assistant-ui, AG-UI, LangChain, Gemini, ADK and pydantic-ai are recognised; any other text is "
+    "accepted too. U+0000 and single surrogates must be written as JSON escapes."
 )
 
 

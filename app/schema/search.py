@@ -74,8 +74,9 @@ class SearchQuery:
         "query joins, as in main.py, follow one another in the message. Text in Chinese, Japanese, Korean, Thai, Lao, "
         "Khmer and Burmese is found from two characters on. Upper and lower case are equal, and so are the ways in "
         "which Unicode composes a letter. The query has no operators or other syntax. The search covers the first "
-        "16,384 characters of a message (SEARCH_TEXT_LIMIT). If more than 2,000 messages match, only the newest 2,000 "
-        "are ranked and counted. Deleted messages, and messages of deleted sessions, are not found.",
+        "16,384 characters of a message (SEARCH_TEXT_LIMIT). If more than 2,000 messages match, only 2,000 are "
+        "ranked and counted: the newest ones, those of the most recently active sessions first. Deleted messages, and "
+        "messages of deleted sessions, are not found.",
     )
     async def search_messages(
         self,

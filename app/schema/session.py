@@ -8,7 +8,6 @@ import strawberry
 
 from app.context import Context
 from app.db import approval as approvals
-from app.db import message as messages
 from app.db import session_agent as session_agents
 from app.db import task as tasks
 from app.db.reading.page import Slice, Window
@@ -22,6 +21,7 @@ from app.schema.approval import Approval, ApprovalConditions, ApprovalFilter, Ap
 from app.schema.base import Info, Node, OrderDirection, enum, rows_of
 from app.schema.connection import Connection, connection
 from app.schema.descriptions import CLIENT_CREATED_AT, METADATA, NODE_ID
+from app.schema.encoded_page import reusable
 from app.schema.inputs import to_python
 from app.schema.message import Message, MessageFilter
 from app.schema.scalars import DateTime, Json
@@ -209,7 +209,8 @@ class Session(Node):
             MessageFilter | None, argument(description="Conditions on the messages. Null or omitted: all messages.")
         ] = None,
     ) -> "Slice[MessageRow] | Future[Slice[MessageRow]]":
-        return ctx.loaders.page_in_session(messages.OF_SESSIONS, self, window, **MessageFilter.parameters(filter))
+        loaders, filters = ctx.loaders, MessageFilter.parameters(filter)
+        return reusable(loaders, loaders.messages_in_session(self, window, **filters))
 
     @field(
         graphql_type=SessionAgent | None, description="One agent of the session; null if the session has no such agent."
@@ -281,4 +282,4 @@ class SessionQuery:
         ] = LATEST,
     ) -> Slice[SessionRow]:
         order = order_by.field.value, order_by.direction.value
-        return await session.page(ctx, window, order, SessionFilter.parameters(filter))
+        return reusable(ctx.loaders, await session.page(ctx, window, order, SessionFilter.parameters(filter)))

@@ -98,7 +98,7 @@ class SessionAgent(Node):
         newest=True,
     )
     def messages(self: SessionAgentRow, ctx: Context, window: Window) -> "Future[Slice[MessageRow]]":
-        return ctx.loaders.page(messages.OF_SESSION_AGENTS, (self.session_id, self.key), window)
+        return ctx.loaders.page(messages.OF_SESSION_AGENTS, (self.session_id, self.key), window, role=None, status=None)
 
 
 STATE = "Any JSON value. Omitted: the value in `raw`, else the stored value, else `{}`. Null is refused."

@@ -5,7 +5,8 @@ from typing import Any
 
 import strawberry
 
-from app.db.stats import TypeStats
+from app.db.session_totals import Totals
+from app.db.stats import OwnerStats
 from app.resolvers import viewer
 from app.schema.base import Info
 from app.schema.scalars import DateTime
@@ -41,27 +42,26 @@ class UserStats:
     )
 
     @classmethod
-    def of(cls, types: list[TypeStats]) -> "UserStats":
-        """The sum of the figures by agent type; the sessions without one are a type of their own there."""
-        held = [row for row in types if row.sessions is not None]
+    def of(cls, types: list[Totals], others: OwnerStats) -> "UserStats":
+        """The sum of the totals by agent type; the sessions without one are a type of their own there."""
         return cls(
-            session_count=sum(row.sessions or 0 for row in held),
-            active_session_count=sum(row.active for row in held),
-            archived_session_count=sum(row.archived for row in held),
-            message_count=sum(row.messages for row in held),
-            agent_count=types[0].agents,
+            session_count=sum(row.sessions for row in types),
+            active_session_count=sum(row.active for row in types),
+            archived_session_count=sum(row.archived for row in types),
+            message_count=sum(row.messages for row in types),
+            agent_count=others.agents,
             sessions_by_agent_type=[
-                AgentTypeCount(agent_type=row.agent_type, count=row.sessions or 0, active_count=row.active)
-                for row in sorted(held, key=lambda row: row.agent_type or "")
-                if row.agent_type is not None
+                AgentTypeCount(agent_type=row.agent_type, count=row.sessions, active_count=row.active)
+                for row in sorted(types, key=lambda row: row.agent_type)
+                if row.agent_type
             ],
-            last_activity_at=max((row.last_activity_at for row in held if row.last_activity_at), default=None),
+            last_activity_at=others.last_activity_at,
         )
 
 
 @strawberry.type(
-    description="The owner of all objects that this request can read: the subject of the token, or the owner for "
-    "whom a token with the scope `chat:act` acts (header `Colloquy-Owner`)."
+    description="The owner of all objects that this request can read: the subject of the token, or the owner named in "
+    "the header `Colloquy-Owner` by a token with the scope `chat:act`."
 )
 class Viewer:
     @field(
@@ -70,7 +70,7 @@ class Viewer:
     def id(self: Any) -> strawberry.ID:
         return strawberry.ID(f"usr_{sha256(self.subject.encode()).hexdigest()[:32]}")
 
-    subject: str = field(description="The `sub` claim of the token, or the owner for whom it acts.")
+    subject: str = field(description="The `sub` claim of the token, or the owner that the request names.")
 
     @field(
         description="The scopes of the token: `chat:read` for queries and subscriptions, `chat:write` for mutations, "
@@ -85,7 +85,7 @@ class Viewer:
 
     @field(description="Figures about the objects of the viewer.")
     async def stats(self: Any, info: Info) -> UserStats:
-        return UserStats.of(await viewer.stats(info.context))
+        return UserStats.of(*await viewer.stats(info.context))
 
     @field(description="The number of sessions with `unreadCount` above 0 that are neither archived nor deleted.")
     async def unread_session_count(self: Any, info: Info) -> int:

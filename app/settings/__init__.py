@@ -84,6 +84,7 @@ class Settings(Limits, Conversations, Access, Database, Server, BaseSettings):
             "statement_timeout": 1.5 * self.request_timeout_seconds,
             "acquire_timeout": ACQUIRE_TIMEOUT_SECONDS,
             "slow_statement": self.slow_statement_seconds,
+            "role": self.database_role,
         }
 
     @property
@@ -174,6 +175,8 @@ def conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
     yield from previous_secret_conflicts(settings)
     if settings.trusted_documents_mode == "only" and settings.trusted_documents is None:
         yield "trusted_documents_mode", "only is set without TRUSTED_DOCUMENTS; give both, or prefer"
+    if 0 < settings.budget_cost < settings.max_cost:
+        yield "budget_cost", f"an operation may cost {settings.max_cost} (MAX_COST); give at least that, or 0"
     if settings.database_direct_url and settings.embedded:
         yield "database_direct_url", "it is set without DATABASE_URL; give both, or neither"
     if not settings.production:

@@ -6,7 +6,7 @@ from pydantic import AfterValidator, BaseModel
 
 from app.settings.fields import setting, whole_number
 from app.settings.postgres_url import postgres_url
-from app.settings.values import valid_redis_url
+from app.settings.values import role_name, valid_redis_url
 
 PostgresUrl = Annotated[str, AfterValidator(postgres_url)]
 
@@ -27,6 +27,11 @@ class Database(BaseModel):
         "a URL",
         repr=False,
     )
+    database_role: Annotated[str, AfterValidator(role_name)] | None = setting(
+        None,
+        "Role of the server's statements, so that row-level security applies; `colloquy migrate` creates it.",
+        "a name of lower-case letters, digits and _",
+    )
     pool_size: int = whole_number(
         10, "Database connections of this process; all replicas together stay below max_connections.", high=1000
     )
@@ -34,7 +39,7 @@ class Database(BaseModel):
         512, "Prepared statements per connection; 0 behind PgBouncer older than 1.21.", low=0, high=10_000
     )
     session_cache_bytes: int = whole_number(
-        0, "Memory for rows of sessions that are unchanged since they were read; 0: none.", low=0, high=2**40
+        2**26, "Memory for rows of sessions that are unchanged since they were read; 0: none.", low=0, high=2**40
     )
     slow_statement_seconds: float = setting(
         1.0,

@@ -28,6 +28,15 @@ class Limits(BaseModel):
         "Fields of the largest possible response: what is selected below a page counts once for each of its elements.",
         high=10**9,
     )
+    budget_cost: int = whole_number(
+        0,
+        "Cost of the operations that one owner may run in BUDGET_SECONDS, counted as for MAX_COST; 0: no budgets.",
+        low=0,
+        high=10**12,
+    )
+    budget_seconds: int = whole_number(
+        60, "Window of a budget; processes with the same REDIS_URL share the budgets.", high=86_400
+    )
     socket_init_seconds: int = whole_number(10, "Time in which a new WebSocket must send `connection_init`.", high=600)
     max_operations_per_socket: int = whole_number(100, "Concurrent operations on one WebSocket.", high=10**5)
     max_subscribers_per_user: int = whole_number(1_000, "Live subscriptions of one owner in one process.", high=10**6)

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from app.origins import pattern
 
 MIN_SECRET_BYTES = 32  # RFC 7518 §3.2: an HS256 key is at least as long as its hash
+ROLE = re.compile(r"(?!none\Z|pg_)[a-z_][a-z0-9_]{0,62}", re.ASCII)
 PATH = re.compile(r"(/[\w.~-]+)*/?", re.ASCII)
 CLAIM = re.compile(r"[!#-\[\]-~]+")  # visible ASCII that may stand in the header of a 401 (RFC 6750 §3)
 NESTING = re.compile(r"(?<!\\)\.")
@@ -97,6 +98,13 @@ def strong_secret(secret: str) -> str:
     if size < MIN_SECRET_BYTES:
         raise ValueError(f"it has {size} bytes; give at least {MIN_SECRET_BYTES} (openssl rand -hex 32)")
     return secret
+
+
+def role_name(name: str) -> str:
+    """A name of a role that SQL needs not quote."""
+    if not ROLE.fullmatch(name):
+        raise ValueError(f"{name!r} is not a name for a role; give colloquy_server")
+    return name
 
 
 def valid_redis_url(url: str) -> str:

@@ -4,12 +4,15 @@ from graphql_compiled.engine import Engine
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import ASGIApp
 
+from app.transport.budgets import Budgets
 from app.transport.cross_origin import CrossOrigin
 from app.transport.documents import Documents
 from app.transport.forwarded import TrustedProxies, named_hosts
 from app.transport.http import HTTPEndpoint
 from app.transport.limits import DocumentLimits, Limits
+from app.transport.operation_costs import OperationCosts
 from app.transport.operations import Operations
+from app.transport.spending import ProcessSpending, Spending
 from app.transport.sse import EventStreamEndpoint
 from app.transport.trusted_documents import InvalidManifests, read_manifests
 from app.transport.websocket import WebSocketEndpoint
@@ -18,6 +21,7 @@ PATH = "/graphql"
 
 __all__ = [
     "PATH",
+    "Budgets",
     "CrossOrigin",
     "DocumentLimits",
     "Documents",
@@ -26,7 +30,10 @@ __all__ = [
     "HTTPEndpoint",
     "InvalidManifests",
     "Limits",
+    "OperationCosts",
     "Operations",
+    "ProcessSpending",
+    "Spending",
     "TrustedProxies",
     "WebSocketEndpoint",
     "named_hosts",

@@ -1,6 +1,6 @@
 """The outgoing side of one client's connection: slow-reader detection, and sends that need no task of their own."""
 
-from collections.abc import Coroutine, Generator
+from collections.abc import Callable, Coroutine, Generator
 from time import monotonic
 from typing import Any
 
@@ -18,10 +18,11 @@ class Connection:
     NEVER. `disconnected` is True once nothing can be sent any more.
     """
 
-    __slots__ = ("_send", "_sending", "blocked_since", "disconnected", "receive")
+    __slots__ = ("_send", "_send_text", "_sending", "blocked_since", "disconnected", "receive")
 
-    def __init__(self, receive: Receive, send: Send) -> None:
-        self.receive, self._send = receive, send
+    def __init__(self, receive: Receive, send: Send, send_text: Callable[[bytes], bool] | None = None) -> None:
+        """`send_text` sends a message of a WebSocket at once, or returns False."""
+        self.receive, self._send, self._send_text = receive, send, send_text
         self._sending = 0
         self.disconnected = False
         self.blocked_since = NEVER
@@ -30,6 +31,10 @@ class Connection:
     def is_sending(self) -> bool:
         """True while a message waits for the client to read."""
         return self._sending > 0
+
+    def send_now(self, text: bytes) -> bool:
+        """Sends a message of a WebSocket, in UTF-8, without waiting; False if only `send` can send it."""
+        return not self._sending and self._send_text is not None and self._send_text(text)
 
     async def send(self, message: Message) -> None:
         """Returns once the client has read enough of what was sent before."""

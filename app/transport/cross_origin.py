@@ -11,7 +11,10 @@ from app.origins import Origins
 
 Headers = list[tuple[bytes, bytes]]
 
-EXPOSED = (b"access-control-expose-headers", b"X-Request-Id, Retry-After, WWW-Authenticate")
+EXPOSED = (
+    b"access-control-expose-headers",
+    b"X-Request-Id, Retry-After, WWW-Authenticate, RateLimit, RateLimit-Policy",
+)
 VARY = (b"vary", b"origin")
 PREFLIGHT_HEADERS: Headers = [
     (b"access-control-allow-methods", b"GET, POST"),

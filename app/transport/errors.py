@@ -46,7 +46,7 @@ def format_error(error: GraphQLError, request_id: str) -> dict[str, Any]:
         # Without a traceback: every request fails then, and none of our lines is why.
         log.error("request_failed", error=repr(cause.__cause__ or cause))
     if isinstance(cause, Refused):
-        return _formatted(error, error.message, extensions_of(cause))
+        return _formatted(error, error.message, cause.extensions)
     if _blames_document(error):
         return _formatted(error, error.message, {"code": BadInput.code})
     log_fault(cause)
@@ -57,7 +57,7 @@ def format_rejection(error: GraphQLError) -> dict[str, Any]:
     """An error of a request that was not executed: always the client's, so never INTERNAL."""
     cause = _cause(error)
     if isinstance(cause, Refused):
-        return _formatted(error, error.message, extensions_of(cause))
+        return _formatted(error, error.message, cause.extensions)
     return _formatted(error, error.message, {"code": (error.extensions or {}).get("code") or BadInput.code})
 
 
@@ -69,13 +69,6 @@ def log_fault(fault: BaseException) -> None:
 def is_transient(error: GraphQLError) -> bool:
     """True if the database was unavailable."""
     return isinstance(_cause(error), Unavailable)
-
-
-def extensions_of(refused: Refused) -> dict[str, Any]:
-    """`code`, and `retryAfter` in seconds if the same request may succeed later."""
-    if refused.retry_after is None:
-        return {"code": refused.code}
-    return {"code": refused.code, "retryAfter": refused.retry_after}
 
 
 def _blames_document(error: GraphQLError) -> bool:

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 from graphql_compiled.engine import PreparedOperation, ResponseStream
 
 from app.auth import Viewer
-from app.live.events import Event
+from app.live.events import Event, Kind
 from app.live.reader import Batch
 from app.live.retrying import RETRY_SECONDS
 from app.live.subscription import Convert, Subscription
@@ -26,7 +26,7 @@ class EncodedEvent(NamedTuple):
     """The JSON of an event's result, and the cursor after the event."""
 
     cursor: str
-    payload: str
+    payload: bytes
 
 
 class EventSink(Protocol):
@@ -52,17 +52,27 @@ class Group:
         self.key, self._convert = key, convert
         self._stream, self._context, self._request_id = stream, context, request_id
         self.members: dict[Subscriber, None] = {}
+        self._caught_up: EncodedEvent | None = None
 
     def on_batch(self, batch: Batch[Any]) -> Awaitable[None]:
         return self._deliver(list(self.members), batch)
 
     async def encode(self, event: Event) -> EncodedEvent:
-        """Executes the operation on an event, and again while the database is unavailable: no event is lost to that."""
+        """Executes the operation on an event."""
+        if event.kind is not Kind.CAUGHT_UP or not self.members:
+            return await self._execute(event)
+        # All that reconnect while nothing happens receive the same event. A group without members would only keep it.
+        if self._caught_up is None or self._caught_up.cursor != event.cursor:
+            self._caught_up = await self._execute(event)
+        return self._caught_up
+
+    async def _execute(self, event: Event) -> EncodedEvent:
+        """Executes, and again while the database is unavailable: no event is lost to that."""
         result = await self._stream.execute_event(self._convert(event))
         while any(map(is_transient, result.errors or ())):
             await asyncio.sleep(RETRY_SECONDS)
             result = await self._stream.execute_event(self._convert(event))
-        return EncodedEvent(event.cursor, encode_result(result, self._context, self._request_id).body.decode())
+        return EncodedEvent(event.cursor, encode_result(result, self._context, self._request_id).body)
 
     async def _deliver(self, members: list["Subscriber"], batch: Batch[Any]) -> None:
         try:
@@ -99,8 +109,9 @@ class Subscriber:
         """
         while True:
             async for events in self._subscription.catch_up():
+                group = self._subscription.listener(self._group.key) or self._group
                 for event in events:
-                    await self._send(await self._group.encode(event))
+                    await self._send(await group.encode(event))
             if self._subscription.ended:
                 return False
             if self._join():

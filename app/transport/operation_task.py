@@ -36,7 +36,7 @@ class OperationTask:
         self._ended = False
         self.task: asyncio.Task[bool] | None = None
 
-    async def send(self, payload: str, cursor: str | None = None) -> None:
+    async def send(self, payload: bytes, cursor: str | None = None) -> None:
         """Sends the JSON of one result; `cursor` is that of a live event."""
         raise NotImplementedError
 
@@ -64,7 +64,7 @@ class OperationTask:
             running = operations.execute(prepared, parameters, context, request_id)
             result = await operations.deadline.run(running)
             self._outcome = result.outcome
-            await self.send(result.body.decode())
+            await self.send(result.body)
             return False
         stream = await operations.deadline.run(operations.subscribe(prepared, parameters, context))
         self._outcome = "OK"
@@ -95,7 +95,7 @@ class OperationTask:
     async def _send_all(self, stream: ResponseStream, context: Any) -> None:
         async with aclosing(aiter(stream)) as results:
             async for result in results:
-                await self.send(encode_result(result, context, self._request.id).body.decode())
+                await self.send(encode_result(result, context, self._request.id).body)
                 await asyncio.sleep(0)  # neither the source nor a send on a lost connection need ever wait
 
     async def _run(self, work: Coroutine[Any, Any, bool]) -> bool:

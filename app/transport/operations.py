@@ -11,6 +11,7 @@ from app.auth import Authenticator, Viewer, on_behalf, require
 from app.claims import READ, WRITE
 from app.telemetry import Request, begin, log_request
 from app.transport import json_codec
+from app.transport.budgets import Budgets, Charge
 from app.transport.deadline import Deadline
 from app.transport.documents import Documents
 from app.transport.errors import SubscriptionFailed, format_error, format_failure
@@ -43,18 +44,23 @@ class Observe(Protocol):
 
 
 class EncodedResult(NamedTuple):
-    """The JSON of a response, its outcome (OK or the code of its first error), and whether its `data` is not null."""
+    """The JSON of a response, its outcome (OK or the code of its first error), and whether its `data` is not null.
+
+    `charge` is what it cost, with budgets.
+    """
 
     body: bytes
     outcome: str
     has_data: bool
+    charge: Charge | None = None
 
 
 class Operations:
     """Authorises and runs operations.
 
     A context may have `fresh()`, which makes the context of each event of a subscription, and a dict `extensions`,
-    which becomes part of the response. `timeout` is in seconds.
+    which becomes part of the response. `timeout` is in seconds. With `budgets`, every operation is charged to the owner
+    that is its context's `viewer`, before it runs.
     """
 
     def __init__(
@@ -66,12 +72,14 @@ class Operations:
         *,
         timeout: float,
         observe: Observe,
+        budgets: Budgets | None = None,
     ) -> None:
         self.deadline = Deadline(timeout)
         self._engine, self._documents = engine, documents
         self._authenticator = authenticator
         self._make_context = make_context
         self._observe = observe
+        self._budgets = budgets
 
     async def viewer(self, token: str, owner: Any = None) -> Viewer:
         """The viewer that a token proves, or the `owner` for whom it acts. Raises Unauthenticated, OutOfScope."""
@@ -107,12 +115,19 @@ class Operations:
     async def execute(
         self, prepared: PreparedOperation, parameters: Parameters, context: Any, request_id: str
     ) -> EncodedResult:
-        """Runs a query or a mutation. Raises RequestError if its variables are invalid."""
+        """Runs a query or a mutation. Raises RequestError if its variables are invalid, OverBudget."""
+        charge = None
+        if self._budgets is not None:
+            charge = await self._budgets.charge(context.viewer.subject, prepared, parameters.variables)
+            context.extensions["budget"] = charge.extension
         result = await self._engine.execute(prepared, parameters.variables, context)
-        return encode_result(result, context, request_id)
+        encoded = encode_result(result, context, request_id)
+        return encoded._replace(charge=charge) if charge else encoded
 
     async def subscribe(self, prepared: PreparedOperation, parameters: Parameters, context: Any) -> ResponseStream:
-        """Starts a subscription. Raises RequestError, SubscriptionFailed."""
+        """Starts a subscription, whose events cost nothing. Raises RequestError, SubscriptionFailed, OverBudget."""
+        if self._budgets is not None:
+            await self._budgets.charge(context.viewer.subject, prepared, parameters.variables)
         started = await self._engine.subscribe(prepared, parameters.variables, context)
         if isinstance(started, ExecutionResult):
             raise SubscriptionFailed(started.errors or [])

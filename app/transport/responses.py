@@ -1,6 +1,5 @@
 """Complete HTTP responses: a result, or the errors of a request that was not executed."""
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from starlette.types import Send
@@ -9,13 +8,12 @@ from app.auth import challenge
 from app.errors import Refused, Unauthenticated, Unavailable
 from app.telemetry import Request
 from app.transport import json_codec
-from app.transport.errors import INTERNAL, extensions_of, format_failure
+from app.transport.budgets import Headers, OverBudget
+from app.transport.errors import INTERNAL, format_failure
 from app.transport.media_types import JSON, RESPONSE
 from app.transport.operations import EncodedResult
 from app.transport.refusals import log_refused
 from app.transport.requests import Declined
-
-Headers = Sequence[tuple[bytes, bytes]]
 
 STATUS = {
     "UNAUTHENTICATED": 401,
@@ -57,9 +55,11 @@ def executed(result: EncodedResult, media_type: str) -> Response:
 
     A client of `application/json` expects 200 of everything that was executed (GraphQL over HTTP, §6.4.1).
     """
+    charged = result.charge.headers if result.charge else ()
     if result.outcome == Unavailable.code and not result.has_data and media_type == RESPONSE:
-        return Response(503, result.body, result.outcome, _retry_after(Unavailable.retry_after))
-    return Response(200, result.body, result.outcome)
+        headers = [*_retry_after(Unavailable.retry_after), *charged]
+        return Response(503, result.body, result.outcome, headers)
+    return Response(200, result.body, result.outcome, charged)
 
 
 def refusal(failure: Exception, media_type: str, request: Request) -> Response:
@@ -71,13 +71,16 @@ def refusal(failure: Exception, media_type: str, request: Request) -> Response:
         case Unauthenticated():
             response = _refused(failure, media_type)
             return response._replace(headers=[(b"www-authenticate", challenge(failure).encode())])
+        case OverBudget():
+            response = _refused(failure, media_type)
+            return response._replace(headers=[*response.headers, *failure.charge.headers])
         case Refused():
             return _refused(failure, media_type)
     return _without_data(format_failure(failure, request.id), media_type)
 
 
 def _refused(refused: Refused, media_type: str) -> Response:
-    response = _without_data([{"message": refused.message, "extensions": extensions_of(refused)}], media_type)
+    response = _without_data([{"message": refused.message, "extensions": refused.extensions}], media_type)
     return response._replace(headers=_retry_after(refused.retry_after))
 
 

@@ -29,8 +29,8 @@ from app.transport.requests import Declined, Disconnected, read_parameters
 from app.transport.responses import refusal
 
 EVENT_STREAM = "text/event-stream"
-COMPLETE = "event: complete\ndata:\n\n"
-HEARTBEAT = ":\n\n"
+COMPLETE = b"event: complete\ndata:\n\n"
+HEARTBEAT = b":\n\n"
 HEADERS = [
     (b"content-type", b"text/event-stream; charset=utf-8"),
     (b"connection", b"close"),  # dropping unread bytes drops the connection, which must not serve other requests
@@ -197,24 +197,24 @@ class EventStream(OperationTask):
         if not self.connection.is_sending and (rest := run_until_blocked(self._write(HEARTBEAT))) is not None:
             self._heartbeat = asyncio.create_task(_finish(rest))
 
-    async def send(self, payload: str, cursor: str | None = None) -> None:
-        id_line = f"id: {cursor}\n" if cursor else ""
-        await self._write(f"{id_line}event: next\ndata: {payload}\n\n")
+    async def send(self, payload: bytes, cursor: str | None = None) -> None:
+        id_line = b"id: %b\n" % cursor.encode() if cursor else b""
+        await self._write(b"%bevent: next\ndata: %b\n\n" % (id_line, payload))
 
     async def send_complete(self) -> None:
         await self._write(COMPLETE)
 
     async def send_errors(self, errors: list[dict[str, Any]]) -> None:
-        await self.send(json_codec.encode({"errors": errors}).decode())
+        await self.send(json_codec.encode({"errors": errors}))
         await self._write(COMPLETE)
 
     def on_end(self) -> None:
         self.end()
 
-    async def _write(self, text: str) -> None:
+    async def _write(self, text: bytes) -> None:
         """Sends text unless the stream has ended."""
         if not self._over.done():
-            await self.connection.send({"type": "http.response.body", "body": text.encode(), "more_body": True})
+            await self.connection.send({"type": "http.response.body", "body": text, "more_body": True})
 
     def _check_expiry(self) -> None:
         """Ends the stream once its token has expired."""

@@ -16,15 +16,17 @@ from app.errors import BadInput, RateLimited, Refused
 from app.origins import Origins
 from app.telemetry import Request, trace_id_of
 from app.transport import json_codec
-from app.transport.connection import SEND_TIMEOUT_SECONDS, Connection
+from app.transport.connection import SEND_TIMEOUT_SECONDS, Connection, Suspended
 from app.transport.deadline import MAX_TIMER_SECONDS
 from app.transport.errors import format_failure, log_fault
+from app.transport.fan_out import EncodedEvent
 from app.transport.forwarded import TrustedProxies
 from app.transport.operation_task import OperationTask
 from app.transport.operations import OWNER_HEADER, Operations, header
 from app.transport.parameters import Parameters
 from app.transport.refusals import log_closed, log_refused
 from app.transport.websocket_frames import CloseSocket, frame_of, id_of, owner_of, payload_of, quoted, token_of
+from app.transport.websocket_protocol import SENDS_TEXT
 
 PROTOCOL = "graphql-transport-ws"
 KEPT_HEADERS = (
@@ -82,7 +84,10 @@ class WebSocketEndpoint:
             await self._refuse(send, 4406, "Subprotocol not acceptable", offered=", ".join(scope["subprotocols"]))
         else:
             await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
-            await self._serve(_Socket(self, kept, Connection(receive, send)))
+            scope["headers"] = []  # as long as the socket lives, so does the scope
+            del headers
+            connection = Connection(receive, send, scope.get("extensions", {}).get(SENDS_TEXT))
+            await self._serve(_Socket(self, kept, connection))
 
     async def _refuse(self, send: Send, code: int, reason: str, **details: str) -> None:
         log_closed(code, reason, **details)
@@ -144,12 +149,7 @@ class _Socket:
     async def serve(self) -> None:
         """Handles messages until either side closes."""
         while not self._closed:
-            message = await self.connection.receive()
-            if message["type"] != "websocket.disconnect":
-                await self._handle(message)
-            elif not self._closed:
-                self._closed = True
-                self.connection.abort_if_unread()
+            await self._handle(await self.connection.receive())  # a variable would keep the message while we wait
 
     async def clean_up(self) -> None:
         """Cancels all operations and waits until they have ended."""
@@ -176,6 +176,11 @@ class _Socket:
             operation.cancel()
 
     async def _handle(self, message: Mapping[str, Any]) -> None:
+        if message["type"] == "websocket.disconnect":
+            if not self._closed:
+                self._closed = True
+                self.connection.abort_if_unread()
+            return
         try:
             await self._dispatch(frame_of(message.get("text")))
         except CloseSocket as close:
@@ -189,7 +194,7 @@ class _Socket:
                 self._complete(id_of(frame))
             case "ping":
                 payload_of(frame)
-                await self.send('{"type":"pong"}')
+                await self.send(b'{"type":"pong"}')
             case "pong":
                 pass
             case "connection_init":
@@ -213,7 +218,7 @@ class _Socket:
             log_fault(fault)
             raise CloseSocket(1011, "Something went wrong on our side") from None
         self._check_expiry()
-        await self.send('{"type":"connection_ack"}')
+        await self.send(b'{"type":"connection_ack"}')
 
     def _check_expiry(self) -> None:
         """Closes the socket once its token has expired."""
@@ -237,7 +242,7 @@ class _Socket:
             limit = RateLimited(f"A socket runs at most {self._endpoint.max_operations} operations at a time.")
             errors = format_failure(limit, "")
             log_refused(errors)
-            return await self.send(json_codec.encode({"type": "error", "id": id, "payload": errors}).decode())
+            return await self.send(json_codec.encode({"type": "error", "id": id, "payload": errors}))
         request = self._endpoint.operations.begin(header(self._headers, b"traceparent"))
         self._by_id[id] = operation = _Operation(self, id, self._endpoint.operations, request)
         self.running.add(operation)
@@ -253,10 +258,14 @@ class _Socket:
         if self._by_id.get(operation.id) is operation:
             del self._by_id[operation.id]
 
-    async def send(self, text: str) -> None:
+    def send_now(self, text: bytes) -> bool:
+        """Sends a frame if the client need not read first, nor the socket be closed."""
+        return not self._closed and self.connection.send_now(text)
+
+    async def send(self, text: bytes) -> None:
         """Sends a frame unless the socket is closed."""
-        if not self._closed:
-            await self.connection.send({"type": "websocket.send", "text": text})
+        if not self._closed and not self.connection.send_now(text):
+            await self.connection.send({"type": "websocket.send", "text": text.decode()})
 
     def _close_soon(self, close: CloseSocket) -> None:
         self._closing = self._closing or asyncio.create_task(self._close(close))
@@ -279,18 +288,23 @@ class _Operation(OperationTask):
     def __init__(self, socket: _Socket, id: str, operations: Operations, request: Request) -> None:
         super().__init__(operations, request, perf_counter())
         self._socket, self.id = socket, id
-        self._opening = f'{{"type":"next","id":{quoted(id)},"payload":'
+        self._opening = b'{"type":"next","id":%b,"payload":' % quoted(id)
 
-    async def send(self, payload: str, cursor: str | None = None) -> None:
-        await self._socket.send(f"{self._opening}{payload}}}")
+    def send_event(self, event: EncodedEvent) -> Suspended | None:
+        if self._socket.send_now(b"%b%b}" % (self._opening, event.payload)):
+            return None
+        return super().send_event(event)
+
+    async def send(self, payload: bytes, cursor: str | None = None) -> None:
+        await self._socket.send(b"%b%b}" % (self._opening, payload))
 
     async def send_complete(self) -> None:
-        await self._send_last(f'{{"type":"complete","id":{quoted(self.id)}}}')
+        await self._send_last(b'{"type":"complete","id":%b}' % quoted(self.id))
 
     async def send_errors(self, errors: list[dict[str, Any]]) -> None:
-        await self._send_last(json_codec.encode({"type": "error", "id": self.id, "payload": errors}).decode())
+        await self._send_last(json_codec.encode({"type": "error", "id": self.id, "payload": errors}))
 
-    async def _send_last(self, text: str) -> None:
+    async def _send_last(self, text: bytes) -> None:
         self._socket.release_id(self)  # before the client can read the frame and use the id again
         await self._socket.send(text)
 

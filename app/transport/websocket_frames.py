@@ -74,6 +74,6 @@ def owner_of(payload: Mapping[str, Any], headers: Mapping[bytes, bytes]) -> Any:
     return header(headers, OWNER_HEADER)
 
 
-def quoted(id: str) -> str:
+def quoted(id: str) -> bytes:
     """The id as a JSON string."""
-    return json_codec.encode(id).decode()
+    return json_codec.encode(id)

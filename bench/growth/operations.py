@@ -70,7 +70,8 @@ def _nodes(ids: Ids) -> Iterator[Operation]:
 
 def _viewer(ids: Ids) -> Iterator[Operation]:
     for owner in ("user", "team"):
-        yield Operation("viewer.stats", owner, f"{{ viewer {{ stats {{ {STATS} }} }} }}")
+        # Agents are counted when the number is read.
+        yield Operation("viewer.stats", owner, f"{{ viewer {{ stats {{ {STATS} }} }} }}", may_grow=CATALOGUE)
         yield Operation("viewer.unreadSessionCount", owner, "{ viewer { unreadSessionCount } }")
         yield Operation("viewer.eventCursor", owner, "{ viewer { eventCursor } }")
 

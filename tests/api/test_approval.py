@@ -172,6 +172,8 @@ async def test_filters_and_pages(ann):
     await decides(ann, third)
     assert await found(ann) == [first, second, third]
     assert await found(ann, status=["PENDING"]) == [first, second]
+    assert await found(ann, status=["APPROVED", "PENDING", "APPROVED"]) == [first, second, third]
+    assert await found(ann, status=[]) == []
     assert await found(ann, approverRole="lead", status=["PENDING", "APPROVED"]) == [second]
     assert await found(ann, approverRole="clerk") == []
     below = await ann.sees(

@@ -238,8 +238,14 @@ async def test_messages_are_filtered_by_every_condition(ann):
     assert await texts(ann, session, filter={"role": ["TOOL"], "agentKey": "guide"}) == ["t"]
     assert await texts(ann, session, filter={"status": ["COMPLETE"]}) == ["u", "a", "t"]
     assert await texts(ann, session, filter={"status": ["STREAMING", "FAILED"]}) == []
+    await ann.does("startMessage", sessionId=session, role="ASSISTANT", agentKey="guide")
+    for status in (["STREAMING"], ["STREAMING", "FAILED", "STREAMING"]):
+        assert await texts(ann, session, filter={"status": status}) == [""]
+    assert await texts(ann, session, filter={"status": ["STREAMING"], "role": ["TOOL"]}) == []
+    assert await texts(ann, session, filter={"status": ["COMPLETE"], "agentKey": "guide"}) == ["a", "t"]
+    assert await texts(ann, session, filter={"status": ["STREAMING", "COMPLETE"]}) == ["u", "a", "t", ""]
     assert await texts(ann, session, filter={"role": []}) == []
-    assert await texts(ann, session, filter={"role": None, "agentKey": None, "status": None}) == ["u", "a", "t"]
+    assert await texts(ann, session, filter={"role": None, "agentKey": None, "status": None}) == ["u", "a", "t", ""]
 
 
 async def test_default_page_of_messages_is_the_newest_fifty(ann):

@@ -25,11 +25,14 @@ query ($words: String!, $first: Int, $after: String, $last: Int, $before: String
 MANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-@pytest.fixture(params=["own_rows", "index"])
+@pytest.fixture(params=["own_rows", "index", "recent"])
 def access(request, monkeypatch):
-    """How the matches are read; "index": as for an owner of many messages."""
-    if request.param == "index":
+    """How the matches are read: "index" as for an owner of many messages, "recent" as for a word in most of them."""
+    if request.param != "own_rows":
         monkeypatch.setattr(search, "MAX_FEW_MESSAGES", -1)
+    if request.param == "recent":
+        monkeypatch.setattr(search, "COMMON_FROM", 0)
+        monkeypatch.setattr(search, "ENOUGH", 0)
 
 
 async def finds(user, query, **wanted):

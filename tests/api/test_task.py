@@ -108,6 +108,14 @@ async def test_filters_and_pages(ann):
     assert await found(ann) == [first, second, third]
     assert await found(ann, status=["ACTIVE", "FAILED"]) == [third]
     assert await found(ann, type="b", status=["PENDING"]) == [second]
+    assert await found(ann, status=["PENDING", "ACTIVE", "PENDING"]) == [first, second, third]
+    page = "query ($after: String) { tasks(first: 1, after: $after, filter: {status: [ACTIVE, PENDING]}) { edges { cursor node { id } } } }"
+    cursor, listed = None, []
+    for _ in range(3):
+        [edge] = (await ann.asks(page, after=cursor))["tasks"]["edges"]
+        cursor = edge["cursor"]
+        listed.append(edge["node"]["id"])
+    assert listed == [first, second, third]
     assert (await found(ann, fromRole="x"), await found(ann, toRole="x")) == ([first], [second])
     assert (await found(ann, traceId="2"), await found(ann, traceId="3")) == ([second], [])
     query = "query ($before: String) { tasks(last: 2, before: $before) { totalCount edges { cursor node { id } } } }"

@@ -359,6 +359,26 @@ async def session_with(owner: User, count: int, special: dict[int, str] | None =
     return session
 
 
+async def test_sources_are_links_and_data_is_folded(window, owner):
+    session = await owner.creates_session(f"Sources {uuid4()}")
+    parts = [
+        {"type": "source-url", "sourceId": "s1", "url": "https://forecast.example/oslo", "title": "Forecast"},
+        {"type": "source-url", "sourceId": "s2", "url": "javascript:alert(1)", "title": "Not an address of the web"},
+        {"type": "data-chart", "data": {"celsius": [21]}},
+    ]
+    raw = json.dumps({"id": "m1", "role": "assistant", "parts": parts})
+    await owner.does("appendMessage", sessionId=session, message={"role": "ASSISTANT", "raw": raw})
+    one = await window(session)
+    await expect(one.page.get_by_role("link", name="Forecast")).to_have_attribute("href", parts[0]["url"])
+    await expect(one.page.get_by_text("Not an address of the web")).to_be_visible()
+    assert await one.page.locator("a[href^=javascript]").count() == 0
+    data = one.page.get_by_text('{"celsius":[21]}')
+    await expect(data).to_be_hidden()
+    await one.page.get_by_text("chart", exact=True).click()
+    await expect(data).to_be_visible()
+    assert await one.barriers() == []
+
+
 async def session_with_approval(owner: User) -> tuple[str, str]:
     """A session with a tool call that waits for an approval, and that approval."""
     session = await owner.creates_session(f"Dinner {uuid4()}")

@@ -28,7 +28,17 @@ NOUNS = {
 }
 # Of tables in one statement, the first that has a column gives its value: what lies in a session, before sessions.
 TABLES = [
-    *("streams", "message_chunks", "messages", "session_agents", "tasks", "approvals"),
+    *(
+        "counted_sessions",
+        "session_totals",
+        "count_positions",
+        "streams",
+        "message_chunks",
+        "messages",
+        "session_agents",
+        "tasks",
+        "approvals",
+    ),
     *("audit_events", "agents", "idempotency_keys", "sessions"),
 ]
 # The rows that arguments come from, in the same order for owners of every size: $1 is the owner.
@@ -43,6 +53,9 @@ ROWS = {
     "approvals": f"and {FOCUS} order by revision",
     "streams": f"and {FOCUS}",
     "message_chunks": f'and {FOCUS} order by "offset"',
+    "counted_sessions": "order by session_id",
+    "session_totals": "order by agent_type",
+    "count_positions": "",
     "agents": "order by array_position(array['agent-1', 'agent-2'], key), md5(key)",
     "audit_events": "order by at",
     "idempotency_keys": "order by key",
@@ -60,7 +73,15 @@ SORTED = {
 SAMPLE = 50
 LEVELLED = ("agents", "session_agents")  # whose rows have few or many rows that refer to them
 IDENTIFIES = re.compile(r"id|key|sequence|kind|offset|fence|agent_key|\w+_id")
-FRESH = {"id", "key", "new_id", "new_key", "idempotency_key", "parent_key"}  # of what a statement inserts
+FRESH = {
+    "id",
+    "key",
+    "new_id",
+    "new_key",
+    "idempotency_key",
+    "parent_key",
+    "parent_type",
+}  # of what a statement inserts
 FIRST, LAST = datetime(2001, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 LOWEST = {UUID: f"{0:032x}", DateTime: FIRST, Double: -1.0, Numeric: Decimal(-2), Integer: 0, String: ""}
 HIGHEST = {
@@ -228,9 +249,11 @@ class Arguments:
         return f"0199ffff-ffff-7000-8000-{number:012x}" if isinstance(kind, UUID) else f"fresh-{number}"
 
     def _sort_key(self):
-        """The table and column that `:after_0` is compared with, and the operator."""
+        """The table and column that `:after_0` is compared with, and the operator; the parent's values may precede it."""
         at = re.search(rf"\${self.query.names.index('after_0') + 1}\b", self.sql).start()
-        return re.search(r"(\w+)\.(\w+)(?:, [\w.]+)*\)? ([<>]) \(?$", self.sql[at - 100 : at]).groups()
+        compared = re.search(r"\b([\w.]+(?:, [\w.]+)*)\)? ([<>]) \(?((?:[\w.$:]+, )*)$", self.sql[at - 200 : at])
+        columns, operator, before = compared.groups()
+        return *columns.split(", ")[before.count(",")].split("."), operator
 
     def _cursor(self, name, index, kind, wanted):
         """The open end of a page; or in the middle of all rows, for `after`, as if that were a filter."""
@@ -276,8 +299,10 @@ SPECIAL = {
     "mark": lambda a, w: "~",
     "max_hourly_rate": lambda a, w: Decimal(1_000 if w.common else 1),
     "max_length": lambda a, w: 1_000_000,
+    "new_epoch": lambda a, w: 0,
     "new_hash": lambda a, w: b"hash",
     "newest": lambda a, w: 1,
+    "new_xid": lambda a, w: "0",
     "next_revision": lambda a, w: a.focus()["head"] + 1,
     "new_revision": lambda a, w: a.focus()["head"] + 1,
     "number": lambda a, w: 1,

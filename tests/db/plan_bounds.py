@@ -38,6 +38,7 @@ ALLOWED = {
     Bound.CATALOGUE: {D.PAGE, D.MATCHES, D.CATALOGUE},
     Bound.SESSION: {D.PAGE, D.MATCHES, D.SESSION, D.HIDDEN},
     Bound.FEW_ROWS: set(Dimension) - {D.OTHER_OWNERS, D.CATALOGUE},
+    Bound.NEWEST_ROWS: set(Dimension) - {D.OTHER_OWNERS, D.CATALOGUE},
     Bound.EVERYTHING: set(Dimension),
 }
 FEW, MANY = 30, 2_000

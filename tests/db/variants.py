@@ -22,8 +22,9 @@ def registered():
         for nested in NESTED:
             nested.for_one(backward)
             nested.for_many(backward)
-        for module in (approval, audit, task):
-            module._page(backward)
+        audit._page(backward)
+        for module, by_status in product((approval, task), (False, True)):
+            module._page(backward, by_status)
         for access in search.NEWEST:
             search._page(access, backward)
         for order in agent.ORDERS.values():

@@ -24,6 +24,10 @@ def result(content, *, is_error=False):
     return {"kind": "tool_result", "tool_use_id": "c1", "is_error": is_error, "content": content}
 
 
+def source(url, title=None, file_name=None):
+    return {"kind": "source", "url": url, "title": title, "file_name": file_name}
+
+
 def media(media_type, file_name=None, byte_length=None):
     return {"kind": "media", "media_type": media_type, "file_name": file_name, "byte_length": byte_length}
 
@@ -32,6 +36,7 @@ def other(name, raw):
     return {"kind": "other", "name": name, "raw": raw}
 
 
+UI_CALL = {"type": "tool-find", "toolCallId": "c1", "input": {"q": "tea"}}
 CONVERSE = [
     ({"text": "hi"}, text("hi")),
     ({"reasoningContent": {"reasoningText": {"text": "hm", "signature": "s"}}}, reasoning("hm")),
@@ -94,6 +99,60 @@ RESPONSES = [
 ]
 
 
+FRAMEWORKS = [  # what no sample has
+    (
+        {"type": "text", "text": "hi", "citations": [{"source": {"sourceType": "url", "url": "u"}}]},
+        [text("hi"), source("u")],
+    ),
+    ({**UI_CALL, "state": "input-available"}, [CALL]),
+    ({**UI_CALL, "state": "output-denied", "approval": {"reason": "no"}}, [CALL, result("no", is_error=True)]),
+    (
+        {"type": "tool-call", "toolCallId": "c1", "state": "input-available", "input": 1},
+        [{**CALL, "name": "call", "input": 1}],
+    ),
+    ({"type": "tool-approval-request", "toolCallId": "c1"}, None),
+    ({"type": "tool-call", "toolCallId": "c1", "toolName": "find", "argsText": '{"q": "tea"}'}, [CALL]),
+    (
+        {"type": "tool-result", "toolCallId": "c1", "output": {"type": "execution-denied", "reason": "no"}},
+        [result("no", is_error=True)],
+    ),
+    ({"type": "file", "mediaType": "image/png", "data": {"type": "data", "data": PNG}}, [media("image/png", None, 8)]),
+    ({"type": "binary", "mimeType": "image/png", "filename": "a", "data": PNG}, [media("image/png", "a", 8)]),
+    ({"type": "tool_call_chunk", "name": "find", "args": '{"q": "tea"}', "id": "c1"}, [CALL]),
+    ({"functionCall": {"name": "find", "args": {"q": "tea"}}}, [{**CALL, "tool_use_id": "find"}]),
+    (
+        {"functionResponse": {"id": "c1", "name": "find", "response": {"error": "no"}}},
+        [result({"error": "no"}, is_error=True)],
+    ),
+    ({"retrievedContext": {"uri": "u", "title": "t"}}, [source("u", "t")]),
+    (
+        {"part_kind": "instruction", "content": "be brief"},
+        [{"kind": "data", "name": "instruction", "data": "be brief"}],
+    ),
+    ({"part_kind": "new", "text": "hi"}, [other("new", {"part_kind": "new", "text": "hi"})]),
+    (
+        {"type": "mcp_call", "id": "c1", "name": "find", "arguments": '{"q": "tea"}', "error": "no"},
+        [CALL, result("no", is_error=True)],
+    ),
+    (
+        {
+            "type": "output_text",
+            "text": "hi",
+            "annotations": [{"type": "file_citation", "file_id": "f", "filename": "a"}] * 2,
+        },
+        [text("hi"), source(None, None, "a")],
+    ),
+]
+ENVELOPES = [  # what no sample has
+    {"messages": [{"message": {"role": "user", "parts": [{"type": "text", "text": "hi"}]}, "parentId": None}]},
+    {"format": "ai-sdk/v5", "content": {"role": "user", "parts": [{"type": "text", "text": "hi"}]}},
+    {"author": "guide", "output_transcription": {"text": "hi", "finished": True}, "content": None},
+    {"type": "AIMessageChunk", "content": "hi", "tool_call_chunks": []},
+    {"candidates": [{"content": {"parts": [{"text": "hi"}]}}]},
+    [{"object": "response", "output": [{"type": "message", "content": [{"type": "output_text", "text": "hi"}]}]}],
+]
+
+
 def blocks(document):
     """The blocks of a document, as a client gets them from what is stored."""
     content = read(json.dumps(document))
@@ -106,9 +165,15 @@ def test_part_becomes_one_block(part, block):
     assert blocks({"role": "assistant", "content": [part, part]}) == [block, block]
 
 
+@pytest.mark.parametrize(("part", "found"), FRAMEWORKS)
+def test_part_of_a_framework_becomes_its_blocks(part, found):
+    assert blocks({"role": "assistant", "parts": [part]}) == (found or [other(part["type"], part)])
+
+
 @pytest.mark.parametrize(
     "whole",
     [
+        *ENVELOPES,
         {"message": {"role": "assistant", "content": [{"text": "hi"}]}, "message_id": 3, "redact_message": None},
         {
             "message": {"role": "user", "content": [{"text": "bad"}]},
@@ -138,10 +203,22 @@ def test_openai_message_has_blocks_for_all_its_fields():
 
 
 @pytest.mark.parametrize(
-    "empty", [[], {"role": "user"}, {"role": "user", "content": []}, {"role": "user", "content": ""}]
+    ("name", "empty"),
+    [
+        ("list", []),
+        ("empty", {}),
+        ("role", {"role": "user"}),
+        ("role", {"role": "user", "content": []}),
+        ("role", {"role": "user", "content": ""}),
+        ("id", {"id": "m1", "parts": [{"type": "step-start"}]}),
+    ],
 )
-def test_message_without_content_has_no_blocks(empty):
-    assert read(json.dumps(empty)) == Content("", [], None)
+def test_document_without_any_part_is_one_block(name, empty):
+    assert read(json.dumps(empty)) == Content("", [other(name, empty)], None)
+
+
+def test_empty_text_has_no_blocks():
+    assert read('""') == Content("", [], None)
 
 
 def test_text_consists_of_the_text_blocks():
@@ -164,6 +241,7 @@ def test_values_that_cannot_be_stored_are_replaced_in_blocks():
     ("usage", "found"),
     [
         ({"inputTokens": 1, "outputTokens": 2, "totalTokens": 5}, (1, 2, 5)),
+        ({"request_tokens": 1, "response_tokens": 2}, (1, 2, 3)),
         ({"input_tokens": 1, "output_tokens": 2}, (1, 2, 3)),
         ({"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3}, (1, 2, 3)),
         ({"input_tokens": -1, "output_tokens": 2}, None),
@@ -177,3 +255,20 @@ def test_usage_is_read_from_the_document(usage, found):
     message = {"role": "assistant", "content": "hi"}
     for whole in ({**message, "usage": usage}, {"message": {**message, "metadata": {"usage": usage}}}):
         assert read(json.dumps(whole)).usage == expected
+
+
+@pytest.mark.parametrize(
+    ("answer", "found"),
+    [
+        ({"usageMetadata": {"promptTokenCount": 1, "candidatesTokenCount": 2, "totalTokenCount": 4}}, (1, 2, 4)),
+        ({"usage_metadata": {"prompt_token_count": 1, "thoughts_token_count": 2}}, (1, 2, 3)),
+        ({"usage_metadata": {"prompt_token_count": 1, "thoughts_token_count": "2"}}, None),
+        ({"metadata": {"custom": {"usage": {"inputTokens": 1, "outputTokens": 2}}}}, (1, 2, 3)),
+        ({"response_metadata": {"usage": {"input_tokens": 1, "output_tokens": 2}}}, (1, 2, 3)),
+        ({"metadata": {"steps": [{"usage": {"promptTokens": 1, "completionTokens": 2}}] * 2 + [{}]}}, (2, 4, 6)),
+        ({"metadata": {"steps": [{"usage": {"promptTokens": 2**31 - 1, "completionTokens": 2}}] * 2}}, None),
+    ],
+)
+def test_usage_is_read_where_each_framework_keeps_it(answer, found):
+    expected = None if found is None else dict(zip(COLUMNS, found, strict=True))
+    assert read(json.dumps({"role": "assistant", "content": "hi", **answer})).usage == expected

@@ -6,7 +6,7 @@ from typing import Any
 
 from app.live.channel import Channel
 from app.live.events import Event, Kind
-from app.live.reader import Batch
+from app.live.reader import Batch, Start
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class CountReader:
         self.may_read.set()
 
     async def start(self, _after):
-        return Count(self.newest), None
+        return Start(Count(self.newest))
 
     async def read(self, position):
         await self.may_read.wait()

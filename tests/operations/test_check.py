@@ -3,6 +3,7 @@
 import asyncpg
 import pytest
 
+from app.db import session_totals
 from app.db.operations import check
 from harness.postgres import dsn
 from harness.server_settings import settings_for
@@ -82,3 +83,38 @@ async def test_streams_are_checked(url, db, damage, rules):
     await connection.execute(damage)
     await connection.close()
     assert await violated(db) == rules
+
+
+TOTALS = "the totals of an owner are the sums of the counted sessions"
+COUNTED = "a session is counted as it is, unless it has changed since"
+COUNTED_EXISTS = "every counted session exists"
+
+
+@pytest.mark.parametrize(
+    ("damage", "rules"),
+    [
+        ("update session_totals set messages = messages + 1", {TOTALS}),
+        ("update session_totals set agent_type = 'other' where agent_type = 'helper'", {TOTALS}),
+        ("update counted_sessions set messages = 7", {TOTALS, COUNTED}),
+        ("delete from counted_sessions", {TOTALS, COUNTED}),
+        ("delete from counted_sessions; delete from session_totals", {COUNTED}),
+        ("update counted_sessions set session_id = gen_random_uuid()", {COUNTED, COUNTED_EXISTS}),
+        ("delete from count_positions", set()),
+    ],
+)
+async def test_totals_of_sessions_are_checked(url, db, monkeypatch, damage, rules):
+    monkeypatch.setattr(session_totals, "MANY_CHANGED", 0)
+    async with serving(settings_for(url)) as running:
+        ann = running.user("ann")
+        await ann.appends(await ann.creates_session(agentType="helper"), "hello")
+        for _ in range(2):
+            await ann.asks("{ viewer { unreadSessionCount } }")
+        assert await violated(db) == set()
+        connection = await asyncpg.connect(dsn(url))
+        await connection.execute(damage)
+        assert await violated(db) == rules
+        await connection.execute(
+            "delete from count_positions; delete from session_totals; delete from counted_sessions"
+        )
+        await connection.close()
+        assert (await ann.asks("{ sessions { totalCount } }"))["sessions"] == {"totalCount": 1}

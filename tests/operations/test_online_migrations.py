@@ -94,14 +94,17 @@ stopping = asyncio.Event()
 
 
 async def converses(user):
-    """Appends, repeats a key and reads until `stopping` is set: nothing fails, nothing is lost."""
+    """Appends, repeats a key and reads until `stopping` is set: nothing fails, nothing is lost.
+
+    As a program at `BEFORE` does: no request needs a table of a later revision.
+    """
     session = await user.creates_session("Busy")
     texts = []
     while not stopping.is_set():
         texts.append(f"Message {len(texts)}")
         assert (await user.appends(session, texts[-1], key=f"key-{len(texts)}"))["text"] == texts[-1]
         assert await user.appends(session, "another", key="key-1") == {"code": "CONFLICT", "field": "message.key"}
-        await user.asks("{ sessions(first: 5) { nodes { lastMessage { text } } } viewer { unreadSessionCount } }")
+        await user.asks("{ sessions(first: 5) { nodes { unreadCount lastMessage { text } } } }")
         seen = await user.sees(session, "messageCount messages(last: 3) { nodes { text } }")
         assert seen == {"messageCount": len(texts), "messages": {"nodes": [{"text": text} for text in texts[-3:]]}}
 

@@ -17,6 +17,7 @@ from tests.support.streaming import cancels, ended, extends, finishes, reads, st
 from tests.support.users import error
 
 WEEK = sweeper.retention(settings_for("postgresql://nowhere/at-all"))
+SILENCE = "update streams set updated_at = now() - interval '301 seconds', active_at = now() - interval '301 seconds'"
 MONTH = WEEK._replace(deleted=timedelta(days=30))
 
 
@@ -118,7 +119,7 @@ async def test_a_streaming_message_with_a_silent_producer_fails(swept):
     for writing in (abandoned, extended, other_session):
         await writes(ann, writing, "partial ", "text")
     cursor = (await ann.sees(session, "eventCursor"))["eventCursor"]
-    await admin.execute("update streams set updated_at = now() - interval '301 seconds'")
+    await admin.execute(SILENCE)
     assert await extends(ann, extended, 12, "") is None
     assert (await sweeper.due(db, WEEK))["sessions with abandoned streams"] == 2
     assert (await sweeper.sweep_once(db, WEEK))["sessions with abandoned streams"] == 2
@@ -131,6 +132,9 @@ async def test_a_streaming_message_with_a_silent_producer_fails(swept):
     assert (await cancels(ann, abandoned))["code"] == "ILLEGAL_TRANSITION"
     found = await ann.asks('{ searchMessages(query: "partial") { totalCount } }')
     assert found["searchMessages"]["totalCount"] == 2
+    assert await admin.fetch("select from streams where active_at < updated_at") == []
+    await admin.execute("update streams set active_at = now() - interval '301 seconds'")
+    assert (await sweeper.due(db, WEEK))["sessions with abandoned streams"] == 0
     assert await finishes(ann, extended) == ("COMPLETE", "partial text")
     assert (await sweeper.sweep_once(db, WEEK))["sessions with abandoned streams"] == 0
     assert [found async for _, found in check.violations(db) if found] == []
@@ -142,7 +146,7 @@ async def test_the_end_of_an_abandoned_stream_is_published(swept):
     await writes(ann, await starts(ann, session), "partial")
     published = []
     db.on_commit = lambda owner, changes: published.append((owner, *changes))
-    await admin.execute("update streams set updated_at = now() - interval '301 seconds'")
+    await admin.execute(SILENCE)
     await sweeper.sweep_once(db, WEEK)
     [(owner, change)] = published
     assert (owner, f"ses_{change.session_id}") == (ann.name, session)

@@ -70,6 +70,8 @@ def test_the_manifests_are_accepted():
         ("configmap", 'SHUTDOWN_SECONDS: "10"', 'SHUTDOWN_SECONDS: "60"', "stopping takes up to 70"),
         ("configmap", 'POOL_SIZE: "8"', 'POOLSIZE: "8"', "ConfigMap and Secret: POOLSIZE is no setting"),
         ("configmap", 'POOL_SIZE: "8"', 'POOL_SIZE: "0"', "ConfigMap and Secret: POOL_SIZE: Input should be"),
+        ("configmap", "BUDGET_COST", "BUDGET_SECONDS", "ConfigMap: BUDGET_COST must be at least 20000"),
+        ("configmap", 'BUDGET_COST: "200000"', 'BUDGET_COST: "2000"', "ConfigMap: BUDGET_COST must be at least 20000"),
         ("secret.example", "postgresql://", "mysql://", "ConfigMap and Secret: DATABASE_URL: "),
         (
             "deployment",
@@ -80,6 +82,7 @@ def test_the_manifests_are_accepted():
         ("kustomization", "  - service.yaml\n", "", "kustomization.yaml: service.yaml is a resource or a file"),
         ("../cloudrun/service", "name: http1", "name: h2c", "Cloud Run: the port must be http1"),
         ("../cloudrun/service", 'value: "7"', 'value: "10"', "Cloud Run: SHUTDOWN_SECONDS must be below 10"),
+        ("../cloudrun/service", "BUDGET_COST", "BUDGET_SECONDS", "Cloud Run: BUDGET_COST must be at least 20000"),
         ("../cloudrun/service", "name: POOL_SIZE", "name: PORT", "Cloud Run: PORT is set by Cloud Run"),
         ("../cloudrun/service", "JWT_ISSUER", "JWT_ISSUERS", "Cloud Run: JWT_ISSUERS is no setting"),
     ],

@@ -25,6 +25,7 @@ LISTS = " ".join(
     f"{name}: sessions(first: 100, filter: {{archived: {a}, deleted: {d}}}) {{ totalCount nodes {{ id }} }}".lower()
     for name, (a, d) in PLACES.items()
 ).replace("totalcount", "totalCount")
+TOTALS = "viewer { unreadSessionCount stats { sessionCount activeSessionCount archivedSessionCount messageCount } }"
 WORDS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), min_size=1, max_size=6)
 KEYS = st.none() | st.sampled_from(["k1", "k2", "k3"])
 AGENTS = st.none() | st.sampled_from(["guide", "judge"])
@@ -219,7 +220,7 @@ class Machine(RuleBasedStateMachine):
     @precondition(lambda self: self.touched)
     @invariant()
     def server_agrees_with_the_model(self):
-        found = self.asks(f"query ($id: ID!) {{ session(id: $id) {{ {STATE} }} {LISTS} }}", id=self.touched)
+        found = self.asks(f"query ($id: ID!) {{ session(id: $id) {{ {STATE} }} {LISTS} {TOTALS} }}", id=self.touched)
         now, model = found["session"], self.models[self.touched]
         shown = [now[name] for name in ("title", "status", "messageCount", "unreadCount", "lastReadSequence")]
         assert shown == [model.title, model.status, len(model.messages), model.unread, model.read]
@@ -232,6 +233,7 @@ class Machine(RuleBasedStateMachine):
         ] == [{"sequence": sequence, **model.messages[sequence]} for sequence in sorted(model.messages)]
         assert {part["key"]: part["state"] for part in now["agents"]["nodes"]} == model.agents
         self.the_lists_hold_each_session_once(found)
+        self.the_totals_are_those_of_the_models(found["viewer"])
         self.what_was_seen_and_its_replay_make(now)
 
     def what_was_seen_and_its_replay_make(self, now):
@@ -245,6 +247,17 @@ class Machine(RuleBasedStateMachine):
             assert known(self.replayed(deepcopy(state), cursor)) == known(now)
         earlier.append((now["eventCursor"], now))
         del earlier[1:-1]  # the first state and the newest one
+
+    def the_totals_are_those_of_the_models(self, viewer):
+        there = [model for model in self.models.values() if not model.deleted]
+        listed = [model for model in there if not model.archived]
+        assert viewer["unreadSessionCount"] == sum(model.unread > 0 for model in listed)
+        assert viewer["stats"] == {
+            "sessionCount": len(there),
+            "activeSessionCount": sum(model.status in ("PENDING", "ACTIVE") for model in listed),
+            "archivedSessionCount": len(there) - len(listed),
+            "messageCount": sum(len(model.messages) for model in there),
+        }
 
     def the_lists_hold_each_session_once(self, found):
         for name, (archived, deleted) in PLACES.items():

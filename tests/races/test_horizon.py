@@ -99,10 +99,10 @@ async def test_a_pass_of_several_batches_may_join_only_passes_that_ended_before_
         await ann.does("createTask", type="done")
     db = open_database(database_url)
     reader = ViewerReader(db, Viewer(ann.name, frozenset(), (), 0.0), None, LiveTuning().batch_size)
-    position, _ = await reader.start(start)
+    position = (await reader.start(start)).position
     first = await reader.read(position)
     assert first.more
-    newest, _ = await reader.start(None)
+    newest = (await reader.start(None)).position
     other = await reader.read(newest)
     second = await reader.read(first.position)
     assert not second.more

@@ -16,6 +16,8 @@ BLOCKS = [
     {"toolUse": {"toolUseId": "c1", "name": "sum", "input": {"a": 1}}},
     {"toolResult": {"toolUseId": "c1", "status": "success", "content": [{"text": "2"}]}},
     {"document": {"format": "pdf", "name": "plan", "source": {"bytes": {"__bytes_encoded__": True, "data": "UERG"}}}},
+    {"type": "source-document", "url": "https://tea.example/plan", "title": "plan", "filename": "plan.pdf"},
+    {"type": "data-plan", "data": {"step": 1}},
     {"cachePoint": {"type": "default"}},
 ]
 AUDITED = ("agent", "redacted", "task", "approval")

@@ -94,7 +94,7 @@ async def test_a_socket_continues_the_trace_of_connection_init(ann, bob, collect
         followed = await collector.span("subscription", caller.trace)  # which has ended, and the subscription goes on
     assert query.parent == followed.parent == caller.span
     assert followed.attributes["graphql.operation.name"] == "Watch"
-    assert (await collector.span("session.one", caller.trace)).parent == followed.id
+    assert (await collector.span("session_changes.head", caller.trace)).parent == followed.id
     async with socket_of(bob, traceparent=strangers.traceparent) as socket:
         await send(socket, "1", SUBSCRIBE, id=session)
         assert (await receive(socket))["type"] == "error"

@@ -18,6 +18,7 @@ from app.origins import Origins
 from app.server import Server as Process
 from app.settings import Settings
 from app.transport import (
+    Budgets,
     CrossOrigin,
     DocumentLimits,
     Documents,
@@ -143,6 +144,7 @@ def operations_of(
     *,
     trusted: Mapping[str, str],
     only_trusted: bool,
+    budgets: Budgets | None,
     settings: Settings,
 ) -> Operations:
     """The operations of the sample schema; contexts and outcomes are kept for the test."""
@@ -163,7 +165,9 @@ def operations_of(
     def observe(*operation: Any) -> None:
         observed.append(operation)
 
-    return Operations(engine, documents, Authenticator(settings), make_context, timeout=timeout, observe=observe)
+    return Operations(
+        engine, documents, Authenticator(settings), make_context, timeout=timeout, observe=observe, budgets=budgets
+    )
 
 
 @asynccontextmanager
@@ -176,14 +180,14 @@ async def serving(
     proxies: Sequence[str] = (),
     trusted: Mapping[str, str] | None = None,
     only_trusted: bool = False,
+    budgets: Budgets | None = None,
     settings: Settings = SETTINGS,
     **sockets: Any,
 ) -> AsyncIterator[Server]:
     """A server; `streams` and `sockets` are options of the endpoints of event streams and sockets."""
     resolvers, observed = Resolvers(), []
-    operations = operations_of(
-        resolvers, observed, timeout, trusted=trusted or {}, only_trusted=only_trusted, settings=settings
-    )
+    documents: Any = {"trusted": trusted or {}, "only_trusted": only_trusted}
+    operations = operations_of(resolvers, observed, timeout, **documents, budgets=budgets, settings=settings)
     allowed = Origins(origins)
     socket_options = {"init_timeout": 5.0, "max_operations": 100} | sockets
     endpoint = WebSocketEndpoint(operations, origins=allowed, proxies=TrustedProxies(proxies), **socket_options)

@@ -25,10 +25,21 @@ class Sink:
 
 
 class CaughtUp:
-    """A subscription that has caught up."""
+    """A subscription of a channel on which others listen by key; it catches up at once."""
+
+    ended = False
+
+    def __init__(self, listeners=None):
+        self.listeners = {} if listeners is None else listeners
+
+    async def catch_up(self):
+        yield [Event(Kind.CAUGHT_UP, "7")]
+
+    def listener(self, key):
+        return self.listeners.get(key)
 
     def join(self, key, make):
-        return make()
+        return self.listeners.setdefault(key, make())
 
     def leave(self, key):
         pass
@@ -51,7 +62,10 @@ class FailingStream:
 class EchoStream:
     """Its results are its events."""
 
+    executed = 0
+
     async def execute_event(self, event):
+        self.executed += 1
         return ExecutionResult({"event": event})
 
 
@@ -79,3 +93,13 @@ async def test_a_broken_connection_costs_the_other_members_nothing():
         await group.on_batch(Batch([Event(Kind.CAUGHT_UP, cursor)], None))
     assert (sound.cursors, sound.failures) == (["1", "2"], [])
     assert (broken.cursors, broken.failures) == ([], ["broken"])
+
+
+async def test_subscribers_that_catch_up_at_one_cursor_share_the_encoding_of_caught_up():
+    listeners, sinks = {}, [Sink() for _ in range(5)]
+    streams = [EchoStream() for _ in sinks]
+    for stream, sink in zip(streams, sinks, strict=True):
+        group = Group("key", stream, None, "", lambda event: event.cursor)
+        assert await Subscriber(CaughtUp(listeners), group, sink).catch_up()
+    assert [sink.cursors for sink in sinks] == [["7"]] * 5
+    assert sum(stream.executed for stream in streams) == 2  # without the others, and for them

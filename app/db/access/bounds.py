@@ -17,4 +17,5 @@ class Bound(Enum):
     CATALOGUE = "the agents of the owner, the matches and the page"
     SESSION = "the rows in the one session, the matches and the page"
     FEW_ROWS = "all rows of the owner; the program runs the statement only for an owner who has few"
+    NEWEST_ROWS = "the newest rows of the owner, up to a fixed number"
     EVERYTHING = "all rows of all owners"

@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Any
 from weakref import WeakValueDictionary
 
-from app.db.access import failures
+from app.db.access import failures, row_security
 from app.db.access.pool import Pool
 from app.db.access.slow_statements import SlowStatements
 from app.db.access.statement import AcrossOwners, Query, R, Statement
@@ -27,6 +27,8 @@ class Database:
     `statement_cache` is how many prepared statements a connection keeps. 0 is for PgBouncer in transaction mode:
     nothing is prepared by name, and every statement has its own BEGIN, since PgBouncer may change the server between
     Parse and Bind, and refuses `lock_timeout` and the like as parameters of a new connection.
+    Statements run as `role`, if there is one, to which row-level security applies; `fetch_across` runs as the user that
+    connects.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Database:
         statement_timeout: float,
         acquire_timeout: float,
         slow_statement: float,
+        role: str | None = None,
         on_commit: OnCommit | None = None,
         statements: Callable[[float], SlowStatements] = SlowStatements,
     ) -> None:
@@ -45,7 +48,9 @@ class Database:
             "lock_timeout": "5s",
             "statement_timeout": f"{round(statement_timeout * 1000)}ms",
             "idle_in_transaction_session_timeout": "30s",
+            **({"role": role} if role else {}),
         }
+        self.role = role
         self.on_commit = on_commit
         self.pool = Pool(
             url,
@@ -59,26 +64,28 @@ class Database:
         self._begin_custom_plan = (
             _begin_with({"plan_cache_mode": "force_custom_plan"}) if statement_cache else self._begin
         )
+        self._begin_across = f"{self._begin_custom_plan}; SET LOCAL ROLE NONE" if role else self._begin_custom_plan
         self._always_begin = not statement_cache
         self._session_queues: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     def fetch(self, viewer: Viewer, statement: Statement[R], /, **values: Any) -> Coroutine[Any, Any, list[R]]:
         """All rows, in a transaction of its own. A read whose connection is lost runs once more."""
-        return self._run(statement, statement.bind(viewer.subject, **values))
+        return self._run_alone(viewer, statement, values)
 
     async def one(self, viewer: Viewer, statement: Statement[R], /, **values: Any) -> R | None:
         """The first row, or None; otherwise as `fetch`."""
-        rows = await self._run(statement, statement.bind(viewer.subject, **values))
+        rows = await self._run_alone(viewer, statement, values)
         return rows[0] if rows else None
 
     def fetch_across(self, query: AcrossOwners[R], /, **values: Any) -> Coroutine[Any, Any, list[R]]:
         """All rows of all owners: for sweeper and command line only."""
-        return self._run(query, query.bind(**values))
+        return self._run(query, query.bind(**values), self._begin_across)
 
     @asynccontextmanager
     async def begin(self, viewer: Viewer, origin: Origin = SYSTEM) -> AsyncIterator[Tx]:
         """A transaction: commits at the end of the block, rolls back if the block raises."""
-        async with self._transaction(self._begin) as driver:
+        owner = f"; {row_security.owner_setting(viewer.subject)}" if self.role else ""
+        async with self._transaction(self._begin + owner) as driver:
             tx = Tx(viewer.subject, origin, driver, self.slow)
             yield tx
         if tx.changes and self.on_commit:
@@ -102,9 +109,17 @@ class Database:
         """Closes the pool."""
         await self.pool.close()
 
-    async def _run(self, query: Query[R], arguments: tuple[Any, ...]) -> list[R]:
+    def _run_alone(
+        self, viewer: Viewer, statement: Statement[R], values: dict[str, Any]
+    ) -> Coroutine[Any, Any, list[R]]:
+        if self.role:
+            statement = row_security.self_contained(statement)
+        begin = self._begin_custom_plan if statement.custom_plan or self._always_begin else None
+        return self._run(statement, statement.bind(viewer.subject, **values), begin)
+
+    async def _run(self, query: Query[R], arguments: tuple[Any, ...], begin: str | None) -> list[R]:
         try:
-            return await self._run_once(query, arguments)
+            return await self._run_once(query, arguments, begin)
         except Unavailable as error:
             if not (query.reads and error.__cause__ and failures.connection_lost(error.__cause__)):
                 raise
@@ -112,11 +127,13 @@ class Database:
             if failures.text_not_storable(error):
                 raise BadInput("A text contains U+0000 or an unpaired surrogate, which cannot be stored.") from None
             raise
-        return await self._run_once(query, arguments, opened_after=monotonic())
+        return await self._run_once(query, arguments, begin, opened_after=monotonic())
 
-    async def _run_once(self, query: Query[R], arguments: tuple[Any, ...], opened_after: float = 0) -> list[R]:
-        if query.custom_plan or self._always_begin:
-            async with self._transaction(self._begin_custom_plan, opened_after) as driver:
+    async def _run_once(
+        self, query: Query[R], arguments: tuple[Any, ...], begin: str | None, opened_after: float = 0
+    ) -> list[R]:
+        if begin is not None:
+            async with self._transaction(begin, opened_after) as driver:
                 return await self.slow.fetch(driver, query, arguments)
         connection = await self.pool.acquire(opened_after)
         try:

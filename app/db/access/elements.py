@@ -15,9 +15,9 @@ from sqlalchemy.sql.functions import FunctionElement
 
 FUNCTIONS = frozenset(
     """
-    array_agg array_to_tsvector avg char_length clock_timestamp coalesce colloquy_timeline count exists
+    array_agg array_to_tsvector avg char_length clock_timestamp coalesce colloquy_timeline count date_part exists
     greatest hashtextextended json_build_object least left length lower max min normalize now nullif
-    pg_advisory_xact_lock pg_control_system pg_current_snapshot pg_current_xact_id
+    pg_advisory_xact_lock pg_control_system pg_current_snapshot pg_current_xact_id pg_postmaster_start_time
     pg_snapshot_xmax pg_snapshot_xmin replace row_number string_agg string_to_array strpos substr sum to_char to_tsquery
     to_tsvector ts_rank_cd unnest websearch_to_tsquery
     """.split()  # noqa: SIM905
@@ -100,7 +100,7 @@ def _refuse_text(node: Any) -> None:
     if isinstance(node, FunctionElement) and not isinstance(node, sel.TableValuedAlias):
         if getattr(node, "name", None) not in FUNCTIONS or getattr(node, "packagenames", None):
             raise NotOwned(f"function {getattr(node, 'name', node)} is not on the list")
-    elif isinstance(node, el.ColumnClause) and node.is_literal and node.name not in ("*", "1", "''"):
+    elif isinstance(node, el.ColumnClause) and node.is_literal and node.name not in ("*", "1", "''", "'COMPLETE'"):
         raise NotOwned(f"raw SQL cannot be checked: {node}")
     elif isinstance(node, el.Extract) and node.field != "epoch":
         raise NotOwned(f"extract({node.field}) is not on the list")

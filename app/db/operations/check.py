@@ -2,15 +2,44 @@
 
 from collections.abc import AsyncIterator
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, and_, func, literal, or_, select, union_all
+from sqlalchemy import (
+    ColumnElement,
+    ScalarSelect,
+    Select,
+    Text,
+    and_,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+    true,
+    union_all,
+)
 
 from app.db.access.database import Database
 from app.db.access.statement import AcrossOwners, Row, across_owners
-from app.db.tables import approvals, message_chunks, messages, session_agents, sessions, streams, tasks
+from app.db.session_totals import AGENT_TYPE, FIGURES, NOW
+from app.db.tables import (
+    approvals,
+    count_positions,
+    counted_sessions,
+    message_chunks,
+    messages,
+    session_agents,
+    session_totals,
+    sessions,
+    streams,
+    tasks,
+)
+from app.db.tables.columns import Uuid
+from app.db.viewer_changes import CONTROL
 
 s, m, g, t, p = sessions.c, messages.c, session_agents.c, tasks.c, approvals.c
 x, c = streams.c, message_chunks.c
+n, k = counted_sessions.c, session_totals.c
 
 
 class Violation(Row):
@@ -126,6 +155,44 @@ _rule(
     select(_chunks.c.owner_id, _chunks.c.session_id).where(
         or_(_chunks.c.fence.is_(None), _chunks.c.offset != _chunks.c.end_of_previous)
     ),
+)
+
+_totals = union_all(
+    select(n.owner_id, n.agent_type, literal(1).label("sessions"), *(n[name] for name in FIGURES)),
+    select(k.owner_id, k.agent_type, -k.sessions, *(-k[name] for name in FIGURES)),
+).subquery("totals")
+_rule(
+    "session_totals",
+    "the totals of an owner are the sums of the counted sessions",
+    select(_totals.c.owner_id, cast(literal(str(UUID(int=0)), Text), Uuid).label("session_id"))
+    .group_by(_totals.c.owner_id, _totals.c.agent_type)
+    .having(or_(*(func.sum(_totals.c[name]) != literal(0) for name in ("sessions", *FIGURES)))),
+)
+_is_counted = and_(n.owner_id == s.owner_id, n.session_id == s.id)
+_differs = or_(n.agent_type != AGENT_TYPE, *(n[name] != figure for name, figure in NOW.items()))
+_position = count_positions.c
+_rule(
+    "counted_sessions",
+    "a session is counted as it is, unless it has changed since",
+    _sessions(
+        s.changed_xid < _position.xid,
+        _position.epoch == CONTROL.c.system_identifier,
+        or_(
+            and_(s.deleted_at.is_not(None), n.session_id.is_not(None)),
+            and_(s.deleted_at.is_(None), or_(n.session_id.is_(None), _differs)),
+        ),
+    )
+    .select_from(
+        sessions.join(count_positions, _position.owner_id == s.owner_id).outerjoin(counted_sessions, _is_counted)
+    )
+    .join(CONTROL, true()),
+)
+_rule(
+    "existing_counted_session",
+    "every counted session exists",
+    select(n.owner_id, n.session_id)
+    .select_from(counted_sessions.outerjoin(sessions, _is_counted))
+    .where(s.id.is_(None)),
 )
 
 ANY_SESSION = across_owners("check.any_session", "A session of any owner.", _sessions().limit(1), Violation)

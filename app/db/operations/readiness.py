@@ -12,6 +12,7 @@ from app.db.access.async_engine import AsyncConnection
 from app.db.access.database import Database
 from app.db.access.failures import sqlstate
 from app.db.access.hints import hint
+from app.db.tables import metadata
 from app.errors import Unavailable
 
 UNDEFINED_TABLE = "42P01"
@@ -20,6 +21,11 @@ REVISIONS = re.compile(r'^(revision|down_revision)\b[^=]*= *(?:["\'](\w+)|None)'
 READ_ONLY = text("SHOW transaction_read_only")
 ENCODING = text("SELECT current_setting('server_encoding')")
 # The first migration of this kind of program adds the column; read as JSON, a missing column is NULL.
+UNPROTECTED = text("""
+SELECT relname FROM pg_class
+WHERE relname = ANY (:tables) AND relnamespace = current_schema()::regnamespace AND NOT row_security_active(oid)
+ORDER BY 1
+""")
 VERSION = text("SELECT version_num, to_jsonb(v) ->> 'compatible_from' FROM alembic_version v")
 
 
@@ -73,13 +79,14 @@ async def unready(db: Database, scripts: Path = SCRIPTS) -> str | None:
             if reason := await unusable_encoding(connection):
                 return f"database: {reason}"
             found, compatible_from = await declared_version(connection)
+            unprotected = await _unprotected(connection, db.role) if db.role and found else []
     except Unavailable as error:
         return f"database: {error.message}"
     except (OSError, SQLAlchemyError, InterfaceError) as error:
         return f"database: {hint(error) or f'it cannot be used ({type(error).__name__})'}"
     expected = expected_revision(scripts)
     if found == expected or is_newer_and_usable(found, compatible_from, scripts):
-        return None
+        return f"row-level security: {', '.join(unprotected)} lack it; run `colloquy migrate`" if unprotected else None
     if found is None:
         return f"migrations: the database has no tables, this program needs {expected}; run `colloquy migrate`"
     older = "; run `colloquy migrate`" if found in predecessors(scripts) else ""
@@ -96,6 +103,12 @@ async def degraded(db: Database) -> str | None:
     except (OSError, SQLAlchemyError, InterfaceError, Unavailable):
         return None  # `unready` has the reason
     return "database: it is read-only, as a standby is; reads are answered, writes get UNAVAILABLE"
+
+
+async def _unprotected(connection: AsyncConnection, role: str) -> list[str]:
+    """The tables whose rows of all owners the role can read."""
+    await connection.execute(text(f"SET LOCAL ROLE {role}"))  # a pooler's connection has none
+    return list(await connection.scalars(UNPROTECTED, {"tables": sorted(metadata.tables)}))
 
 
 def is_newer_and_usable(found: str | None, compatible_from: str | None, scripts: Path) -> bool:

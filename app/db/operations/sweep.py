@@ -13,7 +13,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Integer, and_, bindparam, delete, func, or_, select, tuple_, update
 
-from app.db import audit, session, session_erasure, streaming_end
+from app.db import audit, session, session_erasure, session_totals, streaming_end
 from app.db.access.database import Database
 from app.db.access.statement import OWNER, AcrossOwners, Row, Statement, across_owners, statement
 from app.db.access.transaction import Tx
@@ -163,7 +163,11 @@ async def _erase(tx: Tx, session_id: str, before: datetime) -> bool:
 
 
 async def _remove_session(tx: Tx, session_id: str, before: datetime) -> bool:
-    return await tx.one(REMOVE_SESSION, session_id=session_id, before=before) is not None
+    if await tx.one(REMOVE_SESSION, session_id=session_id, before=before) is None:
+        return False
+    # A count that ran beside the erasure may have seen the session as it was.
+    await session_totals.forget(tx, session_id)
+    return True
 
 
 async def _remove_messages(tx: Tx, session_id: str, before: datetime) -> bool:
@@ -220,7 +224,12 @@ DELETED_MESSAGES = _due(
 )
 OLD_KEYS = _due("old_keys", "Idempotency keys stored before a time.", k.created_at, k.owner_id, k.key)
 SILENT_STREAMS = _due(
-    "silent_streams", "Sessions with streams that are silent since a time.", x.updated_at, x.owner_id, x.session_id
+    "silent_streams",
+    "Sessions with streams that are silent since a time.",
+    x.active_at,
+    x.owner_id,
+    x.session_id,
+    x.updated_at < BEFORE,
 )
 EXPIRE_SESSIONS = Step("sessions expired", (IDLE, PAST_EXPIRES_AT), _expire)
 ERASE_SESSIONS = Step("sessions erased", (DELETED, EXPIRED), _erase)

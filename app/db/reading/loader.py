@@ -53,6 +53,10 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         """The future of a key that was loaded before; None for another key."""
         return self._cache.get(key)
 
+    def loaded(self, key: K) -> V:
+        """The value of a key that was loaded. Raises KeyError, and InvalidStateError while it is being read."""
+        return self._cache[key].result()
+
     def load_known(self, key: K, value: V) -> "Future[V]":
         """As `load` for a value that need not be read: it comes with its batch, so the next level stays one batch."""
         future = self._cache.get(key)

@@ -5,9 +5,11 @@ from functools import cached_property
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     FromClause,
     Select,
+    Table,
     TableValuedAlias,
     bindparam,
     column,
@@ -19,7 +21,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.sql.visitors import replacement_traverse
 
-from app.db.access.statement import Statement, statement, variant
+from app.db.access.statement import OWNER, Statement, statement, variant
 from app.db.reading.order import LIMIT, Order, direction
 from app.db.reading.page import Count
 from app.db.reading.rows import Entity
@@ -41,6 +43,14 @@ def parent_arrays(names: Sequence[str], keys: Sequence[Any]) -> dict[str, list[A
     return {f"parent_{name}": [key[index] for key in keys] for index, name in enumerate(names)}
 
 
+def one_of_each(table: Table, key: ColumnElement[Any], keys: BindParameter[Any], *conditions: Any) -> Select[Any]:
+    """The row of each of several unique keys, an array. LIMIT keeps the planner from reading all rows of the owner."""
+    values = func.unnest(keys).table_valued(column("key", key.type), name="keys").render_derived()
+    row = select(table).where(table.c.owner_id == OWNER, key == values.c.key, *conditions).limit(1).correlate(values)
+    found = row.lateral("found")
+    return select(found).select_from(values.join(found, true()))
+
+
 def for_one(names: Sequence[str], key: Any) -> dict[str, Any]:
     """The parameters of `Nested.for_one`."""
     return {f"parent_{name}": value for name, value in zip(names, (key,) if len(names) == 1 else key, strict=True)}
@@ -53,6 +63,8 @@ class Nested(Generic[R]):
     statements are named `name[for_many,forward]` and the like. `stored_count` selects the number of children, without
     a filter, from where the program keeps it: `total` and `parent`. `parts` are conditions that divide the rows as
     partial indexes do: the page of one parent reads each part in the order of its index, with a plan for that parent.
+    `within` are pairs of a child's column and the parent's column that it equals, where `query` does not state it: the
+    planner, misled by its estimates, would read all rows of the owner, in the order of the page, by the primary key.
     """
 
     def __init__(
@@ -66,12 +78,13 @@ class Nested(Generic[R]):
         partial: Collection[str] = (),
         stored_count: Select[Any] | None = None,
         parts: Sequence[ColumnElement[bool]] = (),
+        within: Sequence[tuple[ColumnElement[Any], ColumnElement[Any]]] = (),
     ) -> None:
         self.name, self.sentence, self.order, self.row, self._partial = name, sentence, order, row, partial
         self.names = [column.name for column in parents.c if column.name != "index"]
         self._query, self._parents, self._stored_count = query, parents, stored_count
         self._index = parents.c["index"].label("parent")
-        self._parts = parts
+        self._parts, self._within = parts, within
         self._for_one: dict[bool, Statement[R]] = {}
         self._for_many: dict[bool, Statement[R]] = {}
 
@@ -80,13 +93,14 @@ class Nested(Generic[R]):
         if backward not in self._for_one:
             bound = {id(column): bindparam(f"parent_{column.name}", type_=column.type) for column in self._parents.c}
             query: Any = replacement_traverse(self._query, {}, lambda element, **_: bound.get(id(element)))
-            self._for_one[backward] = self._statement("for_one", self._page(query, backward), backward)
+            within = [(column, bound[id(parent)]) for column, parent in self._within]
+            self._for_one[backward] = self._statement("for_one", self._page(query, backward, within), backward)
         return self._for_one[backward]
 
     def for_many(self, backward: bool) -> Statement[R]:
         """The pages of many parents, built at the first use."""
         if backward not in self._for_many:
-            page = self.order.page(self._query.correlate(self._parents), backward).lateral("page")
+            page = self.order.page(self._query.correlate(self._parents), backward, self._within).lateral("page")
             query = select(page, self._index).select_from(self._parents.join(page, true()))
             query = query.order_by(*self._directed(page, backward))
             self._for_many[backward] = self._statement("for_many", query, backward)
@@ -95,7 +109,9 @@ class Nested(Generic[R]):
     @cached_property
     def count(self) -> Statement[Count]:
         """The number of children of each parent."""
-        total = self._query.correlate(self._parents).with_only_columns(func.count().label("total")).lateral("counted")
+        of_parent = self._query.where(*(column == parent for column, parent in self._within))
+        children = of_parent.correlate(self._parents)
+        total = children.with_only_columns(func.count().label("total")).lateral("counted")
         query = select(total, self._index).select_from(self._parents.join(total, true()))
         return statement(
             variant(self.name, "count"), f"The number of rows per parent of: {self.sentence}", query, Count
@@ -109,9 +125,11 @@ class Nested(Generic[R]):
         sentence = f"The stored number of rows per parent of: {self.sentence}"
         return statement(variant(self.name, "stored_count"), sentence, self._stored_count, Count)
 
-    def _page(self, query: Select[Any], backward: bool) -> Select[Any]:
+    def _page(
+        self, query: Select[Any], backward: bool, within: Sequence[tuple[ColumnElement[Any], ColumnElement[Any]]]
+    ) -> Select[Any]:
         if not self._parts:
-            return self.order.page(query, backward)
+            return self.order.page(query, backward, within)
         rows = union_all(*(self.order.page(query.where(part), backward) for part in self._parts)).subquery("parts")
         return select(*rows.c).order_by(*self._directed(rows, backward)).limit(LIMIT)
 

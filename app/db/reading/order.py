@@ -98,13 +98,24 @@ class Order:
             values = values.concat(".").concat(key.as_text)
         return literal(self.tag, Text).concat(values).label("cursor")
 
-    def page(self, query: Select[Any], backward: bool) -> Select[Any]:
-        """`query` between two cursors, nearest end first, with one row more than the window holds."""
+    def page(
+        self,
+        query: Select[Any],
+        backward: bool,
+        within: Sequence[tuple[ColumnElement[Any], ColumnElement[Any]]] = (),
+    ) -> Select[Any]:
+        """`query` between two cursors, nearest end first, with one row more than the window holds.
+
+        `within` are pairs of a column and its value: the page is within the rows that have these values. The condition
+        and the order begin with these columns, so that only an index that begins with them can serve both.
+        """
         down = self.descending != backward
-        after, before = self._bound("after"), self._bound("before")
+        columns, values = [column for column, _ in within], [value for _, value in within]
+        after, before = self._bound("after", values), self._bound("before", values)
         low, high = (before, after) if self.descending else (after, before)
-        position = _row_value([key.column for key in self.keys])
-        order = [key.column.desc() if down else key.column for key in self.keys]
+        columns += [key.column for key in self.keys]
+        position = _row_value(columns)
+        order = [column.desc() if down else column for column in columns]
         return query.add_columns(self.cursor).where(position > low, position < high).order_by(*order).limit(LIMIT)
 
     def bounds(self, window: Window) -> dict[str, Any]:
@@ -117,8 +128,9 @@ class Order:
             parameters |= {f"{name}_{index}": value for index, value in enumerate(values)}
         return parameters
 
-    def _bound(self, name: str) -> ColumnElement[Any]:
-        return _row_value([bindparam(f"{name}_{index}", type_=key.type) for index, key in enumerate(self.keys)])
+    def _bound(self, name: str, values: Sequence[ColumnElement[Any]] = ()) -> ColumnElement[Any]:
+        ends = (bindparam(f"{name}_{index}", type_=key.type) for index, key in enumerate(self.keys))
+        return _row_value([*values, *ends])
 
     def _parse(self, name: str, cursor: str) -> list[Any]:
         """Accepts only what this order has written, in its canonical form."""

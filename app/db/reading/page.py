@@ -9,6 +9,7 @@ from typing import Generic, TypeVar
 
 from app.db.access.statement import Row
 from app.db.reading.rows import Entity
+from app.db.reading.session_cache import KeptSession, What
 from app.errors import BadInput
 from app.limits import DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE
 
@@ -65,6 +66,15 @@ class Slice(Generic[R]):
             rows.reverse()
             return cls(rows, window.before is not None, more, total)
         return cls(rows, more, window.after is not None, total)
+
+
+@dataclass(slots=True)
+class KeptSlice(Slice[R]):
+    """A page for which the session cache may keep more, in `kept` under `what`, as long as `compared` is equal."""
+
+    kept: KeptSession
+    what: What
+    compared: tuple[R, ...]
 
 
 class Count(Row):

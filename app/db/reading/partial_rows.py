@@ -12,7 +12,7 @@ ADDED = {"cursor", "parent"}
 MESSAGE = ADDED | {"session_id", "sequence", "key", "agent_key", "role", "status", "text", "created_at"}
 SESSION = ADDED | {
     *("id", "key", "title", "status", "agent_type", "head"),
-    *("message_count", "unread_count", "last_read_sequence", "last_activity_at"),
+    *("message_count", "unread_count", "last_read_sequence", "last_activity_at", "postgres_started"),
 }
 SESSION_AGENT = ADDED | {"session_id", "kind", "key", "agent_id"}
 AGENT = ADDED | {"id", "key", "name", "type", "status"}

@@ -3,11 +3,25 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy import Select, TableValuedAlias, select, true
+
 from app.db.access.database import Database
 from app.db.access.statement import Statement
 from app.db.access.transaction import Viewer
-from app.db.reading.order import Order
+from app.db.reading.order import LIMIT, Order
 from app.db.reading.page import Count, R, Slice, Window
+
+
+def page_of_each(order: Order, query: Select[Any], values: TableValuedAlias, backward: bool) -> Select[Any]:
+    """A page of rows for any of several values, each read in the order of the index that the value leads.
+
+    The planner cannot do this for `= any(:values)`: it would read all rows in the order of the page instead.
+    """
+    page = order.page(query.correlate(values), backward).lateral("page")
+    keys = [page.c[key.column.key or ""] for key in order.keys]
+    down = order.descending != backward
+    merged = select(page).select_from(values.join(page, true()))
+    return merged.order_by(*(key.desc() if down else key for key in keys)).limit(LIMIT)
 
 
 async def read_page(
@@ -16,15 +30,15 @@ async def read_page(
     page: Statement[R],
     count: Statement[Count],
     window: Window,
-    order: Order,
+    bounds: Mapping[str, Any],
     filters: Mapping[str, Any],
-    only_page: Mapping[str, Any] | None = None,
+    counted: Mapping[str, Any] | None = None,
 ) -> Slice[R]:
-    """The rows in the window. Both statements take `filters` as parameters; `only_page` are the page's alone."""
+    """The rows within `bounds` of the order. Both statements take `filters`, unless the count takes `counted`."""
 
     async def total() -> int:
-        [row] = await db.fetch(viewer, count, **filters)
+        [row] = await db.fetch(viewer, count, **(filters if counted is None else counted))
         return row.total
 
-    rows = await db.fetch(viewer, page, **order.bounds(window), **filters, **(only_page or {}))
+    rows = await db.fetch(viewer, page, **bounds, **filters)
     return Slice.of(rows, window, total)

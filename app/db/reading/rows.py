@@ -22,7 +22,12 @@ class Entity(Row):
 
 
 class SessionRow(Entity):
-    """One session; `head` is the newest change number in it, `revision` that of the session's own newest change."""
+    """One session; `head` is the newest change number in it, `revision` that of the session's own newest change.
+
+    Queries also read when PostgreSQL started, in seconds since 1970: only until its next start does a head count once.
+    """
+
+    postgres_started: float
 
     owner_id: str
     id: str
@@ -48,7 +53,6 @@ class SessionRow(Entity):
     archived_at: datetime | None
     deleted_at: datetime | None
     erased_at: datetime | None
-    fork_revision: int | None
 
 
 class AgentRow(Entity):
@@ -192,6 +196,17 @@ class AuditRow(Entity):
     subject_id: str
     subject_sequence: int | None
     metadata: str
+
+
+class HeadRow(Row):
+    """How far the changes of a session go; `streaming`: a message in it is being written."""
+
+    head: int
+    revision: int
+    horizon: int
+    erased_at: datetime | None
+    fork_revision: int | None
+    streaming: bool
 
 
 class ChangeRow(Row):

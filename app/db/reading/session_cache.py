@@ -6,35 +6,49 @@ gets the session at exactly that head, because a later state would have a later 
 earlier, beside the one that keeps the rows, gets what a read at this moment may return too. So the answers are those
 of a process without a cache, and no answer depends on a wake-up.
 
+A database that goes back in time (a restored backup, a failover that loses commits) counts heads again, but never
+without another start of PostgreSQL. Each head is therefore read together with the time at which PostgreSQL started.
+Another time empties the cache.
+
+Most sessions are read once under a head. So nothing is kept at the first read, which costs a count. From the second
+read on a session is kept and, once memory is scarce, only if it was read more often than the session that would be
+evicted: a walk through more sessions than fit evicts little and keeps little.
+
 Not covered, and never kept: the catalogue, counts and statistics, the session's own row (its status depends on the
 time), messages with status STREAMING (their text grows without a number), and reads in mutations and live events.
+What is derived from such rows is kept beside the rows, and used if they are equal when they are read again: so are the
+owner's lists of sessions, until any session of the owner changes.
 The purge of tombstones moves no head; deleted rows are in no kept read.
 
 Every change drops what is kept of its session: at its commit in this process, at its wake-up in others. This frees
 memory, and nothing that was erased or redacted stays in it. When wake-ups may have been lost, everything is dropped.
-A database that goes back in time (a restored backup, a failover that loses commits) counts heads again: restart the
-servers then, unless PostgreSQL carries the wake-ups, whose lost connection drops everything.
 """
 
 from collections import OrderedDict
+from itertools import chain
 from sys import getsizeof
 from typing import Any
 
 from app.db.access.statement import Row
+from app.db.reading.read_counts import ReadCounts
 
 SESSION_SHARE = 8  # one session holds at most an eighth, so reading a long session to its start leaves the others
+COUNTS_SHARE = 128  # the counts of reads take less than a hundredth
+PERIOD = 16  # rejections for each kept session
 ENTRY_BYTES = 128  # the tuple and the size of an entry
+EMPTY_TEXT_BYTES = getsizeof("")
 SESSION_BYTES = 512  # the key, the head and the object of a session
+LISTS = ""  # in place of a session's id
 What = tuple[Any, ...]
 
 
 class KeptSession:
     """What is kept of one session under one head."""
 
-    __slots__ = ("cache", "entries", "head", "key", "size")
+    __slots__ = ("cache", "entries", "head", "key", "size", "slot")
 
-    def __init__(self, cache: "SessionCache", key: tuple[str, str], head: int) -> None:
-        self.cache, self.key, self.head = cache, key, head
+    def __init__(self, cache: "SessionCache", key: tuple[str, str], head: int, slot: int) -> None:
+        self.cache, self.key, self.head, self.slot = cache, key, head, slot
         self.entries: dict[What, tuple[Any, int]] = {}
         """By what was read: the value, and its size."""
         self.size = SESSION_BYTES + size_of(key) + getsizeof(self.entries)
@@ -56,38 +70,73 @@ class SessionCache:
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
-        self.hits = self.misses = self.evictions = 0
+        self.hits = self.misses = self.rejections = self.evictions = 0
         self._sessions: OrderedDict[tuple[str, str], KeptSession] = OrderedDict()
         self._size = 0
+        self._reads = ReadCounts(max_bytes // COUNTS_SHARE + 1, self._period)
+        self._postgres_started: float | None = None
 
     @property
     def bytes(self) -> int:
-        """The memory that the kept values take at most."""
-        return self._size + getsizeof(self._sessions)
+        """The memory that the kept values and the counts of reads take at most."""
+        return self._size + getsizeof(self._sessions) + getsizeof(self._reads.counts)
 
     def has(self, owner: str, session_id: str, head: int) -> bool:
         """True if something is kept of the session under this head."""
         kept = self._sessions.get((owner, session_id))
         return kept is not None and kept.head == head and bool(kept.entries)
 
-    def session(self, owner: str, session_id: str, head: int) -> KeptSession | None:
-        """What is kept of a session under the head that the caller has read; None if a later head is known.
+    def session(self, owner: str, session_id: str, head: int, postgres_started: float) -> KeptSession | None:
+        """What is kept of a session under the head that the caller has read, from a PostgreSQL that started then.
 
-        Call this before the read whose result is kept: `keep` refuses what was read before a drop.
+        None at the first read under this head, while others are read more often, and if a later head is known. Call
+        this before the read whose result is kept: `keep` refuses what was read before a drop.
         """
+        if postgres_started != self._postgres_started:
+            self.clear()
+            self._postgres_started = postgres_started
         key = owner, session_id
         kept = self._sessions.get(key)
-        if kept is not None and kept.head == head:
-            self._sessions.move_to_end(key)
-            return kept
         if kept is not None:
+            if kept.head == head:
+                self._sessions.move_to_end(key)
+                self._reads.repeat(kept.slot)
+                return kept
             if kept.head > head:
                 return None
             self._drop(kept)
-        kept = self._sessions[key] = KeptSession(self, key, head)
+        slot = hash((owner, session_id, head)) % self._reads.slots
+        reads = self._reads.count(slot)
+        if reads == 1 or not self._admits(reads):
+            self.rejections += 1
+            return None
+        kept = self._sessions[key] = KeptSession(self, key, head, slot)
         self._size += kept.size
         self._evict()
         return kept
+
+    def lists(self, owner: str) -> KeptSession | None:
+        """What is kept of the owner's lists of sessions until any of them changes, beside the rows that were read."""
+        started = self._postgres_started
+        return None if started is None else self.session(owner, LISTS, 0, started)
+
+    def _admits(self, reads: int) -> bool:
+        """True if there is room, or if the least recently used session has fewer reads."""
+        if self._has_room or not self._sessions:
+            return True
+        oldest = next(iter(self._sessions.values()))
+        if reads > self._reads.counts[oldest.slot] + 1:  # in a walk from end to end, the oldest is one read behind
+            return True
+        self._sessions.move_to_end(oldest.key)  # the next session is compared with another one
+        return False
+
+    @property
+    def _has_room(self) -> bool:
+        return self.bytes <= self.max_bytes - self.max_bytes // SESSION_SHARE
+
+    def _period(self) -> int:
+        """After how many rejections the counts are halved: soon, if sessions compete for memory."""
+        return self.max_bytes if self._has_room else PERIOD * len(self._sessions)
 
     def keep(self, kept: KeptSession, what: What, value: Any) -> None:
         """Keeps a value, unless the session was dropped since `session` or the value is too large."""
@@ -110,10 +159,11 @@ class SessionCache:
         self._evict()
 
     def changed(self, owner: str, session_id: str, revision: int) -> None:
-        """Drops what is kept of a session under a head before `revision`."""
-        kept = self._sessions.get((owner, session_id))
-        if kept is not None and kept.head < revision:
-            self._drop(kept)
+        """Drops what is kept of a session under a head before `revision`, and of the owner's lists."""
+        for session in (session_id, LISTS):
+            kept = self._sessions.get((owner, session))
+            if kept is not None and kept.head < revision:
+                self._drop(kept)
 
     def clear(self) -> None:
         """Drops everything."""
@@ -134,9 +184,19 @@ class SessionCache:
 
 
 def size_of(value: Any) -> int:
-    """An upper bound of the bytes of a value: a row, a scalar, or a tuple or list of such."""
-    if isinstance(value, Row | tuple | list):
-        return getsizeof(value) + sum(map(size_of, value))
-    if type(value) is str and not value.isascii():
-        return getsizeof(value) + 4 * len(value) + 1  # CPython keeps the UTF-8 form once a text was encoded
-    return getsizeof(value)
+    """An upper bound of the bytes of a value: a scalar, or rows, tuples and lists of such."""
+    size, values = 0, [value]
+    while values:
+        others = [part for part in values if type(part) is not str]
+        size += _size_of_texts([part for part in values if type(part) is str]) + sum(map(getsizeof, others))
+        values = list(chain.from_iterable([part for part in others if isinstance(part, Row | tuple | list)]))
+    return size
+
+
+def _size_of_texts(texts: list[str]) -> int:
+    """All at once: to ask each text for its size takes four times as long."""
+    joined = "".join(texts)
+    if joined.isascii():
+        return len(joined) + EMPTY_TEXT_BYTES * len(texts)
+    encoded = [4 * len(text) + 1 for text in texts if not text.isascii()]  # CPython keeps the UTF-8 of an encoded text
+    return sum(map(getsizeof, texts)) + sum(encoded)

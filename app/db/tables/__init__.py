@@ -8,6 +8,7 @@ from app.db.tables.idempotency import idempotency_keys
 from app.db.tables.message import messages
 from app.db.tables.session import sessions
 from app.db.tables.session_agent import session_agents
+from app.db.tables.session_totals import count_positions, counted_sessions, session_totals
 from app.db.tables.streaming_message import message_chunks, streams
 from app.db.tables.task import tasks
 
@@ -15,11 +16,14 @@ __all__ = [
     "agents",
     "approvals",
     "audit_events",
+    "count_positions",
+    "counted_sessions",
     "idempotency_keys",
     "message_chunks",
     "messages",
     "metadata",
     "session_agents",
+    "session_totals",
     "sessions",
     "streams",
     "tasks",

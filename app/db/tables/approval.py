@@ -49,8 +49,10 @@ approvals = Table(
 p = approvals.c
 in_session = p.session_id.is_not(None)
 Index("approvals_changes", p.owner_id, p.session_id, p.revision, unique=True, postgresql_where=in_session)
-Index("approvals_message", p.owner_id, p.session_id, p.message_sequence, postgresql_where=in_session)
-Index("approvals_task", p.owner_id, p.task_id, postgresql_where=p.task_id.is_not(None))
+# Each ends with the order of its page: the primary key has this order too, but reads all approvals of the owner.
+Index("approvals_session", p.owner_id, p.session_id, p.id, postgresql_where=in_session)
+Index("approvals_message", p.owner_id, p.session_id, p.message_sequence, p.id, postgresql_where=in_session)
+Index("approvals_task", p.owner_id, p.task_id, p.id, postgresql_where=p.task_id.is_not(None))
 Index("approvals_changed", p.owner_id, p.changed_xid, p.id, postgresql_where=p.changed_xid.is_not(None))
 Index("approvals_by_status", p.owner_id, p.status, p.id)
 Index("approvals_by_role", p.owner_id, p.approver_role, p.id, postgresql_where=p.approver_role.is_not(None))

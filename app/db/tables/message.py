@@ -11,6 +11,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    and_,
     func,
 )
 from sqlalchemy.dialects.postgresql import JSON, TSVECTOR
@@ -90,6 +91,24 @@ Index(
     m.revision,
     unique=True,
     postgresql_where=m.revision.is_not(None),
+)
+# Of one agent, which may have few of the session's messages. Every message of an agent adds an entry. The deletion of
+# an agent's part in the session reads this index too, for the foreign key.
+Index(
+    "messages_agent",
+    m.owner_id,
+    m.session_id,
+    m.agent_key,
+    m.sequence,
+    postgresql_where=m.agent_key.is_not(None),
+)
+# Few messages are in this index.
+Index(
+    "messages_unfinished",
+    m.owner_id,
+    m.session_id,
+    m.sequence,
+    postgresql_where=and_(m.status != "COMPLETE", m.deleted_at.is_(None)),
 )
 # The sweeper searches the old tombstones of all owners.
 Index("messages_deleted", m.deleted_at, postgresql_where=m.deleted_at.is_not(None))

@@ -10,7 +10,6 @@ from sqlalchemy import (
     Table,
     Text,
     and_,
-    or_,
 )
 
 from app.db.tables.columns import (
@@ -110,11 +109,18 @@ Index(
     ),
 )
 Index(
-    "sessions_away",
+    "sessions_archived",
     s.owner_id,
     s.last_activity_at,
     s.id,
-    postgresql_where=or_(s.archived_at.is_not(None), s.deleted_at.is_not(None)),
+    postgresql_where=and_(s.archived_at.is_not(None), s.deleted_at.is_(None)),
+)
+Index(
+    "sessions_restorable",
+    s.owner_id,
+    s.last_activity_at,
+    s.id,
+    postgresql_where=and_(s.deleted_at.is_not(None), s.erased_at.is_(None)),
 )
 # The sweeper searches these for all owners.
 Index("sessions_deleted", s.deleted_at, postgresql_where=and_(s.deleted_at.is_not(None), s.erased_at.is_(None)))

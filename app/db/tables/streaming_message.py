@@ -4,9 +4,9 @@ The end folds the chunks into the message's row. A narrow row and small chunks, 
 growing text in the message's row with every extension.
 """
 
-from sqlalchemy import CheckConstraint, Column, Integer, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import CheckConstraint, Column, Index, Integer, PrimaryKeyConstraint, Table, Text, func
 
-from app.db.tables.columns import Uuid, metadata, owner_column, timestamp_column
+from app.db.tables.columns import Timestamp, Uuid, metadata, owner_column, timestamp_column
 
 streams = Table(
     "streams",
@@ -17,11 +17,20 @@ streams = Table(
     Column("fence", Text, nullable=False, doc="Identifies the only producer whose text is accepted."),
     Column("length", Integer, nullable=False, server_default="0", doc="The length of the text so far, in code points."),
     timestamp_column("updated_at"),
+    Column(
+        "active_at",
+        Timestamp,
+        nullable=False,
+        server_default=func.now(),
+        doc="As updated_at, but it stays the same for some time: it is indexed.",
+    ),
     PrimaryKeyConstraint("owner_id", "session_id", "sequence"),
     CheckConstraint("length >= 0", name="length"),
-    # Every chunk updates the row: free space in the page and no second index keep the update HOT.
+    # Every chunk updates the row: free space in the page and no index on a column that changes keep the update HOT.
     postgresql_with={"fillfactor": "50"},
 )
+# For the sweeper, which searches the silent streams of all owners.
+Index("streams_active", streams.c.active_at, streams.c.owner_id, streams.c.session_id)
 message_chunks = Table(
     "message_chunks",
     metadata,

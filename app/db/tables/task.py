@@ -40,6 +40,8 @@ tasks = Table(
 )
 t = tasks.c
 Index("tasks_changes", t.owner_id, t.session_id, t.revision, unique=True, postgresql_where=t.session_id.is_not(None))
+# With the order of its page: the primary key, which has this order too, would read all tasks of the owner.
+Index("tasks_session", t.owner_id, t.session_id, t.id, postgresql_where=t.session_id.is_not(None))
 Index("tasks_changed", t.owner_id, t.changed_xid, t.id, postgresql_where=t.changed_xid.is_not(None))
 Index("tasks_by_status", t.owner_id, t.status, t.id)
 Index("tasks_by_type", t.owner_id, t.type, t.id)

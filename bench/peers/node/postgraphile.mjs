@@ -22,6 +22,12 @@ const tags = pgSmartTags([
     },
   },
   ...['messages.deleted_at', 'sessions.deleted_at', 'sessions.archived_at'].map(filtered),
+  // The indexes on it are partial ones, which PostGraphile takes for no index.
+  {
+    kind: 'attribute',
+    match: 'sessions.last_activity_at',
+    tags: { behavior: '+orderBy +attribute:orderBy' },
+  },
 ]);
 const poolConfig = { max: size, min: size, idleTimeoutMillis: 0 };
 const preset = {

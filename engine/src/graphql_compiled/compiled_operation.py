@@ -184,6 +184,12 @@ def _execute_steps(state: ExecutionState, plan: CompiledPlan) -> Result:
             return _execute_remaining_steps(state, plan, index + 1)
         if state.data is None:
             break
+    return _result(state)
+
+
+def _result(state: ExecutionState) -> ExecutionResult:
+    if state.completed:
+        state.keep_completed()
     return ExecutionResult(state.data, state.errors or None)
 
 
@@ -194,7 +200,7 @@ async def _execute_remaining_steps(state: ExecutionState, plan: CompiledPlan, st
             break
         _execute_step(state, plan, index)
         await await_pending(state)
-    return ExecutionResult(state.data, state.errors or None)
+    return _result(state)
 
 
 def _execute_step(state: ExecutionState, plan: CompiledPlan, index: int) -> None:

@@ -7,8 +7,9 @@ read. Fragments, aliases and merged fields therefore have the same meaning as in
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import count
 from typing import Any
 
 from graphql import (
@@ -89,6 +90,19 @@ class PlanNode:
     item: PlanNode | None = None
     selections: dict[str, ObjectSelection] = dataclasses.field(default_factory=dict)
     """What is selected from each object type that the value may have, by type name."""
+    serial: int = dataclasses.field(default_factory=count().__next__)
+    """Unique in the process, among the nodes of all plans."""
+    _selected: frozenset[tuple[str, str]] | None = None
+
+    @property
+    def selected_fields(self) -> frozenset[tuple[str, str]]:
+        """All fields below this position, as (type name, field name)."""
+        if self._selected is None:
+            node = self
+            while node.item is not None:
+                node = node.item
+            self._selected = frozenset(_names(node.selections.values()))
+        return self._selected
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -143,7 +157,13 @@ class ExecutionPlan:
     @property
     def selected_fields(self) -> frozenset[tuple[str, str]]:
         """All fields that the operation selects, as (type name, field name)."""
-        return frozenset((node.field.parent_type.name, node.field.field_name) for node in _nodes(self.root))
+        return frozenset(_names([self.root]))
+
+
+def _names(selections: Iterable[ObjectSelection]) -> Iterator[tuple[str, str]]:
+    for selection in selections:
+        for node in _nodes(selection):
+            yield node.field.parent_type.name, node.field.field_name
 
 
 def _nodes(selection: ObjectSelection) -> Iterator[PlanNode]:

@@ -18,6 +18,7 @@ from graphql.pyutils.is_awaitable import is_async_iterable
 from graphql_compiled.arguments import FieldArguments, shareable
 from graphql_compiled.plan import Operation, PlanNode
 from graphql_compiled.response_path import ListPath, ResponsePath, response_path
+from graphql_compiled.reuse import Reusable
 
 Completer = Callable[["ExecutionState", Any, ListPath], Any]
 """Turns a resolved value into its response value (GraphQL specification, CompleteValue)."""
@@ -37,14 +38,18 @@ def pending_path(pending: PendingValue) -> ResponsePath:
 
 
 class SlowPathTypes(dict[type, bool]):
-    """By type: true if its values take the slow path, being awaitables, exceptions or Undefined. Filled on demand."""
+    """By type: true if its values take the slow path, being awaitables, exceptions, Undefined or Reusable.
+
+    Filled on demand.
+    """
 
     def __init__(self, *, awaitables: bool) -> None:
         self.awaitables = awaitables
 
     def __missing__(self, cls: type) -> bool:
         is_awaitable_type = self.awaitables and (cls is GeneratorType or hasattr(cls, "__await__"))
-        slow = is_awaitable_type or issubclass(cls, Exception) or cls is type(Undefined)
+        is_reusable = self.awaitables and issubclass(cls, Reusable)
+        slow = is_awaitable_type or is_reusable or issubclass(cls, Exception) or cls is type(Undefined)
         if len(self) < 4096:
             self[cls] = slow
         return slow
@@ -94,6 +99,7 @@ class ExecutionState:
         self.pending: list[PendingValue] = []
         self.add_pending = self.pending.append
         self.bound_arguments: dict[FieldArguments, dict[str, Any]] = {}
+        self.completed: list[tuple[Reusable, PlanNode, Any]] = []
 
     @property
     def async_helpers(self) -> GraphQLResolveInfoHelpers:
@@ -120,7 +126,29 @@ class ExecutionState:
             raise value
         if value is None or value is Undefined:
             return self.complete_null(node)
+        if isinstance(value, Reusable):
+            return self.complete_reusable(value, node, complete, path)
         return complete(self, value, path)
+
+    def complete_reusable(self, value: Reusable, node: PlanNode, complete: Completer, path: ListPath) -> Any:
+        """What the value finds, or what it is completed to."""
+
+        def use(state: ExecutionState, _source: Any, path: ListPath, found: Any) -> Any:
+            if found is None:
+                found = complete(state, value, path)
+                state.completed.append((value, node, found))
+            return found
+
+        found = value.find_completed(node)
+        if self.is_awaitable(found):
+            return self.complete_after(found, node, use, value, path)
+        return use(self, value, path, found)
+
+    def keep_completed(self) -> None:
+        """At the end: gives reusable values what they were completed to, unless there was an error."""
+        if not self.errors:
+            for value, node, completed in self.completed:
+                value.keep_completed(node, completed)
 
     def complete_null(self, node: PlanNode) -> None:
         if node.non_null:

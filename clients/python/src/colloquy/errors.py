@@ -47,7 +47,10 @@ class BadInput(ColloquyError):
 
 
 class RateLimited(ColloquyError):
-    """The caller has more requests or subscriptions at the same time than the server allows."""
+    """The caller has spent its budget, or has more operations at the same time than the server allows.
+
+    The server asks to wait `retry_after` seconds, if it is a budget.
+    """
 
     code = "RATE_LIMITED"
 

@@ -16,7 +16,15 @@ from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatu
 from websockets.typing import Subprotocol
 
 from colloquy.decoding import decode
-from colloquy.errors import BadInput, ColloquyError, Unauthenticated, Unavailable, Unreachable, response_error
+from colloquy.errors import (
+    BadInput,
+    ColloquyError,
+    RateLimited,
+    Unauthenticated,
+    Unavailable,
+    Unreachable,
+    response_error,
+)
 from colloquy.http_transport import request_error, status_error
 from colloquy.live import EVENT_TYPES, Event
 from colloquy.retries import retry_options
@@ -38,7 +46,8 @@ async def subscribe(
 ) -> AsyncIterator[Event]:
     """Yields the events after `variables["after"]`, across lost connections and expired tokens.
 
-    Ends when the server completes the subscription. `token` is called for every connection.
+    Ends when the server completes the subscription. `token` is called for every connection. After RATE_LIMITED the
+    subscription starts again when the owner's budget allows it.
     """
     after = variables["after"]
     while True:
@@ -51,8 +60,10 @@ async def subscribe(
                     if event_type is not None:  # a newer server may send types that this client does not know
                         yield decode(event_type, event)
                 return
-        except Unavailable as unavailable:
-            await asyncio.sleep(unavailable.retry_after + random.uniform(*RECONNECT_SECONDS))  # noqa: S311
+        except (Unavailable, RateLimited) as refused:
+            if not refused.retry_after:  # too many subscriptions at the same time
+                raise
+            await asyncio.sleep(refused.retry_after + random.uniform(*RECONNECT_SECONDS))  # noqa: S311
         except ConnectionClosed as closed:
             error = _connection_error(closed)
             if isinstance(error, BadInput):

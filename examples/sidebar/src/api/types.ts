@@ -46,11 +46,20 @@ export interface ToolResult {
   isError: boolean;
   content: unknown;
 }
+export interface Source {
+  __typename: "SourceBlock";
+  position: number;
+  url: string | null;
+  title: string | null;
+  fileName: string | null;
+}
 export type Block =
   | { __typename: "TextBlock" | "ReasoningBlock"; position: number; text: string }
   | ToolUse
   | ToolResult
   | { __typename: "MediaBlock"; position: number; mediaType: string; fileName: string | null }
+  | Source
+  | { __typename: "DataBlock"; position: number; name: string; data: unknown }
   | { __typename: "OtherBlock"; position: number; kind: string };
 
 export interface Approval {

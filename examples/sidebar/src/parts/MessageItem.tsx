@@ -1,10 +1,10 @@
 import { memo } from "react";
 import type { Api } from "../api/client.ts";
 import type { Outgoing } from "../api/outbox.ts";
-import type { Block, Message } from "../api/types.ts";
+import type { Block, Message, Source } from "../api/types.ts";
 import type { Change } from "../hooks/conversation.ts";
 import { clockTime } from "./time.ts";
-import { ResultCard, ToolCard } from "./ToolCard.tsx";
+import { ResultCard, shown, ToolCard } from "./ToolCard.tsx";
 import type { Tool } from "./tools.ts";
 import { Writing } from "./Writing.tsx";
 
@@ -69,9 +69,31 @@ function BlockView({ api, block, tools, change }: BlockProps) {
       return <ResultCard result={block} />;
     case "MediaBlock":
       return <p className="mark">{block.fileName ?? block.mediaType}</p>;
+    case "SourceBlock":
+      return <SourceLink source={block} />;
+    case "DataBlock":
+      return (
+        <details className="reasoning">
+          <summary>{block.name}</summary>
+          <pre>{shown(block.data)}</pre>
+        </details>
+      );
     default:
       return null; // a type that this page has no view for
   }
+}
+
+/** Only an address of the web becomes a link: a document may hold any, and some run scripts. */
+function SourceLink({ source: { url, title, fileName } }: { source: Source }) {
+  const name = title ?? fileName ?? url ?? "Source";
+  if (!url || !/^https?:\/\//i.test(url)) return <p className="mark">{name}</p>;
+  return (
+    <p className="mark">
+      <a href={url} target="_blank" rel="noopener noreferrer">
+        {name}
+      </a>
+    </p>
+  );
 }
 
 const STATES = { sending: "sending …", waiting: "waits for the connection", sent: "", refused: "not sent" };

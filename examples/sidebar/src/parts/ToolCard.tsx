@@ -76,6 +76,6 @@ function Outcome({ result }: { result: ToolResult }) {
   return <p className="outcome">{plain ? texts.join("\n") : shown(result.content)}</p>;
 }
 
-function shown(value: unknown): string {
+export function shown(value: unknown): string {
   return typeof value === "string" ? value : JSON.stringify(value);
 }

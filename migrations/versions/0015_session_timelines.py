@@ -1,14 +1,14 @@
 """Sessions: the numbers that a promoted standby lacked are never given twice.
 
-Revision: 0011
-Follows: 0010
+Revision: 0015
+Follows: 0014
 """
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0011"
-down_revision = "0010"
+revision = "0015"
+down_revision = "0014"
 branch_labels = None
 depends_on = None
 kind = "expand"
