@@ -15,7 +15,11 @@ from harness.running_server import RunningServer
 from harness.server_settings import environment_for
 
 ROOT = Path(__file__).resolve().parent.parent
-NEWEST_MIGRATION = ("log", "-1", "--diff-filter=A", "--format=%H", "--", "migrations/versions")
+# Of the main line: on a branch beside it, migrations may have had other numbers.
+NEWEST_MIGRATION = (
+    *("log", "-1", "--first-parent", "-m", "--no-renames", "--diff-filter=A", "--format=%H"),
+    *("--", "migrations/versions"),
+)
 PARTS = ("app", "engine/src", "migrations", "pyproject.toml")
 RUN = "import sys; from app.cli import main; sys.argv[0] = 'colloquy'; main()"
 
