@@ -321,7 +321,9 @@ async def _log_unready(services: Services) -> None:
 async def _ready(services: Services, _request: Request) -> Response:
     """Readiness: 200, or 503 with the reasons. `degraded` lists what makes the process slower but not unready."""
     reasons, bus = await _unready(services), services.bus
-    degraded = [] if bus.healthy else [f"wake-ups: {bus.name} is out of reach; live readers poll"]
+    read_only = await readiness.degraded(services.db)
+    polling = None if bus.healthy else f"wake-ups: {bus.name} is out of reach; live readers poll"
+    degraded = [what for what in (read_only, polling) if what]
     if services.budgets and not services.budgets.spending.healthy:
         degraded.append("budgets: Redis is out of reach; each process counts for itself")
     body = orjson.dumps({"status": "unready" if reasons else "ready", "reasons": reasons, "degraded": degraded})

@@ -22,6 +22,10 @@ class NotAcknowledged(Exception):
     """A broken connection, a 5xx, an UNAVAILABLE or a TIMEOUT."""
 
 
+class LostConnection(NotAcknowledged):
+    """A broken connection."""
+
+
 class Refused(Exception):
     """An error that no fault excuses."""
 
@@ -33,6 +37,7 @@ class Failure:
     began: float
     ended: float
     reason: str
+    lost_connection: bool = False
 
 
 class Client:
@@ -56,7 +61,7 @@ class Client:
             try:
                 return await self._send(document, key, variables)
             except NotAcknowledged as error:
-                self.record_failure(began, f"{url} {error}")
+                self.record_failure(began, f"{url} {error}", lost_connection=isinstance(error, LostConnection))
                 if url == self.url:
                     self.switch_replica()
                 await self.pause(*RETRY_SECONDS)
@@ -82,7 +87,7 @@ class Client:
         try:
             answer = await self._http.post(f"{self.url}/graphql", json=body, headers=headers)
         except httpx2.TransportError as error:
-            raise NotAcknowledged(type(error).__name__) from None
+            raise LostConnection(type(error).__name__) from None
         if answer.status_code >= 500:
             raise NotAcknowledged(f"{answer.status_code} {answer.text[:100]}")
         response = answer.json()
@@ -92,9 +97,9 @@ class Client:
             raise Refused(str(errors))
         return response["data"]
 
-    def record_failure(self, began: float, reason: str) -> None:
+    def record_failure(self, began: float, reason: str, *, lost_connection: bool = False) -> None:
         """Notes a failure that ends now."""
-        self.failures.append(Failure(began, time.monotonic(), reason))
+        self.failures.append(Failure(began, time.monotonic(), reason, lost_connection))
 
     async def pause(self, minimum: float, maximum: float) -> None:
         """Sleeps for a random time in seconds."""

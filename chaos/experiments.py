@@ -15,7 +15,8 @@ Fault = Callable[[Context], Awaitable[float]]
 class Experiment:
     """A fault, how often it is made, and on how many replicas of how many workers.
 
-    During a harmless fault no request may fail. Experiments that mostly wait (`waits`) run beside the others.
+    With `standbys`, the database is a PostgreSQL of its own, which they follow synchronously. During a harmless fault
+    no request may fail. Experiments that mostly wait (`waits`) run beside the others.
     """
 
     name: str
@@ -23,6 +24,7 @@ class Experiment:
     fault: Fault
     replicas: int = 1
     redis: bool = False
+    standbys: int = 0
     harmless: bool = False
     waits: bool = False
     times: int = 10
@@ -70,6 +72,19 @@ EXPERIMENTS = [
     ),
     Experiment("cut database", "Every connection to the database is ended, every 2 s.", faults.cut_database),
     Experiment("kill -9 PostgreSQL", "The postmaster is killed and started again.", faults.kill_postgres),
+    Experiment(
+        "failover",
+        "A synchronous standby is promoted, beside the read-only primary or after it was killed with -9.",
+        faults.fail_over,
+        2,
+        standbys=2,
+    ),
+    Experiment(
+        "rolling deploy",
+        "A server is stopped, and started as the program before the newest migration, or as today's again.",
+        faults.deploy,
+        2,
+    ),
     Experiment("SIGTERM server", "A server is stopped with writes in flight, and started again.", faults.stop_server),
     Experiment("kill -9 server", "A server is killed and started again.", faults.kill_server),
     Experiment(

@@ -62,7 +62,8 @@ class Reader:
                 await self._follow_once()
             except CONNECTION_LOST as error:
                 if self.socket is None:  # not even connected
-                    self.client.record_failure(began, f"{self.client.url} socket: {type(error).__name__} {error}")
+                    reason = f"{self.client.url} socket: {type(error).__name__} {error}"
+                    self.client.record_failure(began, reason, lost_connection=True)
             self.socket = None
             self.client.switch_replica()
             await self.client.pause(*RETRY_SECONDS)
@@ -156,7 +157,7 @@ class ViewerReader(Reader):
     def __init__(self, client: Client, after: str) -> None:
         super().__init__(client, after)
         self.sessions: dict[str, dict[str, Any]] = {}
-        self.resets = 0
+        self.resets = self.permitted_resets = 0
 
     def on_event(self, event: dict[str, Any]) -> None:
         match event["__typename"]:
@@ -172,4 +173,4 @@ class ViewerReader(Reader):
             for id, session in stored.items()
             if self.sessions.get(id) != session
         ]
-        return wrong + ["StreamReset"] * self.resets
+        return wrong + ["StreamReset"] * (self.resets - self.permitted_resets)

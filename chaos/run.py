@@ -10,6 +10,7 @@ from random import Random
 import httpx2
 from sqlalchemy.engine import make_url
 
+from app.db.operations import migrate
 from chaos import counts as counting
 from chaos.context import Context
 from chaos.counts import Counts
@@ -18,6 +19,7 @@ from chaos.faults import SHUTDOWN_SECONDS
 from chaos.load import loaded
 from harness.postgres import NewDatabase, PostgresServer
 from harness.redis_server import RedisServer
+from harness.replication import Replication, replicated
 from harness.server_process import ServerProcess, check
 
 GIVE_UP_SECONDS = 30
@@ -27,20 +29,24 @@ async def run(
     experiment: Experiment, seed: int, postgres: PostgresServer, database: NewDatabase, directory: Path, quick: bool
 ) -> Counts:
     """Breaks and counts; the same seed makes the same choices, though not at the same moments."""
-    random, url = Random(f"{seed} {experiment.name}"), await database()
+    random = Random(f"{seed} {experiment.name}")
     async with (
-        _servers(experiment, url, directory) as (servers, redis),
+        _replication(experiment) as replication,
+        _servers(experiment, url := replication.url if replication else await database(), directory) as (
+            servers,
+            redis,
+        ),
         loaded(str(seed), [server.url for server in servers], random) as (load, probe),
     ):
-        name = str(make_url(url).database)
-        context = Context(postgres, name, servers, redis, random, load, probe, Counts(), quick)
+        name = "postgres" if replication else str(make_url(url).database)
+        context = Context(postgres, name, servers, redis, replication, random, load, probe, Counts(), quick, directory)
         await probe.round_trip()
         for _ in range(experiment.quick_times if quick else experiment.times):
             await _break_once(experiment, context)
         await load.wait_for_acts()
         await load.finish_writing()
         await counting.count(load, context.counts)
-    broken = await asyncio.to_thread(check, url, directory)
+        broken = await asyncio.to_thread(check, url, directory)
     context.counts.broken_rules = context.counts.find("colloquy check", broken)
     return context.counts
 
@@ -60,6 +66,17 @@ async def _break_once(experiment: Experiment, context: Context) -> None:
     context.counts.recoveries.append(time.monotonic() - restored)
     if not experiment.harmless:
         context.load.fault_windows.append((began, time.monotonic()))
+
+
+@asynccontextmanager
+async def _replication(experiment: Experiment) -> AsyncIterator[Replication | None]:
+    """A migrated PostgreSQL with standbys, if the experiment has some."""
+    if not experiment.standbys:
+        yield None
+        return
+    async with replicated(standbys=experiment.standbys, synchronous=True) as group:
+        await asyncio.to_thread(migrate.upgrade, group.url)
+        yield group
 
 
 @asynccontextmanager

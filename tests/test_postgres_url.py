@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from app.settings import Settings, SettingsError
-from app.settings.postgres_url import MODES, driver_arguments, postgres_url, without_password
+from app.settings.postgres_url import MODES, driver_arguments, each_host, postgres_url, without_password
 from harness.certificates import Authority
 
 NAMED = "postgresql://me@host/db"
@@ -58,6 +58,11 @@ def test_spaces_and_signs_of_a_path_are_kept():
         ("postgresql://[::1/db", "it is not a URL; give postgresql://"),
         ("postgresql:///db", "it names no host; give postgresql://"),
         ("postgresql://host/", "it names no database; give postgresql://"),
+        ("postgresql://one,,two/db", "one of its hosts has no name; give postgresql://"),
+        ("postgresql://one:99999,two/db", "it is not a URL; give postgresql://"),
+        ("postgresql://me@/db?host=one,two&port=1,2,3", "it has another number of ports than of hosts; give one port"),
+        ("postgresql://me@/db?host=one&host=two", "it has a parameter twice; give one value, such as host=one,two"),
+        (f"{NAMED}?target_session_attrs=write", "target_session_attrs=write is not accepted; give one of any, read-wr"),
         ("host=localhost dbname=db", "it is not a PostgreSQL URL; give postgresql://"),
         ("postgresql://me:a#b@host/db", "it has a #, which begins a comment in a URL; give %23 instead"),
         (f"{NAMED}?sslmode=bogus", "sslmode=bogus is not accepted; give one of disable, allow, prefer, require,"),
@@ -128,3 +133,33 @@ def test_a_url_without_a_user_needs_an_account_with_a_name():
     )
     assert done.stderr.splitlines()[-1].startswith("ValueError: it names no user, and the account of this process")
     assert postgres_url("postgresql://host/db") == "postgresql://host/db"
+
+
+def test_several_hosts_are_tried_in_their_order_for_one_that_accepts_writes():
+    url = postgres_url("postgres://me:p%40ss@one:5433,two,[::1]:5434/db?sslmode=disable")
+    assert url == "postgresql://me:p%40ss@one:5433,two,[::1]:5434/db?sslmode=disable"
+    rest = "/db?sslmode=disable&target_session_attrs=read-write"
+    assert each_host(url) == [f"postgresql://me:p%40ss@{host}{rest}" for host in ("one:5433", "two", "[::1]:5434")]
+    assert without_password(url) == "postgresql://me@one:5433,two,[::1]:5434/db"
+
+
+@pytest.mark.parametrize(
+    ("ports", "expected"), [("", (None, None)), ("&port=6432", (6432, 6432)), ("&port=1,2", (1, 2))]
+)
+def test_hosts_may_be_a_parameter_with_one_port_or_one_for_each(ports, expected):
+    url = postgres_url(f"postgresql://me@/db?host=/run/pg,two{ports}&target_session_attrs=any")
+    assert postgres_url(url) == url
+    asked = [f"&port={port}" if port else "" for port in expected]
+    assert each_host(url) == [f"postgresql://me@/db?host=/run/pg{asked[0]}", f"postgresql://me@/db?host=two{asked[1]}"]
+
+
+def test_one_host_is_used_whatever_it_is_unless_the_url_has_a_target():
+    assert each_host(NAMED) == [NAMED]
+    assert each_host(f"{NAMED}?target_session_attrs=primary") == [f"{NAMED}?target_session_attrs=primary"]
+
+
+def test_a_standby_is_preferred_by_trying_every_host_as_one_first():
+    url = "postgresql://me@one,two/db?target_session_attrs=prefer-standby"
+    standby = "?target_session_attrs=standby"
+    found = [f"postgresql://me@{host}/db{target}" for target in (standby, "") for host in ("one", "two")]
+    assert each_host(url) == found

@@ -2,20 +2,25 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     ColumnElement,
     Integer,
     Select,
     Text,
     and_,
     bindparam,
+    case,
     cast,
     func,
     literal,
+    not_,
+    or_,
     select,
     true,
     union_all,
 )
 
+from app.db import session_history
 from app.db.access.statement import OWNER, statement
 from app.db.message import MESSAGE_COLUMNS
 from app.db.reading.nested import parent_table
@@ -26,11 +31,11 @@ from app.db.tables.columns import Uuid
 
 s, m, g, t, p = sessions.c, messages.c, session_agents.c, tasks.c, approvals.c
 SESSION, AFTER = bindparam("session_id", type_=Uuid), bindparam("after", type_=BigInteger)
-LIMIT = bindparam("limit", type_=Integer)
+LIMIT, VERIFIED = bindparam("limit", type_=Integer), bindparam("verified", type_=Boolean)
 
 
 def _changes(
-    kind: str,
+    kind: str | ColumnElement[str],
     revision: ColumnElement[int],
     sequence: ColumnElement[int] | None = None,
     agent_kind: ColumnElement[str] | None = None,
@@ -39,14 +44,25 @@ def _changes(
     """The columns of `ChangeRow` for one kind of row."""
     return select(
         revision.label("revision"),
-        literal(kind, Text).label("kind"),
+        (literal(kind, Text) if isinstance(kind, str) else kind).label("kind"),
         (literal(0, Integer) if sequence is None else sequence).label("sequence"),
         (literal("", Text) if agent_kind is None else agent_kind).label("agent_kind"),
         (literal("", Text) if key is None else key).label("key"),
     )
 
 
-_session = _changes("session", s.revision).where(s.owner_id == OWNER, s.id == SESSION, s.revision > AFTER)
+# One row also for a session that is not there. "history" takes the place of the session's own change, which the reader
+# reads again once it has verified its position.
+_one_row = select(literal(1, Integer).label("one")).subquery("one_row")
+_other_history = and_(not_(VERIFIED), or_(s.id.is_(None), session_history.doubtful(s.head, s.fork_revision, AFTER)))
+_session = (
+    _changes(
+        case((_other_history, literal("history", Text)), else_=literal("session", Text)),
+        case((_other_history, literal(0, BigInteger)), else_=s.revision),
+    )
+    .select_from(_one_row.outerjoin(sessions, and_(s.owner_id == OWNER, s.id == SESSION)))
+    .where(or_(s.revision > AFTER, _other_history))
+)
 _messages = (
     _changes("message", m.revision, m.sequence)
     .where(m.owner_id == OWNER, m.session_id == SESSION, m.revision > AFTER)
@@ -74,7 +90,8 @@ _approvals = (
 _all = union_all(_session, _messages, _agents, _tasks, _approvals).subquery("changes")
 CHANGES = statement(
     "session_changes.after",
-    "The changed rows of a session after a change number, in the order of the numbers.",
+    "The changed rows of a session after a change number, in the order of the numbers; before them a row of the kind "
+    "history if the number may not belong to the session, unless that is verified.",
     select(*_all.c).order_by(_all.c.revision).limit(LIMIT),
     ChangeRow,
 )
@@ -84,7 +101,7 @@ _streaming = select(1).where(x.owner_id == s.owner_id, x.session_id == s.id).cor
 HEAD = statement(
     "session_changes.head",
     "A session's newest change number, and if a message in it is streaming; of a deleted or erased session too.",
-    select(s.head, s.revision, s.horizon, s.erased_at, _streaming.label("streaming")).where(
+    select(s.head, s.revision, s.horizon, s.erased_at, s.fork_revision, _streaming.label("streaming")).where(
         s.owner_id == OWNER, s.id == SESSION
     ),
     HeadRow,

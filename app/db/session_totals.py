@@ -254,7 +254,8 @@ async def count(tx: Tx) -> bool:
     position, horizon = await tx.one(LOCK), await tx.one(viewer_changes.HORIZON)
     assert position is not None
     assert horizon is not None
-    xid, id_ = (str(position.xid), position.id) if position.epoch == horizon.epoch else START
+    cluster = horizon.epoch - horizon.timeline  # a promoted standby has the position with the rows that were counted
+    xid, id_ = (str(position.xid), position.id) if position.epoch == cluster else START
     rows = await tx.fetch(CHANGED, after_xid=xid, after_id=id_, limit=BATCH_SIZE)
     counted = [(row.id, row.agent_type, *(row[name] for name in FIGURES)) for row in rows if not row.is_deleted]
     await tx.fetch(COUNT, **parent_arrays(("session_id", "agent_type", *FIGURES), counted))
@@ -266,7 +267,7 @@ async def count(tx: Tx) -> bool:
     await _add_figures(tx, [*(part for part in before if part[1] is not None), *now])
     more = len(rows) == BATCH_SIZE
     xid, id_ = (str(rows[-1].xid), rows[-1].id) if more else (str(horizon.low_xid), START[1])
-    await tx.fetch(MOVE, new_epoch=horizon.epoch, new_xid=xid, new_id=id_)
+    await tx.fetch(MOVE, new_epoch=cluster, new_xid=xid, new_id=id_)
     return more
 
 

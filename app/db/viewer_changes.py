@@ -44,16 +44,18 @@ SESSIONS = statement(
 
 
 class HorizonRow(Row):
-    """The cluster's identity, the oldest transaction that may still be running, and the time."""
+    """The identity of the cluster and its timeline, the oldest transaction that may still be running, and the time."""
 
     epoch: int
+    timeline: int
     low_xid: int
     at: datetime
 
 
 class ViewerChangeRow(Row):
-    """A row that a transaction changed, and the horizon; without a change the horizon alone, and `kind` is None."""
+    """A row that a transaction changed, timeline and horizon; without a change these two alone, and `kind` is None."""
 
+    timeline: int
     low_xid: int
     xid: int
     kind: str | None
@@ -73,11 +75,14 @@ def number_of_xid(xid: ColumnElement[Any]) -> ColumnElement[int]:
 
 _snapshot = func.pg_current_snapshot()
 CONTROL = func.pg_control_system().table_valued(column("system_identifier", BigInteger), name="control")
+# A promoted standby gives the numbers of transactions that it lacked to others (migration 0015).
+_timeline = func.colloquy_timeline(type_=Integer)
 HORIZON = statement(
     "viewer_changes.horizon",
     "The current horizon.",
     select(
-        CONTROL.c.system_identifier.label("epoch"),
+        (CONTROL.c.system_identifier + _timeline).label("epoch"),
+        _timeline.label("timeline"),
         number_of_xid(func.pg_snapshot_xmin(_snapshot)).label("low_xid"),
         func.now().label("at"),
     ),
@@ -107,11 +112,13 @@ _all = union_all(_changed("approval", approvals), _changed("session", sessions),
 _each = _all.subquery("each").c
 _order = (_each.xid, _each.kind, _each.id)
 _page = select(*_order, _each.revision).order_by(*_order).limit(LIMIT).subquery("page")
-_horizon = select(number_of_xid(func.pg_snapshot_xmin(_snapshot)).label("low_xid")).subquery("horizon")
+_horizon = select(
+    _timeline.label("timeline"), number_of_xid(func.pg_snapshot_xmin(_snapshot)).label("low_xid")
+).subquery("horizon")
 CHANGES = statement(
     "viewer_changes.after",
-    "The changed sessions, tasks and approvals of an owner after a position, and the horizon.",
-    select(_horizon.c.low_xid, number_of_xid(_page.c.xid).label("xid"), _page.c.kind, _page.c.id, _page.c.revision)
+    "The changed sessions, tasks and approvals of an owner after a position, the timeline and the horizon.",
+    select(*_horizon.c, number_of_xid(_page.c.xid).label("xid"), _page.c.kind, _page.c.id, _page.c.revision)
     .select_from(_horizon.outerjoin(_page, true()))
     .order_by(_page.c.xid, _page.c.kind, _page.c.id),
     ViewerChangeRow,

@@ -43,7 +43,7 @@ class SessionCursor:
 class ViewerCursor:
     """After all changes by transactions below `xid`, the horizon: each of them had ended at unix second `at`.
 
-    `epoch` identifies the PostgreSQL cluster, because each cluster counts its own transactions.
+    `epoch` identifies the PostgreSQL cluster and its timeline, because each counts its own transactions.
     """
 
     epoch: int

@@ -3,11 +3,9 @@
 import asyncio
 from typing import Any
 
-import asyncpg
-
+from app.db.access.servers import Servers
 from app.live.shared_bus import WAKE_UP_CHANNEL, SharedBus
 from app.live.tuning import LiveTuning
-from app.settings.postgres_url import driver_arguments
 
 CONNECT_SECONDS = 5.0
 
@@ -22,14 +20,12 @@ class PostgresBus(SharedBus):
         super().__init__(
             heartbeat_seconds=tuning.postgres_heartbeat_seconds, send_timeout_seconds=tuning.send_timeout_seconds
         )
-        self._url = url
+        self._servers = Servers(url)
         self._connection: Any = None
 
     async def receive(self) -> None:
         closed = asyncio.Event()
-        connection: Any = await asyncpg.connect(  # type: ignore[no-untyped-call]
-            **driver_arguments(self._url), timeout=CONNECT_SECONDS
-        )
+        connection = await self._servers.connect(timeout=CONNECT_SECONDS)
         try:
             connection.add_termination_listener(lambda _: closed.set())
             await connection.add_listener(
@@ -55,6 +51,8 @@ class PostgresBus(SharedBus):
             raise ConnectionError("there is no connection yet")
         try:
             await connection.execute(statement, *values)
+            if self._servers.left(connection):
+                raise ConnectionError("the server has become read-only")
         except BaseException:
             connection.terminate()  # after a timeout too: `receive` ends and reconnects
             raise

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
-from app.db import approval, message, session, session_agent, session_changes, task
+from app.db import approval, message, session, session_agent, session_changes, session_history, task
 from app.db.access.database import Database
 from app.db.access.statement import Statement
 from app.db.access.transaction import Viewer
@@ -38,6 +38,10 @@ class SessionPosition:
         return self == other
 
 
+class _OtherHistory(Exception):
+    """A position is after changes that the session has not had: a standby without them was promoted."""
+
+
 class SessionReader:
     """Reads the events of one session; `batch_size` is the most changes that one read returns."""
 
@@ -56,7 +60,10 @@ class SessionReader:
         return Start(SessionPosition(SessionCursor.at(self._session_id, row.head)), reset, behind=False)
 
     async def read(self, position: SessionPosition) -> Batch[SessionPosition]:
-        changes, found = await self._changes(position.after)
+        try:
+            changes, found = await self._changes(position.after)
+        except _OtherHistory:
+            return await self._reset(position)
         more = len(changes) == self._batch_size or len(found) < len(changes)
         after = _cursor_after(position.after, changes, more)
         events = [_event(change, row, position.after.base, after) for change, row in found]
@@ -79,13 +86,22 @@ class SessionReader:
     def has_delivered(self, position: SessionPosition, revision: int) -> bool:
         return revision <= position.after.revision
 
+    async def _reset(self, position: SessionPosition) -> Batch[SessionPosition]:
+        """StreamReset, and the streaming messages: deltas can only extend a text that the client has."""
+        try:
+            now = (await self.start(None)).position
+        except Absent:
+            return Batch([_reset_event(position)], position, ended=True)
+        batch = await self.finish_replay(now)
+        return Batch([_reset_event(now), *batch.events], batch.position)
+
     async def _changes(self, after: SessionCursor) -> tuple[list[ChangeRow], list[tuple[ChangeRow, Any]]]:
         """The changes after a cursor, and those of them whose row was found in the state that the change left.
 
         Two statements read them, so a row may have changed again in between: then both are read once more. A change
         that is still missing after MAX_READS comes with the next batch, under its newer revision.
         """
-        changes, found = list[ChangeRow](), list[tuple[ChangeRow, Any]]()
+        changes, found, verified = list[ChangeRow](), list[tuple[ChangeRow, Any]](), False
         for _ in range(MAX_READS):
             changes = await self._db.fetch(
                 self._viewer,
@@ -93,12 +109,22 @@ class SessionReader:
                 session_id=self._session_id,
                 after=after.revision,
                 limit=self._batch_size,
+                verified=verified,
             )
+            if changes and changes[0].kind == "history":
+                await self._check_history(after)
+                verified = True
+                continue
             rows = await self._rows(changes)
             found = [(change, row) for change in changes if _is_current(change, row := rows.get(_key(change)))]
             if len(found) == len(changes):
                 break
         return changes, found
+
+    async def _check_history(self, after: SessionCursor) -> None:
+        row = await self._db.one(self._viewer, session_changes.HEAD, session_id=self._session_id)
+        if row is None or not session_history.contains(row, after.revision):
+            raise _OtherHistory
 
     async def _deltas(self, lengths: Lengths) -> list[TextDelta]:
         """The text of the streaming messages that was not delivered yet."""
@@ -186,7 +212,13 @@ def _start(row: HeadRow, session_id: str, after: str | None) -> tuple[SessionCur
         return now, None
     if requested is None or requested.base > requested.revision or requested.base < row.horizon:
         return now, ResetReason.CURSOR_UNKNOWN
-    return (now, ResetReason.CURSOR_FROM_THE_FUTURE) if requested.revision > row.head else (requested, None)
+    if not session_history.contains(row, requested.revision):
+        return now, ResetReason.CURSOR_FROM_THE_FUTURE
+    return requested, None
+
+
+def _reset_event(position: SessionPosition) -> Event:
+    return Event(Kind.STREAM_RESET, position.cursor, ResetReason.CURSOR_FROM_THE_FUTURE)
 
 
 def _kind(change: ChangeRow, row: Any, base: int) -> Kind:

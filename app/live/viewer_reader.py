@@ -40,6 +40,8 @@ class ViewerPosition:
     """
 
     after: ViewerCursor
+    timeline: int
+    """Of PostgreSQL, in which `after` counts."""
     delivered: Mapping[tuple[str, str], int] = field(default_factory=dict)
     """By kind and id: the transaction of the newest delivered change."""
     last: ChangeKey | None = None
@@ -53,7 +55,7 @@ class ViewerPosition:
 
     def can_join(self, other: "ViewerPosition") -> bool:
         # A pass that began after the other one ended has read everything that the other one delivered.
-        return self.pass_started >= other.pass_ended
+        return self.timeline == other.timeline and self.pass_started >= other.pass_ended
 
 
 class ViewerReader:
@@ -70,19 +72,22 @@ class ViewerReader:
         self._tombstone_seconds, self._batch_size = tombstone_seconds, batch_size
 
     async def start(self, after: str | None) -> Start[ViewerPosition]:
-        now = await current_cursor(self._db, self._viewer)
+        now, timeline = await _now(self._db, self._viewer)
+        newest = ViewerPosition(now, timeline)
         if after is None:
-            return Start(ViewerPosition(now))
+            return Start(newest)
         requested = ViewerCursor.parse(after)
         if requested is None or requested.epoch != now.epoch or self._may_miss_tombstones(requested, now):
-            return Start(ViewerPosition(now), ResetReason.CURSOR_UNKNOWN)
+            return Start(newest, ResetReason.CURSOR_UNKNOWN)
         if requested.xid > now.xid:
-            return Start(ViewerPosition(now), ResetReason.CURSOR_FROM_THE_FUTURE)
-        return Start(ViewerPosition(requested))
+            return Start(newest, ResetReason.CURSOR_FROM_THE_FUTURE)
+        return Start(replace(newest, after=requested))
 
     async def read(self, position: ViewerPosition) -> Batch[ViewerPosition]:
         started = time.monotonic() if position.last is None else position.pass_started
         touched = await self._touched(position)
+        if touched[0].timeline != position.timeline:
+            return await self._reset(started)
         next_cursor = position.next_cursor or replace(position.after, xid=touched[0].low_xid, at=int(time.time()))
         found = [row for row in touched if row.kind is not None]
         new = [row for row in found if position.delivered.get((row.kind or "", row.id)) != row.xid]
@@ -94,7 +99,7 @@ class ViewerReader:
             reached = replace(position, delivered=delivered, last=last, next_cursor=next_cursor, pass_started=started)
         else:
             above = {key: xid for key, xid in delivered.items() if xid >= next_cursor.xid}
-            reached = ViewerPosition(next_cursor, above, pass_started=started)
+            reached = ViewerPosition(next_cursor, position.timeline, above, pass_started=started)
         events = await self._events(new, position.cursor, reached.cursor)
         return Batch(events, replace(reached, pass_ended=time.monotonic()), more)
 
@@ -103,6 +108,12 @@ class ViewerReader:
 
     def has_delivered(self, _position: ViewerPosition, _revision: int) -> bool:
         return False
+
+    async def _reset(self, started: float) -> Batch[ViewerPosition]:
+        """StreamReset, because another timeline counts other transactions."""
+        newest = (await self.start(None)).position
+        event = Event(Kind.STREAM_RESET, newest.cursor, ResetReason.CURSOR_UNKNOWN)
+        return Batch([event], replace(newest, pass_started=started, pass_ended=time.monotonic()))
 
     def _may_miss_tombstones(self, cursor: ViewerCursor, now: ViewerCursor) -> bool:
         return self._tombstone_seconds is not None and cursor.at < now.at - self._tombstone_seconds
@@ -134,8 +145,13 @@ class ViewerReader:
 
 async def current_cursor(db: Database, viewer: Viewer) -> ViewerCursor:
     """The cursor after all of the viewer's changes up to now."""
+    return (await _now(db, viewer))[0]
+
+
+async def _now(db: Database, viewer: Viewer) -> tuple[ViewerCursor, int]:
+    """The current cursor, and the timeline in which it counts."""
     [row] = await db.fetch(viewer, viewer_changes.HORIZON)
-    return ViewerCursor(row.epoch, row.low_xid, int(row.at.timestamp()))
+    return ViewerCursor(row.epoch, row.low_xid, int(row.at.timestamp())), row.timeline
 
 
 def _kind(change: ViewerChangeRow, row: Any) -> Kind:

@@ -27,7 +27,7 @@ async def put(work: UnitOfWork, records: Sequence[Mapping[str, Any]]) -> list[Re
     """
     at = datetime.now(UTC)
     new = [_checked(index, record, work.settings, at) for index, record in enumerate(_batch(records, "records"))]
-    _refuse_twins(new)
+    _refuse_duplicates(new)
     async with work.begin() as tx:
         if sessions := {record["session_id"] for record in new if record["session_id"]}:
             found = {row["id"] for row in await tx.fetch(db.record.LOCK_SESSIONS, ids=sorted(sessions))}
@@ -103,21 +103,21 @@ def _batch(values: Sequence[Any], field: str) -> Sequence[Any]:
 
 def _checked(index: int, record: Mapping[str, Any], settings: Settings, at: datetime) -> dict[str, Any]:
     """The columns of a new record."""
-    place = ["records", str(index)]
+    path = ["records", str(index)]
     value, binary = record.get("value"), record.get("bytes")
     if (value is None) == (binary is None):
-        raise Invalid("A record has either value or bytes.", field=[*place, "value"])
+        raise Invalid("A record has either value or bytes.", field=[*path, "value"])
     metadata, ttl = record.get("metadata") or "{}", record.get("ttl_seconds")
     for name, size in (("value", _size(value)), ("bytes", len(binary or b"")), ("metadata", _size(metadata))):
         if size > settings.max_record_bytes:
             limit = f"{name} has at most {settings.max_record_bytes:,} bytes (MAX_RECORD_BYTES); it has {size:,}."
-            raise Invalid(limit, field=[*place, name])
+            raise Invalid(limit, field=[*path, name])
     if ttl is not None and not 1 <= ttl <= MAX_TTL_SECONDS:
-        raise Invalid(f"ttlSeconds must be 1 to {MAX_TTL_SECONDS:,}; it is {ttl}.", field=[*place, "ttlSeconds"])
+        raise Invalid(f"ttlSeconds must be 1 to {MAX_TTL_SECONDS:,}; it is {ttl}.", field=[*path, "ttlSeconds"])
     if (expected := record.get("expected_revision")) is not None and expected < 0:
-        raise Invalid(f"expectedRevision is 0 or more; it is {expected}.", field=[*place, "expectedRevision"])
+        raise Invalid(f"expectedRevision is 0 or more; it is {expected}.", field=[*path, "expectedRevision"])
     return {
-        "path": _path(place, record["namespace"], record["key"]),
+        "path": _path(path, record["namespace"], record["key"]),
         "session_id": record.get("session_id"),
         "value": value,
         "binary": binary,
@@ -197,7 +197,7 @@ def _strings(value: Any) -> Iterator[str]:
             pending.extend(reversed(item))
 
 
-def _refuse_twins(new: Sequence[Mapping[str, Any]]) -> None:
+def _refuse_duplicates(new: Sequence[Mapping[str, Any]]) -> None:
     seen: set[str] = set()
     for index, record in enumerate(new):
         if record["path"] in seen:

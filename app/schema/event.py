@@ -22,7 +22,8 @@ field, argument = strawberry.field, strawberry.argument
 @enum(
     "The reason why a replay could not start at the cursor.",
     CURSOR_UNKNOWN="The cursor does not belong to these events, or is older than the changes that the server keeps.",
-    CURSOR_FROM_THE_FUTURE="The cursor is ahead of the newest change: the database was restored to an earlier state.",
+    CURSOR_FROM_THE_FUTURE="The cursor is ahead of the newest change: the database was restored to an earlier state, "
+    "or a standby without the last changes was promoted.",
 )
 class ResetReason(StrEnum):
     CURSOR_UNKNOWN = "CURSOR_UNKNOWN"

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.db.access.statement import Row
+from app.errors import Unavailable
 from app.live.cursors import SessionCursor
 from app.resolvers.idempotency import StoredResult
 from app.schema import ids
 from app.schema.user_errors import ERRORS, ErrorCode, UserError
 
+CODES = {code.value for code in ErrorCode}
 ERROR_TYPES: dict[str, Any] = {error.__name__: error for error in ERRORS}
 
 
@@ -26,9 +28,28 @@ def _stored(value: Any) -> Any:
 
 
 async def restored(payload: Any, result: StoredResult, loaders: Any) -> Any:
-    """The payload of a stored result, with its objects as they are now; an object that is gone is null."""
+    """The payload of a stored result, with its objects as they are now; an object that is gone is null.
+
+    Raises Unavailable for a result that only a newer program can restore: during a rolling deploy another server can.
+    """
+    if not _is_known(payload, result):
+        raise Unavailable("A newer version of the server has stored this result; try again.")
     fields = result["fields"] if result["kind"] == "payload" else _append_fields(result)
     return payload(**{name: await _restored(value, loaders) for name, value in fields.items()})
+
+
+def _is_known(payload: Any, result: StoredResult) -> bool:
+    """True if this program has the kind, the fields, and the errors of the result."""
+    if result["kind"] != "payload":
+        return result["kind"] == "append"
+    errors = result["fields"].get("errors", ())
+    return all(map(_is_known_error, errors)) and result["fields"].keys() <= payload.__dataclass_fields__.keys()
+
+
+def _is_known_error(error: Mapping[str, Any]) -> bool:
+    kind = ERROR_TYPES.get(error["error"])
+    fields = error.keys() - {"error"}
+    return kind is not None and error["code"] in CODES and fields <= kind.__dataclass_fields__.keys()
 
 
 def _append_fields(result: StoredResult) -> Mapping[str, Any]:

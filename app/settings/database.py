@@ -16,8 +16,8 @@ class Database(BaseModel):
 
     database_url: PostgresUrl | None = setting(
         None,
-        "PostgreSQL 15 or newer, with `sslmode`, `sslrootcert`, `sslcert` and `sslkey` as in libpq; unset: an embedded "
-        "PostgreSQL runs in DATA_DIR.",
+        "PostgreSQL 15 or newer, with `sslmode`, `sslrootcert`, `sslcert`, `sslkey`, several hosts and "
+        "`target_session_attrs` as in libpq; unset: an embedded PostgreSQL runs in DATA_DIR.",
         "a URL",
         repr=False,
     )

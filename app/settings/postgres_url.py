@@ -6,10 +6,11 @@ ValueError, in words that repeat no password.
 
 import getpass
 import os
+import re
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
-from urllib.parse import SplitResult, parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 SCHEMES = {"postgres", "postgresql", "postgresql+asyncpg"}
 EXAMPLE = "give postgresql://user:password@host:5432/database"
@@ -17,7 +18,9 @@ MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 UNVERIFIED = ("disable", "allow", "prefer")
 SYSTEM = "system"  # as sslrootcert: the authorities that this machine trusts
 FILES = ("sslrootcert", "sslcert", "sslkey")
-PARAMETERS = ("sslmode", "ssl", *FILES, "host", "port")
+PARAMETERS = ("sslmode", "ssl", *FILES, "host", "port", "target_session_attrs")
+TARGETS = ("any", "read-write", "read-only", "primary", "standby", "prefer-standby")
+HOST = re.compile(r"(\[[0-9A-Za-z:.%]+\]|[^:\[\]]*)(?::([0-9]{1,5}))?")
 
 
 def postgres_url(url: str) -> str:
@@ -26,18 +29,18 @@ def postgres_url(url: str) -> str:
         raise ValueError("it has a #, which begins a comment in a URL; give %23 instead, in a password too")
     try:
         parts = urlsplit(url)
-        parts.port  # noqa: B018
     except ValueError:
         raise ValueError(f"it is not a URL; {EXAMPLE}") from None
     if parts.scheme not in SCHEMES:
         raise ValueError(f"it is not a PostgreSQL URL; {EXAMPLE}")
     parameters = _parameters(parts.query)
-    if not parts.hostname and "host" not in parameters:
-        raise ValueError(f"it names no host; {EXAMPLE}")
+    user, _, hosts = parts.netloc.rpartition("@")
+    _check_hosts(hosts, parameters)
     if len(parts.path) < 2:
         raise ValueError(f"it names no database; {EXAMPLE}")
-    _check_user(parts)
+    _check_user(user.partition(":")[0])
     _check_tls(parameters)
+    _check_target(parameters)
     query = urlencode(parameters, quote_via=quote, safe="/")
     return f"postgresql://{parts.netloc}{parts.path}" + (f"?{query}" if query else "")
 
@@ -58,6 +61,31 @@ def driver_arguments(url: str) -> dict[str, Any]:
     return {"dsn": f"{base}?{urlencode(others, quote_via=quote, safe='/')}", "ssl": context}
 
 
+def each_host(url: str) -> list[str]:
+    """URLs of one host each, in the order of the URL's hosts.
+
+    Of several hosts each has `target_session_attrs`, read-write unless the URL has another; `prefer-standby` gives
+    every host twice, as a standby first.
+    """
+    parts = urlsplit(postgres_url(url))
+    parameters = dict(parse_qsl(parts.query))
+    account, at, hosts = parts.netloc.rpartition("@")
+    if hosts:
+        addresses = [(host, dict[str, str]()) for host in hosts.split(",")]
+    else:
+        names, ports = parameters.pop("host").split(","), parameters.pop("port", "").split(",")
+        ports = ports * len(names) if len(ports) == 1 else ports
+        addresses = [("", {"host": name, "port": port}) for name, port in zip(names, ports, strict=True)]
+    target = parameters.pop("target_session_attrs", "read-write" if len(addresses) > 1 else "any")
+    found = []
+    for kind in ("standby", "any") if target == "prefer-standby" else (target,):
+        for host, own in addresses:
+            values = parameters | own | {"target_session_attrs": "" if kind == "any" else kind}
+            query = urlencode({name: value for name, value in values.items() if value}, quote_via=quote, safe="/")
+            found.append(f"postgresql://{account}{at}{host}{parts.path}" + (f"?{query}" if query else ""))
+    return found
+
+
 def without_password(url: str) -> str:
     """The URL for a message: user, host and database."""
     parts = urlsplit(url)
@@ -67,9 +95,12 @@ def without_password(url: str) -> str:
 
 def _parameters(query: str) -> dict[str, str]:
     try:
-        parameters = dict(parse_qsl(query, strict_parsing=bool(query)))
+        pairs = parse_qsl(query, strict_parsing=bool(query))
     except ValueError:
         raise ValueError("its parameters are not name=value; give ?sslmode=require") from None
+    parameters = dict(pairs)
+    if len(parameters) < len(pairs):
+        raise ValueError("it has a parameter twice; give one value, such as host=one,two for two hosts")
     for name in parameters:
         if name not in PARAMETERS:
             raise ValueError(f"it has the parameter {name}, which is unknown here; {_instead(name)}")
@@ -83,8 +114,27 @@ def _instead(name: str) -> str:
     return f"give {similar[0]}" if similar else f"give none, or {', '.join(PARAMETERS)}"
 
 
-def _check_user(parts: SplitResult) -> None:
-    if parts.username:
+def _check_hosts(hosts: str, parameters: dict[str, str]) -> None:
+    if not hosts and not parameters.get("host"):
+        raise ValueError(f"it names no host; {EXAMPLE}")
+    for host in hosts.split(",") if hosts else []:
+        found = HOST.fullmatch(host)
+        if not found or int(found[2] or 1) not in range(1, 65_536):
+            raise ValueError(f"it is not a URL; {EXAMPLE}")
+        if not found[1]:
+            raise ValueError(f"one of its hosts has no name; {EXAMPLE}")
+    names, ports = parameters.get("host", "").split(","), parameters.get("port", "").split(",")
+    if len(ports) not in (1, len(names)) or not all(port.isdecimal() or len(ports) == 1 for port in ports):
+        raise ValueError("it has another number of ports than of hosts; give one port, or one for each host")
+
+
+def _check_target(parameters: dict[str, str]) -> None:
+    if (target := parameters.get("target_session_attrs", "any")) not in TARGETS:
+        raise ValueError(f"target_session_attrs={target} is not accepted; give one of {', '.join(TARGETS)}")
+
+
+def _check_user(name: str) -> None:
+    if name:
         return
     try:
         getpass.getuser()

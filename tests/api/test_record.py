@@ -123,7 +123,7 @@ async def test_an_invalid_record_names_the_field(ann, fields, field):
     assert await lists(ann) == []
 
 
-async def test_the_number_of_records_and_twins_are_refused(ann):
+async def test_too_many_records_and_duplicates_are_refused(ann):
     for number in (0, 101):
         payload = await ann.does("putRecords", records=[record(str(key)) for key in range(number)])
         assert outcome(payload) == error("VALIDATION", field="records")

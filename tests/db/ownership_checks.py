@@ -17,11 +17,14 @@ import asyncpg
 from sqlalchemy import ARRAY, JSON, Boolean, CheckConstraint, DateTime, Double, Integer, LargeBinary, Numeric, String
 from sqlalchemy.dialects.postgresql import TSVECTOR, UUID
 
+from app.db.tables.columns import Xid8
+
 ANN, BOB = "ann", "bob"
 OWNED = re.compile(r"\(?(?P<a>[\w\"]+)\.owner_id = (?:\(?\$(?P<n>\d+)\)?(?:::text)?|(?P<b>[\w\"]+)\.owner_id)\)?")
 NOW = re.compile(r"datetime\.datetime\((?!2001|2002|2100)[^)]*\)|(?!2001|2002|2100)\d{4}-\d\d-\d\d \d\d:\d\d[^\",)]*")
 # Parameters that must be valid in any case: the plan decides whether PostgreSQL evaluates them.
-FIXED = {"config": "simple", "query": "a", "after_xid": "0"}
+FIXED = {"config": "simple", "query": "a", "after_xid": "0", "new_xid": "7", "pattern": "^a"}
+NOT_COPIED = {"owner_id", "timeline", "fork_revision"}  # a trigger sets the last two
 IDS = [str(uuid.UUID(int=number)) for number in range(1, 40)]
 
 
@@ -136,6 +139,7 @@ class SampleTables:
             (Numeric, [Decimal(0), Decimal("1.5")]),
             (LargeBinary, [b"a", b"b"]),
             (String, texts),
+            (Xid8, [3, 4, 5]),
         ):
             if isinstance(kind, known):
                 return self.random.choice(pool)
@@ -232,7 +236,7 @@ def texts_of(column):
 
 
 def copied(table):
-    return [column for column in table.columns if column.name != "owner_id" and not column.computed]
+    return [column for column in table.columns if column.name not in NOT_COPIED and not column.computed]
 
 
 def stable(table):
@@ -268,13 +272,13 @@ async def run(sample, statement, before, attempts):
     """Arguments and outcomes: ten of any kind, and more until three had an effect."""
     runs, effects = [], 0
     for attempt in range(attempts):
+        if attempt >= 10 and effects >= 3:
+            break
         values = sample.arguments(statement)
         outcome = await sample.outcome(statement, values)
         effects += has_effect(outcome, before)
         if attempt < 10 or has_effect(outcome, before):
             runs.append((values, outcome))
-        elif effects >= 3:
-            break
     return runs
 
 

@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from app.db.operations import migrate, readiness
+from harness.outage import Outage
 from harness.postgres import dsn
 from harness.running_server import READY
 from harness.server_settings import settings_for
@@ -74,6 +75,24 @@ async def test_an_older_program_stays_ready_while_newer_migrations_only_add(url,
         await asyncio.to_thread(migrate.downgrade, url, "n2", scripts=newest)
         assert await declared(url) == ("n2", "0005")
         assert await ready(server) == (200, [])
+
+
+async def test_a_read_only_database_is_named_and_a_group_without_a_primary_is_not_ready(database_server, url):
+    async with serving(settings_for(url)) as server, serving(settings_for(f"{url},/nowhere")) as several:
+        await server.ready()
+        await several.ready()
+        async with Outage(database_server, url).read_only():
+            # The first look may find the connections that the outage has ended.
+            while "read-only" not in (await server.http.get(f"{server.url}/readyz")).text:
+                await asyncio.sleep(0.05)
+            response = await server.http.get(f"{server.url}/readyz")
+            assert (response.status_code, response.json()["reasons"]) == (200, [])
+            assert response.json()["degraded"][0].startswith("database: it is read-only")
+            while "promote a standby" not in (await several.http.get(f"{several.url}/readyz")).text:
+                await asyncio.sleep(0.05)
+            assert (await ready(several))[0] == 503
+        await server.ready()
+        await several.ready()
 
 
 async def test_a_program_is_ready_from_the_revision_on_that_a_contract_declares(url, program_with):

@@ -10,9 +10,10 @@ from importlib.util import find_spec, module_from_spec
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-from app.settings.postgres_url import driver_arguments
+from app.db.access.servers import Servers
 
 PACKAGE = "sqlalchemy.ext.asyncio"
+CONNECT_SECONDS = 60
 
 
 def _engine_module() -> ModuleType:
@@ -37,7 +38,7 @@ else:
 __all__ = ["AsyncConnection", "AsyncEngine", "create_async_engine", "open_engine"]
 
 
-def open_engine(url: str, *, connect_args: dict[str, Any] | None = None, **options: Any) -> AsyncEngine:
-    """An engine for the database at `url`, which the driver reads itself: SQLAlchemy's URLs have fewer parameters."""
-    arguments = driver_arguments(url) | (connect_args or {})
+def open_engine(servers: Servers, *, connect_args: dict[str, Any] | None = None, **options: Any) -> AsyncEngine:
+    """An engine for a database, whose connections `servers` opens."""
+    arguments = {"timeout": CONNECT_SECONDS, **(connect_args or {}), "async_creator_fn": servers.connect}
     return create_async_engine("postgresql+asyncpg://", connect_args=arguments, **options)

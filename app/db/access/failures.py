@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import asyncpg
-from asyncpg.exceptions import InternalClientError, PostgresError
+from asyncpg.exceptions import InternalClientError, PostgresError, TargetServerAttributeNotMatched
 
 from app.errors import Conflict, Problem
 
@@ -17,6 +17,7 @@ _INTEGRITY = re.compile("23...")
 _QUOTED = re.compile(r'["«»„“”](\w+?)(?:_\d+)?["«»„“”]')  # the server quotes as its language does
 _CONNECTION_LOST = re.compile("08...|57P0[1-5]")
 _NO_RESOURCES = re.compile("53...")
+READ_ONLY = "The database accepts no writes at present; try again."
 UNREACHABLE = "The database cannot be reached at present; try again."
 
 
@@ -60,8 +61,8 @@ def connection_lost(error: BaseException) -> bool:
 
 
 def read_only(error: BaseException) -> bool:
-    """True if the server accepts no writes: it is a standby, or was a primary until a moment ago."""
-    return sqlstate(error) == "25006"
+    """True if no server accepts writes: it is a standby, or was a primary until a moment ago."""
+    return sqlstate(error) == "25006" or isinstance(error, TargetServerAttributeNotMatched)
 
 
 def unavailable(error: BaseException) -> bool:
@@ -72,7 +73,7 @@ def unavailable(error: BaseException) -> bool:
 def reason(error: BaseException) -> str:
     """Why the server is unavailable, in words for a client."""
     if read_only(error):
-        return "The database accepts no writes at present; try again."
+        return READ_ONLY
     return UNREACHABLE if connection_lost(error) else "The database has no memory or room left at present; try again."
 
 

@@ -6,7 +6,7 @@ For `/readyz`, which everybody may read, for the log, and for commands. SQLSTATE
 import socket
 import ssl
 
-from asyncpg.exceptions import ClientConfigurationError
+from asyncpg.exceptions import ClientConfigurationError, TargetServerAttributeNotMatched
 
 from app.db.access.failures import sqlstate
 
@@ -23,6 +23,10 @@ BY_STATE = {
 }
 BY_STATE["3F000"] = BY_STATE["42501"]  # without USAGE a user has no schema to create tables in
 NEEDS_TLS = "the server accepts only connections with TLS; give sslmode=require or stricter in DATABASE_URL"
+NO_HOST = (
+    "no host is of the kind that DATABASE_URL names, by default one that accepts writes; promote a standby, or see "
+    "target_session_attrs in DATABASE_URL"
+)
 HAS_NO_TLS = "the server refused TLS; switch TLS on there, or give sslmode=prefer in DATABASE_URL"
 BY_KIND: tuple[tuple[type[BaseException], str], ...] = (
     (ssl.SSLCertVerificationError, "the server's certificate is not trusted ({}); see sslrootcert in DATABASE_URL"),
@@ -34,6 +38,7 @@ BY_KIND: tuple[tuple[type[BaseException], str], ...] = (
     (PermissionError, "{} may not be read; let HOME be a directory of this user, or unset it"),
     (OSError, "it cannot be reached; see host and port in DATABASE_URL, and the firewall"),
     (ClientConfigurationError, "{}; see DATABASE_URL"),
+    (TargetServerAttributeNotMatched, NO_HOST),
 )
 
 
@@ -57,8 +62,9 @@ def explained(error: BaseException) -> str:
 
 
 def _of_driver(error: BaseException) -> BaseException:
-    """The driver's error inside SQLAlchemy's."""
-    return getattr(error, "orig", None) or error
+    """The driver's error inside SQLAlchemy's, or inside that of SQLAlchemy's adapter of the driver."""
+    inside: BaseException = getattr(error, "orig", None) or error
+    return inside.__cause__ if isinstance(inside.__cause__, TargetServerAttributeNotMatched) else inside
 
 
 def _detail(error: BaseException) -> str:

@@ -12,6 +12,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolProxiedConnection
 
 from app.db.access import failures
 from app.db.access.async_engine import AsyncConnection, AsyncEngine, open_engine
+from app.db.access.servers import Servers
 from app.errors import Unavailable
 
 CLOSE_TIMEOUT_SECONDS = 5
@@ -35,10 +36,12 @@ class Pool:
     def __init__(
         self, url: str, *, size: int, acquire_timeout: float, statement_cache: int, settings: dict[str, str]
     ) -> None:
-        self.engine = _engine(url, size, acquire_timeout, statement_cache, settings)
+        self._servers = Servers(url)
+        self.engine = _engine(self._servers, size, acquire_timeout, statement_cache, settings)
         self._pool = cast(AsyncAdaptedQueuePool, self.engine.sync_engine.pool)
         event.listen(self._pool, "connect", _on_connect)
         event.listen(self._pool, "checkout", _on_checkout)
+        self._checks = self._servers.writable
         self._acquire_timeout = acquire_timeout
         self._free = asyncio.Semaphore(size)
         self.waiting = 0
@@ -75,9 +78,13 @@ class Pool:
             raise
 
     def release(self, connection: PooledConnection) -> None:
-        """Takes an acquired connection back; one that is closed or still in a transaction is discarded."""
+        """Takes an acquired connection back; one that is closed, in a transaction or of no use for writes is discarded.
+
+        A server that becomes read-only may have been replaced: reads from it would miss what others write elsewhere.
+        """
+        driver = connection.driver
         try:
-            if connection.driver.is_closed() or connection.driver.is_in_transaction():
+            if driver.is_closed() or driver.is_in_transaction() or (self._checks and self._servers.left(driver)):
                 connection.proxy.invalidate()
             else:
                 self._idle.append(connection)
@@ -135,7 +142,8 @@ class Pool:
         try:
             proxy = await self.engine.raw_connection()
         except Exception as error:
-            raise Unavailable(failures.UNREACHABLE) from error
+            read_only = failures.read_only(error.__cause__ or error)  # SQLAlchemy has an error of its own
+            raise Unavailable(failures.READ_ONLY if read_only else failures.UNREACHABLE) from error
         return PooledConnection(proxy, proxy.driver_connection, proxy.info["opened_at"])
 
 
@@ -156,9 +164,9 @@ def _on_checkout(connection: Any, *_: Any) -> None:
         raise DisconnectionError
 
 
-def _engine(url: str, size: int, timeout: float, statement_cache: int, settings: dict[str, str]) -> AsyncEngine:
+def _engine(servers: Servers, size: int, timeout: float, statement_cache: int, settings: dict[str, str]) -> AsyncEngine:
     return open_engine(
-        url,
+        servers,
         pool_size=size,
         max_overflow=0,
         pool_reset_on_return=None,

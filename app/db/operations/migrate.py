@@ -23,6 +23,7 @@ from sqlalchemy.util import await_only
 from app.db.access import failures
 from app.db.access.async_engine import AsyncEngine, open_engine
 from app.db.access.hints import explained
+from app.db.access.servers import Servers
 from app.db.operations import online, readiness
 from app.db.operations.readiness import SCRIPTS
 from app.settings.postgres_url import without_password
@@ -114,7 +115,7 @@ def alembic(
 
     Raises MigrationError.
     """
-    engine = open_engine(url, poolclass=NullPool)
+    engine = open_engine(Servers(url), poolclass=NullPool)
 
     async def attempt() -> None:
         async with engine.connect() as connection:

@@ -18,6 +18,7 @@ from app.errors import Unavailable
 UNDEFINED_TABLE = "42P01"
 SCRIPTS = Path(__file__).parents[3] / "migrations"
 REVISIONS = re.compile(r'^(revision|down_revision)\b[^=]*= *(?:["\'](\w+)|None)', re.MULTILINE)
+READ_ONLY = text("SHOW transaction_read_only")
 ENCODING = text("SELECT current_setting('server_encoding')")
 # The first migration of this kind of program adds the column; read as JSON, a missing column is NULL.
 UNPROTECTED = text("""
@@ -90,6 +91,18 @@ async def unready(db: Database, scripts: Path = SCRIPTS) -> str | None:
         return f"migrations: the database has no tables, this program needs {expected}; run `colloquy migrate`"
     older = "; run `colloquy migrate`" if found in predecessors(scripts) else ""
     return f"migrations: the database is at {found}, this program needs {expected}{older}"
+
+
+async def degraded(db: Database) -> str | None:
+    """Why the database serves a part of the requests only; None if it serves all, or none."""
+    try:
+        async with db.pool.connection() as connection:
+            if await connection.scalar(READ_ONLY) == "off":
+                return None
+            await connection.invalidate()  # what a connection has begun as it stays: the next look opens another
+    except (OSError, SQLAlchemyError, InterfaceError, Unavailable):
+        return None  # `unready` has the reason
+    return "database: it is read-only, as a standby is; reads are answered, writes get UNAVAILABLE"
 
 
 async def _unprotected(connection: AsyncConnection, role: str) -> list[str]:

@@ -226,6 +226,7 @@ class HeadRow(Row):
     revision: int
     horizon: int
     erased_at: datetime | None
+    fork_revision: int | None
     streaming: bool
 
 
@@ -233,6 +234,7 @@ class ChangeRow(Row):
     """One changed row of a session: its kind, its change number, and its key in the session.
 
     `sequence` is a message's key, (`agent_kind`, `key`) that of a session agent, `key` the id of a task or approval.
+    The kind "history" is no change: see `app.db.session_history`.
     """
 
     revision: int

@@ -64,6 +64,18 @@ sessions = Table(
     Column("deleted_at", Timestamp),
     Column("erased_at", Timestamp, doc="When HARD deletion erased the session; the row stays as an empty tombstone."),
     Column("changed_xid", Xid8, doc="The transaction of the newest change; set by a trigger."),
+    Column(
+        "timeline",
+        Integer,
+        nullable=False,
+        server_default="0",
+        doc="The timeline of PostgreSQL in which `head` grew last; set by a trigger.",
+    ),
+    Column(
+        "fork_revision",
+        BigInteger,
+        doc="The head before the first change after the newest promotion of a standby; set by a trigger.",
+    ),
     PrimaryKeyConstraint("owner_id", "id"),
     CheckConstraint("status IN ('PENDING', 'ACTIVE', 'COMPLETED', 'FAILED', 'EXPIRED')", name="status"),
     CheckConstraint("revision <= head", name="revision"),
