@@ -25,5 +25,11 @@ MAX_QUERY_LENGTH = 1_000
 """The longest text to search for."""
 MAX_SNIPPET_LENGTH = 400
 """The longest snippet of a search result."""
+MAX_NAMESPACE_LABELS = 20
+"""Labels of the namespace of a record."""
+MAX_RECORD_PATH_BYTES = 1_500
+"""Namespace and key of a record together, in UTF-8; an index of PostgreSQL holds them beside the owner."""
+MAX_TTL_SECONDS = 10 * 365 * 86_400
+"""The longest life of a record that expires."""
 MAX_KEY_LENGTH = 255
 """The longest idempotency key."""

@@ -68,7 +68,7 @@ async def fill(
     if not triggers:
         await connection.execute("set session_replication_role = replica")
     await connection.execute(SESSION_SIZES)
-    for statement in (AGENTS, SESSIONS, SESSION_AGENTS, TASKS, APPROVALS, AUDIT_EVENTS, KEYS):
+    for statement in (AGENTS, SESSIONS, SESSION_AGENTS, TASKS, APPROVALS, AUDIT_EVENTS, KEYS, RECORDS):
         await connection.execute(statement)
     # PostgreSQL builds a GIN index from rows many times faster than row by row.
     searches = await connection.fetch(GIN_INDEXES)
@@ -199,6 +199,15 @@ select owner_id, md5(owner_id || n), sha256(n::text::bytea),
        '{"session":"019ac0c5-0000-7000-8000-000000000000","sequence":17,"revision":20}',
        pg_temp.began() + interval '4 days' + n * (interval '20 hours' / keys)
 from sizes, generate_series(1, keys) n
+"""
+# As many as idempotency keys, all but three in the namespace `notes`; three belong to the focus, some have a time.
+RECORDS = """
+insert into records (owner_id, path, session_id, value, metadata, tags, text, revision, expires_at)
+select o.owner_id, word || chr(31) || chr(30) || 'record-' || r, case when r between 4 and 6 then p.id end,
+       '{"text":"Hello"}', json_build_object('kind', word), jsonb_build_object('kind', word), 'Hello', 1,
+       case when r % 10 = 0 then timestamptz '2099-01-01Z' + r * interval '1 minute' end
+from sizes o join session_sizes p on p.owner_id = o.owner_id and p.n = 4, generate_series(1, o.keys) r,
+lateral (select case when r <= 3 then 'rare' else 'notes' end as word) words
 """
 # In the order of time, so that the messages of one session do not lie side by side.
 MESSAGES = """

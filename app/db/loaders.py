@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
-from app.db import agent, approval, audit, message, session, session_agent, stats, streaming_message, task
+from app.db import agent, approval, audit, message, record, session, session_agent, stats, streaming_message, task
 from app.db.access.database import Database
 from app.db.access.transaction import Viewer
 from app.db.reading.loader import BatchReader, DataLoader, Filters
@@ -23,6 +23,7 @@ from app.db.reading.rows import (
     Entity,
     MessageKey,
     MessageRow,
+    RecordRow,
     SessionAgentRow,
     SessionRow,
     StreamingRow,
@@ -149,6 +150,11 @@ class Loaders:
     def audit_events(self) -> DataLoader[str, AuditRow | None]:
         """By id."""
         return DataLoader(partial(self._read.by_column, audit.BY_IDS, "ids", "id"))
+
+    @cached_property
+    def records(self) -> DataLoader[str, RecordRow | None]:
+        """By path."""
+        return DataLoader(partial(self._read.by_column, record.BY_PATHS, "paths", "path"))
 
     def page(self, nested: Nested[R], parent: Any, window: Window, **filters: Any) -> "Future[Slice[R]]":
         """One page of a nested connection; one statement reads all parents with this window and these filters."""

@@ -7,7 +7,7 @@ from app.db.access.statement import OWNER, Row, Statement, statement
 from app.db.access.transaction import Tx
 from app.db.reading.rows import SessionRow
 from app.db.session import HAS_ID, NEXT_REVISION
-from app.db.tables import approvals, message_chunks, messages, session_agents, sessions, streams, tasks
+from app.db.tables import approvals, message_chunks, messages, records, session_agents, sessions, streams, tasks
 
 MAX_MESSAGES = 25_000
 """How many messages one statement deletes: each of any number of statements ends within its timeout."""
@@ -22,7 +22,7 @@ def _delete(table: Table, *conditions: ColumnElement[bool]) -> Statement[Row]:
 
 
 # Streams before chunks: the deletion waits for an extend in flight, and the chunk of that extend is deleted too.
-CONTENTS = tuple(map(_delete, (approvals, tasks, streams, message_chunks)))
+CONTENTS = tuple(map(_delete, (approvals, tasks, streams, message_chunks, records)))
 DELETE_MESSAGES = _delete(
     messages,
     messages.c.sequence > bindparam("after", type_=Integer),

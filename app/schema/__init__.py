@@ -13,6 +13,7 @@ from app.schema.event import Subscription
 from app.schema.idempotency import idempotent
 from app.schema.message_mutation import MessageMutation
 from app.schema.node import NodeQuery
+from app.schema.record import RecordMutation, RecordQuery
 from app.schema.scalars import CONFIG
 from app.schema.search import SearchQuery
 from app.schema.session import SessionQuery
@@ -23,7 +24,17 @@ from app.schema.task import TaskMutation, TaskQuery
 from app.schema.user_errors import ERRORS
 from app.schema.viewer import ViewerQuery
 
-QUERIES = (NodeQuery, ViewerQuery, SessionQuery, AgentQuery, TaskQuery, ApprovalQuery, AuditQuery, SearchQuery)
+QUERIES = (
+    NodeQuery,
+    ViewerQuery,
+    SessionQuery,
+    AgentQuery,
+    TaskQuery,
+    ApprovalQuery,
+    AuditQuery,
+    SearchQuery,
+    RecordQuery,
+)
 MUTATIONS = (
     SessionMutation,
     MessageMutation,
@@ -32,6 +43,7 @@ MUTATIONS = (
     AgentMutation,
     TaskMutation,
     ApprovalMutation,
+    RecordMutation,
 )
 Query = strawberry.type(
     merge_types("Query", QUERIES), description="Reading. All fields return objects of the viewer only."

@@ -11,8 +11,18 @@ from typing import Any, TypeVar
 
 from strawberry import ID
 
-from app.db.reading.rows import AgentRow, ApprovalRow, MessageKey, MessageRow, SessionAgentRow, SessionRow, TaskRow
+from app.db.reading.rows import (
+    AgentRow,
+    ApprovalRow,
+    MessageKey,
+    MessageRow,
+    RecordRow,
+    SessionAgentRow,
+    SessionRow,
+    TaskRow,
+)
 from app.errors import BadInput, NotFound
+from app.record_path import KEY_START, name_of, path_of
 
 T = TypeVar("T")
 UUID = "[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -23,6 +33,7 @@ TASK = re.compile(f"tsk_({UUID})")
 APPROVAL = re.compile(f"apr_({UUID})")
 AUDIT_EVENT = re.compile(f"aud_({UUID})")
 SESSION_AGENT = re.compile(f"prt_({UUID})_([am])_([A-Za-z0-9_-]+)")
+RECORD = re.compile("rec_([A-Za-z0-9_-]+)")
 SUBJECT_PREFIXES = {"SESSION": "ses", "AGENT": "agt", "TASK": "tsk", "APPROVAL": "apr"}
 SESSION_AGENT_KINDS = {"a": "AGENT", "m": "MULTI_AGENT"}
 NO_ROW = "00000000-0000-0000-0000-000000000000"
@@ -62,6 +73,11 @@ def approval(approval_id: str) -> ID:
 def audit_event(event_id: str) -> ID:
     """The id of an audit event."""
     return ID(f"aud_{event_id}")
+
+
+def record(path: str) -> ID:
+    """The id of a record."""
+    return ID(f"rec_{urlsafe_b64encode(path.encode()).decode().rstrip('=')}")
 
 
 def subject(kind: str, row_id: str, sequence: int | None) -> ID:
@@ -114,6 +130,19 @@ def parse_session_agent(text: str) -> tuple[str, str, str] | None:
     return (session_id, kind, key) if canonical else None
 
 
+def parse_record(text: str) -> str | None:
+    """The path in the id of a record; None for another text."""
+    match = RECORD.fullmatch(text)
+    if not match:
+        return None
+    try:
+        path = urlsafe_b64decode(match[1] + "=" * (-len(match[1]) % 4)).decode()
+    except ValueError:
+        return None
+    canonical = KEY_START in path and "\0" not in path and record(path) == text and path_of(*name_of(path)) == path
+    return path if canonical else None
+
+
 def parse_subject(text: str) -> tuple[str, str, int | None]:
     """The kind, uuid and sequence of the object of an audit event; for another text, those of no object."""
     if key := parse_message(text):
@@ -159,6 +188,7 @@ ID_OF: dict[type, Callable[[Any], ID]] = {
     SessionAgentRow: lambda row: session_agent(row.session_id, row.kind, row.key),
     TaskRow: lambda row: task(row.id),
     ApprovalRow: lambda row: approval(row.id),
+    RecordRow: lambda row: record(row.path),
 }
 LOADERS: tuple[tuple[Callable[[str], Any], str], ...] = (
     (parse_session, "sessions"),
@@ -167,6 +197,7 @@ LOADERS: tuple[tuple[Callable[[str], Any], str], ...] = (
     (parse_session_agent, "session_agents"),
     (parse_task, "tasks"),
     (parse_approval, "approvals"),
+    (parse_record, "records"),
     (parse_audit_event, "audit_events"),
 )
 

@@ -1,7 +1,9 @@
-"""The scalars DateTime, Decimal and JSON: exact where the built-in ones change the value that was sent."""
+"""The scalars Base64, DateTime, Decimal and JSON: exact where the built-in ones change the value that was sent."""
 
+import binascii
 import math
 import re
+from base64 import b64decode, b64encode
 from datetime import UTC, datetime
 from decimal import Decimal as Number
 from decimal import InvalidOperation
@@ -14,6 +16,7 @@ from graphql.utilities import value_from_ast_untyped
 from strawberry.schema.config import StrawberryConfig
 
 RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(?:(\.\d{1,6})\d*)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+Base64 = NewType("Base64", bytes)
 DateTime = NewType("DateTime", datetime)
 Decimal = NewType("Decimal", Number)
 
@@ -22,6 +25,22 @@ class Json(str):
     """A JSON value as its text, which is stored and returned unchanged."""
 
     __slots__ = ()
+
+
+def parse_base64(value: Any) -> bytes:
+    """The bytes of a Base64 text with padding (RFC 4648 §4)."""
+    try:
+        data = b64decode(value, validate=True) if isinstance(value, str) and value.isascii() else None
+    except binascii.Error:
+        data = None
+    if data is None:
+        raise GraphQLError("Base64 needs a text in the alphabet of RFC 4648, section 4, with padding.")
+    return data
+
+
+def serialize_base64(value: bytes) -> str:
+    """The Base64 text of bytes."""
+    return b64encode(value).decode()
 
 
 def parse_time(value: Any) -> datetime:
@@ -124,6 +143,13 @@ SCALARS: dict[object, Any] = {
         serialize=serialize_json,
         parse_value=parse_json,
         parse_literal=parse_json_literal,
+    ),
+    Base64: strawberry.scalar(
+        name="Base64",
+        description="Bytes as a text in Base64 with padding.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc4648#section-4",
+        serialize=serialize_base64,
+        parse_value=parse_base64,
     ),
     DateTime: strawberry.scalar(
         name="DateTime",

@@ -74,6 +74,9 @@ async def test_every_mutation_records_its_one_event_or_none(ann):
     await left("updateAgent", "agent.updated", {"fields": ["name"]}, id=agent, name="Grace")
     await left("setAgentStatus", "agent.status_changed", {"toStatus": "BUSY"}, id=agent, status="BUSY")
     await left("deleteAgent", "agent.deleted", {}, id=agent)
+    note = {"namespace": ["notes"], "key": "k"}
+    await left("putRecords", None, records=[{**note, "value": 1}])
+    await left("deleteRecords", None, keys=[note])
     await left("deleteSession", "session.deleted", {"mode": "SOFT"}, id=session)
     await left("deleteSession", "session.deleted", {"mode": "HARD"}, id=session, mode="HARD")
     there = await ann.asks("{ __schema { mutationType { fields { name } } } }")

@@ -22,7 +22,7 @@ SNAPSHOT = """{
   sessions { nodes { id eventCursor streaming lastMessage { status text } } } archived: sessions(filter: {archived: true}) { nodes { id eventCursor } }
   deleted: sessions(filter: {deleted: true}) { nodes { id eventCursor } }
   agents { nodes { id revision } } tasks { nodes { id revision } } approvals { nodes { id status } }
-  auditEvents { totalCount }
+  auditEvents { totalCount } records { nodes { id revision } }
 }"""
 
 

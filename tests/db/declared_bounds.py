@@ -27,7 +27,7 @@ BY_BOUND = {
         streaming_end.close streaming_end.delete_chunks streaming_end.ended streaming_end.fold
         streaming_end.open_in_session streaming_end.text_so_far
         streaming_message.extend streaming_message.start streaming_message.stream_state streaming_message.take_over
-        sweep.advance_horizon sweep.expire sweep.lock_ended sweep.remove_key sweep.remove_session
+        sweep.advance_horizon sweep.expire sweep.lock_ended sweep.remove_key sweep.remove_record sweep.remove_session
         task.create task.for_update task.one task.set_status
         viewer_changes.horizon
     """,
@@ -37,6 +37,7 @@ BY_BOUND = {
         audit.by_ids
         message.append_many message.by_client_keys message.by_message_keys message.documents
         message.documents_by_client_keys message.in_session message.last_of_sessions message.of_sessions[stored_count]
+        record.by_paths record.delete_paths record.lock_sessions record.put
         reindex.batch reindex.renew
         session.by_ids session.by_keys session.of_agents
         session_agent.by_keys session_agent.of_sessions session_agent.with_agents
@@ -44,7 +45,8 @@ BY_BOUND = {
         session_totals.add session_totals.changed session_totals.count
         stats.agent_metrics
         streaming_message.by_message_keys streaming_message.streaming_sessions
-        sweep.deleted sweep.deleted_messages sweep.erased sweep.expired sweep.idle sweep.old_keys sweep.past_expires_at
+        sweep.deleted sweep.deleted_messages sweep.erased sweep.expired sweep.expired_records sweep.idle sweep.old_keys
+        sweep.past_expires_at
         sweep.silent_streams
         task.by_ids
         viewer_changes.after viewer_changes.sessions
@@ -54,6 +56,7 @@ BY_BOUND = {
         audit.count audit.page
         message.of_session_agents message.of_session_agents[count] message.of_sessions message.of_sessions[count]
         message.unfinished_of_sessions message.unfinished_of_sessions[count]
+        record.count record.count_namespaces record.delete_range record.namespaces record.page
         search.count search.page
         session.count[filtered] session.of_agents[count] session.page
         session_cap.beyond session_cap.count_others
@@ -65,7 +68,7 @@ BY_BOUND = {
         search.count[session_rows] search.page[session_rows,backward] search.page[session_rows,forward]
         session_agent.of_sessions[count]
         session_erasure.approvals session_erasure.message_chunks session_erasure.messages session_erasure.session_agents
-        session_erasure.streams session_erasure.tasks
+        session_erasure.records session_erasure.streams session_erasure.tasks
         sweep.remove_messages
         task.of_sessions[count]
     """,
@@ -74,6 +77,7 @@ BY_BOUND = {
     EVERYTHING: """
         check.chunk_offsets check.counted_sessions check.existing_counted_session check.existing_session check.head
         check.message_count check.sequences check.session_totals check.stream_length
+        check.records_of_erased
         check.stream_of_message check.unique_numbers check.unread_count
     """,
 }

@@ -15,6 +15,7 @@ from sqlalchemy.dialects.postgresql import UUID
 
 from app.db.access.statement import AcrossOwners
 from app.db.tables import metadata
+from app.record_path import below
 
 NOUNS = {
     "session": "sessions",
@@ -25,6 +26,7 @@ NOUNS = {
     "approval": "approvals",
     "audit": "audit_events",
     "idempotency": "idempotency_keys",
+    "record": "records",
 }
 # Of tables in one statement, the first that has a column gives its value: what lies in a session, before sessions.
 TABLES = [
@@ -39,7 +41,7 @@ TABLES = [
         "tasks",
         "approvals",
     ),
-    *("audit_events", "agents", "idempotency_keys", "sessions"),
+    *("audit_events", "agents", "idempotency_keys", "records", "sessions"),
 ]
 # The rows that arguments come from, in the same order for owners of every size: $1 is the owner.
 FOCUS = "session_id = (select id from sessions where owner_id = $1 and key = 'session-4')"
@@ -59,6 +61,7 @@ ROWS = {
     "agents": "order by array_position(array['agent-1', 'agent-2'], key), md5(key)",
     "audit_events": "order by at",
     "idempotency_keys": "order by key",
+    "records": "order by session_id is null, path",
 }
 # The first columns of the orders of pages, whose middle a cursor stands at.
 SORTED = {
@@ -66,6 +69,7 @@ SORTED = {
     "approvals": ("id",),
     "audit_events": ("at",),
     "messages": ("sequence",),
+    "records": ("path",),
     "session_agents": ("created_revision",),
     "sessions": ("last_activity_at", "id"),
     "tasks": ("id",),
@@ -80,6 +84,7 @@ FRESH = {
     "new_key",
     "idempotency_key",
     "parent_key",
+    "parent_path",
     "parent_type",
 }  # of what a statement inserts
 FIRST, LAST = datetime(2001, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
@@ -283,6 +288,10 @@ def _before(arguments, wanted):
     return LAST if wanted.common or not isinstance(arguments.query, AcrossOwners) else FIRST
 
 
+def _range(arguments, wanted):
+    return below(["notes" if wanted.common else "rare"])
+
+
 def _text(arguments, wanted):
     return arguments.focus("message_chunks")["text"] if "offset" in arguments.query.parameters else "Hello there"
 
@@ -290,10 +299,19 @@ def _text(arguments, wanted):
 SPECIAL = {
     "after": lambda a, w: 0 if "up_to" in a.query.parameters else a.focus()["head"] - w.page,
     "after_xid": lambda a, w: "0",
+    "at": lambda a, w: datetime.now(UTC),
     "before": _before,
     "config": lambda a, w: "simple",
     "count": lambda a, w: w.page if "parent_text" in a.query.parameters else 1,
     "expected": lambda a, w: None,
+    "first": lambda a, w: 1,
+    "high": lambda a, w: _range(a, w).high,
+    "key_from": lambda a, w: "record-",
+    "key_to": lambda a, w: "record-9" if w.common else "record-2",
+    "low": lambda a, w: _range(a, w).low,
+    "pattern": lambda a, w: "^(?:[^\x1f\x1e]*\x1f)+",
+    "suffix": lambda a, w: ("notes" if w.common else "rare") + "\x1f",
+    "tags": lambda a, w: '{"kind": "notes"}' if w.common else '{"kind": "rare"}',
     "expected_length": lambda a, w: a.focus("streams")["length"],
     "limit": lambda a, w: w.page,
     "mark": lambda a, w: "~",

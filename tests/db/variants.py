@@ -2,7 +2,7 @@
 
 from itertools import product
 
-from app.db import agent, approval, audit, message, search, session, session_agent, task
+from app.db import agent, approval, audit, message, record, search, session, session_agent, task
 from app.db.access.statement import REGISTERED
 from app.db.reading.nested import Nested
 
@@ -29,6 +29,9 @@ def registered():
             search._page(access, backward)
         for order in agent.ORDERS.values():
             agent._page(order, backward)
+        for order in record.ORDERS.values():
+            record._page(order, backward)
+        record._namespace_page(backward)
         for order, filtered in product(session.ORDERS.values(), (False, True)):
             session._page(order, backward, filtered)
         message._update(CONTENT, redacted=backward)

@@ -5,6 +5,7 @@ A new field with arguments, a new type of node or of event needs an entry in `RE
 
 import json
 import re
+from base64 import b64encode
 from typing import Any
 from uuid import uuid4
 
@@ -30,6 +31,7 @@ NOT_IDS = {
     "message_key",
     "stream_key",
     "fence",
+    "record_key",
 }
 """The names in `SampleData` whose values are not ids."""
 UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -48,6 +50,7 @@ RECIPES: dict[str, list[dict[str, Any]]] = {
         {"on": "Agent", "id": "$agent"},
         {"on": "Task", "id": "$task"},
         {"on": "Approval", "id": "$approval"},
+        {"on": "Record", "id": "$record"},
         {
             "on": "AuditEvent",
             "id": "$audit",
@@ -61,6 +64,7 @@ RECIPES: dict[str, list[dict[str, Any]]] = {
         {"on": "Agent", "ids": ["$agent"]},
         {"on": "Task", "ids": ["$task"]},
         {"on": "Approval", "ids": ["$approval", "$pending"]},
+        {"on": "Record", "ids": ["$record", "$binary_record"]},
         {"on": "AuditEvent", "ids": ["$audit", *(f"$audit_of_{kind}" for kind in AUDITED)]},
     ],
     "Query.session": [{"id": "$session"}, {"key": "$session_key"}, {"id": "$archived"}, {"id": "$deleted"}],
@@ -114,6 +118,23 @@ RECIPES: dict[str, list[dict[str, Any]]] = {
             },
         },
     ],
+    "Query.record": [
+        {"namespace": ["$mark", "memories"], "key": "$record_key"},
+        {"namespace": ["$mark"], "key": "$record_key"},
+    ],
+    "Query.records": [
+        {},
+        {
+            "namespacePrefix": ["$mark"],
+            "filter": {
+                "metadataContains": {"of": "$mark"},
+                "keyFrom": "$record_key",
+                "keyTo": "$record_key",
+                "text": "$mark",
+            },
+        },
+    ],
+    "Query.recordNamespaces": [{}, {"prefix": ["$mark"], "suffix": ["memories"], "maxDepth": 2}],
     "Session.tasks": [{}, {"filter": TASKS}],
     "Session.message": [{"id": "$message"}, {"sequence": 1}, {"key": "$message_key", "agentKey": "$part_key"}],
     "Session.messages": [{}, {"filter": {"role": ["ASSISTANT"], "agentKey": "$part_key", "status": ["COMPLETE"]}}],
@@ -158,6 +179,15 @@ RECIPES: dict[str, list[dict[str, Any]]] = {
     "Mutation.updateAgent": [{"input": {"id": "$agent", "name": "other"}}],
     "Mutation.setAgentStatus": [{"input": {"id": "$agent", "status": "BUSY"}}],
     "Mutation.deleteAgent": [{"input": {"id": "$agent"}}],
+    "Mutation.putRecords": [
+        {"input": {"records": [{"namespace": ["$mark"], "key": "other", "value": 1, "sessionId": "$session"}]}},
+        # The names of records are their owner's own: with those of another owner, other records are found.
+        {"input": {"records": [{"namespace": ["shared"], "key": "k", "value": 1}]}},
+    ],
+    "Mutation.deleteRecords": [
+        {"input": {"keys": [{"namespace": ["shared"], "key": "k"}]}},
+        {"input": {"namespacePrefix": []}},
+    ],
     "Mutation.createTask": [{"input": {"sessionId": "$session", "type": "t"}}],
     "Mutation.setTaskStatus": [{"input": {"id": "$task", "status": "ACTIVE"}}],
     "Mutation.requestApproval": [
@@ -214,6 +244,7 @@ async def create_sample_data(user: User, mark: str) -> SampleData:
     await _make_session(user, data)
     await _make_messages(user, data)
     await _make_work(user, data)
+    await _make_records(user, data)
     await _change(user, data)
     for name, mutation in (("archived", "archiveSession"), ("deleted", "deleteSession")):
         data[name] = await user.creates_session(f"{mark} {name}")
@@ -296,6 +327,18 @@ async def _make_work(user: User, data: SampleData) -> None:
             data[name] = made["approval"]["id"]
         if name != "pending":
             await _do(user, "decideApproval", id=made["approval"]["id"], decision="APPROVE", notes=mark)
+
+
+async def _make_records(user: User, data: SampleData) -> None:
+    """A record of the session with a value, and one with bytes."""
+    mark = data["mark"]
+    data["record_key"] = f"{mark}-record"
+    value = {"namespace": [mark, "memories"], "key": data["record_key"], "value": {"of": mark}}
+    shared_name = {"namespace": ["shared"], "key": "k", "value": mark}
+    content = {"namespace": [mark], "key": data["record_key"], "bytes": b64encode(mark.encode()).decode()}
+    shared = {"metadata": {"of": mark}, "sessionId": data["session"], "ttlSeconds": 3600}
+    made = await user.does("putRecords", "records { id }", records=[value | shared, content, shared_name])
+    data["record"], data["binary_record"], _ = (record["id"] for record in made["records"])
 
 
 async def _change(user: User, data: SampleData) -> None:

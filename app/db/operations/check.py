@@ -28,6 +28,7 @@ from app.db.tables import (
     counted_sessions,
     message_chunks,
     messages,
+    records,
     session_agents,
     session_totals,
     sessions,
@@ -38,7 +39,7 @@ from app.db.tables.columns import Uuid
 from app.db.viewer_changes import CONTROL
 
 s, m, g, t, p = sessions.c, messages.c, session_agents.c, tasks.c, approvals.c
-x, c = streams.c, message_chunks.c
+x, c, r = streams.c, message_chunks.c, records.c
 n, k = counted_sessions.c, session_totals.c
 
 
@@ -122,6 +123,15 @@ _rule(
     select(_n.owner_id, _n.session_id)
     .outerjoin(sessions, _of_numbers)
     .where(or_(s.id.is_(None), s.erased_at.is_not(None))),
+)
+
+_rule(
+    "records_of_erased",
+    "no record belongs to an erased session",
+    _sessions(
+        s.erased_at.is_not(None),
+        select(literal(1)).where(r.owner_id == s.owner_id, r.session_id == s.id).correlate(sessions).exists(),
+    ),
 )
 
 _streaming = union_all(

@@ -18,10 +18,10 @@ from app.db.access.database import Database
 from app.db.access.statement import OWNER, AcrossOwners, Row, Statement, across_owners, statement
 from app.db.access.transaction import Tx
 from app.db.reading.rows import SessionRow
-from app.db.tables import idempotency_keys, messages, sessions, streams
+from app.db.tables import idempotency_keys, messages, records, sessions, streams
 from app.db.tables.columns import Timestamp
 
-s, m, k, x = sessions.c, messages.c, idempotency_keys.c, streams.c
+s, m, k, x, r = sessions.c, messages.c, idempotency_keys.c, streams.c, records.c
 LOCK = 2_608_114_907  # any number that nothing else in the database locks
 BEFORE, LIMIT = bindparam("before", type_=Timestamp), bindparam("limit", type_=Integer)
 HAS_ID = and_(s.owner_id == OWNER, s.id == bindparam("session_id"))
@@ -143,6 +143,13 @@ REMOVE_KEY: Statement[Row] = statement(
 )
 
 
+REMOVE_RECORD: Statement[Row] = statement(
+    "sweep.remove_record",
+    "Removes a record whose time has passed.",
+    delete(records).where(r.owner_id == OWNER, r.path == bindparam("path"), r.expires_at < BEFORE).returning(r.path),
+)
+
+
 async def _expire(tx: Tx, session_id: str, before: datetime) -> bool:
     row = await tx.one(EXPIRE, session_id=session_id, before=before)
     if row is not None:
@@ -181,6 +188,10 @@ async def _remove_messages(tx: Tx, session_id: str, before: datetime) -> bool:
 
 async def _remove_key(tx: Tx, key: str, before: datetime) -> bool:
     return await tx.one(REMOVE_KEY, key=key, before=before) is not None
+
+
+async def _remove_record(tx: Tx, path: str, before: datetime) -> bool:
+    return await tx.one(REMOVE_RECORD, path=path, before=before) is not None
 
 
 IDLE = _due("idle", "Sessions without activity since a time.", s.last_activity_at, s.owner_id, s.id, *_can_expire)
@@ -223,6 +234,9 @@ DELETED_MESSAGES = _due(
     m.deleted_at.is_not(None),
 )
 OLD_KEYS = _due("old_keys", "Idempotency keys stored before a time.", k.created_at, k.owner_id, k.key)
+EXPIRED_RECORDS = _due(
+    "expired_records", "Records whose time has passed.", r.expires_at, r.owner_id, r.path, r.expires_at.is_not(None)
+)
 SILENT_STREAMS = _due(
     "silent_streams",
     "Sessions with streams that are silent since a time.",
@@ -235,6 +249,7 @@ EXPIRE_SESSIONS = Step("sessions expired", (IDLE, PAST_EXPIRES_AT), _expire)
 ERASE_SESSIONS = Step("sessions erased", (DELETED, EXPIRED), _erase)
 REMOVE_SESSIONS = Step("tombstones of sessions removed", (ERASED,), _remove_session)
 REMOVE_TOMBSTONES = Step("sessions cleared of tombstones", (DELETED_MESSAGES,), _remove_messages)
+REMOVE_RECORDS = Step("records removed", (EXPIRED_RECORDS,), _remove_record)
 REMOVE_KEYS = Step("idempotency keys removed", (OLD_KEYS,), _remove_key)
 
 
@@ -269,6 +284,7 @@ class Retention(NamedTuple):
             (EXPIRE_SESSIONS, self.idle),
             *([] if self.deleted is None else [(step, self.deleted) for step in removal]),
             (REMOVE_KEYS, self.keys),
+            (REMOVE_RECORDS, timedelta(0)),
         ]
 
 

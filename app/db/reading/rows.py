@@ -182,6 +182,27 @@ class ApprovalRow(Entity):
     created_at: datetime
 
 
+class RecordRow(Entity):
+    """One record; `path` is its namespace and key, see `app/record_path.py`."""
+
+    owner_id: str
+    path: str
+    session_id: str | None
+    value: str | None
+    binary: bytes | None
+    metadata: str
+    revision: int
+    expires_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class RecordNamespaceRow(Entity):
+    """A namespace that has records, as the beginning of their paths."""
+
+    prefix: str
+
+
 class AuditRow(Entity):
     """One event of the audit log: an actor did something to a subject."""
 

@@ -6,6 +6,7 @@ from app.db.tables.audit import audit_events
 from app.db.tables.columns import metadata
 from app.db.tables.idempotency import idempotency_keys
 from app.db.tables.message import messages
+from app.db.tables.record import records
 from app.db.tables.session import sessions
 from app.db.tables.session_agent import session_agents
 from app.db.tables.session_totals import count_positions, counted_sessions, session_totals
@@ -22,6 +23,7 @@ __all__ = [
     "message_chunks",
     "messages",
     "metadata",
+    "records",
     "session_agents",
     "session_totals",
     "sessions",

@@ -1,0 +1,206 @@
+"""Statements on records. A record whose time has passed counts as absent, whether or not the sweeper has removed it."""
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    LargeBinary,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    case,
+    delete,
+    func,
+    or_,
+    select,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB, insert
+
+from app.db.access.database import Database
+from app.db.access.statement import OWNER, Row, Statement, statement, variant
+from app.db.access.transaction import Tx, Viewer
+from app.db.reading.matching import contains
+from app.db.reading.nested import parent_arrays, parent_table
+from app.db.reading.order import Order, SortKey, direction, time_key
+from app.db.reading.page import Count, Slice, Window
+from app.db.reading.root import read_page
+from app.db.reading.rows import RecordNamespaceRow, RecordRow
+from app.db.tables import records, sessions
+from app.db.tables.columns import BytewiseText, Timestamp, Uuid
+from app.record_path import HIGHEST, KEY_START
+
+r = records.c
+CLIENT_COLUMNS = [column for column in r if column.key not in ("tags", "text")]
+NOT_EXPIRED = or_(r.expires_at.is_(None), r.expires_at > func.now())
+PATH = SortKey(r.path, BytewiseText, r.path, str, "", HIGHEST)
+ORDERS = {
+    (field, ending): Order(f"{field}_{ending}".lower(), tag, keys, descending=ending == "DESC")
+    for field, tag, keys in (("KEY", "k", (PATH,)), ("UPDATED_AT", "u", (time_key(r.updated_at), PATH)))
+    for ending in ("ASC", "DESC")
+}
+
+PATHS = bindparam("paths", type_=ARRAY(Text))
+BY_PATHS = statement(
+    "record.by_paths",
+    "The records at these paths.",
+    select(*CLIENT_COLUMNS).where(r.owner_id == OWNER, r.path == any_(PATHS), NOT_EXPIRED),
+    RecordRow,
+)
+
+NEW_TYPES: dict[str, Any] = {
+    "path": Text,
+    "session_id": Uuid,
+    "value": Text,
+    "binary": LargeBinary,
+    "metadata": JSON,
+    "tags": JSONB,
+    "text": Text,
+    "expires_at": Timestamp,
+}
+_new = parent_table(**NEW_TYPES)
+# The program's clock, and not now(): Citus refuses now() in a CASE.
+AT = bindparam("at", type_=Timestamp)
+_put = insert(records).from_select(
+    ["owner_id", *NEW_TYPES, "revision", "created_at", "updated_at"],
+    select(OWNER, *(_new.c[name] for name in NEW_TYPES), bindparam("first", type_=BigInteger), AT, AT),
+    include_defaults=False,
+)
+_lives = or_(r.expires_at.is_(None), r.expires_at > AT)
+PUT = statement(
+    "record.put",
+    "Inserts records, and replaces those that exist at their paths.",
+    _put.on_conflict_do_update(
+        index_elements=["owner_id", "path"],
+        set_={
+            **{name: _put.excluded[name] for name in NEW_TYPES if name != "path"},
+            "revision": case((_lives, r.revision + 1), else_=_put.excluded.revision),
+            "created_at": case((_lives, r.created_at), else_=_put.excluded.created_at),
+            "updated_at": _put.excluded.updated_at,
+        },
+    ).returning(*CLIENT_COLUMNS),
+    RecordRow,
+)
+s = sessions.c
+LOCK_SESSIONS: Statement[Row] = statement(
+    "record.lock_sessions",
+    "The sessions with these ids that are not deleted, locked against their deletion until the commit.",
+    select(s.id)
+    .where(s.owner_id == OWNER, s.id == any_(bindparam("ids", type_=ARRAY(Uuid))), s.deleted_at.is_(None))
+    .order_by(s.id)
+    .with_for_update(read=True),
+)
+
+KEY = func.split_part(r.path, KEY_START, 2, type_=BytewiseText)
+LOW, HIGH = bindparam("low", type_=BytewiseText), bindparam("high", type_=BytewiseText)
+KEY_FROM, KEY_TO = bindparam("key_from", type_=BytewiseText), bindparam("key_to", type_=BytewiseText)
+TAGS, SEARCHED = bindparam("tags", type_=JSONB), bindparam("text", type_=Text)
+IN_RANGE = and_(r.owner_id == OWNER, r.path >= LOW, r.path < HIGH)
+MATCHING = and_(
+    IN_RANGE,
+    NOT_EXPIRED,
+    or_(KEY_FROM.is_(None), KEY >= KEY_FROM),
+    or_(KEY_TO.is_(None), KEY <= KEY_TO),
+    or_(TAGS.is_(None), r.tags.contains(TAGS)),
+    or_(SEARCHED.is_(None), contains(r.text, SEARCHED)),
+)
+COUNT = statement(
+    "record.count",
+    "The number of records that match a filter.",
+    select(func.count().label("total")).select_from(records).where(MATCHING),
+    Count,
+    custom_plan=True,
+)
+
+
+def _delete(name: str, sentence: str, *conditions: ColumnElement[bool]) -> Statement[Count]:
+    deleted = delete(records).where(*conditions).returning(r.owner_id, NOT_EXPIRED.label("lived")).cte("deleted")
+    query = select(func.count().filter(deleted.c.lived).label("total")).where(deleted.c.owner_id == OWNER)
+    return statement(name, sentence, query, Count, custom_plan=True)
+
+
+DELETE_PATHS = _delete(
+    "record.delete_paths", "Deletes the records at these paths.", r.owner_id == OWNER, r.path == any_(PATHS)
+)
+DELETE_RANGE = _delete(
+    "record.delete_range",
+    "Deletes the records below a namespace, up to a key.",
+    IN_RANGE,
+    or_(KEY_TO.is_(None), KEY <= KEY_TO),
+)
+
+# As many labels as the pattern takes, with the ends of the labels: what two records below the same namespace share.
+_namespaces = (
+    select(func.substring(r.path, bindparam("pattern", type_=Text), type_=BytewiseText).label("prefix"))
+    .where(
+        IN_RANGE,
+        NOT_EXPIRED,
+        or_(
+            bindparam("suffix", type_=Text).is_(None),
+            func.right(func.split_part(r.path, KEY_START, 1), func.char_length(bindparam("suffix", type_=Text)))
+            == bindparam("suffix", type_=Text),
+        ),
+    )
+    .distinct()
+    .subquery("namespaces")
+)
+PREFIX = SortKey(_namespaces.c.prefix, BytewiseText, _namespaces.c.prefix, str, "", HIGHEST)
+NAMESPACES = Order("prefix", "n", (PREFIX,))
+COUNT_NAMESPACES = statement(
+    "record.count_namespaces",
+    "The number of namespaces below a namespace.",
+    select(func.count().label("total")).select_from(_namespaces),
+    Count,
+    custom_plan=True,
+)
+
+
+@cache
+def _page(order: Order, backward: bool) -> Statement[RecordRow]:
+    return statement(
+        variant("record.page", order.name, direction(backward)),
+        "A page of the records below a namespace that match a filter.",
+        order.page(select(*CLIENT_COLUMNS).where(MATCHING), backward),
+        RecordRow,
+        custom_plan=True,
+    )
+
+
+@cache
+def _namespace_page(backward: bool) -> Statement[RecordNamespaceRow]:
+    return statement(
+        variant("record.namespaces", direction(backward)),
+        "A page of the namespaces below a namespace.",
+        NAMESPACES.page(select(_namespaces.c.prefix), backward),
+        RecordNamespaceRow,
+        custom_plan=True,
+    )
+
+
+async def page(
+    db: Database, viewer: Viewer, window: Window, order: Order, filters: Mapping[str, Any]
+) -> Slice[RecordRow]:
+    """One page of the viewer's records; `filters` are the parameters of `MATCHING`."""
+    return await read_page(db, viewer, _page(order, window.backward), COUNT, window, order.bounds(window), filters)
+
+
+async def namespaces(
+    db: Database, viewer: Viewer, window: Window, filters: Mapping[str, Any]
+) -> Slice[RecordNamespaceRow]:
+    """One page of the namespaces of the viewer's records."""
+    page = _namespace_page(window.backward)
+    return await read_page(db, viewer, page, COUNT_NAMESPACES, window, NAMESPACES.bounds(window), filters)
+
+
+async def put(tx: Tx, new: Sequence[Mapping[str, Any]], at: Any) -> list[RecordRow]:
+    """The records as they are stored, in the order of `new`, whose columns are those of `NEW_TYPES`.
+
+    The statement takes its rows in the order of their paths: two puts of the same records lock them in one order.
+    """
+    ordered = sorted(new, key=lambda record: record["path"])
+    arrays = parent_arrays(tuple(NEW_TYPES), [tuple(record[name] for name in NEW_TYPES) for record in ordered])
+    rows = {row.path: row for row in await tx.fetch(PUT, **arrays, first=1, at=at)}
+    return [rows[record["path"]] for record in new]

@@ -1,0 +1,39 @@
+"""Records: documents under keys, in namespaces."""
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from app.db.tables.columns import BytewiseText, Timestamp, Uuid, json_column, metadata, owner_column, timestamp_column
+
+records = Table(
+    "records",
+    metadata,
+    owner_column(),
+    Column("path", BytewiseText, nullable=False, doc="Namespace and key in one text: see app/record_path.py."),
+    Column("session_id", Uuid, doc="The session with which the record is erased."),
+    Column("value", Text, doc="A JSON text, unchanged to the character."),
+    Column("binary", LargeBinary),
+    json_column("metadata"),
+    Column("tags", JSONB, nullable=False, doc="The metadata as conditions compare them."),
+    Column("text", Text, nullable=False, doc="The strings in the value, as a search compares them."),
+    Column("revision", BigInteger, nullable=False),
+    Column("expires_at", Timestamp),
+    timestamp_column("created_at"),
+    timestamp_column("updated_at"),
+    PrimaryKeyConstraint("owner_id", "path"),
+    ForeignKeyConstraint(["owner_id", "session_id"], ["sessions.owner_id", "sessions.id"]),
+    CheckConstraint('(value IS NULL) <> ("binary" IS NULL)', name="content"),
+)
+r = records.c
+Index("records_session", r.owner_id, r.session_id, postgresql_where=r.session_id.is_not(None))
+Index("records_due", r.expires_at, r.owner_id, r.path, postgresql_where=r.expires_at.is_not(None))
