@@ -10,12 +10,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-README, CLIENT, MCP, STRANDS = (
-    ROOT / page for page in ("clients/python/README.md", "docs/client.md", "docs/mcp.md", "docs/strands.md")
+README, CLIENT, MCP, STRANDS, FRAMEWORKS = (
+    ROOT / page
+    for page in (
+        "clients/python/README.md",
+        "docs/client.md",
+        "docs/mcp.md",
+        "docs/strands.md",
+        "docs/frameworks.md",
+    )
 )
 PATH = os.pathsep.join([sysconfig.get_path("scripts"), os.environ["PATH"]])  # with the command colloquy-mcp
 EXAMPLE = re.compile(r"```python\n(.*?)```\n\nIt prints\n\n```text\n(.*?)```", re.DOTALL)
-# The Strands example of the README needs another environment: strands/isolated/test_strands_docs.py.
+# The README's examples of LangGraph and Strands need other environments: langgraph/isolated, strands/isolated.
 EXAMPLES = [
     pytest.param(program, printed, id=f"{page.stem}-{number}")
     for page in (README, CLIENT, MCP)
@@ -48,7 +55,7 @@ def test_every_example_with_an_output_is_run():
     assert len(EXAMPLES) >= 8
 
 
-@pytest.mark.parametrize("page", [README, CLIENT, MCP, STRANDS], ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", [README, CLIENT, MCP, STRANDS, FRAMEWORKS], ids=lambda page: page.stem)
 def test_no_page_installs_the_package_of_another_project(page):
     assert not INSTALLS_A_STRANGERS_PACKAGE.search(page.read_text())
     assert "install" not in page.read_text().lower() or "colloquy-client" in page.read_text()

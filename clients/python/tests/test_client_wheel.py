@@ -26,7 +26,12 @@ def attempt(name):
 names = [module.name for module in pkgutil.walk_packages(colloquy.__path__, "colloquy.")]
 print(json.dumps({"file": colloquy.__file__, "modules": {name: attempt(name) for name in names}}))
 """
-NEEDS_EXTRA = {"colloquy.strands": "strands", "colloquy.mcp.server": "mcp", "colloquy.mcp.tools": "mcp"}
+NEEDS_EXTRA = {
+    "colloquy.langgraph": "langgraph",
+    "colloquy.strands": "strands",
+    "colloquy.mcp.server": "mcp",
+    "colloquy.mcp.tools": "mcp",
+}
 TARGET = {"COLLOQUY_URL": "http://127.0.0.1:1", "COLLOQUY_TOKEN": "token"}
 
 
@@ -64,10 +69,14 @@ def test_the_metadata_names_what_the_client_needs_as_ranges(wheel):
         ">=3.11",
         "Apache-2.0",
     )
-    assert metadata.get_all("Provides-Extra") == ["mcp", "strands"]
+    assert metadata.get_all("Provides-Extra") == ["langgraph", "mcp", "strands"]
     needed = {Requirement(line).name: Requirement(line) for line in metadata.get_all("Requires-Dist")}
-    extras = {name: str(needed.pop(name).marker) for name in ("mcp", "strands-agents")}
-    assert extras == {"mcp": 'extra == "mcp"', "strands-agents": 'extra == "strands"'}
+    extras = {name: str(needed.pop(name).marker) for name in ("langgraph-checkpoint", "mcp", "strands-agents")}
+    assert extras == {
+        "langgraph-checkpoint": 'extra == "langgraph"',
+        "mcp": 'extra == "mcp"',
+        "strands-agents": 'extra == "strands"',
+    }
     assert set(needed) == {"httpx2", "orjson", "tenacity", "websockets"}
     assert {operator.operator for line in needed.values() for operator in line.specifier} == {">=", "<"}
     assert metadata.get_payload() == (ROOT / "clients/python/README.md").read_text()

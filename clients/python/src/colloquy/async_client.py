@@ -17,6 +17,7 @@ from colloquy.operation import Operation, custom_operation
 from colloquy.operations import agent as agent_operations
 from colloquy.operations import approval as approval_operations
 from colloquy.operations import message as message_operations
+from colloquy.operations import record as record_operations
 from colloquy.operations import session as session_operations
 from colloquy.operations import session_agent as session_agent_operations
 from colloquy.operations import streaming_message as streaming_message_operations
@@ -171,3 +172,11 @@ class AsyncClient:
     approvals = async_iterator(approval_operations.approvals)
     request_approval = async_method(approval_operations.request_approval)
     decide_approval = async_method(approval_operations.decide_approval)
+
+    record = async_method(record_operations.record)
+    record_page = async_method(record_operations.record_page)
+    records = async_iterator(record_operations.records)
+    record_namespace_page = async_method(record_operations.record_namespace_page)
+    record_namespaces = async_iterator(record_operations.record_namespaces)
+    put_records = async_method(record_operations.put_records)
+    delete_records = async_method(record_operations.delete_records)

@@ -1,6 +1,7 @@
 """JSON objects of responses as dataclasses: annotations give the types, and field names are the camelCase keys."""
 
 import types
+from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from datetime import datetime
@@ -10,7 +11,7 @@ from typing import Any, TypeVar, Union, cast, get_args, get_origin, get_type_hin
 
 T = TypeVar("T")
 Decoder = Callable[[Any], Any]
-SCALARS: dict[Any, Decoder] = {datetime: datetime.fromisoformat, Decimal: Decimal}
+SCALARS: dict[Any, Decoder] = {datetime: datetime.fromisoformat, Decimal: Decimal, bytes: b64decode}
 
 
 def decode(cls: type[T], value: Mapping[str, Any]) -> T:

@@ -26,6 +26,10 @@ APPROVAL_FIELDS = """
 fragment ApprovalFields on Approval {
   id toolUseId approverRole status notes decidedBy decidedAt createdAt
 }"""
+RECORD_FIELDS = """
+fragment RecordFields on Record {
+  id namespace key value bytes metadata revision session { id } expiresAt createdAt updatedAt
+}"""
 SELECT_ERRORS = """errors {
     code message field
     ... on ConflictError { currentRevision }
@@ -93,6 +97,22 @@ APPROVALS = f"""
 query Approvals({PAGE_VARIABLES}, $filter: ApprovalFilter) {{
   approvals({PAGE_ARGUMENTS}, filter: $filter) {{ nodes {{ ...ApprovalFields }} {SELECT_PAGE_INFO} }}
 }}{APPROVAL_FIELDS}"""
+RECORD_BY = f"""
+query Record($namespace: [String!]!, $key: String!) {{
+  record(namespace: $namespace, key: $key) {{ ...RecordFields }}
+}}{RECORD_FIELDS}"""
+RECORDS = f"""
+query Records($namespacePrefix: [String!], {PAGE_VARIABLES}, $filter: RecordFilter, $orderBy: RecordOrder!) {{
+  records(namespacePrefix: $namespacePrefix, {PAGE_ARGUMENTS}, filter: $filter, orderBy: $orderBy) {{
+    nodes {{ ...RecordFields }} {SELECT_PAGE_INFO}
+  }}
+}}{RECORD_FIELDS}"""
+RECORD_NAMESPACES = f"""
+query RecordNamespaces($prefix: [String!], $suffix: [String!], $maxDepth: Int, {PAGE_VARIABLES}) {{
+  recordNamespaces(prefix: $prefix, suffix: $suffix, maxDepth: $maxDepth, {PAGE_ARGUMENTS}) {{
+    nodes {{ namespace }} {SELECT_PAGE_INFO}
+  }}
+}}"""
 
 CREATE_SESSION = _mutation(
     "createSession", "CreateSessionInput", f"{SELECT_SESSION} evicted {{ ...SessionFields }}", SESSION_FIELDS
@@ -128,6 +148,8 @@ CREATE_TASK = _mutation("createTask", "CreateTaskInput", SELECT_TASK, TASK_FIELD
 SET_TASK_STATUS = _mutation("setTaskStatus", "SetTaskStatusInput", SELECT_TASK, TASK_FIELDS)
 REQUEST_APPROVAL = _mutation("requestApproval", "RequestApprovalInput", SELECT_APPROVAL, APPROVAL_FIELDS)
 DECIDE_APPROVAL = _mutation("decideApproval", "DecideApprovalInput", SELECT_APPROVAL, APPROVAL_FIELDS)
+PUT_RECORDS = _mutation("putRecords", "PutRecordsInput", "records { ...RecordFields }", RECORD_FIELDS)
+DELETE_RECORDS = _mutation("deleteRecords", "DeleteRecordsInput", "deletedCount")
 
 SESSION_EVENTS = f"""
 subscription SessionEvents($sessionId: ID!, $after: String, $follow: Boolean!) {{

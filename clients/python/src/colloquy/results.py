@@ -162,6 +162,37 @@ class Approval:
 
 
 @dataclass(frozen=True, slots=True)
+class SessionId:
+    """The session that a record is erased with."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A document under a key: `value` or `bytes`, as it was put."""
+
+    id: str
+    namespace: tuple[str, ...]
+    key: str
+    value: Any
+    bytes: bytes | None
+    metadata: Any
+    revision: int
+    session: SessionId | None
+    expires_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RecordNamespace:
+    """A namespace that has records, shortened to the labels of `max_depth`."""
+
+    namespace: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class PageInfo:
     """The cursors of a page, and whether a page follows or precedes it."""
 

@@ -1,17 +1,15 @@
 """The repository for Strands: the suite of strands-agents, unmodified, and our own tests, in its environment."""
 
-import asyncio
-import os
 import shutil
 from pathlib import Path
-from xml.etree import ElementTree
 
 import pytest
 
-from clients.python.tests.strands.strands_environment import HERE, ROOT, StrandsEnvironment, strands_environment
-from harness.server_settings import SECRET
-from tests.support.servers import Server
+from clients.python.tests.peer_environment import PeerEnvironment, peer_environment
+from clients.python.tests.peer_suite import run_pytest
 
+HERE = Path(__file__).resolve().parent
+ISOLATED = HERE / "isolated"
 pytestmark = [pytest.mark.xdist_group("strands"), pytest.mark.timeout(900)]
 
 SESSION_MANAGER_TESTS = "tests/strands/session/test_repository_session_manager.py"
@@ -33,54 +31,22 @@ EXCLUDED = {
 
 
 @pytest.fixture(scope="module")
-def environment() -> StrandsEnvironment:
-    return strands_environment()
-
-
-class Report:
-    """The result of one pytest run: the names of tests that passed, those of all others, and the output."""
-
-    def __init__(self, junit: Path, output: str) -> None:
-        self.passed: list[str] = []
-        self.not_passed: list[str] = []
-        self.output = output
-        for case in ElementTree.parse(junit).iter("testcase"):
-            name = f"{case.get('classname')}.{case.get('name')}"
-            (self.not_passed if len(case) else self.passed).append(name)
-
-
-async def run_pytest(
-    environment: StrandsEnvironment, server: Server, junit: Path, directory: Path, *arguments: str
-) -> Report:
-    """Runs pytest in the environment of strands-agents, against this server."""
-    variables = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": os.pathsep.join(map(str, (HERE / "isolated", ROOT / "clients/python/src"))),
-        "COLLOQUY_URL": server.url,
-        "COLLOQUY_SECRET": SECRET,
-    }
-    options = ["-q", "-p", "no:cacheprovider", f"--junitxml={junit}", "-c", str(directory / "pytest.ini")]
-    process = await asyncio.create_subprocess_exec(
-        *(environment.python, "-m", "pytest", *options, *arguments),
-        cwd=directory,
-        env=variables,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await process.communicate()
-    assert junit.exists(), output.decode()
-    return Report(junit, output.decode())
+def environment() -> PeerEnvironment:
+    return peer_environment("strands", HERE / "sdist.txt")
 
 
 async def test_72_tests_of_strands_agents_pass_against_a_real_server(environment, server, tmp_path):
     packages = ("tests/__init__.py", "tests/strands/__init__.py", "tests/strands/session/__init__.py")
+    sources = environment.sources("strands-agents")
     for name in (*packages, SESSION_MANAGER_TESTS, FILE_TESTS):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(environment.sources / name, tmp_path / name)
+        shutil.copy(sources / name, tmp_path / name)
     shutil.copytree(HERE / "overrides", tmp_path, dirs_exist_ok=True)
     deselected = [f"--deselect={FILE_TESTS}::{name}" for name in EXCLUDED]
     selection = (SESSION_MANAGER_TESTS, FILE_TESTS, *deselected)
-    report = await run_pytest(environment, server, tmp_path / "report.xml", tmp_path, *selection)
+    report = await run_pytest(
+        environment, server, tmp_path, *selection, junit=tmp_path / "report.xml", isolated=ISOLATED
+    )
     assert not report.not_passed, report.output
     module = SESSION_MANAGER_TESTS.removesuffix(".py").replace("/", ".")
     of_session_manager = [name for name in report.passed if name.startswith(module)]
@@ -89,6 +55,6 @@ async def test_72_tests_of_strands_agents_pass_against_a_real_server(environment
 
 @pytest.mark.parametrize("file", sorted(path.name for path in (HERE / "isolated").glob("test_*.py")))
 async def test_our_own_tests_pass_in_the_environment_of_strands(environment, server, tmp_path, file):
-    report = await run_pytest(environment, server, tmp_path / "report.xml", HERE / "isolated", file)
+    report = await run_pytest(environment, server, ISOLATED, file, junit=tmp_path / "report.xml", isolated=ISOLATED)
     assert report.passed, report.output
     assert not report.not_passed, report.output
