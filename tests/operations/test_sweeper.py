@@ -31,9 +31,14 @@ async def opened(url, **options):
 
 
 @pytest.fixture
-async def swept(fresh_database):
+async def swept_url(fresh_database):
+    return await fresh_database()
+
+
+@pytest.fixture
+async def swept(swept_url):
     """A database of its own: a user of a server on it, the sweeper's database, and a connection that changes times."""
-    url = await fresh_database()
+    url = swept_url
     admin = await asyncpg.connect(dsn(url))
     async with serving(settings_for(url)) as server, opened(url) as db:
         yield server.user("ann"), db, admin
@@ -209,12 +214,12 @@ async def test_a_session_that_is_idle_and_past_expires_at_is_due_once(swept):
     assert (await sweeper.sweep_once(db, WEEK))["sessions expired"] == 1
 
 
-def impatient(db):
+def impatient(url):
     """The same database with a statement timeout of half a second."""
-    return opened(db.pool.engine.url.render_as_string(hide_password=False), statement_timeout=0.5)
+    return opened(url, statement_timeout=0.5)
 
 
-async def test_a_session_that_stays_locked_delays_no_other(swept, monkeypatch):
+async def test_a_session_that_stays_locked_delays_no_other(swept, swept_url, monkeypatch):
     ann, db, admin = swept
     for title in ("locked", "second", "third"):
         await ann.creates_session(title)
@@ -223,7 +228,7 @@ async def test_a_session_that_stays_locked_delays_no_other(swept, monkeypatch):
     await admin.execute("update idempotency_keys set created_at = now() - interval '2 days'")
     monkeypatch.setattr(sweeper, "BATCH_SIZE", 1)
     report = Report()
-    async with impatient(db) as hurried:
+    async with impatient(swept_url) as hurried:
         async with admin.transaction():
             await admin.execute("select 1 from sessions where title = 'locked' for update")
             counts = await sweeper.sweep_once(hurried, WEEK, report)
@@ -232,14 +237,14 @@ async def test_a_session_that_stays_locked_delays_no_other(swept, monkeypatch):
         assert (await sweeper.sweep_once(db, WEEK))["sessions expired"] == 1
 
 
-async def test_a_query_that_times_out_delays_no_other_step(swept):
+async def test_a_query_that_times_out_delays_no_other_step(swept, swept_url):
     ann, db, admin = swept
     await ann.creates_session("idle")
     await ann.responds("mutation { createSession(input: {}) { session { id } } }", {"idempotency-key": "k"})
     await make_idle(admin, idle=8)
     await admin.execute("update idempotency_keys set created_at = now() - interval '2 days'")
     report = Report()
-    async with impatient(db) as hurried:
+    async with impatient(swept_url) as hurried:
         async with admin.transaction():
             await admin.execute("lock table sessions")
             counts = await sweeper.sweep_once(hurried, WEEK, report)

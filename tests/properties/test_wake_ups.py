@@ -14,7 +14,7 @@ from app.live.redis_bus import RedisBus
 from app.live.tuning import LiveTuning
 from app.tracing.wake_ups import MAX_SENT_CAUSES
 
-BUSES = PostgresBus("never connected", LiveTuning()), RedisBus("redis://never.connected", LiveTuning())
+BUSES = PostgresBus("postgresql://never/connected", LiveTuning()), RedisBus("redis://never.connected", LiveTuning())
 CAUSES = [f"00-{number:032x}-{number:016x}-01" for number in range(1, MAX_SENT_CAUSES + 1)]
 REFUSED_BYTES = 8_000  # by PostgreSQL, and more
 owners = st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=255)
