@@ -50,7 +50,7 @@ class Viewer:
 
     @property
     def actor(self) -> str:
-        """The token's own subject: who has done what this request does."""
+        """The token's own subject: the author of what the request changes."""
         return self.acting or self.subject
 
 

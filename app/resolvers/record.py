@@ -147,7 +147,7 @@ def _label(text: str, field: list[str]) -> str:
     try:
         validation.name(text, field[-1])
     except Invalid as invalid:
-        raise Invalid(invalid.message, field=field) from None
+        raise invalid.within(*field[:-1]) from None
     if any(character < " " for character in text):
         raise Invalid("A label or a key cannot hold a control character.", field=field)
     return text

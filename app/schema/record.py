@@ -245,12 +245,10 @@ class RecordQuery:
 
 def _fields(input: PutRecordInput, index: int) -> dict[str, Any]:
     fields = {"namespace": input.namespace, "key": input.key, **provided_fields(input, "namespace", "key")}
-    at = f"records.{index}.sessionId"
     try:
-        return fields | {"session_id": ids.optional(ids.require_session, fields.get("session_id"), at)}
+        return fields | {"session_id": ids.optional(ids.require_session, fields.get("session_id"), "sessionId")}
     except NotFound as unknown:
-        unknown.field = at.split(".")
-        raise
+        raise unknown.within("records", str(index)) from None
 
 
 @strawberry.type

@@ -10,7 +10,7 @@ from app.settings.values import absolute_path, claim, claims, origins, scope_pre
 
 
 class Access(BaseModel):
-    """Who may call from where, with which documents."""
+    """The tokens, origins and documents that the server accepts."""
 
     jwt_secret: Annotated[str, AfterValidator(strong_secret)] | None = setting(
         None,

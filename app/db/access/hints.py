@@ -56,7 +56,7 @@ def hint(error: BaseException) -> str | None:
 
 
 def explained(error: BaseException) -> str:
-    """The error's own words, with names and addresses, and what to do: for the one who runs a command."""
+    """The text of the error, with names and addresses, and what to do. Commands print it, servers do not."""
     words = hint(error)
     return f"{_of_driver(error)}; {words}" if words else str(error)
 

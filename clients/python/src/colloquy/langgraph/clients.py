@@ -1,7 +1,8 @@
 """The clients of one owner: one for blocking calls, and one for each event loop."""
 
 import asyncio
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 from weakref import WeakKeyDictionary
 
 from colloquy.async_client import AsyncClient
@@ -41,3 +42,39 @@ class Clients:
         if client is None:
             client = self._by_loop[loop] = AsyncClient(*self._arguments, **self._options)
         return client
+
+
+class ClientsOwner:
+    """Closes its clients, at the end of a `with` block too."""
+
+    clients: Clients
+
+    @property
+    def client(self) -> Client:
+        """The client of the methods that block."""
+        return self.clients.sync
+
+    def close(self) -> None:
+        """Closes the connections of the methods that block."""
+        self.clients.close()
+
+    async def aclose(self) -> None:
+        """Closes the connections of the running event loop."""
+        await self.clients.aclose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+        self.close()

@@ -2,8 +2,7 @@
 
 import random
 from collections.abc import AsyncIterator, Iterator, Sequence
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -15,13 +14,13 @@ from langgraph.checkpoint.base import (
     SerializerProtocol,
 )
 
-from colloquy.client import Client, Token
+from colloquy.client import Token
 from colloquy.langgraph import procedures
-from colloquy.langgraph.clients import Clients
+from colloquy.langgraph.clients import Clients, ClientsOwner
 from colloquy.langgraph.mirror import Mirror
 
 
-class ColloquySaver(BaseCheckpointSaver[str]):
+class ColloquySaver(ClientsOwner, BaseCheckpointSaver[str]):
     """Stores the checkpoints of one owner, the subject of `token`, in Colloquy.
 
     Threads and event loops may share a saver. The methods without `a` block, also inside a running event loop. Every
@@ -47,36 +46,6 @@ class ColloquySaver(BaseCheckpointSaver[str]):
         super().__init__(serde=serde)
         self.clients = Clients(url, token, **options)
         self.mirror = Mirror(messages)
-
-    @property
-    def client(self) -> Client:
-        """The client of the methods that block."""
-        return self.clients.sync
-
-    def close(self) -> None:
-        """Closes the connections of the methods that block."""
-        self.clients.close()
-
-    async def aclose(self) -> None:
-        """Closes the connections of the running event loop."""
-        await self.clients.aclose()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
-        self.close()
 
     def get_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
         """Returns the checkpoint that the config names, or the newest without a `checkpoint_id`; None without it."""

@@ -1,8 +1,7 @@
 """A long-term memory for LangGraph whose items are records."""
 
 from collections.abc import Iterable
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from langgraph.store.base import (
     BaseStore,
@@ -16,13 +15,13 @@ from langgraph.store.base import (
     validate_op_namespace,
 )
 
-from colloquy.client import Client, Token
+from colloquy.client import Token
 from colloquy.langgraph import memories
-from colloquy.langgraph.clients import Clients
+from colloquy.langgraph.clients import Clients, ClientsOwner
 from colloquy.steps import Steps
 
 
-class ColloquyStore(BaseStore):
+class ColloquyStore(ClientsOwner, BaseStore):
     """Stores the items of one owner, the subject of `token`, in Colloquy.
 
     Threads and event loops may share a store. The methods without `a` block, also inside a running event loop.
@@ -37,36 +36,6 @@ class ColloquyStore(BaseStore):
         """`ttl` is LangGraph's configuration of lifetimes; the other arguments are those of `colloquy.Client`."""
         self.clients = Clients(url, token, **options)
         self.ttl_config = ttl
-
-    @property
-    def client(self) -> Client:
-        """The client of the methods that block."""
-        return self.clients.sync
-
-    def close(self) -> None:
-        """Closes the connections of the methods that block."""
-        self.clients.close()
-
-    async def aclose(self) -> None:
-        """Closes the connections of the running event loop."""
-        await self.clients.aclose()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.aclose()
-        self.close()
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """Returns the results. Reads come before writes; of two writes of a key the last one stays."""
