@@ -63,8 +63,7 @@ class Cluster:
     def _create(self) -> None:
         """Creates the data directory under another name first: a killed `initdb` leaves one that looks complete."""
         check_account()
-        for left in self._directory.glob("new-*"):
-            shutil.rmtree(left, ignore_errors=True)
+        self._remove_unfinished()
         new = self._private(Path(tempfile.mkdtemp(prefix="new-", dir=self._directory)))
         locale = ["--locale=C.UTF-8", *(["--locale-provider=builtin"] if self._binaries.major >= 17 else [])]
         sync = [] if self._durable else ["--no-sync"]
@@ -72,6 +71,11 @@ class Cluster:
         if made.returncode:
             raise EmbeddedError(f"initdb fails in {new}:\n{made.stderr.strip()}")
         new.rename(self._data)
+        self._remove_unfinished()  # again: an `initdb` whose program was killed may have been writing until now
+
+    def _remove_unfinished(self) -> None:
+        for unfinished in self._directory.glob("new-*"):
+            shutil.rmtree(unfinished, ignore_errors=True)
 
     def _launch(self) -> bool:
         """Launches the server; True if it refused to start."""
