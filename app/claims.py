@@ -15,7 +15,7 @@ from app.settings.values import claim_path
 ClaimPath = tuple[str, ...]
 
 READ, WRITE, ACT = "chat:read", "chat:write", "chat:act"
-# RFC 8693 §4.2, and the name that Entra and Okta use: these restrict a token even if the settings name other claims.
+# RFC 8693 §4.2, and the name that Entra and Okta use: they count if a token has none of the claims that are named.
 SCOPE_CLAIMS: tuple[ClaimPath, ...] = (("scope",), ("scp",))
 CLIENT_CLAIMS = ("azp", "client_id", "cid")  # OpenID Connect Core §2, RFC 8693 §4.3, Okta
 # OpenID Connect Core §2: at most 255 ASCII characters. No spaces: no two owners may look alike.

@@ -1,6 +1,6 @@
 """Limits of the public API that no setting changes: clients may rely on them.
 
-Lengths count Unicode code points. What an operator may change is in `settings.py`.
+Lengths count Unicode code points. What an operator may change is in `app/settings`.
 """
 
 DEFAULT_PAGE_SIZE = 50

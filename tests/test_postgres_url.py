@@ -57,6 +57,7 @@ def test_spaces_and_signs_of_a_path_are_kept():
         ("postgresql://host:port/db", "it is not a URL; give postgresql://"),
         ("postgresql://[::1/db", "it is not a URL; give postgresql://"),
         ("postgresql:///db", "it names no host; give postgresql://"),
+        ("postgresql://me:pa?ss=w@host/db", "it has a ? before the @; give %3F instead"),
         ("postgresql://host/", "it names no database; give postgresql://"),
         ("postgresql://one,,two/db", "one of its hosts has no name; give postgresql://"),
         ("postgresql://one:99999,two/db", "it is not a URL; give postgresql://"),

@@ -1,6 +1,7 @@
 """Statements on records. A record whose time has passed counts as absent, whether or not the sweeper has removed it."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -15,6 +16,7 @@ from sqlalchemy import (
     case,
     delete,
     func,
+    literal,
     or_,
     select,
 )
@@ -31,7 +33,7 @@ from app.db.reading.root import read_page
 from app.db.reading.rows import RecordNamespaceRow, RecordRow
 from app.db.tables import records, sessions
 from app.db.tables.columns import BytewiseText, Timestamp, Uuid
-from app.record_path import HIGHEST, KEY_START
+from app.record_path import HIGHEST, KEY_START, LABEL_END
 
 r = records.c
 CLIENT_COLUMNS = [column for column in r if column.key not in ("tags", "text")]
@@ -66,7 +68,7 @@ _new = parent_table(**NEW_TYPES)
 AT = bindparam("at", type_=Timestamp)
 _put = insert(records).from_select(
     ["owner_id", *NEW_TYPES, "revision", "created_at", "updated_at"],
-    select(OWNER, *(_new.c[name] for name in NEW_TYPES), bindparam("first", type_=BigInteger), AT, AT),
+    select(OWNER, *(_new.c[name] for name in NEW_TYPES), literal(1, BigInteger), AT, AT),
     include_defaults=False,
 )
 _lives = or_(r.expires_at.is_(None), r.expires_at > AT)
@@ -132,16 +134,18 @@ DELETE_RANGE = _delete(
     or_(KEY_TO.is_(None), KEY <= KEY_TO),
 )
 
+SUFFIX = bindparam("suffix", type_=Text)
 # As many labels as the pattern takes, with the ends of the labels: what two records below the same namespace share.
 _namespaces = (
     select(func.substring(r.path, bindparam("pattern", type_=Text), type_=BytewiseText).label("prefix"))
     .where(
         IN_RANGE,
         NOT_EXPIRED,
+        r.path > literal(LABEL_END, BytewiseText),  # a record in the root has no namespace
         or_(
-            bindparam("suffix", type_=Text).is_(None),
-            func.right(func.split_part(r.path, KEY_START, 1), func.char_length(bindparam("suffix", type_=Text)))
-            == bindparam("suffix", type_=Text),
+            SUFFIX.is_(None),
+            func.right(literal(LABEL_END, Text).concat(func.split_part(r.path, KEY_START, 1)), func.char_length(SUFFIX))
+            == SUFFIX,
         ),
     )
     .distinct()
@@ -195,12 +199,12 @@ async def namespaces(
     return await read_page(db, viewer, page, COUNT_NAMESPACES, window, NAMESPACES.bounds(window), filters)
 
 
-async def put(tx: Tx, new: Sequence[Mapping[str, Any]], at: Any) -> list[RecordRow]:
+async def put(tx: Tx, new: Sequence[Mapping[str, Any]], at: datetime) -> list[RecordRow]:
     """The records as they are stored, in the order of `new`, whose columns are those of `NEW_TYPES`.
 
     The statement takes its rows in the order of their paths: two puts of the same records lock them in one order.
     """
     ordered = sorted(new, key=lambda record: record["path"])
     arrays = parent_arrays(tuple(NEW_TYPES), [tuple(record[name] for name in NEW_TYPES) for record in ordered])
-    rows = {row.path: row for row in await tx.fetch(PUT, **arrays, first=1, at=at)}
+    rows = {row.path: row for row in await tx.fetch(PUT, **arrays, at=at)}
     return [rows[record["path"]] for record in new]

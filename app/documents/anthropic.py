@@ -39,10 +39,9 @@ def _tool_result(part: JsonObject) -> list[Block] | None:
 def _media(part: JsonObject) -> list[Block] | None:
     match part:
         case {"type": kind, "source": {"type": str(), **source}} if "value" not in source:  # unlike AG-UI
-            own_type = source.get("media_type")
             unnamed = blocks.ANY_IMAGE if kind == "image" else blocks.ANY_FILE
-            media_type = own_type if isinstance(own_type, str) else unnamed
-            return [blocks.media(media_type, part.get("title"), source.get("data"))]
+            data = source.get("data") if part["source"]["type"] == "base64" else None  # of text the size is not its own
+            return [blocks.file(data, source.get("media_type"), part.get("title"), unnamed=unnamed)]
     return None
 
 

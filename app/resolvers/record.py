@@ -1,6 +1,7 @@
 """Use cases of records."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,6 +10,7 @@ from app import db
 from app.context import Context
 from app.db.reading.page import Slice, Window
 from app.db.reading.rows import RecordNamespaceRow, RecordRow
+from app.documents.parsing import clean
 from app.errors import BadInput, Conflict, Invalid, NotFound, Problem
 from app.limits import MAX_BATCH, MAX_NAMESPACE_LABELS, MAX_RECORD_PATH_BYTES, MAX_TTL_SECONDS
 from app.record_path import KEY_START, LABEL_END, below, path_of, prefix_of
@@ -16,7 +18,7 @@ from app.resolvers import validation
 from app.settings import Settings
 from app.unit_of_work import UnitOfWork
 
-UNSTORABLE = str.maketrans({"\0": "\ufffd"})
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f]")
 
 
 async def put(work: UnitOfWork, records: Sequence[Mapping[str, Any]]) -> list[RecordRow]:
@@ -38,21 +40,40 @@ async def put(work: UnitOfWork, records: Sequence[Mapping[str, Any]]) -> list[Re
     return rows
 
 
-async def delete(work: UnitOfWork, names: Sequence[Mapping[str, Any]]) -> int:
-    """Deletes the records of these names; returns how many there were. Raises Invalid."""
-    with_paths = [_path(["keys", str(index)], **name) for index, name in enumerate(_batch(names, "keys"))]
+async def delete(
+    work: UnitOfWork,
+    names: Sequence[Mapping[str, Any]] | None,
+    prefix: Sequence[str] | None,
+    key_to: str | None,
+) -> int:
+    """Deletes the records of these names, or those below a namespace up to a key; returns how many there were.
+
+    Raises Invalid.
+    """
+    if (names is None) == (prefix is None):
+        raise Invalid("Send exactly one of keys and namespacePrefix.", field="keys")
+    if names is None:
+        return await _delete_below(work, prefix or (), key_to)
+    if key_to is not None:
+        raise Invalid("keyTo goes with namespacePrefix; leave it out, or send namespacePrefix.", field="keyTo")
+    return await _delete_named(work, names)
+
+
+async def _delete_named(work: UnitOfWork, names: Sequence[Mapping[str, Any]]) -> int:
+    paths = [_path(["keys", str(index)], **name) for index, name in enumerate(_batch(names, "keys"))]
     async with work.begin() as tx:
-        deleted = await tx.one(db.record.DELETE_PATHS, paths=sorted(with_paths))
-    assert deleted is not None
+        deleted = await tx.one(db.record.DELETE_PATHS, paths=sorted(paths))
+    assert deleted is not None  # a count
     return deleted.total
 
 
-async def delete_below(work: UnitOfWork, prefix: Sequence[str], key_to: str | None) -> int:
-    """Deletes the records of a namespace and of those below it, up to a key; returns how many. Raises Invalid."""
+async def _delete_below(work: UnitOfWork, prefix: Sequence[str], key_to: str | None) -> int:
     low, high = below(_labels(prefix, ["namespacePrefix"]))
+    # Checked, not cleaned: another bound would delete other records.
+    up_to = validation.optional_text(key_to, "keyTo", min_length=0)
     async with work.begin() as tx:
-        deleted = await tx.one(db.record.DELETE_RANGE, low=low, high=high, key_to=_storable(key_to))
-    assert deleted is not None
+        deleted = await tx.one(db.record.DELETE_RANGE, low=low, high=high, key_to=up_to)
+    assert deleted is not None  # a count
     return deleted.total
 
 
@@ -73,10 +94,10 @@ async def page(
     values = {
         "low": low,
         "high": high,
-        "key_from": _storable(filters["key_from"]),
-        "key_to": _storable(filters["key_to"]),
+        "key_from": _bound(filters["key_from"], "keyFrom"),
+        "key_to": _bound(filters["key_to"], "keyTo"),
         "tags": None if tags is None else _tags(tags),
-        "text": _storable(filters["text"]),
+        "text": None if filters["text"] is None else clean(filters["text"]),
     }
     return await db.record.page(ctx.db, ctx.viewer, window, db.record.ORDERS[order], values)
 
@@ -90,7 +111,7 @@ async def namespaces(
     low, high = _range(prefix)
     labels = f"{{1,{max_depth}}}" if max_depth else "+"
     pattern = f"^(?:[^{LABEL_END}{KEY_START}]*{LABEL_END}){labels}"
-    end = prefix_of([_storable(label) or "" for label in suffix]) or None
+    end = LABEL_END + prefix_of(list(map(clean, suffix))) if suffix else None
     values = {"low": low, "high": high, "pattern": pattern, "suffix": end}
     return await db.record.namespaces(ctx.db, ctx.viewer, window, values)
 
@@ -145,11 +166,11 @@ def _labels(namespace: Sequence[str], field: list[str]) -> list[str]:
 def _label(text: str, field: list[str]) -> str:
     """A label or a key: 1 to 255 characters, none of them a control character."""
     try:
-        validation.name(text, field[-1])
+        validation.name(text, "A label or a key")
     except Invalid as invalid:
-        raise invalid.within(*field[:-1]) from None
-    if any(character < " " for character in text):
-        raise Invalid("A label or a key cannot hold a control character.", field=field)
+        raise Invalid(invalid.message, field=field) from None
+    if CONTROL.search(text):
+        raise Invalid("A label or a key cannot hold a control character; leave it out.", field=field)
     return text
 
 
@@ -160,9 +181,11 @@ def _range(prefix: Sequence[str]) -> tuple[str, str]:
         raise BadInput(invalid.message) from None
 
 
-def _storable(text: str | None) -> str | None:
-    """A text to compare with: what PostgreSQL cannot store matches nothing."""
-    return None if text is None else text.translate(UNSTORABLE).encode(errors="replace").decode()
+def _bound(key: str | None, field: str) -> str | None:
+    try:
+        return validation.optional_text(key, field, min_length=0)
+    except Invalid as invalid:
+        raise BadInput(invalid.message) from None
 
 
 def _size(text: str | None) -> int:
@@ -176,7 +199,7 @@ def _tags(metadata: str) -> str:
 
 def _comparable(value: Any) -> Any:
     if isinstance(value, str):
-        return value.translate(UNSTORABLE).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return clean(value)
     if isinstance(value, list):
         return [_comparable(item) for item in value]
     if isinstance(value, dict):

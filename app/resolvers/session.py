@@ -169,7 +169,8 @@ async def page(ctx: Context, window: Window, order: tuple[str, str], filters: Ma
     if kept is None or db.session.is_filtered(filters):
         return found
     what = partial, order, window.limit, window.backward, window.after, window.before
-    return KeptSlice(found.rows, found.has_next, found.has_previous, found.total, kept, what, tuple(found.rows))
+    compared = found.has_next, found.has_previous, *found.rows
+    return KeptSlice(found.rows, found.has_next, found.has_previous, found.total, kept, what, compared)
 
 
 async def read(tx: Tx, session_id: str) -> SessionRow:

@@ -51,7 +51,7 @@ class MediaBlock(ContentBlock):
         "`application/octet-stream` for a file."
     )
     file_name: str | None = field(description="The name of the file; null if the producer sent none.")
-    byte_length: int | None = field(description="The size in bytes; null if the bytes are not in `Message.raw`.")
+    byte_length: int | None = field(description="The size in bytes; null if `Message.raw` has none in Base64.")
 
 
 @strawberry.type(description="Something that an answer relies on: a page, a document or a file.")

@@ -1,4 +1,4 @@
-"""Pages whose JSON is used again, as long as all rows that are in it are equal.
+"""Pages whose JSON is used again, as long as its rows and the ends of the page are equal.
 
 The JSON is kept in the session cache, for each selection: that of a page of messages beside its rows, that of a list of
 sessions beside the rows of the sessions, whose heads cover their last messages. No head covers the catalogue: its

@@ -11,7 +11,7 @@ from strawberry import Maybe
 from app.context import Context
 from app.db.reading.page import Slice, Window
 from app.db.reading.rows import RecordNamespaceRow, RecordRow, SessionRow
-from app.errors import Invalid, NotFound
+from app.errors import NotFound
 from app.limits import MAX_BATCH, MAX_NAMESPACE_LABELS, MAX_TTL_SECONDS
 from app.record_path import labels_of, name_of
 from app.resolvers import record
@@ -268,11 +268,6 @@ class RecordMutation:
     )
     async def delete_records(self, work: UnitOfWork, input: DeleteRecordsInput) -> DeleteRecordsPayload:
         names: Sequence[RecordKeyInput] | None = value_of(input.keys)
+        keys = None if names is None else [vars(name) for name in names]
         prefix, key_to = value_of(input.namespace_prefix), value_of(input.key_to)
-        if (names is None) == (prefix is None):
-            raise Invalid("Send either keys or namespacePrefix.", field="keys")
-        if names is None:
-            return DeleteRecordsPayload(deleted_count=await record.delete_below(work, prefix, key_to))
-        if key_to is not None:
-            raise Invalid("keyTo goes with namespacePrefix.", field="keyTo")
-        return DeleteRecordsPayload(deleted_count=await record.delete(work, [vars(name) for name in names]))
+        return DeleteRecordsPayload(deleted_count=await record.delete(work, keys, prefix, key_to))

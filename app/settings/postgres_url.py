@@ -33,6 +33,8 @@ def postgres_url(url: str) -> str:
         raise ValueError(f"it is not a URL; {EXAMPLE}") from None
     if parts.scheme not in SCHEMES:
         raise ValueError(f"it is not a PostgreSQL URL; {EXAMPLE}")
+    if "@" in parts.query and "@" not in parts.netloc:
+        raise ValueError("it has a ? before the @; give %3F instead, in a password too")
     parameters = _parameters(parts.query)
     user, _, hosts = parts.netloc.rpartition("@")
     _check_hosts(hosts, parameters)

@@ -169,3 +169,17 @@ async def test_each_selection_is_encoded_by_itself(cached, ann):
     assert set((await reads(owner, session, "messages { nodes { text } }"))[0]) == {"text"}
     assert set((await reads(owner, session, "messages { nodes { role } }"))[0]) == {"role"}
     assert len(encoded(cache)) == 2
+
+
+async def test_the_end_of_a_list_moves_at_once(cached, ann):
+    server, cache = cached
+    owner = server.user(ann.name)
+    for title in ("first", "second"):
+        await ann.creates_session(title)
+    oldest = """{ sessions(first: 2, orderBy: {field: CREATED_AT, direction: ASC}) {
+        nodes { title lastMessage { text } } pageInfo { hasNextPage } } }"""
+    for _ in range(READS + 1):
+        assert (await owner.asks(oldest))["sessions"]["pageInfo"] == {"hasNextPage": False}
+    assert encoded(cache)
+    await ann.creates_session("third")  # at another server, whose wake-up may not have come
+    assert (await owner.asks(oldest))["sessions"]["pageInfo"] == {"hasNextPage": True}

@@ -104,6 +104,7 @@ async def test_records_are_stored_all_or_none(ann):
         ({"key": ""}, "key"),
         ({"key": "a\x1eb"}, "key"),
         ({"key": "k" * 256}, "key"),
+        ({"key": "a\x7fb"}, "key"),
         ({"key": "\0"}, "key"),
         ({"namespace": ["a", ""]}, "namespace.1"),
         ({"namespace": ["a\x1f"]}, "namespace.0"),
@@ -190,20 +191,35 @@ async def test_records_are_filtered_by_every_condition(ann):
     assert await lists(ann, order={"field": "UPDATED_AT", "direction": "DESC"}, first=1) == ["notes/a"]
 
 
+@pytest.mark.parametrize("direction", ["ASC", "DESC"])
+async def test_records_are_paged_in_the_order_of_their_changes(ann, direction):
+    keys = ["b.2", "a.1", "c..3."]
+    for key in keys:
+        await puts(ann, record(key))
+    after, seen = None, []
+    while len(seen) < len(keys):
+        order = {"field": "UPDATED_AT", "direction": direction}
+        page = (await ann.asks(LIST, order=order, first=1, after=after))["records"]
+        seen += [node["key"] for node in page["nodes"]]
+        after = page["pageInfo"]["endCursor"]
+    assert seen == (keys if direction == "ASC" else keys[::-1])
+
+
 async def test_namespaces_are_listed(ann, bob):
-    paths = ["a/b/c", "a/b/d", "a/x", "b", "b/b"]
+    paths = ["a/b/c", "a/b/d", "a/x", "ab", "b", "b/b"]
     await puts(ann, *(record("k", namespace=path.split("/")) for path in paths), record("k2", namespace=["b"]))
+    await puts(ann, record("in the root", namespace=[]))
 
     async def spaces(user=ann, **variables):
         found = (await user.asks(NAMESPACES, **variables))["recordNamespaces"]
         nodes = ["/".join(node["namespace"]) for node in found["nodes"]]
-        assert found["totalCount"] >= len(nodes)
+        assert found["totalCount"] == len(nodes) + ("after" in variables) * 2
         return nodes
 
     assert await spaces() == paths
     assert await spaces(prefix=["a"]) == ["a/b/c", "a/b/d", "a/x"]
     assert await spaces(prefix=["a"], depth=2) == ["a/b", "a/x"]
-    assert await spaces(depth=1) == ["a", "b"]
+    assert await spaces(depth=1) == ["a", "ab", "b"]
     assert await spaces(suffix=["b"]) == ["b", "b/b"]
     assert await spaces(suffix=["b", "c"]) == ["a/b/c"]
     first = (await ann.asks(NAMESPACES, first=2))["recordNamespaces"]
@@ -225,6 +241,8 @@ async def test_records_are_deleted_by_name_or_below_a_namespace(ann, bob):
     assert await deletes(ann) == error("VALIDATION", field="keys")
     assert await deletes(ann, keys=[], namespacePrefix=[]) == error("VALIDATION", field="keys")
     assert await deletes(ann, keys=[]) == error("VALIDATION", field="keys")
+    assert await deletes(bob, namespacePrefix=["a"], keyTo="0\0") == error("VALIDATION", field="keyTo")
+    assert len(await lists(bob)) == 6
 
 
 async def test_a_record_is_absent_once_its_time_has_passed(ann, sql):

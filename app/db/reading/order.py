@@ -134,7 +134,10 @@ class Order:
 
     def _parse(self, name: str, cursor: str) -> list[Any]:
         """Accepts only what this order has written, in its canonical form."""
-        texts = cursor.removeprefix(self.tag).rsplit(".", len(self.keys) - 1)
+        text = cursor.removeprefix(self.tag)
+        # Dots are part of one key at most: of the last one if it is a text, otherwise of the first one.
+        split = text.split if self.keys[-1].parse is str else text.rsplit
+        texts = split(".", len(self.keys) - 1)
         try:
             if not cursor.startswith(self.tag) or len(texts) != len(self.keys) or "\0" in cursor:
                 raise ValueError(cursor)

@@ -5,7 +5,7 @@ Forward and backward pages use the same bounds, so they agree under concurrent w
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from app.db.access.statement import Row
 from app.db.reading.rows import Entity
@@ -74,7 +74,7 @@ class KeptSlice(Slice[R]):
 
     kept: KeptSession
     what: What
-    compared: tuple[R, ...]
+    compared: tuple[Any, ...]
 
 
 class Count(Row):
