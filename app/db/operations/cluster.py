@@ -74,8 +74,8 @@ class Cluster:
         self._remove_unfinished()  # again: an `initdb` whose program was killed may have been writing until now
 
     def _remove_unfinished(self) -> None:
-        for unfinished in self._directory.glob("new-*"):
-            shutil.rmtree(unfinished, ignore_errors=True)
+        for new in self._directory.glob("new-*"):
+            shutil.rmtree(new, ignore_errors=True)
 
     def _launch(self) -> bool:
         """Launches the server; True if it refused to start."""
