@@ -119,8 +119,9 @@ COUNT = statement(
 
 
 def _delete(name: str, sentence: str, *conditions: ColumnElement[bool]) -> Statement[Count]:
-    deleted = delete(records).where(*conditions).returning(r.owner_id, NOT_EXPIRED.label("lived")).cte("deleted")
-    query = select(func.count().filter(deleted.c.lived).label("total")).where(deleted.c.owner_id == OWNER)
+    deleted = delete(records).where(*conditions).returning(r.owner_id, r.expires_at).cte("deleted")
+    lived = or_(deleted.c.expires_at.is_(None), deleted.c.expires_at > func.now())  # Citus refuses now() in RETURNING
+    query = select(func.count().filter(lived).label("total")).where(deleted.c.owner_id == OWNER)
     return statement(name, sentence, query, Count, custom_plan=True)
 
 

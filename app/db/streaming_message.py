@@ -6,7 +6,7 @@ blocks nothing else.
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -16,7 +16,6 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
-    case,
     func,
     insert,
     literal,
@@ -26,14 +25,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSON, aggregate_order_by
 
+from app.db.access.routed import Step
 from app.db.access.statement import OWNER, Row, Statement, statement
 from app.db.access.transaction import Tx
-from app.db.append import NUMBER_COLUMNS, advance_session, session_effects
+from app.db.append import ADVANCE, DRAFT_TYPES, NEW_NUMBERS, NUMBER_COLUMNS, advance_session, session_effects
 from app.db.message import MESSAGE_COLUMNS
 from app.db.reading.nested import parent_table
 from app.db.reading.rows import MessageRow, StreamingRow
 from app.db.tables import message_chunks, messages, sessions, streams
-from app.db.tables.columns import Uuid
+from app.db.tables.columns import Timestamp, Uuid
 
 s, m, x, c = sessions.c, messages.c, streams.c, message_chunks.c
 
@@ -42,11 +42,9 @@ FENCE, NEW_FENCE = bindparam("fence", type_=Text), bindparam("new_fence", type_=
 OFFSET, TEXT = bindparam("offset", type_=Integer), bindparam("text", type_=Text)
 HAS_KEY = and_(x.owner_id == OWNER, x.session_id == SESSION, x.sequence == SEQUENCE)
 # A change of the indexed active_at costs an entry in each index: few of the chunks of a stream pay for one.
-_has_aged = x.active_at < func.now() - literal(timedelta(seconds=15))
-NOW_ACTIVE: dict[str, Any] = {
-    "updated_at": func.now(),
-    "active_at": case((_has_aged, func.now()), else_=x.active_at),
-}
+_beginning_of_time = literal(datetime.fromtimestamp(0, UTC), Timestamp)
+_rounded_now = func.date_bin(literal(timedelta(seconds=15)), func.now(), _beginning_of_time)
+NOW_ACTIVE: dict[str, Any] = {"updated_at": func.now(), "active_at": func.greatest(x.active_at, _rounded_now)}
 
 
 def concatenated(text: ColumnElement[str], offset: ColumnElement[int]) -> ColumnElement[str]:
@@ -87,6 +85,32 @@ START = statement(
     select(*_started.c).add_cte(_opened),
     MessageRow,
 )
+_in_session = {"owner_id": OWNER, "session_id": SESSION}
+START.routed = (
+    Step(ADVANCE),
+    Step(
+        statement(
+            "streaming_message.start[open]",
+            "Inserts the stream of a message that is inserted next.",
+            insert(streams).values(**_in_session, sequence=NEW_NUMBERS["sequence"], fence=FENCE),
+        )
+    ),
+    Step(
+        statement(
+            "streaming_message.start[insert]",
+            "Inserts a streaming message at the end of a session that is advanced.",
+            insert(messages)
+            .values(
+                **NEW_NUMBERS,
+                status="STREAMING",
+                text="",
+                **{name: bindparam(name, type_=DRAFT_TYPES[name]) for name in ("role", "key", "agent_key", "metadata")},
+            )
+            .returning(*MESSAGE_COLUMNS),
+            MessageRow,
+        )
+    ),
+)
 TAKE_OVER: Statement[Row] = statement(
     "streaming_message.take_over",
     "Replaces the fence of a stream, so that the producer with the former fence is refused.",
@@ -96,13 +120,13 @@ TAKE_OVER: Statement[Row] = statement(
 # Extending: the narrow row checks fence and offset; the message's row comes back unchanged.
 _added = func.char_length(TEXT)
 _length = bindparam("expected_length", type_=Integer)
-_extended = (
+_extend = (
     update(streams)
     .where(HAS_KEY, x.fence == FENCE, x.length == _length, x.length + _added <= bindparam("max_length", type_=Integer))
     .values(length=x.length + _added, **NOW_ACTIVE)
     .returning(x.owner_id, x.session_id, x.sequence)
-    .cte("extended")
 )
+_extended = _extend.cte("extended")
 _e = _extended.c
 _chunk = (
     insert(message_chunks)
@@ -113,12 +137,37 @@ _chunk = (
     )
     .cte("chunk")
 )
-_of_extended = and_(m.owner_id == _e.owner_id, m.session_id == _e.session_id, m.sequence == _e.sequence)
+_of_extended = and_(m.owner_id == OWNER, m.session_id == _e.session_id, m.sequence == _e.sequence)
 EXTEND = statement(
     "streaming_message.extend",
     "Adds a chunk to a streaming message, if fence and offset match.",
     select(*MESSAGE_COLUMNS).select_from(_extended.join(messages, _of_extended)).add_cte(_chunk),
     MessageRow,
+)
+EXTEND.routed = (
+    Step(
+        statement(
+            "streaming_message.extend[stream]",
+            "Extends a stream, if fence and offset match, without the chunk.",
+            _extend,
+        )
+    ),
+    Step(
+        statement(
+            "streaming_message.extend[chunk]",
+            "Inserts a chunk of a stream that is extended.",
+            insert(message_chunks).values(**_in_session, sequence=SEQUENCE, offset=_length, text=TEXT),
+        ),
+        when=lambda values: values["text"] != "",
+    ),
+    Step(
+        statement(
+            "streaming_message.extend[message]",
+            "The message of a stream that is extended.",
+            select(*MESSAGE_COLUMNS).where(m.owner_id == OWNER, m.session_id == SESSION, m.sequence == SEQUENCE),
+            MessageRow,
+        )
+    ),
 )
 
 
@@ -170,7 +219,7 @@ STREAM_STATE = statement(
 # Reading: the text so far replaces the row's own; row and chunks are of one snapshot.
 _chunks = (
     select(concatenated(c.text, c.offset).label("text"))
-    .where(c.owner_id == m.owner_id, c.session_id == m.session_id, c.sequence == m.sequence)
+    .where(c.owner_id == OWNER, c.session_id == m.session_id, c.sequence == m.sequence)
     .correlate(messages)
     .lateral("chunks")
 )
