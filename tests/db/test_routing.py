@@ -9,7 +9,7 @@ from app.db.viewer_changes import AT_OWNER
 from harness.postgres import dsn
 from tests.db import variants
 from tests.db.routing_checks import Functions, obstacles
-from tests.db.statement_shapes import M, OWNER, S, m, s
+from tests.db.statement_shapes import OWNER, S, m, s
 
 # Correct on the coordinator, and no tables of others are read there: the new rows come from arrays.
 FROM_ARRAYS = {"message.append_many[insert]", "record.put", "session_totals.add", "session_totals.count"}
