@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 import asyncpg
 from sqlalchemy.engine import make_url
 
-from app.db.operations import distribute, migrate
+from app.db.operations import distribution, migrate
 from harness.postgres import NUMBERS, OUR_DATABASES, NewDatabase, at, connected, fingerprint, in_use
 
 VARIABLE = "COLLOQUY_CITUS_URL"
@@ -54,7 +54,7 @@ async def _template(coordinator: str) -> str:
             await drop(coordinator, [building, *(other for other in existing if not in_use(other))])
             await create(coordinator, building)
             await asyncio.to_thread(migrate.upgrade, at(coordinator, building))
-            await asyncio.to_thread(distribute.distribute, at(coordinator, building))
+            await asyncio.to_thread(distribution.distribute, at(coordinator, building))
             for node in await nodes_of(coordinator):
                 await _rename(node, building, name)
     return name

@@ -15,27 +15,30 @@ OF_THE_NODE = {
     *("pg_current_snapshot", "pg_snapshot_xmin", "pg_snapshot_xmax", "pg_current_xact_id", "pg_control_system"),
     *("colloquy_timeline", "pg_postmaster_start_time", "pg_advisory_xact_lock"),
 }
-VOLATILITY = "select proname, max(array_position('{i,s,v}', provolatile)) from pg_proc group by proname"
+VOLATILITY = """
+select proname, pronargs::int, max(array_position('{i,s,v}', provolatile)) from pg_proc group by proname, pronargs
+"""
 STABLE, VOLATILE = 2, 3
 
 
 class Functions:
-    """The volatility of every function of a server, by name; of several with one name the worst."""
+    """The volatility of every function of a server, by name and number of arguments; of several the worst."""
 
     def __init__(self, volatility):
         self._volatility = volatility
 
     @classmethod
     async def of(cls, connection):
-        return cls(dict(await connection.fetch(VOLATILITY)))
+        return cls({(name, count): worst for name, count, worst in await connection.fetch(VOLATILITY)})
 
     def used(self, element, at_least=0):
         """The names of the functions in an element that are at least as volatile as that."""
-        names = {getattr(node, "name", None) for node in elements._nodes(element) if isinstance(node, FunctionElement)}
-        return {name for name in names if name and self.is_at_least(name, at_least)}
+        functions = (node for node in elements._nodes(element) if isinstance(node, FunctionElement))
+        return {function.name for function in functions if self.is_at_least(function, at_least)}
 
-    def is_at_least(self, name, volatility):
-        return self._volatility.get(name, 1) >= volatility
+    def is_at_least(self, function, volatility):
+        name = getattr(function, "name", None)
+        return bool(name) and self._volatility.get((name, len(list(function.clauses))), 1) >= volatility
 
 
 def obstacles(element, functions):
@@ -76,8 +79,18 @@ def _unbound(nodes):
 def _of_insert(insert, element):
     if insert is not element:
         yield "an INSERT in a CTE runs on the coordinator"
-    if insert.select is not None:
-        yield "INSERT ... SELECT runs on the coordinator"
+    if insert.select is None:
+        return
+    yield "INSERT ... SELECT runs on the coordinator"
+    conflict = insert._post_values_clause
+    if any(isinstance(node, el.BindParameter) for value in assigned(conflict) for node in elements._nodes(value)):
+        yield "ON CONFLICT of INSERT ... SELECT has a parameter, whose type Citus does not know"
+
+
+def assigned(conflict):
+    """The values that ON CONFLICT DO UPDATE sets."""
+    values = dict(getattr(conflict, "update_values_to_set", ()) or ())
+    return [value for value in values.values() if isinstance(value, el.ClauseElement)]
 
 
 def _of_change(change, functions):
@@ -87,7 +100,7 @@ def _of_change(change, functions):
         conditional = isinstance(node, el.Case) or getattr(node, "name", None) == "coalesce"
         if conditional and (mutable := functions.used(node, STABLE)):
             yield f"CASE or COALESCE has {', '.join(sorted(mutable))}"
-        if isinstance(node, FunctionElement) and _has_column(node) and functions.is_at_least(node.name, STABLE):
+        if isinstance(node, FunctionElement) and _has_column(node) and functions.is_at_least(node, STABLE):
             yield f"{node.name} is not immutable, and takes a column"
 
 

@@ -13,15 +13,21 @@ DISTRIBUTED = """
 select count(*) from pg_dist_partition join pg_class on pg_class.oid = logicalrelid
 where partmethod = 'h' and relname = any($1::text[]) and relnamespace = current_schema()::regnamespace
 """
+NODES = "select nodename || ':' || nodeport from pg_dist_node where isactive and shouldhaveshards order by 1"
+NO_ROLE = "row-level security does not reach the nodes of Citus"
 # A generic plan has no owner, and Citus needs one to choose the node: it plans anew, or keeps a plan of its own kind.
 PLAN_MODE = "set plan_cache_mode = auto"
 
 
 class DatabaseEngine(NamedTuple):
-    """`version` is that of Citus; None on PostgreSQL. `distributed` is the number of our tables that it distributes."""
+    """`version` is that of Citus; None on PostgreSQL. `distributed` is the number of our tables that it distributes.
+
+    `nodes` are the addresses of the nodes with rows.
+    """
 
     version: str | None = None
     distributed: int = 0
+    nodes: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -33,6 +39,15 @@ class DatabaseEngine(NamedTuple):
         """True if a coordinator sends each statement to the node of its owner."""
         return self.distributed == len(metadata.tables)
 
+    def unusable(self, role: str | None) -> str | None:
+        """Why no request can be served; None if they can. `role` is the role of the server's statements."""
+        if self.routes and role:
+            return f"{NO_ROLE}; unset DATABASE_ROLE"
+        if 0 < self.distributed < len(metadata.tables):
+            number = f"{self.distributed} of {len(metadata.tables)}"
+            return f"{number} tables are distributed; run `colloquy migrate --distribute`"
+        return None
+
 
 POSTGRESQL = DatabaseEngine()
 
@@ -43,4 +58,5 @@ async def detect(driver: Any) -> DatabaseEngine:
         version = await driver.fetchval(EXTENSION)
         if version is None:
             return POSTGRESQL
-        return DatabaseEngine(version, await driver.fetchval(DISTRIBUTED, list(metadata.tables)))
+        distributed = await driver.fetchval(DISTRIBUTED, list(metadata.tables))
+        return DatabaseEngine(version, distributed, tuple(node[0] for node in await driver.fetch(NODES)))
