@@ -87,12 +87,12 @@ async def drop(coordinator: str, names: Sequence[str]) -> None:
 
 async def _rename(node: str, before: str, after: str) -> None:
     async with connected(node) as admin:
-        await _alone(admin, before, f"alter database {before} rename to {after}")
+        await _without_connections(admin, before, f"alter database {before} rename to {after}")
 
 
 async def _create_on(node: str, name: str, template: str | None) -> None:
     async with connected(node) as admin:
-        await _alone(admin, template, f"create database {name} template {template or 'template1'}")
+        await _without_connections(admin, template, f"create database {name} template {template or 'template1'}")
     if template is None:
         async with connected(at(node, name)) as connection:
             await connection.execute("create extension citus")
@@ -105,7 +105,7 @@ async def _join(nodes: Sequence[str], name: str) -> None:
             await connection.execute(query, url.host, url.port)
 
 
-async def _alone(admin: asyncpg.Connection, database: str | None, statement: str) -> None:
+async def _without_connections(admin: asyncpg.Connection, database: str | None, statement: str) -> None:
     """Runs a statement that needs a database without connections: a daemon of Citus is connected to each."""
     await admin.execute("set citus.enable_ddl_propagation = off")
     for _ in range(ATTEMPTS):
@@ -113,7 +113,8 @@ async def _alone(admin: asyncpg.Connection, database: str | None, statement: str
             f"select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = '{database}'"
         )
         try:
-            return await admin.execute(statement)
+            await admin.execute(statement)
         except asyncpg.ObjectInUseError:
             continue
+        return
     raise TimeoutError(statement)

@@ -67,7 +67,7 @@ def _unbound(nodes):
             continue
         correlated = getattr(node, "_correlate", None) or ()
         scope = [item for item in elements.froms(node) if item not in correlated]
-        facts = [(None, *sides) for sides in ownership._equalities(node._where_criteria)]
+        facts: list[ownership.Fact] = [(None, *sides) for sides in ownership._equalities(node._where_criteria)]
         facts += [fact for item in scope for fact in ownership._join_facts(item)]
         bound = {"owner"}
         while new := set(ownership._newly_bound(facts, bound)):

@@ -5,13 +5,13 @@ import pytest
 from sqlalchemy import case, delete, func, insert, literal, select, update
 from sqlalchemy.dialects import postgresql
 
-from app.db.access.statement import Statement
+from app.db.access.statement import OWNER, Statement
 from app.db.operations import check, reindex, sweep
 from app.db.viewer_changes import AT_OWNER
 from harness.postgres import dsn
 from tests.db import variants
 from tests.db.routing_checks import Functions, obstacles
-from tests.db.statement_shapes import OWNER, S, m, s
+from tests.db.statement_shapes import S, m, s
 
 # Correct on the coordinator, and no tables of others are read there: the new rows come from arrays.
 FROM_ARRAYS = {"message.append_many[insert]", "record.put", "session_totals.add", "session_totals.count"}

@@ -25,7 +25,7 @@ OTHER_NODE = "select nodename, nodeport from pg_dist_node where shouldhaveshards
 MOVE = "select citus_move_shard_placement($1, $2, $3, $4, $5, 'block_writes')"
 
 
-async def move(url, owner):
+async def change_node(url, owner):
     """Moves the owner's rows to another node."""
     async with connected(url) as connection:
         shard, host, port = await connection.fetchrow(PLACEMENT, owner)
@@ -108,7 +108,7 @@ async def test_a_moved_shard_resets_the_viewers_events_and_keeps_those_of_sessio
         viewer, cursor = await ann.now(), (await ann.sees(session, "eventCursor"))["eventCursor"]
         async with ann.watches(viewer) as stream:
             await stream.until("CaughtUp")
-            await move(url, ann.name)
+            await change_node(url, ann.name)
             await ann.appends(session, "after the move")
             [*_, reset] = await stream.until("StreamReset")
             assert reset["reason"] == "CURSOR_UNKNOWN"

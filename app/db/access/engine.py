@@ -15,7 +15,7 @@ where partmethod = 'h' and relname = any($1::text[]) and relnamespace = current_
 """
 NODES = "select nodename || ':' || nodeport from pg_dist_node where isactive and shouldhaveshards order by 1"
 NO_ROLE = "row-level security does not reach the nodes of Citus"
-# A generic plan has no owner, and Citus needs one to choose the node: it plans anew, or keeps a plan of its own kind.
+# A generic plan has no owner, and Citus chooses the node by the owner.
 PLAN_MODE = "set plan_cache_mode = auto"
 
 
