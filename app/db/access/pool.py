@@ -41,7 +41,6 @@ class Pool:
         self._pool = cast(AsyncAdaptedQueuePool, self.engine.sync_engine.pool)
         event.listen(self._pool, "connect", _on_connect)
         event.listen(self._pool, "checkout", _on_checkout)
-        self._checks = self._servers.writable
         self._acquire_timeout = acquire_timeout
         self._free = asyncio.Semaphore(size)
         self.waiting = 0
@@ -84,7 +83,7 @@ class Pool:
         """
         driver = connection.driver
         try:
-            if driver.is_closed() or driver.is_in_transaction() or (self._checks and self._servers.left(driver)):
+            if driver.is_closed() or driver.is_in_transaction() or self._servers.left(driver):
                 connection.proxy.invalidate()
             else:
                 self._idle.append(connection)
@@ -101,7 +100,7 @@ class Pool:
             connection.driver.terminate()
         if failures.read_only(error):
             connection.driver.terminate()
-            self._close_idle()
+            self._discard_idle()
         if failures.unavailable(error):
             raise Unavailable(failures.reason(error)) from error
 
@@ -119,7 +118,8 @@ class Pool:
 
     async def close(self) -> None:
         """Closes every connection; waits at most CLOSE_TIMEOUT_SECONDS for the server."""
-        self._close_idle()
+        while self._idle:
+            self._idle.pop().proxy.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
                 await self.engine.dispose()
@@ -134,9 +134,9 @@ class Pool:
         finally:
             self.waiting -= 1
 
-    def _close_idle(self) -> None:
+    def _discard_idle(self) -> None:
         while self._idle:
-            self._idle.pop().proxy.close()
+            self._idle.pop().proxy.invalidate()
 
     async def _open(self) -> PooledConnection:
         try:
