@@ -1,4 +1,4 @@
-"""The reads of a search that no answer shows by itself."""
+"""The most recently active sessions, in which a search reads a common word."""
 
 import asyncpg
 from sqlalchemy import select
