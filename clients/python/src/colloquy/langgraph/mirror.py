@@ -13,7 +13,7 @@ from langgraph.checkpoint.base import Checkpoint
 
 from colloquy.errors import Conflict, NotFound
 from colloquy.langgraph.checkpoints import CHECKPOINTS, WRITES, CheckpointKey, NewRecord, batches, stored_again
-from colloquy.langgraph.labels import label_of
+from colloquy.labels import label_of
 from colloquy.operations.message import append_message, append_messages, draft
 from colloquy.operations.record import put_records, records
 from colloquy.operations.session import create_session, delete_session, session

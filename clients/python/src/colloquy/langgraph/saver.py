@@ -16,7 +16,7 @@ from langgraph.checkpoint.base import (
 
 from colloquy.client import Token
 from colloquy.langgraph import procedures
-from colloquy.langgraph.clients import Clients, ClientsOwner
+from colloquy.clients import Clients, ClientsOwner
 from colloquy.langgraph.mirror import Mirror
 
 

@@ -17,7 +17,7 @@ from langgraph.store.base import (
 
 from colloquy.client import Token
 from colloquy.langgraph import memories
-from colloquy.langgraph.clients import Clients, ClientsOwner
+from colloquy.clients import Clients, ClientsOwner
 from colloquy.steps import Steps
 
 
