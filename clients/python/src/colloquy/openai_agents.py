@@ -151,7 +151,11 @@ def _item(message: Message) -> TResponseInputItem:
         found = json.loads(message.raw or "null")
     except ValueError:
         found = None
-    return found if isinstance(found, dict) else {"role": message.role.lower(), "content": message.text or message.raw or ""}
+    return (
+        found
+        if isinstance(found, dict)
+        else {"role": message.role.lower(), "content": message.text or message.raw or ""}
+    )
 
 
 @contextmanager

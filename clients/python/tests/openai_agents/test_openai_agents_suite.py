@@ -42,7 +42,9 @@ def environment() -> PeerEnvironment:
 async def test_53_session_tests_of_openai_agents_pass(environment, server, tmp_path):
     sources = environment.sources("openai-agents")
     shutil.copytree(sources / "tests", tmp_path / "tests")
-    (tmp_path / "pytest.ini").write_text("[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = session\n")  # as its pyproject.toml has
+    (tmp_path / "pytest.ini").write_text(
+        "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = session\n"
+    )  # as its pyproject.toml has
     deselected = [f"--deselect={SESSION_TESTS}::{name}" for name in EXCLUDED]
     selection = (SESSION_TESTS, LIMIT_TESTS, "-p", "colloquy_in_sqlite", *deselected)
     report = await run_pytest(

@@ -21,8 +21,8 @@ from langgraph.store.base import (
 )
 
 from colloquy.errors import Conflict, Invalid
-from colloquy.langgraph.filters import matches, matches_namespace
 from colloquy.labels import decoded, encoded
+from colloquy.langgraph.filters import matches, matches_namespace
 from colloquy.operation import UNSET
 from colloquy.operations.record import (
     delete_records,

@@ -16,8 +16,8 @@ from langgraph.store.base import (
 )
 
 from colloquy.client import Token
-from colloquy.langgraph import memories
 from colloquy.clients import Clients, ClientsOwner
+from colloquy.langgraph import memories
 from colloquy.steps import Steps
 
 
