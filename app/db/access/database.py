@@ -120,22 +120,27 @@ class Database:
     async def _run(
         self, query: Query[R], arguments: tuple[Any, ...], begin: str | None, opened_after: float = 0
     ) -> list[R]:
-        """Runs a query, on a connection that was opened after a moment (monotonic); 0: on any, and again if it is lost.
+        """Runs a query, on a connection that was opened after a moment (monotonic); 0: on any.
 
-        One coroutine for all of it: each further one is time that every statement pays.
+        A read runs again if the connection was lost, or if its server may have been replaced. One coroutine for all of
+        it: each further one is time that every statement pays.
         """
         try:
             if begin is not None:
                 async with self._transaction(begin, opened_after) as driver:
-                    return await self.slow.fetch(driver, query, arguments)
-            connection = await self.pool.acquire(opened_after)
-            try:
-                return await self.slow.fetch(connection.driver, query, arguments)
-            except BaseException as error:
-                self.pool.on_failure(connection, error)
-                raise
-            finally:
-                self.pool.release(connection)
+                    rows = await self.slow.fetch(driver, query, arguments)
+                    current = self.pool.is_current(driver)
+            else:
+                connection = await self.pool.acquire(opened_after)
+                try:
+                    rows = await self.slow.fetch(connection.driver, query, arguments)
+                except BaseException as error:
+                    self.pool.on_failure(connection, error)
+                    raise
+                finally:
+                    current = self.pool.release(connection)
+            if current or not query.reads:
+                return rows
         except Unavailable as error:
             lost = error.__cause__ is not None and failures.connection_lost(error.__cause__)
             if opened_after or not (query.reads and lost):

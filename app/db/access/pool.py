@@ -76,19 +76,28 @@ class Pool:
             self._free.release()
             raise
 
-    def release(self, connection: PooledConnection) -> None:
-        """Takes an acquired connection back; one that is closed, in a transaction or of no use for writes is discarded.
+    def is_current(self, driver: Any) -> bool:
+        """False if the server of this open connection has become read-only, although it is for writing.
 
-        A server that becomes read-only may have been replaced: reads from it would miss what others write elsewhere.
+        It may have been replaced, and lack what others have written elsewhere. To a connection that was idle meanwhile
+        the server reports the change with the answer to the next statement.
         """
-        driver = connection.driver
+        return not self._servers.left(driver)
+
+    def release(self, connection: PooledConnection) -> bool:
+        """Takes an acquired connection back; one that is closed, in a transaction or not current is discarded.
+
+        False if it is not current: what it has read may be outdated.
+        """
+        driver, current = connection.driver, True
         try:
-            if driver.is_closed() or driver.is_in_transaction() or self._servers.left(driver):
+            if driver.is_closed() or driver.is_in_transaction() or not (current := self.is_current(driver)):
                 connection.proxy.invalidate()
             else:
                 self._idle.append(connection)
         finally:
             self._free.release()
+        return current
 
     def on_failure(self, connection: PooledConnection, error: BaseException) -> None:
         """Closes a connection that was lost, or that a cancellation interrupted in the middle of the protocol.
