@@ -1,4 +1,4 @@
-"""The TypeScript client: its own tests, which Vitest runs against a server of their own (`make test-clients`)."""
+"""The TypeScript clients: their own tests, which Vitest runs against a server of its own (`make test-clients`)."""
 
 import json
 import subprocess
@@ -63,6 +63,10 @@ def test_the_outbox_sends_once_and_in_order_across_reloads(failures):
 
 def test_the_stores_never_flicker_and_show_nothing_twice(failures):
     assert failures["client/tests/stores.test.ts"] == []
+
+
+def test_the_hooks_show_a_conversation_with_react_18_and_19(failures):
+    assert failures["react/tests/package.test.ts"] == []
 
 
 def test_the_package_installs_runs_and_stays_within_its_size(failures):

@@ -60,9 +60,13 @@ export class ColloquyClient {
     this.connection = state;
     this.network = network;
     this.requests = new Requests(address, tokens, network, (input, init) => fetch(input, init));
-    const context = { url: address, tokens, changed: (next: ConnectionState) => state.set(next) };
-    this.following = { live: live(context), tokens, network };
-    network.subscribe(() => this.following.live.reconnect());
+    let unwatch: (() => void) | undefined; // an idle client, as on a server that renders pages, leaves nothing behind
+    const changed = (next: ConnectionState) => {
+      state.set(next);
+      if (next !== "idle") unwatch ??= network.subscribe(() => this.following.live.reconnect());
+      else unwatch = unwatch?.() as undefined;
+    };
+    this.following = { live: live({ url: address, tokens, changed }), tokens, network };
   }
 
   /** The `data` of any operation. It is retried if it has an idempotency key, or if `repeatable` is set. */

@@ -1,8 +1,8 @@
 import type { ColloquyError } from "./errors.ts";
 import type { Tokens } from "./tokens.ts";
 
-/** Whether events arrive: `connecting` at first and after a lost connection, `refused` when the token is not accepted. */
-export type ConnectionState = "idle" | "connecting" | "connected" | "refused";
+/** Whether events arrive: `idle` without a subscription, `connecting` at first and after a lost connection. */
+export type ConnectionState = "idle" | "connecting" | "connected";
 
 export interface LiveContext {
   /** The address of the GraphQL endpoint, absolute. */
