@@ -96,6 +96,7 @@ describe("a conversation", () => {
       if (n % 7 === 3) proxy.cut();
       if (n === 15) store.reload();
       await new Promise((resolve) => setTimeout(resolve, 20));
+      if (n % 5 === 4) await expect.poll(() => store.getSnapshot().messages[0]?.text).toContain(`word-${n} `);
     }
     const { text } = await answer.finish();
     await expect.poll(() => store.getSnapshot().messages[0]).toMatchObject({ text, status: "COMPLETE" });
