@@ -24,6 +24,10 @@ class Folding:
     def __init__(self) -> None:
         self._messages: dict[str, JsonObject] = {}
         self._calls: dict[str, JsonObject] = {}
+        self._callers: dict[str, str] = {}
+        """The id of the message with a call, by the id of the call."""
+        self._results: dict[str, list[JsonObject]] = {}
+        """The results of the calls of a message, which follow it, by its id."""
         self._contents: dict[str, list[str]] = {}
         """The pieces of the content, by the id of the message."""
         self._arguments: dict[str, list[str]] = {}
@@ -37,7 +41,7 @@ class Folding:
             self._messages[name]["content"] = "".join(pieces)
         for name, pieces in self._arguments.items():
             self._calls[name]["function"]["arguments"] = "".join(pieces)
-        found = list(self._messages.values())
+        found = [each for name, message in self._messages.items() for each in [message, *self._results.get(name, ())]]
         return found[0] if len(found) == 1 else found or None
 
     def start_text(self, event: JsonObject) -> JsonObject | None:
@@ -62,6 +66,7 @@ class Folding:
                 call = {"id": call_id, "type": "function", "function": {"name": name, "arguments": ""}}
                 self._calls[call_id], self._arguments[call_id] = call, []
                 if message is not None:
+                    self._callers[call_id] = message["id"]
                     message.setdefault("toolCalls", []).append(call)
 
     def add_arguments(self, event: JsonObject) -> None:
@@ -72,7 +77,11 @@ class Folding:
     def add_result(self, event: JsonObject) -> None:
         match event:
             case {"messageId": str(name), "toolCallId": str(call_id), "content": content}:
-                self._replace(name, {"toolCallId": call_id, "role": "tool", "content": content})
+                result = {"toolCallId": call_id, "role": "tool", "content": content}
+                if (caller := self._callers.get(call_id)) is None:
+                    self._replace(name, result)
+                else:
+                    self._results.setdefault(caller, []).append({"id": name, **result})
 
     def set_activity(self, event: JsonObject) -> None:
         match event:

@@ -23,7 +23,7 @@ def text_inside(parts: Iterable[str]) -> str:
 
 
 def _text(part: str) -> str:
-    match orjson.loads(part):
+    match orjson.loads(part.encode()):  # orjson takes no subclass of str
         case {"type": "text-delta" | "TEXT_MESSAGE_CONTENT" | "TEXT_MESSAGE_CHUNK", "delta": str(text)}:
             return clean(text)
         case {"type": "text-end" | "TEXT_MESSAGE_END"}:
