@@ -144,20 +144,19 @@ class Message(Node):
         return blocks(self.text, found.content if found else None)
 
     @field(
+        graphql_type=list[Json] | None,
         description="The parts so far of a STREAMING message that is written with parts; null for any other message. "
-        "At its end the parts become the document in `raw`."
+        "At its end the parts become the document in `raw`.",
     )
-    async def parts(
+    def parts(
         self: MessageRow,
         info: Info,
         after: Annotated[
             int | None,
             strawberry.argument(description="The number of parts to leave out, 0 or more. Null or omitted: all parts."),
         ] = None,
-    ) -> list[Json] | None:
-        if self.status != "STREAMING":
-            return None
-        return await _parts_so_far(self, info.context, max(after or 0, 0))
+    ) -> "Awaitable[list[str] | None] | None":
+        return None if self.status != "STREAMING" else _parts_so_far(self, info.context, max(after or 0, 0))
 
     @field(
         description="The document of the producer, character for character as it was sent; null if only text was sent."
@@ -187,7 +186,7 @@ async def _so_far(row: MessageRow, ctx: Context) -> str:
     return streaming.text[:MAX_TEXT_LENGTH] if streaming else ""
 
 
-async def _parts_so_far(row: MessageRow, ctx: Context, after: int) -> list[Any] | None:
+async def _parts_so_far(row: MessageRow, ctx: Context, after: int) -> list[str] | None:
     """The parts so far, from the part `after` on; None for a stream of text."""
     if isinstance(row, StreamedRow):
         return None if row.parts_format is None else split(row.parts)[after:]

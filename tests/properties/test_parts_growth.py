@@ -74,7 +74,8 @@ async def produce_with_cuts(user, session, parts, dice):
         size = dice.randint(1, 4)
         refused = await extends_parts(user, writing, offset, *parts[offset : offset + size])
         if refused is not None:  # some of these parts were stored already
-            assert refused == ends_at(offset := refused["expectedOffset"])
+            offset = refused["expectedOffset"]
+            assert refused == ends_at(offset)
             continue
         match dice.randint(0, 3):
             case 0:
