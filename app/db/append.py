@@ -240,6 +240,10 @@ async def append_many(
 
 def session_effects(drafts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The parameters of `advance_session`: how many messages, how many of them unread, and a title to take."""
-    titles = (title_of(draft["text"]) for draft in drafts if draft["role"] == "USER")
-    unread = sum(draft["role"] != "USER" for draft in drafts)
-    return {"count": len(drafts), "unread": unread, "title": next(filter(None, titles), "")}
+    unread, title = 0, ""
+    for draft in drafts:
+        if draft["role"] != "USER":
+            unread += 1
+        elif not title:
+            title = title_of(draft["text"])
+    return {"count": len(drafts), "unread": unread, "title": title}

@@ -128,7 +128,7 @@ def _matching(*conditions: ColumnElement[bool]) -> Subquery:
 
 
 def _newest(matching: Subquery, *conditions: ColumnElement[bool]) -> Subquery:
-    """The keys of the newest matches in the order of BOUNDED: a word in most messages is expensive to rank.
+    """The keys of the newest matches, newest first: a word in most messages is expensive to rank.
 
     Keys alone are sorted, so that the sort stays in memory.
     """
@@ -147,9 +147,13 @@ def _recent_sessions(messages: int) -> Subquery:
     order = (s.last_activity_at.desc(), s.id.desc())
     conditions = (s.owner_id == OWNER, s.deleted_at.is_(None), HAS_TYPE, IN_SESSION)
     columns = select(s.id, s.last_activity_at, s.message_count).where(*conditions)
-    newest = columns.order_by(*order).limit(literal(max(50, messages // 40)))
+    number = literal(max(50, messages // 40))
+    newest = columns.order_by(*order).limit(number)
     parts = {"listed": s.archived_at.is_(None), "archived": s.archived_at.is_not(None)}
-    both = union_all(*(newest.where(part).subquery(name).select() for name, part in parts.items())).subquery("both").c
+    either = union_all(*(newest.where(part).subquery(name).select() for name, part in parts.items())).subquery("either")
+    # Beyond the limit one part may have ended: its next session would be skipped.
+    first = select(either).order_by(either.c.last_activity_at.desc(), either.c.id.desc()).limit(number)
+    both = first.subquery("both").c
     until = func.sum(both.message_count).over(order_by=(both.last_activity_at.desc(), both.id.desc()))
     return select(both.id, both.last_activity_at, (until - both.message_count).label("before")).subquery("recent")
 

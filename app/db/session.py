@@ -196,7 +196,7 @@ async def page(
 ) -> Slice[SessionRow]:
     """One page of the viewer's sessions. A filter that is not set is None; `archived` and `deleted` are always set."""
     chosen = [name for name, value in filters.items() if value not in (None, False)]
-    filtered = is_filtered(filters)
+    filtered = bool(chosen)
     page, parameters = _page(order, window.backward, filtered), filters if filtered else {}
     found = await read_page(
         db, viewer, page.partial if partial else page, COUNT, window, order.bounds(window), parameters

@@ -13,12 +13,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     ColumnElement,
     Integer,
     Select,
     Text,
     and_,
+    any_,
     bindparam,
     case,
     cast,
@@ -51,13 +53,14 @@ MANY_CHANGED = 200
 BATCH_SIZE = 2_000
 MAX_BATCHES = 10
 FIGURES = ("active", "archived", "unread", "messages")
+NONE = literal(0, Integer)
 START = ("0", "00000000-0000-0000-0000-000000000000")
 
 
 class Totals(Row):
     """The totals of the sessions of one agent type (empty: of those without one), which are not deleted.
 
-    `changed`: how many sessions of the type had to be read for them.
+    `changed`: how many sessions of the type had to be read for them, of those that a count can take over.
     """
 
     agent_type: str
@@ -121,17 +124,17 @@ _counted = (
 )
 
 
-def _part(agent_type: Any, changed: int, number: Any, *figures: Any) -> Select[Any]:
+def _part(agent_type: Any, changed: Any, number: Any, *figures: Any) -> Select[Any]:
     labelled = (figure.label(name) for name, figure in zip(FIGURES, figures, strict=True))
-    return select(
-        agent_type.label("agent_type"), literal(changed, Integer).label("changed"), number.label("sessions"), *labelled
-    )
+    return select(agent_type.label("agent_type"), changed.label("changed"), number.label("sessions"), *labelled)
 
 
+ENDED = s.changed_xid < func.pg_snapshot_xmin(func.pg_current_snapshot())
+"""The sessions whose last change a count can take over: no transaction before it is still open."""
 _parts = union_all(
-    _part(t.agent_type, 0, t.sessions, t.active, t.archived, t.unread, t.messages).where(t.owner_id == OWNER),
-    _part(AGENT_TYPE, 1, one_if(), *NOW.values()).where(CHANGED_SINCE),
-    _part(_counted.c.agent_type, 0, literal(-1, Integer), *(-_counted.c[name] for name in FIGURES))
+    _part(t.agent_type, NONE, t.sessions, t.active, t.archived, t.unread, t.messages).where(t.owner_id == OWNER),
+    _part(AGENT_TYPE, case((ENDED, 1), else_=0), one_if(), *NOW.values()).where(CHANGED_SINCE),
+    _part(_counted.c.agent_type, NONE, literal(-1, Integer), *(-_counted.c[name] for name in FIGURES))
     .select_from(sessions.join(_counted, true()))
     .where(CHANGED_SINCE),
 ).subquery("parts")
@@ -175,7 +178,7 @@ CHANGED = statement(
         s.owner_id == OWNER,
         s.changed_xid >= _after[0],
         tuple_(s.changed_xid, s.id) > tuple_(*_after),
-        s.changed_xid < func.pg_snapshot_xmin(func.pg_current_snapshot()),
+        ENDED,
     )
     .order_by(s.changed_xid, s.id)
     .limit(bindparam("limit", type_=Integer)),
@@ -199,9 +202,9 @@ COUNT: Statement[Row] = statement(
 )
 FORGET: Statement[Row] = statement(
     "session_totals.forget",
-    "Deletes what the totals contain of a session.",
+    "Deletes what the totals contain of sessions.",
     delete(counted_sessions)
-    .where(c.owner_id == OWNER, c.session_id == bindparam("session_id", type_=Uuid))
+    .where(c.owner_id == OWNER, c.session_id == any_(bindparam("session_ids", type_=ARRAY(Uuid))))
     .returning(c.agent_type, *(c[name] for name in FIGURES)),
 )
 _sums = parent_table(type=Text, sessions=Integer, active=Integer, archived=Integer, unread=Integer, messages=BigInteger)
@@ -259,9 +262,7 @@ async def count(tx: Tx) -> bool:
     rows = await tx.fetch(CHANGED, after_xid=xid, after_id=id_, limit=BATCH_SIZE)
     counted = [(row.id, row.agent_type, *(row[name] for name in FIGURES)) for row in rows if not row.is_deleted]
     await tx.fetch(COUNT, **parent_arrays(("session_id", "agent_type", *FIGURES), counted))
-    for row in rows:
-        if row.is_deleted and row.was_agent_type is not None:
-            await tx.fetch(FORGET, session_id=row.id)
+    await tx.fetch(FORGET, session_ids=[row.id for row in rows if row.is_deleted])
     before = ((-1, row.was_agent_type, [row[f"was_{name}"] for name in FIGURES]) for row in rows)
     now = ((1, agent_type, figures) for _, agent_type, *figures in counted)
     await _add_figures(tx, [*(part for part in before if part[1] is not None), *now])
@@ -275,7 +276,7 @@ async def forget(tx: Tx, session_id: str) -> None:
     """Takes a session that is erased out of the totals."""
     if await tx.one(LOCK_EXISTING) is None:
         return
-    rows = await tx.fetch(FORGET, session_id=session_id)
+    rows = await tx.fetch(FORGET, session_ids=[session_id])
     await _add_figures(tx, [(-1, row["agent_type"], [row[name] for name in FIGURES]) for row in rows])
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 from app.errors import Invalid
@@ -76,6 +77,7 @@ def checked(fields: Mapping[str, Any], checks: Mapping[str, Check]) -> dict[str,
     return {field: checks[field](value, public_name(field)) for field, value in fields.items()}
 
 
+@cache
 def public_name(field: str) -> str:
     """The name of a field in the schema: `expires_at` is `expiresAt`."""
     head, *tail = field.split("_")

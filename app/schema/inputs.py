@@ -9,8 +9,11 @@ import strawberry
 
 def provided_fields(input: Any, *omit: str) -> dict[str, Any]:
     """The fields that the client sent, null included; enum members as their values."""
-    fields = {name: value for name, value in vars(input).items() if value is not None and name not in omit}
-    return {name: to_python(value_of(value)) for name, value in fields.items()}
+    return {
+        name: to_python(value.value if isinstance(value, strawberry.Some) else value)
+        for name, value in vars(input).items()
+        if value is not None and name not in omit
+    }
 
 
 def value_of(field: Any) -> Any:

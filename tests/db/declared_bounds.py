@@ -23,7 +23,7 @@ BY_BOUND = {
         session_cap.lock
         session_changes.head
         session_erasure.session
-        session_totals.forget session_totals.lock session_totals.lock_existing session_totals.move session_totals.read
+        session_totals.lock session_totals.lock_existing session_totals.move session_totals.read
         streaming_end.close streaming_end.delete_chunks streaming_end.ended streaming_end.fold
         streaming_end.open_in_session streaming_end.parts_so_far streaming_end.text_so_far
         streaming_message.extend streaming_message.start streaming_message.stream_state streaming_message.take_over
@@ -43,7 +43,7 @@ BY_BOUND = {
         session.by_ids session.by_keys session.of_agents
         session_agent.by_keys session_agent.of_sessions session_agent.with_agents
         session_changes.after session_changes.new_chunks session_changes.streaming_messages
-        session_totals.add session_totals.changed session_totals.count
+        session_totals.add session_totals.changed session_totals.count session_totals.forget
         stats.agent_metrics
         streaming_message.by_message_keys streaming_message.streaming_sessions streaming_parts.by_message_keys
         sweep.deleted sweep.deleted_messages sweep.erased sweep.expired sweep.expired_records sweep.idle sweep.old_keys

@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from sqlalchemy import delete, insert, literal, select, update
+from sqlalchemy import delete, func, insert, literal, select, update
 from sqlalchemy.engine import make_url
 
 from app.commands.database import upgrade
@@ -36,7 +36,7 @@ class Owner:
         self.subject = subject
 
 
-ANN, BOB, NOBODY = Owner("ann"), Owner("bob"), Owner("o'nobody")
+ANN, BOB, NOBODY = Owner("ann"), Owner("bob"), Owner(r"o\'nobody")
 
 
 def unchecked(element):
@@ -103,6 +103,13 @@ async def rolled_back(db, viewer, statement):
 
 class Undo(Exception):
     """Rolls the transaction back."""
+
+
+async def test_any_owner_is_set_as_it_is(db):
+    for subject in (r"a\'b", r"\\'' ", "o'nobody", "ann"):
+        async with db.begin(Owner(subject)) as tx:
+            [row] = await tx.fetch(unchecked(select(func.current_setting(row_security.SETTING).label("owner"))))
+        assert row["owner"] == subject
 
 
 async def test_a_row_of_a_stranger_cannot_be_written(db):

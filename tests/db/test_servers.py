@@ -3,6 +3,7 @@
 import asyncio
 from contextlib import asynccontextmanager, suppress
 
+import asyncpg
 import pytest
 from sqlalchemy import make_url
 
@@ -85,4 +86,19 @@ async def test_a_connection_for_writes_leaves_a_server_that_becomes_read_only(ow
     db.pool.release(connection)
     assert connection.driver.is_closed() is left
     assert await db.fetch(ANN, session.ONE, **ABSENT) == []
+    await db.close()
+
+
+async def test_no_connection_to_a_server_that_became_read_only_is_used_again(own_database):
+    db = open_database(f"{with_hosts(own_database, None)}{WRITABLE}", pool_size=2)
+    idle, failed = await db.pool.acquire(), await db.pool.acquire()
+    db.pool.release(idle)
+    with pytest.raises(Unavailable, match="accepts no writes"):
+        db.pool.on_failure(failed, asyncpg.ReadOnlySQLTransactionError("read-only"))
+    db.pool.release(failed)
+    later = [await db.pool.acquire(), await db.pool.acquire()]
+    assert idle.driver.is_closed()
+    assert {idle.driver, failed.driver}.isdisjoint(connection.driver for connection in later)
+    for connection in later:
+        db.pool.release(connection)
     await db.close()

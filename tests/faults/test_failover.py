@@ -4,11 +4,15 @@ import asyncio
 
 import pytest
 
+from app.db.access.statement import Statement
 from app.db.operations import migrate
+from app.db.reading.rows import SessionRow
+from app.db.session import ONE
 from harness.forked_server import exit_code_of
 from harness.replication import replicated
 from harness.server_settings import settings_for
 from tests.faults.test_kill import Client, all_messages, assert_exactly_once, until_acknowledged
+from tests.support.databases import open_database
 from tests.support.servers import server_process, serving
 from tests.support.users import Refusal
 
@@ -86,6 +90,37 @@ async def test_no_acknowledged_append_is_lost_or_doubled_by_a_synchronous_failov
     assert exit_code_of("check", group.url) == 0
 
 
+class Owner:
+    """A viewer, without a token."""
+
+    def __init__(self, subject):
+        self.subject = subject
+
+
+@pytest.mark.parametrize("group", [True], indirect=True, ids=["synchronous"])
+async def test_no_read_returns_what_a_replaced_server_has(group):
+    """The old primary stays reachable, and connections that were idle meanwhile lead to it."""
+    db = open_database(group.url, pool_size=6)
+    async with serving(settings_for(group.url)) as server:
+        ann = server.user("ann")
+        opened = await ann.creates_session("Session")
+        connections = [await db.pool.acquire() for _ in range(6)]
+        for connection in connections:
+            db.pool.release(connection)
+        await group.primary.demote()
+        await group.fail_over()
+        await written(ann, opened, "after the failover")
+        id_ = opened.removeprefix("ses_")
+        reads = [db.fetch(Owner(ann.name), ONE, session_id=id_) for _ in range(3)]
+        in_transactions = [db.fetch(Owner(ann.name), CUSTOM_PLAN, session_id=id_) for _ in range(3)]
+        found = [row.last_sequence for rows in await asyncio.gather(*reads, *in_transactions) for row in rows]
+        assert found == [1] * 6
+        assert await db.fetch(Owner("bob"), ONE, session_id=id_) == []
+    await db.close()
+
+
+CUSTOM_PLAN = Statement("test.one", "One session, in a transaction.", ONE.element, SessionRow)
+CUSTOM_PLAN.custom_plan = True
 KEPT, NEW = [f"kept {number}" for number in range(10)], [f"new {number}" for number in range(10)]
 
 

@@ -71,8 +71,8 @@ async def embedded_database(database_server):
             await admin.execute(f"drop database {name} with (force)")
 
 
-async def unready(url):
-    db = open_database(url)
+async def unready(url, **options):
+    db = open_database(url, **options)
     try:
         return await readiness.unready(db)
     finally:
@@ -182,6 +182,13 @@ async def test_the_error_of_a_user_without_rights_on_the_tables_names_the_right(
     code, printed = await command(strict.url("ann", name), "check")
     assert (code, len(printed.splitlines())) == (1, 1)
     assert "lacks a right" in printed
+
+
+async def test_a_role_that_is_missing_or_not_granted_has_the_remedy(strict, database):
+    name = await database("owner certified")
+    assert await migrated(at(strict.admin, name)) == ""
+    assert "run `colloquy migrate` with it" in await unready(strict.url("ann", name), role="missing")
+    assert "member of that role" in await unready(strict.url("ann", name), role="certified")
 
 
 @pytest.mark.parametrize("arguments", [("check",), ("sweep",), ("sweep", "--dry-run"), ("reindex",)], ids=" ".join)

@@ -117,32 +117,39 @@ class Database:
         begin = self._begin_custom_plan if statement.custom_plan or self._always_begin else None
         return self._run(statement, statement.bind(viewer.subject, **values), begin)
 
-    async def _run(self, query: Query[R], arguments: tuple[Any, ...], begin: str | None) -> list[R]:
+    async def _run(
+        self, query: Query[R], arguments: tuple[Any, ...], begin: str | None, opened_after: float = 0
+    ) -> list[R]:
+        """Runs a query, on a connection that was opened after a moment (monotonic); 0: on any.
+
+        A read runs again if the connection was lost, or if its server may have been replaced. One coroutine for all of
+        it: each further one is time that every statement pays.
+        """
         try:
-            return await self._run_once(query, arguments, begin)
+            if begin is not None:
+                async with self._transaction(begin, opened_after) as driver:
+                    rows = await self.slow.fetch(driver, query, arguments)
+                    current = self.pool.is_current(driver)
+            else:
+                connection = await self.pool.acquire(opened_after)
+                try:
+                    rows = await self.slow.fetch(connection.driver, query, arguments)
+                except BaseException as error:
+                    self.pool.on_failure(connection, error)
+                    raise
+                finally:
+                    current = self.pool.release(connection)
+            if current or not query.reads:
+                return rows
         except Unavailable as error:
-            if not (query.reads and error.__cause__ and failures.connection_lost(error.__cause__)):
+            lost = error.__cause__ is not None and failures.connection_lost(error.__cause__)
+            if opened_after or not (query.reads and lost):
                 raise
         except Exception as error:
             if failures.text_not_storable(error):
                 raise BadInput("A text contains U+0000 or an unpaired surrogate, which cannot be stored.") from None
             raise
-        return await self._run_once(query, arguments, begin, opened_after=monotonic())
-
-    async def _run_once(
-        self, query: Query[R], arguments: tuple[Any, ...], begin: str | None, opened_after: float = 0
-    ) -> list[R]:
-        if begin is not None:
-            async with self._transaction(begin, opened_after) as driver:
-                return await self.slow.fetch(driver, query, arguments)
-        connection = await self.pool.acquire(opened_after)
-        try:
-            return await self.slow.fetch(connection.driver, query, arguments)
-        except BaseException as error:
-            self.pool.on_failure(connection, error)
-            raise
-        finally:
-            self.pool.release(connection)
+        return await self._run(query, arguments, begin, opened_after=monotonic())
 
     @asynccontextmanager
     async def _transaction(self, begin: str, opened_after: float = 0) -> AsyncIterator[Any]:

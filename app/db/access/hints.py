@@ -17,7 +17,10 @@ BY_STATE = {
     "3D000": "the server has no database of this name; create it with `createdb -E UTF8 NAME`, or see DATABASE_URL",
     "53300": "the server has no connection left; lower POOL_SIZE or the number of replicas, or raise max_connections",
     "42501": "the user of DATABASE_URL lacks a right; migrate and serve as one user, the owner of the database, or run "
-    "as an administrator, in this database: GRANT CREATE, USAGE ON SCHEMA public TO the user (PostgreSQL 15 and newer)",
+    "as an administrator, in this database: GRANT CREATE, USAGE ON SCHEMA public TO the user (PostgreSQL 15 and newer)"
+    "; with DATABASE_ROLE the user must be a member of that role: GRANT the role TO the user",
+    "22023": "a setting of the connection is not valid; if it is DATABASE_ROLE, run `colloquy migrate` with it, which "
+    "creates the role",
     "42P01": "a table is missing; run `colloquy migrate`",
     "57P03": "the server starts, stops or recovers; try again in a moment",
 }

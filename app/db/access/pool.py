@@ -41,7 +41,6 @@ class Pool:
         self._pool = cast(AsyncAdaptedQueuePool, self.engine.sync_engine.pool)
         event.listen(self._pool, "connect", _on_connect)
         event.listen(self._pool, "checkout", _on_checkout)
-        self._checks = self._servers.writable
         self._acquire_timeout = acquire_timeout
         self._free = asyncio.Semaphore(size)
         self.waiting = 0
@@ -77,19 +76,28 @@ class Pool:
             self._free.release()
             raise
 
-    def release(self, connection: PooledConnection) -> None:
-        """Takes an acquired connection back; one that is closed, in a transaction or of no use for writes is discarded.
+    def is_current(self, driver: Any) -> bool:
+        """False if the server of this open connection has become read-only, although it is for writing.
 
-        A server that becomes read-only may have been replaced: reads from it would miss what others write elsewhere.
+        It may have been replaced, and lack what others have written elsewhere. To a connection that was idle meanwhile
+        the server reports the change with the answer to the next statement.
         """
-        driver = connection.driver
+        return not self._servers.left(driver)
+
+    def release(self, connection: PooledConnection) -> bool:
+        """Takes an acquired connection back; one that is closed, in a transaction or not current is discarded.
+
+        False if it is not current: what it has read may be outdated.
+        """
+        driver, current = connection.driver, True
         try:
-            if driver.is_closed() or driver.is_in_transaction() or (self._checks and self._servers.left(driver)):
+            if driver.is_closed() or driver.is_in_transaction() or not (current := self.is_current(driver)):
                 connection.proxy.invalidate()
             else:
                 self._idle.append(connection)
         finally:
             self._free.release()
+        return current
 
     def on_failure(self, connection: PooledConnection, error: BaseException) -> None:
         """Closes a connection that was lost, or that a cancellation interrupted in the middle of the protocol.
@@ -101,7 +109,7 @@ class Pool:
             connection.driver.terminate()
         if failures.read_only(error):
             connection.driver.terminate()
-            self._close_idle()
+            self._discard_idle()
         if failures.unavailable(error):
             raise Unavailable(failures.reason(error)) from error
 
@@ -119,7 +127,8 @@ class Pool:
 
     async def close(self) -> None:
         """Closes every connection; waits at most CLOSE_TIMEOUT_SECONDS for the server."""
-        self._close_idle()
+        while self._idle:
+            self._idle.pop().proxy.close()
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
                 await self.engine.dispose()
@@ -134,9 +143,9 @@ class Pool:
         finally:
             self.waiting -= 1
 
-    def _close_idle(self) -> None:
+    def _discard_idle(self) -> None:
         while self._idle:
-            self._idle.pop().proxy.close()
+            self._idle.pop().proxy.invalidate()
 
     async def _open(self) -> PooledConnection:
         try:

@@ -39,8 +39,8 @@ def self_contained(statement: Statement[R]) -> Statement[R]:
 
 def owner_setting(owner: str) -> str:
     """The SQL that sets the owner of a transaction that has begun."""
-    quoted = owner.replace("'", "''")
-    return f"SELECT set_config('{SETTING}', '{quoted}', true)"
+    quoted = owner.replace("\\", r"\\").replace("'", "''")  # E'': the same under any standard_conforming_strings
+    return f"SELECT set_config('{SETTING}', E'{quoted}', true)"
 
 
 def with_owner(element: Any) -> Any:

@@ -16,7 +16,7 @@ READ_ONLY = ("default_transaction_read_only", "in_hot_standby")
 
 
 class Servers:
-    """Connects to the hosts of a URL; the host that was used last is tried first."""
+    """Connects to the hosts of a URL; a host that accepted a connection for writing is tried first from then on."""
 
     def __init__(self, url: str) -> None:
         self._urls = each_host(url)
@@ -51,18 +51,13 @@ class Servers:
 
         The server reports both settings with every change (PostgreSQL manual, 54.2.7), so this asks nothing.
         """
-        return self.writable and is_read_only(connection)
+        settings = connection.get_settings()
+        return self.writable and any(getattr(settings, name, "off") == "on" for name in READ_ONLY)
 
     def _prefer(self, url: str) -> None:
         if self._urls[0] != url and self.writable:
             self._urls.remove(url)
             self._urls.insert(0, url)
-
-
-def is_read_only(connection: Any) -> bool:
-    """True if the server of this connection accepts no writes, as far as it has reported."""
-    settings = connection.get_settings()
-    return any(getattr(settings, name, "off") == "on" for name in READ_ONLY)
 
 
 def _means_another_host(error: Exception) -> bool:

@@ -20,12 +20,12 @@ SCRIPTS = Path(__file__).parents[3] / "migrations"
 REVISIONS = re.compile(r'^(revision|down_revision)\b[^=]*= *(?:["\'](\w+)|None)', re.MULTILINE)
 READ_ONLY = text("SHOW transaction_read_only")
 ENCODING = text("SELECT current_setting('server_encoding')")
-# The first migration of this kind of program adds the column; read as JSON, a missing column is NULL.
 UNPROTECTED = text("""
 SELECT relname FROM pg_class
 WHERE relname = ANY (:tables) AND relnamespace = current_schema()::regnamespace AND NOT row_security_active(oid)
 ORDER BY 1
 """)
+# The first migration of this kind of program adds the column; read as JSON, a missing column is NULL.
 VERSION = text("SELECT version_num, to_jsonb(v) ->> 'compatible_from' FROM alembic_version v")
 
 
