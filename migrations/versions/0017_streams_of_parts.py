@@ -44,7 +44,7 @@ def upgrade() -> None:
     )
     op.execute(
         "-- squawk-ignore ban-drop-constraint\nalter table message_chunks add column if not exists parts text, "
-        f"drop constraint message_chunks_text, add constraint message_chunks_text check ({CONTENT}) not valid"
+        f"drop constraint if exists message_chunks_text, add constraint message_chunks_text check ({CONTENT}) not valid"
     )
     online.validate_constraint("streams", "streams_parts_format")
     online.validate_constraint("message_chunks", "message_chunks_text")

@@ -1,4 +1,4 @@
-"""Streams of parts: whoever is cut at any part and resumes rebuilds exactly what the producer sent."""
+"""Streams of parts: a client that is cut at any part and resumes rebuilds exactly what the producer sent."""
 
 import asyncio
 import json
@@ -92,7 +92,7 @@ async def produce_with_cuts(user, session, parts, dice):
 
 @settings(max_examples=settings().max_examples // 3)
 @given(parts=st.lists(PARTS.filter(lambda part: part is not None), min_size=1, max_size=12), seed=st.integers())
-async def test_whoever_is_cut_at_any_part_and_resumes_rebuilds_what_the_producer_sent(server, parts, seed):
+async def test_a_client_that_is_cut_at_any_part_and_resumes_rebuilds_what_the_producer_sent(server, parts, seed):
     ann, dice = server.user(f"writer-{uuid4().hex[:12]}"), random.Random(seed)
     session = await ann.creates_session(status="ACTIVE")
     start = (await ann.sees(session, "eventCursor"))["eventCursor"]
