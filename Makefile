@@ -12,7 +12,7 @@ test: .venv/dev.stamp  ## Run the whole suite against real PostgreSQL
 	$(bin)/python -m pytest -n 2 --dist loadgroup --cov --cov-report term:skip-covered $(ARGS)
 
 test-frameworks: .venv/dev.stamp  ## Run the long suites of agent frameworks against our stores
-	$(bin)/python -m pytest -n 0 clients/python/tests/langgraph/langgraph_cases.py $(ARGS)
+	$(bin)/python -m pytest -n 0 clients/python/tests/langgraph/langgraph_cases.py clients/python/tests/claude_agent_sdk/claude_agent_sdk_cases.py $(ARGS)
 
 nightly: .venv/dev.stamp  ## Compare compiled operations with graphql-core on 20,000 documents
 	FUZZ_EXAMPLES=20000 $(bin)/python -m pytest engine/tests tests/properties/test_compiled_execution.py -s $(ARGS)

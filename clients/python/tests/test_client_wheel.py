@@ -27,7 +27,9 @@ names = [module.name for module in pkgutil.walk_packages(colloquy.__path__, "col
 print(json.dumps({"file": colloquy.__file__, "modules": {name: attempt(name) for name in names}}))
 """
 NEEDS_EXTRA = {
+    "colloquy.claude_agent_sdk": "claude-agent-sdk",
     "colloquy.langgraph": "langgraph",
+    "colloquy.openai_agents": "openai-agents",
     "colloquy.strands": "strands",
     "colloquy.mcp.server": "mcp",
     "colloquy.mcp.tools": "mcp",
@@ -69,12 +71,15 @@ def test_the_metadata_names_what_the_client_needs_as_ranges(wheel):
         ">=3.11",
         "Apache-2.0",
     )
-    assert metadata.get_all("Provides-Extra") == ["langgraph", "mcp", "strands"]
+    assert metadata.get_all("Provides-Extra") == ["claude-agent-sdk", "langgraph", "mcp", "openai-agents", "strands"]
     needed = {Requirement(line).name: Requirement(line) for line in metadata.get_all("Requires-Dist")}
-    extras = {name: str(needed.pop(name).marker) for name in ("langgraph-checkpoint", "mcp", "strands-agents")}
+    frameworks = ("claude-agent-sdk", "langgraph-checkpoint", "mcp", "openai-agents", "strands-agents")
+    extras = {name: str(needed.pop(name).marker) for name in frameworks}
     assert extras == {
+        "claude-agent-sdk": 'extra == "claude-agent-sdk"',
         "langgraph-checkpoint": 'extra == "langgraph"',
         "mcp": 'extra == "mcp"',
+        "openai-agents": 'extra == "openai-agents"',
         "strands-agents": 'extra == "strands"',
     }
     assert set(needed) == {"httpx2", "orjson", "tenacity", "websockets"}

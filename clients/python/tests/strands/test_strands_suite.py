@@ -1,4 +1,4 @@
-"""The repository for Strands: the suite of strands-agents, unmodified, and our own tests, in its environment."""
+"""The stores for Strands: the suites of strands-agents, unmodified, and our own tests, in its environment."""
 
 import shutil
 from pathlib import Path
@@ -28,6 +28,16 @@ EXCLUDED = {
     "test_create_multi_agent": READS_FILES,
     "test_create_session_multi_agent_directory_structure": READS_FILES,
 }
+STORAGE_TESTS = "tests/strands/storage/test_storage.py"
+MEMORY_TESTS = "tests/strands/storage/test_in_memory_storage.py"
+SNAPSHOT_TESTS = "tests/strands/session/test_snapshot_session_manager.py"
+IN_MEMORY = "it asserts that a storage in memory is lost with the process"
+STORAGE_EXCLUDED = {
+    "test_save_includes_inline_stash_for_ephemeral_storage": IN_MEMORY,
+    "test_save_omits_stash_when_empty": IN_MEMORY,
+    "test_immutable_snapshot_includes_stash": IN_MEMORY,
+    "test_ephemeral_detection_survives_namespacing": IN_MEMORY,
+}
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +63,21 @@ async def test_72_tests_of_strands_agents_pass_against_a_real_server(environment
     assert (len(of_session_manager), len(report.passed)) == (51, 72), report.output
 
 
-@pytest.mark.parametrize("file", sorted(path.name for path in (HERE / "isolated").glob("test_*.py")))
+async def test_168_storage_tests_of_strands_agents_pass_against_a_real_server(environment, server, tmp_path):
+    shutil.copytree(environment.sources("strands-agents") / "tests", tmp_path / "tests")
+    (tmp_path / "tests/conftest.py").write_text("")  # most of its fixtures imitate AWS; the plugin has the other
+    (tmp_path / "pytest.ini").write_text("[pytest]\n")
+    deselected = [f"--deselect={SNAPSHOT_TESTS}::TestSnapshotStashIntegration::{name}" for name in STORAGE_EXCLUDED]
+    selection = (STORAGE_TESTS, MEMORY_TESTS, SNAPSHOT_TESTS, "-p", "strands_in_colloquy", *deselected)
+    report = await run_pytest(
+        environment, server, tmp_path, *selection, junit=tmp_path / "report.xml", isolated=ISOLATED
+    )
+    assert not report.not_passed, report.output
+    counts = [sum(f".{Path(file).stem}" in name for name in report.passed) for file in selection[:3]]
+    assert counts == [32, 23, 113], report.output
+
+
+@pytest.mark.parametrize("file", sorted(path.name for path in ISOLATED.glob("test_*.py")))
 async def test_our_own_tests_pass_in_the_environment_of_strands(environment, server, tmp_path, file):
     report = await run_pytest(environment, server, ISOLATED, file, junit=tmp_path / "report.xml", isolated=ISOLATED)
     assert report.passed, report.output

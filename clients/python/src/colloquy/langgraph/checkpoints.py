@@ -22,7 +22,7 @@ from langgraph.checkpoint.base import (
     writes_sort_key,
 )
 
-from colloquy.langgraph.labels import label_of
+from colloquy.labels import label_of
 from colloquy.operations.record import new_record
 from colloquy.results import Record
 

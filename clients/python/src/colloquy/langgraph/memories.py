@@ -21,8 +21,8 @@ from langgraph.store.base import (
 )
 
 from colloquy.errors import Conflict, Invalid
+from colloquy.labels import decoded, encoded
 from colloquy.langgraph.filters import matches, matches_namespace
-from colloquy.langgraph.labels import decoded, encoded
 from colloquy.operation import UNSET
 from colloquy.operations.record import (
     delete_records,

@@ -12,8 +12,8 @@ from langchain_core.messages import BaseMessage, message_to_dict
 from langgraph.checkpoint.base import Checkpoint
 
 from colloquy.errors import Conflict, NotFound
+from colloquy.labels import label_of
 from colloquy.langgraph.checkpoints import CHECKPOINTS, WRITES, CheckpointKey, NewRecord, batches, stored_again
-from colloquy.langgraph.labels import label_of
 from colloquy.operations.message import append_message, append_messages, draft
 from colloquy.operations.record import put_records, records
 from colloquy.operations.session import create_session, delete_session, session

@@ -14,6 +14,7 @@ from langgraph.checkpoint.base import (
 )
 
 from colloquy.errors import Conflict
+from colloquy.labels import label_of
 from colloquy.langgraph.checkpoints import (
     CHECKPOINTS,
     WRITES,
@@ -25,7 +26,6 @@ from colloquy.langgraph.checkpoints import (
     copied,
     write_records,
 )
-from colloquy.langgraph.labels import label_of
 from colloquy.langgraph.mirror import Mirror
 from colloquy.operations.record import delete_records, put_records, record, record_page, records
 from colloquy.results import Record

@@ -15,8 +15,8 @@ from langgraph.checkpoint.base import (
 )
 
 from colloquy.client import Token
+from colloquy.clients import Clients, ClientsOwner
 from colloquy.langgraph import procedures
-from colloquy.langgraph.clients import Clients, ClientsOwner
 from colloquy.langgraph.mirror import Mirror
 
 

@@ -16,8 +16,8 @@ from langgraph.store.base import (
 )
 
 from colloquy.client import Token
+from colloquy.clients import Clients, ClientsOwner
 from colloquy.langgraph import memories
-from colloquy.langgraph.clients import Clients, ClientsOwner
 from colloquy.steps import Steps
 
 

@@ -1,11 +1,11 @@
-"""Repositories of new owners, for tests that run in the environment of strands-agents."""
+"""Repositories and storages of new owners, for tests that run in the environment of strands-agents."""
 
 import os
 import time
 from uuid import uuid4
 
 import jwt
-from colloquy.strands import ColloquySessionRepository
+from colloquy.strands import ColloquySessionRepository, ColloquyStorage
 
 URL, SECRET = os.environ["COLLOQUY_URL"], os.environ["COLLOQUY_SECRET"]
 
@@ -19,3 +19,8 @@ def token(owner: str) -> str:
 def repository(owner: str | None = None) -> ColloquySessionRepository:
     """The repository of this owner, or of a new owner."""
     return ColloquySessionRepository(URL, token(owner or f"strands-{uuid4().hex}"))
+
+
+def storage(owner: str | None = None) -> ColloquyStorage:
+    """The storage of this owner, or of a new owner."""
+    return ColloquyStorage(URL, token(owner or f"strands-{uuid4().hex}"))

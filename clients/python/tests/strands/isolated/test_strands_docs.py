@@ -13,9 +13,11 @@ EXAMPLE = re.compile(r"```python\n((?:(?!```).)*colloquy\.strands(?:(?!```).)*)`
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
-def test_an_example_prints_what_the_page_shows(monkeypatch, capsys, owner, page):
-    [(program, printed)] = EXAMPLE.findall(page.read_text())
+def test_the_examples_print_what_the_page_shows(monkeypatch, capsys, owner, page):
+    examples = EXAMPLE.findall(page.read_text())
+    assert examples
     monkeypatch.setenv("COLLOQUY_URL", URL)
     monkeypatch.setenv("COLLOQUY_TOKEN", token(owner))
-    exec(compile(program, str(page), "exec"), {"MODEL": ScriptedModel("At nine.")})
-    assert capsys.readouterr().out == printed
+    for program, printed in examples:
+        exec(compile(program, str(page), "exec"), {"MODEL": ScriptedModel("At nine.")})
+        assert capsys.readouterr().out == printed

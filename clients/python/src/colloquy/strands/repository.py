@@ -11,22 +11,20 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from strands.session.session_repository import SessionRepository
+from strands.types.exceptions import SessionException
+from strands.types.session import (
+    Session,
+    SessionAgent,
+    SessionMessage,
+    SessionType,
+    decode_bytes_values,
+    encode_bytes_values,
+)
+
 from colloquy import results
 from colloquy.client import Client, Token
 from colloquy.errors import BadInput, ColloquyError, NotFound
-from colloquy.extras import extra
-
-with extra("strands"):
-    from strands.session.session_repository import SessionRepository
-    from strands.types.exceptions import SessionException
-    from strands.types.session import (
-        Session,
-        SessionAgent,
-        SessionMessage,
-        SessionType,
-        decode_bytes_values,
-        encode_bytes_values,
-    )
 
 if TYPE_CHECKING:
     from strands.multiagent import MultiAgentBase

@@ -1,4 +1,4 @@
-"""Texts of LangGraph as labels and keys of records, which are never empty and have no control characters."""
+"""Texts of agent frameworks as labels and keys of records, which are never empty and have no control characters."""
 
 import hashlib
 import re
