@@ -1,8 +1,9 @@
 """Generated data: owners of chosen sizes, inserted by SQL alone. Every invariant of `colloquy check` holds.
 
-Nothing is random. Session 4 of an owner is its focus: only the focus has its own length, tombstones at its end, and a
-streaming message of text and one of parts. The rare rows are equally few at every size: the sessions, tasks, approvals, audit events and agents
-with a number up to 3, and the messages 1 to 3 of the focus. A search for them must cost the same at every size.
+Nothing is random. Session 4 of an owner is its focus: only the focus has its own length, tombstones at its end, and
+streaming messages: one of text, one of parts. The rare rows are equally few at every size: the sessions, tasks,
+approvals, audit events and agents with a number up to 3, and the messages 1 to 3 of the focus. A search for them must
+cost the same at every size.
 """
 
 from collections.abc import Sequence
