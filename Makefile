@@ -1,4 +1,4 @@
-.PHONY: help run test test-frameworks nightly check audit docs bench bench-live chaos sidebar lock migration
+.PHONY: help run test test-frameworks test-clients nightly check audit docs bench bench-live chaos sidebar lock migration
 .DEFAULT_GOAL := help
 bin := .venv/bin
 
@@ -13,6 +13,10 @@ test: .venv/dev.stamp  ## Run the whole suite against real PostgreSQL
 
 test-frameworks: .venv/dev.stamp  ## Run the long suites of agent frameworks against our stores
 	$(bin)/python -m pytest -n 0 clients/python/tests/langgraph/langgraph_cases.py clients/python/tests/claude_agent_sdk/claude_agent_sdk_cases.py $(ARGS)
+
+test-clients: .venv/dev.stamp  ## Check, build and test the TypeScript clients against a real server (needs Node 20)
+	scripts/install_typescript
+	cd clients/typescript && npm run --silent check && npm run --silent build && npm run --silent test -- $(ARGS)
 
 nightly: .venv/dev.stamp  ## Compare compiled operations with graphql-core on 20,000 documents
 	FUZZ_EXAMPLES=20000 $(bin)/python -m pytest engine/tests tests/properties/test_compiled_execution.py -s $(ARGS)

@@ -15,7 +15,9 @@ MIGRATIONS = Path("migrations/versions")
 TESTS = ("tests/", "engine/tests/", "clients/python/tests/")
 SHARED_NAMES = {"__init__.py", "conftest.py"}
 REQUIREMENTS = Path("docs/requirements.md")
-ADDRESS = re.compile(r"(pypi|npmjs)\.(org|com)|pythonhosted\.org|--(extra-)?index-url |^registry=|\"resolved\":", re.M)
+ADDRESS = re.compile(
+    r"(pypi|npmjs)\.(org|com)|pythonhosted\.org|--(extra-)?index-url |^registry=|\"resolved\": \"\w+:", re.M
+)
 
 
 def tracked() -> list[Path]:

@@ -32,6 +32,8 @@ OUTSIDE = {
     "CONTRIBUTING.md": "contributing.md",
     "engine/README.md": "graphql-compiled.md",
     "clients/python/README.md": "client-package.md",
+    "clients/typescript/client/README.md": "typescript-client.md",
+    "clients/typescript/react/README.md": "react-hooks.md",
     "SECURITY.md": "security-policy.md",
     "deploy/README.md": "deploying.md",
     "deploy/cloudrun/README.md": "cloud-run.md",

@@ -1,0 +1,48 @@
+// Empty projects with packages as a user installs them.
+
+import { execFile } from "node:child_process";
+import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
+export const WORKSPACE = new URL("../", import.meta.url).pathname;
+const run = promisify(execFile);
+
+/** Packs packages of the workspace into a directory; returns their archives. */
+export async function pack(directory: string, ...names: string[]): Promise<string[]> {
+  for (const name of names) {
+    await run("npm", ["pack", "--silent", "--pack-destination", directory], { cwd: join(WORKSPACE, name) });
+  }
+  return (await readdir(directory)).filter((name) => name.endsWith(".tgz")).map((name) => join(directory, name));
+}
+
+/** Makes a project with these files and packages; a name without a version gets that of the workspace. */
+export async function projectOf(directory: string, files: Record<string, string>, packages: string[]): Promise<string> {
+  await mkdir(directory);
+  await writeFile(join(directory, "package.json"), JSON.stringify({ type: "module", private: true }));
+  for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
+  const { devDependencies } = JSON.parse(await readFile(join(WORKSPACE, "package.json"), "utf8"));
+  const versioned = packages.map((name) => (devDependencies[name] ? `${name}@${devDependencies[name]}` : name));
+  const flags = ["--silent", "--no-audit", "--no-fund", "--prefer-offline"];
+  await run("npm", ["install", ...flags, ...versioned], { cwd: directory });
+  return directory;
+}
+
+/** Compiles the project strictly, runs a file of it in Node, and returns what it prints. */
+export async function compileAndRun(directory: string, file: string, env: Record<string, string>): Promise<string> {
+  const flags = ["--strict", "--target", "es2023", "--module", "nodenext", "--jsx", "react-jsx", "--outDir", "out"];
+  const lib = ["--lib", "es2023,dom,dom.iterable,dom.asynciterable"];
+  const sources = (await readdir(directory)).filter((name) => /\.tsx?$/.test(name));
+  const tsc = join(WORKSPACE, "node_modules/typescript/bin/tsc");
+  await run(process.execPath, [tsc, ...flags, ...lib, ...sources], { cwd: directory }).catch((error: { stdout: string }) => {
+    throw new Error(error.stdout);
+  });
+  const running = { cwd: directory, env: { ...process.env, ...env }, timeout: 60_000 };
+  return (await run(process.execPath, [join("out", file)], running)).stdout;
+}
+
+/** The first block of a README in this language after a heading. */
+export function example(readme: string, heading: string, language: string): string {
+  const [block] = readme.slice(readme.indexOf(`## ${heading}`)).matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, "gs"));
+  return block![1]!;
+}

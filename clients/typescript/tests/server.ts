@@ -1,0 +1,70 @@
+// One real server for the whole run: `colloquy run` with an embedded database in a temporary directory.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { TestProject } from "vitest/node";
+
+declare module "vitest" {
+  export interface ProvidedContext {
+    url: string;
+    secret: string;
+  }
+}
+
+const ROOT = new URL("../../../", import.meta.url).pathname;
+const SECRET = "a secret for the tests of the TypeScript clients";
+const START_MS = 60_000;
+
+export default async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
+  const directory = await mkdtemp(join(tmpdir(), "colloquy-typescript-"));
+  const port = await freePort();
+  const url = `http://127.0.0.1:${port}`;
+  const server = spawn(join(ROOT, ".venv/bin/colloquy"), ["run"], {
+    cwd: directory, // no .env of a developer
+    env: { ...process.env, DATA_DIR: directory, PORT: String(port), JWT_SECRET: SECRET, LOG_LEVEL: "warning" },
+    stdio: ["ignore", "ignore", "inherit"],
+  });
+  const stop = async () => {
+    await ended(server);
+    await rm(directory, { recursive: true, force: true });
+  };
+  try {
+    await ready(`${url}/readyz`, server);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  provide("url", `${url}/graphql`);
+  provide("secret", SECRET);
+  return stop;
+}
+
+async function ready(url: string, server: ChildProcess): Promise<void> {
+  const until = Date.now() + START_MS;
+  while (Date.now() < until && server.exitCode === null) {
+    const response = await fetch(url).catch(() => undefined);
+    if (response?.ok) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  throw new Error("The server does not start.");
+}
+
+function ended(server: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    if (server.exitCode !== null) return resolve();
+    server.once("exit", () => resolve());
+    server.kill("SIGTERM");
+  });
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const probe = createServer().listen(0, "127.0.0.1", () => {
+      const { port } = probe.address() as { port: number };
+      probe.close(() => resolve(port));
+    });
+  });
+}

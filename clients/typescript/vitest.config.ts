@@ -1,0 +1,18 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  resolve: {
+    alias: {
+      "@colloquy/client/sse": new URL("client/src/sse.ts", import.meta.url).pathname,
+      "@colloquy/client": new URL("client/src/index.ts", import.meta.url).pathname,
+    },
+  },
+  test: {
+    globalSetup: "tests/server.ts",
+    include: ["*/tests/**/*.test.{ts,tsx}"],
+    maxWorkers: 2,
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 30_000, interval: 20 } },
+  },
+});

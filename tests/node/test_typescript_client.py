@@ -1,0 +1,74 @@
+"""The TypeScript clients: their own tests, which Vitest runs against a server of its own (`make test-clients`)."""
+
+import json
+import subprocess
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from harness.programs import MissingPrerequisite, program
+
+ROOT = Path(__file__).parents[2]
+WORKSPACE = ROOT / "clients" / "typescript"
+pytestmark = pytest.mark.xdist_group("node")
+
+
+@pytest.fixture(scope="module")
+def failures(tmp_path_factory) -> dict[str, list[str]]:
+    """By file: the tests that did not pass. A file that passed has an empty list."""
+    npm = program("npm")
+    installed = subprocess.run([ROOT / "scripts/install_typescript"], capture_output=True, text=True)
+    if installed.returncode:
+        raise MissingPrerequisite(installed.stderr.strip()[-500:])
+    report = tmp_path_factory.mktemp("vitest") / "report.json"
+    vitest = [npm, "run", "--silent", "test", "--", "--reporter=json", f"--outputFile={report}"]
+    run = subprocess.run(vitest, cwd=WORKSPACE, capture_output=True, text=True, timeout=900)
+    assert report.exists(), run.stderr
+    found = defaultdict(list)
+    for file in json.loads(report.read_text())["testResults"]:
+        name = str(Path(file["name"]).relative_to(WORKSPACE))
+        found[name] = [file["message"]] if file["status"] != "passed" and not file["assertionResults"] else []
+        for test in file["assertionResults"]:
+            if test["status"] != "passed":
+                found[name].append(f"{test['fullName']}: {test['failureMessages']}")
+    return dict(found)
+
+
+def test_types_are_strict():
+    program("npm")
+    if subprocess.run([ROOT / "scripts/install_typescript"], capture_output=True).returncode:
+        raise MissingPrerequisite("the packages of clients/typescript cannot be installed: NOT tested")
+    run = subprocess.run(
+        [WORKSPACE / "node_modules/.bin/tsc", "--noEmit"], cwd=WORKSPACE, capture_output=True, text=True
+    )
+    assert (run.returncode, run.stdout) == (0, "")
+
+
+def test_reads_writes_and_errors_are_those_of_the_server(failures):
+    assert failures["client/tests/client.test.ts"] == []
+
+
+def test_events_resume_after_a_cut_at_every_change(failures):
+    assert failures["client/tests/events.test.ts"] == []
+    assert failures["client/tests/network.test.ts"] == []
+
+
+def test_answers_are_written_stopped_and_taken_over(failures):
+    assert failures["client/tests/answer.test.ts"] == []
+
+
+def test_the_outbox_sends_once_and_in_order_across_reloads(failures):
+    assert failures["client/tests/outbox.test.ts"] == []
+
+
+def test_the_stores_never_flicker_and_show_nothing_twice(failures):
+    assert failures["client/tests/stores.test.ts"] == []
+
+
+def test_the_hooks_show_a_conversation_with_react_18_and_19(failures):
+    assert failures["react/tests/package.test.ts"] == []
+
+
+def test_the_package_installs_runs_and_stays_within_its_size(failures):
+    assert failures["client/tests/package.test.ts"] == []
