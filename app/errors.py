@@ -80,7 +80,7 @@ class Limit(Problem):
 
 
 class WrongOffset(Problem):
-    """Text that does not continue at the end of the streaming message: `expected`, in code points."""
+    """A piece that does not continue at the end of the streaming message: `expected`, in code points or parts."""
 
     code = "OFFSET_MISMATCH"
 

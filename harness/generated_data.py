@@ -1,8 +1,9 @@
 """Generated data: owners of chosen sizes, inserted by SQL alone. Every invariant of `colloquy check` holds.
 
-Nothing is random. Session 4 of an owner is its focus: only the focus has its own length, tombstones at its end, and a
-streaming message. The rare rows are equally few at every size: the sessions, tasks, approvals, audit events and agents
-with a number up to 3, and the messages 1 to 3 of the focus. A search for them must cost the same at every size.
+Nothing is random. Session 4 of an owner is its focus: only the focus has its own length, tombstones at its end, and
+streaming messages: one of text, one of parts. The rare rows are equally few at every size: the sessions, tasks,
+approvals, audit events and agents with a number up to 3, and the messages 1 to 3 of the focus. A search for them must
+cost the same at every size.
 """
 
 from collections.abc import Sequence
@@ -222,7 +223,7 @@ select owner_id, id, m, case when m % 2 = 1 then 'key-' || md5(id::text || m) en
        case when not open then to_tsvector('simple', left(said, 16384)) || array_to_tsvector(array['@' || owner_id])
        end,
        '{"tokens":42,"model":"m-1"}', 4 + m, 4 + m, sent_at, sent_at
-from (select *, at + m * step as sent_at, n = 4 and m <= 3 as few, streaming and m = living as open
+from (select *, at + m * step as sent_at, n = 4 and m <= 3 as few, streaming and m > living - 2 as open
       from session_sizes, generate_series(1, living) m order by sent_at) messages,
 lateral concat('Message ', m, ' of conversation ', n, ': ', case when few then 'rare ' end,
                repeat('the quick brown fox jumps, ', 5), md5(id::text || m)) said
@@ -235,13 +236,16 @@ select owner_id, id, m, case when m % 2 = 0 then 'ASSISTANT' else 'USER' end, 'C
 from session_sizes, generate_series(living + 1, last_sequence) m
 """
 STREAMS = """
-insert into streams (owner_id, session_id, sequence, fence, length, updated_at)
-select owner_id, id, living, 'fence', 250, at + interval '20 hours' from session_sizes where streaming
+insert into streams (owner_id, session_id, sequence, fence, length, updated_at, parts_format, size)
+select owner_id, id, living - in_parts, 'fence', 250, at + interval '20 hours', case in_parts when 1 then 'OTHER' end,
+       in_parts * 2749
+from session_sizes, generate_series(0, 1) in_parts where streaming and living > in_parts
 """
 CHUNKS = """
-insert into message_chunks (owner_id, session_id, sequence, "offset", text)
-select owner_id, id, living, (c - 1) * 25, 'twenty-five characters on' from session_sizes, generate_series(1, 10) c
-where streaming
+insert into message_chunks (owner_id, session_id, sequence, "offset", text, parts)
+select owner_id, id, living - in_parts, (c - 1) * 25, case in_parts when 0 then 'twenty-five characters on' else '' end,
+       case in_parts when 1 then rtrim(repeat('{"part":1}' || chr(10), 25), chr(10)) end
+from session_sizes, generate_series(1, 10) c, generate_series(0, 1) in_parts where streaming and living > in_parts
 """
 # As the program counts them when an owner reads totals.
 COUNTED_SESSIONS = """

@@ -18,6 +18,7 @@ from app.db import (
     stats,
     streaming_end,
     streaming_message,
+    streaming_parts,
     task,
     viewer_changes,
 )
@@ -40,6 +41,7 @@ __all__ = [
     "stats",
     "streaming_end",
     "streaming_message",
+    "streaming_parts",
     "task",
     "viewer_changes",
 ]

@@ -8,7 +8,19 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
-from app.db import agent, approval, audit, message, record, session, session_agent, stats, streaming_message, task
+from app.db import (
+    agent,
+    approval,
+    audit,
+    message,
+    record,
+    session,
+    session_agent,
+    stats,
+    streaming_message,
+    streaming_parts,
+    task,
+)
 from app.db.access.database import Database
 from app.db.access.transaction import Viewer
 from app.db.reading.loader import BatchReader, DataLoader, Filters
@@ -31,6 +43,7 @@ from app.db.reading.rows import (
 )
 from app.db.reading.session_cache import KeptSession, SessionCache, What
 from app.db.stats import AgentMetricsRow
+from app.db.streaming_parts import PartsRow
 
 R = TypeVar("R", bound=Entity)
 V = TypeVar("V")
@@ -115,6 +128,13 @@ class Loaders:
     def streaming_messages(self) -> DataLoader[MessageKey, StreamingRow | None]:
         """Messages with their text so far, by (session id, sequence)."""
         return DataLoader(partial(self._read.by_parent, streaming_message.BY_MESSAGE_KEYS, MessageKey._fields))
+
+    @cached_property
+    def streaming_parts(self) -> DataLoader[tuple[str, int, int], PartsRow | None]:
+        """Parts so far, by (session id, sequence, number of parts that may be left out)."""
+        return DataLoader(
+            partial(self._read.by_parent, streaming_parts.BY_MESSAGE_KEYS, ("session_id", "sequence", "after"))
+        )
 
     @cached_property
     def session_is_streaming(self) -> DataLoader[str, bool]:

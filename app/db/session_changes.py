@@ -24,8 +24,9 @@ from app.db import session_history
 from app.db.access.statement import OWNER, statement
 from app.db.message import MESSAGE_COLUMNS
 from app.db.reading.nested import parent_table
-from app.db.reading.rows import ChangeRow, ChunkRow, HeadRow, StreamingRow
+from app.db.reading.rows import ChangeRow, ChunkRow, HeadRow, StreamedRow
 from app.db.streaming_message import concatenated
+from app.db.streaming_parts import IN_ORDER
 from app.db.tables import approvals, message_chunks, messages, session_agents, sessions, streams, tasks
 from app.db.tables.columns import Uuid
 
@@ -106,8 +107,8 @@ HEAD = statement(
     ),
     HeadRow,
 )
-_text = (
-    select(func.coalesce(concatenated(c.text, c.offset), "").label("text"))
+_so_far = (
+    select(func.coalesce(concatenated(c.text, c.offset), "").label("text"), IN_ORDER.label("parts"))
     .where(c.owner_id == OWNER, c.session_id == x.session_id, c.sequence == x.sequence)
     .correlate(streams)
     .lateral("so_far")
@@ -120,20 +121,20 @@ _of_stream = (
     .correlate(streams)
     .lateral("of_stream")
 )
-# Row, text and length of one snapshot: a reader that continues from this length misses and repeats nothing.
+# Row, text, parts and length of one snapshot: a reader that continues from this length misses and repeats nothing.
 STREAMING = statement(
     "session_changes.streaming_messages",
-    "The streaming messages of a session, with their text so far.",
-    select(_of_stream, _text.c.text, x.length)
-    .select_from(streams.join(_of_stream, true()).join(_text, true()))
+    "The streaming messages of a session, with their text and parts so far.",
+    select(_of_stream, _so_far.c.text, _so_far.c.parts, x.parts_format, x.length)
+    .select_from(streams.join(_of_stream, true()).join(_so_far, true()))
     .where(x.owner_id == OWNER, x.session_id == SESSION),
-    StreamingRow,
+    StreamedRow,
 )
 _known = parent_table(sequence=Integer(), offset=Integer())
 NEW_CHUNKS = statement(
     "session_changes.new_chunks",
     "The chunks of streaming messages from an offset on, per message.",
-    select(c.sequence, c.offset, c.text)
+    select(c.sequence, c.offset, c.text, c.parts)
     .select_from(_known.join(message_chunks, and_(c.sequence == _known.c.sequence, c.offset >= _known.c.offset)))
     .where(c.owner_id == OWNER, c.session_id == SESSION)
     .order_by(c.sequence, c.offset),

@@ -16,8 +16,11 @@ from app.db.access.transaction import Tx
 from app.db.message import DOCUMENT_COLUMNS, MESSAGE_COLUMNS, WORDS, search_vector, vector_parameters
 from app.db.reading.rows import DocumentRow, MessageKey, MessageRow, SessionRow
 from app.db.streaming_message import FENCE, HAS_KEY, SEQUENCE, SESSION, TEXT, concatenated
+from app.db.streaming_parts import IN_ORDER, split
 from app.db.tables import message_chunks, messages, streams
 from app.db.tables.columns import Timestamp
+from app.documents.parts import message_of
+from app.documents.reader import read
 from app.documents.title import title_of
 
 m, x, c = messages.c, streams.c, message_chunks.c
@@ -25,10 +28,21 @@ BEFORE = bindparam("before", type_=Timestamp)
 IS_SILENT = or_(BEFORE.is_(None), x.updated_at < BEFORE)
 CHUNKS_OF_KEY = (c.owner_id == OWNER, c.session_id == SESSION, c.sequence == SEQUENCE)
 
-CLOSE: Statement[Row] = statement(
+
+class ClosedRow(Row):
+    """A stream that was closed; `parts_format` is None for text."""
+
+    sequence: int
+    parts_format: str | None
+
+
+CLOSE = statement(
     "streaming_end.close",
     "Deletes a stream, if it has this fence and is silent since a time.",
-    delete(streams).where(HAS_KEY, or_(FENCE.is_(None), x.fence == FENCE), IS_SILENT).returning(x.sequence),
+    delete(streams)
+    .where(HAS_KEY, or_(FENCE.is_(None), x.fence == FENCE), IS_SILENT)
+    .returning(x.sequence, x.parts_format),
+    ClosedRow,
 )
 DELETE_CHUNKS: Statement[Row] = statement(
     "streaming_end.delete_chunks", "Deletes the chunks of a message.", delete(message_chunks).where(*CHUNKS_OF_KEY)
@@ -50,6 +64,11 @@ TEXT_SO_FAR: Statement[Row] = statement(
     "streaming_end.text_so_far",
     "The text of the chunks of a message.",
     select(func.coalesce(concatenated(c.text, c.offset), "").label("text")).where(*CHUNKS_OF_KEY),
+)
+PARTS_SO_FAR: Statement[Row] = statement(
+    "streaming_end.parts_so_far",
+    "The parts of the chunks of a message.",
+    select(IN_ORDER.label("parts")).where(*CHUNKS_OF_KEY),
 )
 FOLD = statement(
     "streaming_end.fold",
@@ -86,26 +105,32 @@ ENDED = statement(
 )
 
 
-async def close(tx: Tx, key: MessageKey, fence: str | None = None, before: datetime | None = None) -> bool:
+async def close(tx: Tx, key: MessageKey, fence: str | None = None, before: datetime | None = None) -> ClosedRow | None:
     """Deletes a stream of the locked session, if it has this fence (None: any) and is silent since `before`.
 
-    Returns whether there was such a stream.
+    Returns the stream, if there was such a one.
     """
     session_id, sequence = key
-    return await tx.one(CLOSE, session_id=session_id, sequence=sequence, fence=fence, before=before) is not None
+    return await tx.one(CLOSE, session_id=session_id, sequence=sequence, fence=fence, before=before)
 
 
 async def fold(
-    tx: Tx, key: MessageKey, status: str, indexing: Mapping[str, Any], fields: Mapping[str, Any] = NO_FIELDS
+    tx: Tx,
+    closed: ClosedRow,
+    key: MessageKey,
+    status: str,
+    indexing: Mapping[str, Any],
+    fields: Mapping[str, Any] = NO_FIELDS,
 ) -> MessageRow:
-    """Ends the message of a closed stream. A text in `fields` replaces the text of the chunks."""
+    """Ends the message of a closed stream. A text in `fields` replaces the text or the parts of the chunks."""
     session_id, sequence = key
     locked = await tx.one(session.LOCK, session_id=session_id)
     assert locked is not None  # its row is locked already
     values = {**NO_FIELDS, **fields}
-    if (text := values["text"]) is None:
-        chunks = await tx.one(TEXT_SO_FAR, session_id=session_id, sequence=sequence)
-        text = chunks["text"] if chunks else ""
+    if values["text"] is None:
+        streamed = await _streamed(tx, closed, key)
+        values |= {name: value for name, value in streamed.items() if values[name] is None}
+    text = values["text"]
     row = await tx.one(
         FOLD,
         session_id=session_id,
@@ -120,6 +145,19 @@ async def fold(
     assert row is not None  # it had a stream
     await _set_title(tx, locked, row)
     return row
+
+
+async def _streamed(tx: Tx, closed: ClosedRow, key: MessageKey) -> dict[str, Any]:
+    """The columns that the chunks of a closed stream fold to."""
+    if closed.parts_format is None:
+        row = await tx.one(TEXT_SO_FAR, **key._asdict())
+        return {"text": row["text"] if row else ""}
+    row = await tx.one(PARTS_SO_FAR, **key._asdict())
+    raw = message_of(closed.parts_format, split(row["parts"] if row else None))
+    if raw is None:
+        return {"text": ""}
+    content = read(raw)
+    return {"text": content.text, "raw": raw, "content": content.stored_blocks, **(content.usage or {})}
 
 
 async def _set_title(tx: Tx, locked: SessionRow, row: MessageRow) -> None:
@@ -139,8 +177,8 @@ async def end_all(
     ended = 0
     for row in await tx.fetch(OPEN_IN_SESSION, session_id=session_id, before=before):
         key = MessageKey(session_id, row["sequence"])
-        if await close(tx, key, before=before):
-            await fold(tx, key, status, indexing)
+        if closed := await close(tx, key, before=before):
+            await fold(tx, closed, key, status, indexing)
             ended += 1
     return ended
 

@@ -1,24 +1,27 @@
-"""Statements on streaming messages: start, extend, read. `streaming_end` has those that end one.
+"""Statements on streaming messages: start, extend with text, read. `streaming_end` has those that end one.
 
 While a message is STREAMING the text in its row is empty: the text so far is in its chunks, in order, and the end
-folds the chunks into the row. The order of locks is session, stream, message; an extend locks the stream alone, so it
-blocks nothing else.
+folds the chunks into the row. A chunk of parts has the text inside them too; `streaming_parts` has what differs. The
+order of locks is session, stream, message; an extend locks the stream alone, so it blocks nothing else.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    FromClause,
     Integer,
     Text,
+    Update,
     and_,
     any_,
     bindparam,
     func,
     insert,
     literal,
+    or_,
     select,
     true,
     update,
@@ -26,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSON, aggregate_order_by
 
 from app.db.access.routed import Step
-from app.db.access.statement import OWNER, Row, Statement, statement
+from app.db.access.statement import OWNER, Row, Statement, statement, variant
 from app.db.access.transaction import Tx
 from app.db.append import ADVANCE, DRAFT_TYPES, NEW_NUMBERS, NUMBER_COLUMNS, advance_session, session_effects
 from app.db.message import MESSAGE_COLUMNS
@@ -39,6 +42,7 @@ s, m, x, c = sessions.c, messages.c, streams.c, message_chunks.c
 
 SESSION, SEQUENCE = bindparam("session_id", type_=Uuid), bindparam("sequence", type_=Integer)
 FENCE, NEW_FENCE = bindparam("fence", type_=Text), bindparam("new_fence", type_=Text)
+PARTS_FORMAT = bindparam("parts_format", type_=Text)
 OFFSET, TEXT = bindparam("offset", type_=Integer), bindparam("text", type_=Text)
 HAS_KEY = and_(x.owner_id == OWNER, x.session_id == SESSION, x.sequence == SEQUENCE)
 # A change of the indexed active_at costs an entry in each index: few of the chunks of a stream pay for one.
@@ -73,15 +77,15 @@ _started = (
 _opened = (
     insert(streams)
     .from_select(
-        ["owner_id", "session_id", "sequence", "fence"],
-        select(_started.c.owner_id, _started.c.session_id, _started.c.sequence, FENCE),
+        ["owner_id", "session_id", "sequence", "fence", "parts_format"],
+        select(_started.c.owner_id, _started.c.session_id, _started.c.sequence, FENCE, PARTS_FORMAT),
         include_defaults=False,
     )
     .cte("opened")
 )
 START = statement(
     "streaming_message.start",
-    "Appends a message to a session whose text follows in chunks.",
+    "Appends a message to a session whose text or parts follow in chunks.",
     select(*_started.c).add_cte(_opened),
     MessageRow,
 )
@@ -92,7 +96,9 @@ START.routed = (
         statement(
             "streaming_message.start[open]",
             "Inserts the stream of a message that is inserted next.",
-            insert(streams).values(**_in_session, sequence=NEW_NUMBERS["sequence"], fence=FENCE),
+            insert(streams).values(
+                **_in_session, sequence=NEW_NUMBERS["sequence"], fence=FENCE, parts_format=PARTS_FORMAT
+            ),
         )
     ),
     Step(
@@ -113,74 +119,108 @@ START.routed = (
 )
 TAKE_OVER: Statement[Row] = statement(
     "streaming_message.take_over",
-    "Replaces the fence of a stream, so that the producer with the former fence is refused.",
-    update(streams).where(HAS_KEY).values(fence=NEW_FENCE, **NOW_ACTIVE),
+    "Replaces the fence of a stream of this kind, so that the producer with the former fence is refused.",
+    update(streams)
+    .where(HAS_KEY, x.parts_format.is_not_distinct_from(PARTS_FORMAT))
+    .values(fence=NEW_FENCE, **NOW_ACTIVE)
+    .returning(x.sequence),
 )
 
 # Extending: the narrow row checks fence and offset; the message's row comes back unchanged.
+LENGTH = bindparam("expected_length", type_=Integer)
+HAS_PRODUCER = and_(HAS_KEY, x.fence == FENCE, x.length == LENGTH)
+
+
+def extension(extend: Update, columns: Mapping[str, ColumnElement[Any]], *conditions: ColumnElement[bool]) -> Any:
+    """The message of an extended stream, whose chunk gets these columns if the conditions hold."""
+    extended = extend.cte("extended")
+    e = extended.c
+    chunk = insert(message_chunks).from_select(
+        ["owner_id", "session_id", "sequence", "offset", *columns],
+        select(e.owner_id, e.session_id, e.sequence, LENGTH, *columns.values()).where(*conditions),
+        include_defaults=False,
+    )
+    of_extended = and_(m.owner_id == OWNER, m.session_id == e.session_id, m.sequence == e.sequence)
+    return select(*MESSAGE_COLUMNS).select_from(extended.join(messages, of_extended)).add_cte(chunk.cte("chunk"))
+
+
+EXTENDED_MESSAGE = statement(
+    "streaming_message.extend[message]",
+    "The message of a stream that is extended.",
+    select(*MESSAGE_COLUMNS).where(m.owner_id == OWNER, m.session_id == SESSION, m.sequence == SEQUENCE),
+    MessageRow,
+)
+
+
+def extension_in_steps(
+    name: str, extend: Update, columns: Mapping[str, Any], when: Callable[[Mapping[str, Any]], bool] | None = None
+) -> tuple[Step, ...]:
+    """The second form of `extension`: the chunk is inserted if `when` holds for the parameters."""
+    chunk = insert(message_chunks).values(**_in_session, sequence=SEQUENCE, offset=LENGTH, **columns)
+    return (
+        Step(statement(variant(name, "stream"), "Extends a stream, if fence and offset match.", extend)),
+        Step(statement(variant(name, "chunk"), "Inserts a chunk of a stream that is extended.", chunk), when),
+        Step(EXTENDED_MESSAGE),
+    )
+
+
 _added = func.char_length(TEXT)
-_length = bindparam("expected_length", type_=Integer)
 _extend = (
     update(streams)
-    .where(HAS_KEY, x.fence == FENCE, x.length == _length, x.length + _added <= bindparam("max_length", type_=Integer))
+    .where(
+        HAS_PRODUCER,
+        or_(x.parts_format.is_(None), TEXT == ""),
+        x.length + _added <= bindparam("max_length", type_=Integer),
+    )
     .values(length=x.length + _added, **NOW_ACTIVE)
     .returning(x.owner_id, x.session_id, x.sequence)
 )
-_extended = _extend.cte("extended")
-_e = _extended.c
-_chunk = (
-    insert(message_chunks)
-    .from_select(
-        ["owner_id", "session_id", "sequence", "offset", "text"],
-        select(_e.owner_id, _e.session_id, _e.sequence, _length, TEXT).where(TEXT != ""),
-        include_defaults=False,
-    )
-    .cte("chunk")
-)
-_of_extended = and_(m.owner_id == OWNER, m.session_id == _e.session_id, m.sequence == _e.sequence)
 EXTEND = statement(
     "streaming_message.extend",
-    "Adds a chunk to a streaming message, if fence and offset match.",
-    select(*MESSAGE_COLUMNS).select_from(_extended.join(messages, _of_extended)).add_cte(_chunk),
+    "Adds a chunk of text to a streaming message, if fence and offset match. Without text only the time is renewed.",
+    extension(_extend, {"text": TEXT}, TEXT != ""),
     MessageRow,
 )
-EXTEND.routed = (
-    Step(
-        statement(
-            "streaming_message.extend[stream]",
-            "Extends a stream, if fence and offset match, without the chunk.",
-            _extend,
-        )
-    ),
-    Step(
-        statement(
-            "streaming_message.extend[chunk]",
-            "Inserts a chunk of a stream that is extended.",
-            insert(message_chunks).values(**_in_session, sequence=SEQUENCE, offset=_length, text=TEXT),
-        ),
-        when=lambda values: values["text"] != "",
-    ),
-    Step(
-        statement(
-            "streaming_message.extend[message]",
-            "The message of a stream that is extended.",
-            select(*MESSAGE_COLUMNS).where(m.owner_id == OWNER, m.session_id == SESSION, m.sequence == SEQUENCE),
-            MessageRow,
-        )
-    ),
+EXTEND.routed = extension_in_steps(
+    "streaming_message.extend", _extend, {"text": TEXT}, lambda given: given["text"] != ""
 )
 
 
 class StreamStateRow(MessageRow):
-    """A message and the state of its stream; `holder`, `length` and `repeats` are all None when the stream has ended.
+    """A message and the state of its stream; `holder` and `length` are None when the stream has ended.
 
-    `holder` is the fence of the current producer, `length` the length of the text so far in code points. `repeats`:
-    the text is what the stream has at the offset already; None for an empty text.
+    `holder` is the fence of the current producer, `length` the length so far in code points or parts; `parts_format` is
+    None for text.
     """
 
     holder: str | None
     length: int | None
+    parts_format: str | None
+
+
+class TextStateRow(StreamStateRow):
+    """`repeats`: the text is what the stream has at the offset already; None for an empty text."""
+
     repeats: bool | None
+
+
+_of_message = and_(x.owner_id == m.owner_id, x.session_id == m.session_id, x.sequence == m.sequence)
+
+
+def state(overlapping: FromClause, *columns: ColumnElement[Any]) -> Any:
+    """The columns of `StreamStateRow` and those about the chunks that overlap with a piece."""
+    return (
+        select(*MESSAGE_COLUMNS, x.fence.label("holder"), x.length, x.parts_format, *columns)
+        .select_from(
+            messages.join(sessions, and_(s.owner_id == m.owner_id, s.id == m.session_id))
+            .outerjoin(streams, _of_message)
+            .join(overlapping, true())
+        )
+        .where(
+            *(m.owner_id == OWNER, m.session_id == SESSION, m.sequence == SEQUENCE),
+            *(m.deleted_at.is_(None), s.deleted_at.is_(None)),
+        )
+    )
 
 
 _overlapping = (
@@ -194,26 +234,14 @@ _overlapping = (
     )
     .subquery("overlapping")
 )
-_of_message = and_(x.owner_id == m.owner_id, x.session_id == m.session_id, x.sequence == m.sequence)
 STREAM_STATE = statement(
     "streaming_message.stream_state",
     "A message and the state of its stream, compared with a text at an offset.",
-    select(
-        *MESSAGE_COLUMNS,
-        x.fence.label("holder"),
-        x.length,
+    state(
+        _overlapping,
         (func.substr(_overlapping.c.text, OFFSET - _overlapping.c.offset + 1, _added) == TEXT).label("repeats"),
-    )
-    .select_from(
-        messages.join(sessions, and_(s.owner_id == m.owner_id, s.id == m.session_id))
-        .outerjoin(streams, _of_message)
-        .join(_overlapping, true())
-    )
-    .where(
-        *(m.owner_id == OWNER, m.session_id == SESSION, m.sequence == SEQUENCE),
-        *(m.deleted_at.is_(None), s.deleted_at.is_(None)),
     ),
-    StreamStateRow,
+    TextStateRow,
 )
 
 # Reading: the text so far replaces the row's own; row and chunks are of one snapshot.
@@ -231,7 +259,6 @@ BY_MESSAGE_KEYS = statement(
     select(
         *(column for column in MESSAGE_COLUMNS if column.name != "text"),
         _text_so_far.label("text"),
-        func.char_length(_text_so_far).label("length"),
         message_keys.c["index"].label("parent"),
     )
     .select_from(
@@ -251,10 +278,12 @@ STREAMING_SESSIONS: Statement[Row] = statement(
 )
 
 
-async def start(tx: Tx, session_id: str, draft: Mapping[str, Any], fence: str) -> MessageRow:
-    """A message at the end of the locked session, open to the producer that has the fence."""
+async def start(tx: Tx, session_id: str, draft: Mapping[str, Any], fence: str, parts_format: str | None) -> MessageRow:
+    """A message at the end of the locked session, open to the producer that has the fence; no format: for text."""
     effects = session_effects([{**draft, "text": ""}])
-    row = await tx.one(START, session_id=session_id, expected=None, fence=fence, **draft, **effects)
+    row = await tx.one(
+        START, session_id=session_id, expected=None, fence=fence, parts_format=parts_format, **draft, **effects
+    )
     assert row is not None  # the caller has made the session ready
     tx.record_change(session_id, row.revision)
     return row

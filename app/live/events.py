@@ -10,6 +10,7 @@ class Kind(Enum):
 
     MESSAGE_ADDED = "MessageAdded"
     MESSAGE_DELTA = "MessageDelta"
+    MESSAGE_PARTS_DELTA = "MessagePartsDelta"
     MESSAGE_CHANGED = "MessageChanged"
     MESSAGE_REMOVED = "MessageRemoved"
     SESSION_CHANGED = "SessionChanged"
@@ -32,7 +33,8 @@ class ResetReason(Enum):
 class Event:
     """One event, and the cursor after it.
 
-    `data` is the changed row, a TextDelta for MESSAGE_DELTA, a ResetReason for STREAM_RESET, None for CAUGHT_UP.
+    `data` is the changed row, a TextDelta for MESSAGE_DELTA, a PartsDelta for MESSAGE_PARTS_DELTA, a ResetReason for
+    STREAM_RESET, None for CAUGHT_UP.
     """
 
     kind: Kind
@@ -48,3 +50,23 @@ class TextDelta:
     sequence: int
     offset: int
     text: str
+
+    @property
+    def end(self) -> int:
+        """The length of the text with the delta."""
+        return self.offset + len(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class PartsDelta:
+    """Parts that were added to a streaming message at `offset`, in parts; each is a JSON text."""
+
+    session_id: str
+    sequence: int
+    offset: int
+    parts: list[str]
+
+    @property
+    def end(self) -> int:
+        """The number of parts with the delta."""
+        return self.offset + len(self.parts)

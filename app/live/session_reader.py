@@ -10,17 +10,19 @@ from app.db.access.database import Database
 from app.db.access.statement import Statement
 from app.db.access.transaction import Viewer
 from app.db.reading.nested import parent_arrays
-from app.db.reading.rows import ChangeRow, HeadRow, MessageKey, MessageRow, StreamingRow
+from app.db.reading.rows import ChangeRow, ChunkRow, HeadRow, MessageKey, MessageRow, StreamedRow
+from app.db.streaming_parts import split
 from app.errors import Absent
 from app.live.cursors import SessionCursor
-from app.live.events import Event, Kind, ResetReason, TextDelta
+from app.live.events import Event, Kind, PartsDelta, ResetReason, TextDelta
 from app.live.reader import Batch, Start
 
 BY_IDS: dict[str, Statement[Any]] = {"task": task.BY_IDS, "approval": approval.BY_IDS}
+DELTAS: dict[type[Any], Kind] = {TextDelta: Kind.MESSAGE_DELTA, PartsDelta: Kind.MESSAGE_PARTS_DELTA}
 MAX_READS = 5
 NO_SESSION = "There is no such session."
 Lengths = Mapping[int, int]
-"""By sequence: how much of each streaming message's text was delivered, in code points."""
+"""By sequence: how much of each streaming message was delivered, in code points or parts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +72,13 @@ class SessionReader:
         lengths = _lengths_after(position.lengths, found)
         if not more:
             deltas = await self._deltas(lengths)
-            events += [Event(Kind.MESSAGE_DELTA, str(after), delta) for delta in deltas]
-            lengths |= {delta.sequence: delta.offset + len(delta.text) for delta in deltas}
+            events += [Event(DELTAS[type(delta)], str(after), delta) for delta in deltas]
+            lengths |= {delta.sequence: delta.end for delta in deltas}
         ended = bool(events) and events[-1].kind is Kind.SESSION_REMOVED
         return Batch(events, SessionPosition(after, lengths), more, ended)
 
     async def finish_replay(self, position: SessionPosition) -> Batch[SessionPosition]:
-        """Every streaming message with its text so far, because deltas can only extend a text that the client has."""
+        """Every streaming message as it is so far, because deltas can only extend what the client has."""
         rows = await self._db.fetch(self._viewer, session_changes.STREAMING, session_id=self._session_id)
         new = [row for row in rows if row.sequence not in position.lengths and row.revision <= position.after.revision]
         events = [Event(Kind.MESSAGE_CHANGED, position.cursor, row) for row in new]
@@ -87,7 +89,7 @@ class SessionReader:
         return revision <= position.after.revision
 
     async def _reset(self, position: SessionPosition) -> Batch[SessionPosition]:
-        """StreamReset, and the streaming messages: deltas can only extend a text that the client has."""
+        """StreamReset, and the streaming messages: deltas can only extend what the client has."""
         try:
             now = (await self.start(None)).position
         except Absent:
@@ -126,14 +128,14 @@ class SessionReader:
         if row is None or not session_history.contains(row, after.revision):
             raise _OtherHistory
 
-    async def _deltas(self, lengths: Lengths) -> list[TextDelta]:
-        """The text of the streaming messages that was not delivered yet."""
+    async def _deltas(self, lengths: Lengths) -> list[TextDelta | PartsDelta]:
+        """The text and the parts of the streaming messages that were not delivered yet."""
         if not lengths:
             return []
         known = parent_arrays(("sequence", "offset"), list(lengths.items()))
         chunks = await self._db.fetch(self._viewer, session_changes.NEW_CHUNKS, session_id=self._session_id, **known)
         return [
-            TextDelta(self._session_id, sequence, lengths[sequence], "".join(chunk.text for chunk in new))
+            _delta(MessageKey(self._session_id, sequence), lengths[sequence], list(new))
             for sequence, new in groupby(chunks, key=lambda chunk: chunk.sequence)
         ]
 
@@ -162,11 +164,18 @@ class SessionReader:
         return found
 
 
+def _delta(key: MessageKey, offset: int, chunks: list[ChunkRow]) -> TextDelta | PartsDelta:
+    """The new chunks of one message as one delta."""
+    if chunks[0].parts is None:
+        return TextDelta(*key, offset, "".join(chunk.text for chunk in chunks))
+    return PartsDelta(*key, offset, [part for chunk in chunks for part in split(chunk.parts)])
+
+
 def _is_current(change: ChangeRow, row: Any) -> bool:
-    """True if the row is in the state that the change left; a streaming message must come with its text."""
+    """True if the row is in the state that the change left; a streaming message must come with its text or parts."""
     if row is None or row.revision != change.revision:
         return False
-    return not isinstance(row, MessageRow) or row.status != "STREAMING" or isinstance(row, StreamingRow)
+    return not isinstance(row, MessageRow) or row.status != "STREAMING" or isinstance(row, StreamedRow)
 
 
 def _event(change: ChangeRow, row: Any, base: int, after: SessionCursor) -> Event:
@@ -177,10 +186,10 @@ def _event(change: ChangeRow, row: Any, base: int, after: SessionCursor) -> Even
 
 
 def _lengths_after(lengths: Lengths, found: list[tuple[ChangeRow, Any]]) -> dict[int, int]:
-    """The delivered lengths after these changes: a changed message is delivered with all of its text."""
+    """The delivered lengths after these changes: a changed message is delivered as it is so far."""
     changed = {row.sequence for _, row in found if isinstance(row, MessageRow)}
     unchanged = {sequence: length for sequence, length in lengths.items() if sequence not in changed}
-    return unchanged | {row.sequence: row.length for _, row in found if isinstance(row, StreamingRow)}
+    return unchanged | {row.sequence: row.length for _, row in found if isinstance(row, StreamedRow)}
 
 
 def _cursor_after(cursor: SessionCursor, changes: list[ChangeRow], more: bool) -> SessionCursor:

@@ -12,6 +12,7 @@ from app.schema import ids
 from app.schema.approval import Approval
 from app.schema.base import Info, enum
 from app.schema.message import Message
+from app.schema.scalars import Json
 from app.schema.session import Session
 from app.schema.session_agent import SessionAgent
 from app.schema.task import Task
@@ -50,6 +51,16 @@ class MessageDelta(Event):
     message_id: strawberry.ID = field(description="The id of the message.")
     offset: int = field(description="The position in the message at which `text` starts, in Unicode code points.")
     text: str = field(description="The new text.")
+
+
+@strawberry.type(
+    description="A streaming message has got parts. The parts that the reader has up to `offset`, followed by `parts`, "
+    "are the parts of the message so far."
+)
+class MessagePartsDelta(Event):
+    message_id: strawberry.ID = field(description="The id of the message.")
+    offset: int = field(description="The number of parts before `parts`.")
+    parts: list[Json] = field(description="The new parts.")
 
 
 @strawberry.type(description="A message was changed. A replay also sends it for each STREAMING message.")
@@ -109,6 +120,7 @@ class StreamReset(Event):
 SessionEvent = Annotated[
     MessageAdded
     | MessageDelta
+    | MessagePartsDelta
     | MessageChanged
     | MessageRemoved
     | SessionChanged
@@ -159,6 +171,12 @@ EVENT_TYPES: dict[Kind, Callable[[str, Any], Event]] = {
         offset=delta.offset,
         text=delta.text,
     ),
+    Kind.MESSAGE_PARTS_DELTA: lambda cursor, delta: MessagePartsDelta(
+        cursor=cursor,
+        message_id=ids.message(delta.session_id, delta.sequence),
+        offset=delta.offset,
+        parts=delta.parts,
+    ),
     Kind.MESSAGE_CHANGED: lambda cursor, row: MessageChanged(cursor=cursor, message=row),
     Kind.MESSAGE_REMOVED: lambda cursor, row: MessageRemoved(
         cursor=cursor, message_id=ids.message(row.session_id, row.sequence)
@@ -185,10 +203,10 @@ def event_of(event: LiveEvent) -> Event:
 class Subscription:
     @strawberry.subscription(
         description="The changes in one session. First the replay: each object that changed after the cursor once, in "
-        "its newest state, and each STREAMING message with its whole text. Then CaughtUp. Then live events in the "
-        "order of the commits; several changes of one object may arrive as one event. No change is missed, none is "
-        "sent twice. `after` takes `Session.eventCursor`, the `cursor` of a payload, or the cursor of an event. "
-        "Errors: NOT_FOUND."
+        "its newest state, and each STREAMING message with its whole text or all its parts. Then CaughtUp. Then "
+        "live events in the order of the commits; several changes of one object may arrive as one event. No change is "
+        "missed, none is sent twice. `after` takes `Session.eventCursor`, the `cursor` of a payload, or the cursor of "
+        "an event. Errors: NOT_FOUND."
     )
     async def session_events(
         self,

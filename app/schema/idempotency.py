@@ -90,9 +90,14 @@ def _has_one_field(info: Info) -> bool:
 
 
 def _canonical(value: Any) -> Any:
-    """An input without its omitted fields. Equal requests must hash alike on servers of all versions: do not change."""
+    """An input without its omitted fields. Equal requests must hash alike on servers of all versions: do not change.
+
+    A field that a later version adds with a default is in `added_defaults` of its input, so that it is left out too.
+    """
     if isinstance(value, strawberry.Some):
         return {"sent": _canonical(value.value)}
     if dataclasses.is_dataclass(value):
-        return {name: _canonical(item) for name, item in sorted(vars(value).items()) if item is not None}
+        added = getattr(value, "added_defaults", {})
+        sent = ((name, item) for name, item in sorted(vars(value).items()) if item is not None)
+        return {name: _canonical(item) for name, item in sent if name not in added or item != added[name]}
     return [_canonical(item) for item in value] if isinstance(value, list) else to_python(value)

@@ -17,8 +17,11 @@ from app.db.reading.rows import (
     MessageRow,
     SessionAgentRow,
     SessionRow,
+    StreamedRow,
     StreamingRow,
 )
+from app.db.streaming_parts import split
+from app.limits import MAX_TEXT_LENGTH
 from app.schema import ids
 from app.schema.approval import Approval
 from app.schema.base import Info, Node, enum, rows_of
@@ -125,7 +128,7 @@ class Message(Node):
         graphql_type=str,
         description="The text for people, at most 1,000,000 characters. For a message with `raw`: the text blocks of "
         "the document, one per line; or the beginning of `raw`, if `raw` is not a JSON object, array or string. While "
-        "the message is STREAMING: the text so far.",
+        "the message is STREAMING: the text so far, also the text inside parts, where each text ends its line.",
     )
     def text(self: MessageRow, info: Info) -> "str | Awaitable[str]":
         return self.text if self.status != "STREAMING" else _so_far(self, info.context)
@@ -139,6 +142,21 @@ class Message(Node):
             return blocks(await _so_far(self, info.context), None)
         found = await _document(self, info.context) if self.documented else None
         return blocks(self.text, found.content if found else None)
+
+    @field(
+        graphql_type=list[Json] | None,
+        description="The parts so far of a STREAMING message that is written with parts; null for any other message. "
+        "At its end the parts become the document in `raw`.",
+    )
+    def parts(
+        self: MessageRow,
+        info: Info,
+        after: Annotated[
+            int | None,
+            strawberry.argument(description="The number of parts to leave out, 0 or more. Null or omitted: all parts."),
+        ] = None,
+    ) -> "Awaitable[list[str] | None] | None":
+        return None if self.status != "STREAMING" else _parts_so_far(self, info.context, max(after or 0, 0))
 
     @field(
         description="The document of the producer, character for character as it was sent; null if only text was sent."
@@ -163,6 +181,14 @@ async def _document(row: MessageRow, ctx: Context) -> DocumentRow | None:
 async def _so_far(row: MessageRow, ctx: Context) -> str:
     """The text so far of a message that was STREAMING when its row was read."""
     if isinstance(row, StreamingRow):
-        return row.text
+        return row.text[:MAX_TEXT_LENGTH]
     streaming = await shield(ctx.loaders.streaming_messages.load(MessageKey(row.session_id, row.sequence)))
-    return streaming.text if streaming else ""
+    return streaming.text[:MAX_TEXT_LENGTH] if streaming else ""
+
+
+async def _parts_so_far(row: MessageRow, ctx: Context, after: int) -> list[str] | None:
+    """The parts so far, from the part `after` on; None for a stream of text."""
+    if isinstance(row, StreamedRow):
+        return None if row.parts_format is None else split(row.parts)[after:]
+    found = await shield(ctx.loaders.streaming_parts.load((row.session_id, row.sequence, after)))
+    return split(found.parts)[after - (found.offset or 0) :] if found else None

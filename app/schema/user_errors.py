@@ -93,10 +93,11 @@ class LimitError(UserError):
     limit: int = strawberry.field(description="The largest allowed number.")
 
 
-@strawberry.type(description="The text does not continue at the end of the streaming message: code OFFSET_MISMATCH.")
+@strawberry.type(description="The piece does not continue at the end of the streaming message: code OFFSET_MISMATCH.")
 class OffsetError(UserError):
     expected_offset: int = strawberry.field(
-        description="The length of the stored text in Unicode code points: the offset at which the next text starts."
+        description="The length of what is stored, of text in Unicode code points, of parts their number: the offset "
+        "at which the next piece starts."
     )
 
 

@@ -8,7 +8,9 @@ from app.settings.fields import whole_number
 class Limits(BaseModel):
     """The largest request, and how much one client may hold open."""
 
-    max_raw_bytes: int = whole_number(2**20, "Largest document in `raw`.", low=1024, high=2**26)
+    max_raw_bytes: int = whole_number(
+        2**20, "Largest document in `raw`; also all parts of a streaming message.", low=1024, high=2**26
+    )
     max_record_bytes: int = whole_number(2**20, "Largest value, bytes or metadata of a record.", low=1024, high=2**26)
     max_body_bytes: int = whole_number(2**23, "Largest HTTP request body.", low=1024, high=2**30)
     max_frame_bytes: int = whole_number(

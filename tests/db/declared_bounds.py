@@ -25,8 +25,9 @@ BY_BOUND = {
         session_erasure.session
         session_totals.lock session_totals.lock_existing session_totals.move session_totals.read
         streaming_end.close streaming_end.delete_chunks streaming_end.ended streaming_end.fold
-        streaming_end.open_in_session streaming_end.text_so_far
+        streaming_end.open_in_session streaming_end.parts_so_far streaming_end.text_so_far
         streaming_message.extend streaming_message.start streaming_message.stream_state streaming_message.take_over
+        streaming_parts.extend streaming_parts.stream_state
         sweep.advance_horizon sweep.expire sweep.lock_ended sweep.remove_key sweep.remove_record sweep.remove_session
         task.create task.for_update task.one task.set_status
         viewer_changes.horizon
@@ -44,7 +45,7 @@ BY_BOUND = {
         session_changes.after session_changes.new_chunks session_changes.streaming_messages
         session_totals.add session_totals.changed session_totals.count session_totals.forget
         stats.agent_metrics
-        streaming_message.by_message_keys streaming_message.streaming_sessions
+        streaming_message.by_message_keys streaming_message.streaming_sessions streaming_parts.by_message_keys
         sweep.deleted sweep.deleted_messages sweep.erased sweep.expired sweep.expired_records sweep.idle sweep.old_keys
         sweep.past_expires_at
         sweep.silent_streams

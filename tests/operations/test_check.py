@@ -9,7 +9,7 @@ from harness.postgres import dsn
 from harness.server_settings import settings_for
 from tests.support.databases import open_database
 from tests.support.servers import serving
-from tests.support.streaming import starts, writes
+from tests.support.streaming import extends_parts, starts, writes
 
 
 @pytest.fixture
@@ -70,6 +70,7 @@ OFFSETS = "every chunk of a stream begins where the previous one ends"
         ("update message_chunks set text = 'four' where \"offset\" = 0", {LENGTH, OFFSETS}),
         ('update message_chunks set "offset" = 9 where "offset" = 3', {OFFSETS}),
         ('delete from message_chunks where "offset" = 0', {LENGTH, OFFSETS}),
+        ("update message_chunks set parts = '1' where parts is not null", {LENGTH}),
     ],
 )
 async def test_streams_are_checked(url, db, damage, rules):
@@ -78,6 +79,7 @@ async def test_streams_are_checked(url, db, damage, rules):
         session = await ann.creates_session()
         await starts(ann, session)
         await writes(ann, await starts(ann, session), "one", "two")
+        assert await extends_parts(ann, await starts(ann, session, stream="PARTS"), 0, "four", 5) is None
     assert await violated(db) == set()
     connection = await asyncpg.connect(dsn(url))
     await connection.execute(damage)

@@ -13,7 +13,7 @@ from harness.postgres import dsn
 from harness.server_settings import settings_for
 from tests.support.databases import open_database
 from tests.support.servers import serving
-from tests.support.streaming import cancels, ended, extends, finishes, reads, starts, writes
+from tests.support.streaming import cancels, ended, extends, extends_parts, finishes, reads, starts, writes
 from tests.support.users import error
 
 WEEK = sweeper.retention(settings_for("postgresql://nowhere/at-all"))
@@ -142,6 +142,18 @@ async def test_a_streaming_message_with_a_silent_producer_fails(swept):
     assert (await sweeper.due(db, WEEK))["sessions with abandoned streams"] == 0
     assert await finishes(ann, extended) == ("COMPLETE", "partial text")
     assert (await sweeper.sweep_once(db, WEEK))["sessions with abandoned streams"] == 0
+    assert [found async for _, found in check.violations(db) if found] == []
+
+
+async def test_parts_of_a_silent_producer_stay_in_a_failed_message(swept):
+    ann, db, admin = swept
+    writing = await starts(ann, await ann.creates_session(), stream="PARTS", partsFormat="AI_SDK")
+    parts = [{"type": "text-start", "id": "1"}, {"type": "text-delta", "id": "1", "delta": "partial "}]
+    assert await extends_parts(ann, writing, 0, *parts) is None
+    await admin.execute(SILENCE)
+    assert (await sweeper.sweep_once(db, WEEK))["sessions with abandoned streams"] == 1
+    assert await reads(ann, writing) == ("FAILED", "partial ")
+    assert await extends_parts(ann, writing, 2, {}) == ended("FAILED")
     assert [found async for _, found in check.violations(db) if found] == []
 
 

@@ -31,6 +31,7 @@ NOT_IDS = {
     "message_key",
     "stream_key",
     "fence",
+    "parts_fence",
     "record_key",
 }
 """The names in `SampleData` whose values are not ids."""
@@ -168,7 +169,10 @@ RECIPES: dict[str, list[dict[str, Any]]] = {
         {"input": {"sessionId": "$session", "agentKey": "$part_key"}},
         {"input": {"sessionId": "$home", "key": "$stream_key"}},
     ],
-    "Mutation.extendMessage": [{"input": {"id": "$streaming", "fence": "$fence", "offset": 32, "text": "more"}}],
+    "Mutation.extendMessage": [
+        {"input": {"id": "$streaming", "fence": "$fence", "offset": 32, "text": "more"}},
+        {"input": {"id": "$in_parts", "fence": "$parts_fence", "offset": 1, "parts": [{"more": 1}]}},
+    ],
     "Mutation.finishMessage": [{"input": {"id": "$streaming", "fence": "$fence"}}],
     "Mutation.cancelMessage": [{"input": {"id": "$streaming"}}],
     "Mutation.putSessionAgent": [
@@ -301,11 +305,16 @@ async def _make_messages(user: User, data: SampleData) -> None:
 
 
 async def _make_stream(user: User, data: SampleData) -> None:
-    """A streaming message."""
+    """A streaming message of text, and one of parts."""
     fields = {"sessionId": data["home"], "key": data["stream_key"], "metadata": {"of": data["mark"]}}
     started = await user.does("startMessage", "message { id } fence", **fields)
     data |= {"streaming": started["message"]["id"], "fence": started["fence"]}
     await _do(user, "extendMessage", id=data["streaming"], fence=data["fence"], offset=0, text=data["mark"])
+    in_parts = {**fields, "key": f"{data['stream_key']}-parts", "stream": "PARTS"}
+    started = await user.does("startMessage", "message { id } fence", **in_parts)
+    data |= {"in_parts": started["message"]["id"], "parts_fence": started["fence"]}
+    parts = [{"of": data["mark"]}]
+    await _do(user, "extendMessage", id=data["in_parts"], fence=data["parts_fence"], offset=0, parts=parts)
 
 
 async def _task(user: User, data: SampleData, session: str) -> str:

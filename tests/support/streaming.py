@@ -39,6 +39,19 @@ async def extends(user: User, writing: Writing, offset: int, text: str) -> Any:
     return why(await does(user, "extendMessage", "message { id }", **fields))
 
 
+async def extends_parts(user: User, writing: Writing, offset: int, *parts: Any) -> Any:
+    """Extends a message with parts; None, or the only error without its message."""
+    fields = {"id": writing.message, "fence": writing.fence, "offset": offset, "parts": list(parts)}
+    return why(await does(user, "extendMessage", "message { id }", **fields))
+
+
+async def reads_parts(user: User, writing: Writing, after: int | None = None) -> Any:
+    """The parts so far that a reader gets, and the text; None for a message that does not exist."""
+    query = "query ($id: ID!, $after: Int) { node(id: $id) { ... on Message { text parts(after: $after) } } }"
+    node = (await user.asks(query, id=writing.message, after=after))["node"]
+    return node and (node["parts"], node["text"])
+
+
 async def writes(user: User, writing: Writing, *texts: str) -> None:
     """Extends a message with texts one after the other from offset 0, without errors."""
     offset = 0

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     ColumnElement,
+    Integer,
     ScalarSelect,
     Select,
     Text,
@@ -145,7 +146,8 @@ _rule(
     .group_by(_streaming.c.owner_id, _streaming.c.session_id, _streaming.c.sequence)
     .having(func.count() != literal(2)),
 )
-_size = func.char_length(c.text)
+_line_breaks = func.char_length(c.parts) - func.char_length(func.replace(c.parts, "\n", ""))
+_size = func.coalesce(_line_breaks + literal(1, Integer), func.char_length(c.text))
 _of_stream = and_(c.owner_id == x.owner_id, c.session_id == x.session_id, c.sequence == x.sequence)
 _length = select(func.coalesce(func.sum(_size), 0)).where(_of_stream).correlate(streams).scalar_subquery()
 _rule(

@@ -135,8 +135,17 @@ class DocumentRow(MessageRow):
 
 
 class StreamingRow(MessageRow):
-    """A message with its text so far, also while the message is being written, and the text's length in code points."""
+    """A message with its text so far, also while the message is being written."""
 
+
+class StreamedRow(StreamingRow):
+    """The same as readers of events join it: with the parts so far, one per line, and the length of text or parts.
+
+    `parts_format` is None for a stream of text.
+    """
+
+    parts: str | None
+    parts_format: str | None
     length: int
 
 
@@ -245,8 +254,9 @@ class ChangeRow(Row):
 
 
 class ChunkRow(Row):
-    """One chunk of the text of a streaming message; `offset` in code points."""
+    """One chunk of a streaming message; `offset` in code points or parts, `parts` as JSON texts, one per line."""
 
     sequence: int
     offset: int
     text: str
+    parts: str | None

@@ -1,9 +1,11 @@
 """Answers: streaming messages that a program writes, also over connections that break."""
 
 import asyncio
+import json
 
 import pytest
 from colloquy import AsyncClient, errors
+from colloquy.live import MessageAdded, MessageChanged, MessagePartsDelta
 from colloquy.results import TokenUsage
 
 from clients.python.tests.conftest import QUICK_RETRIES
@@ -160,6 +162,88 @@ async def test_a_second_producer_continues_after_the_existing_text(client):
         await client.start_message(session.id, key="k")
 
 
+CHUNKS = [
+    {"type": "text-start", "id": "1"},
+    *[{"type": "text-delta", "id": "1", "delta": word} for word in WORDS],
+    {"type": "text-end", "id": "1"},
+    {"type": "data-place", "data": ["Lissabon", None, 1.5]},
+]
+
+
+async def test_an_answer_in_parts_reaches_readers_part_by_part(client, stranger):
+    session = (await client.create_session()).session
+    events = client.events(session.id)
+    async with client.answer(session.id, parts_format="AI_SDK", pause=0) as answer:
+        for chunk in CHUNKS:
+            await answer.write_parts(chunk)
+        parts = ()
+        async for event in events:
+            match event:
+                case MessageAdded(message=message) | MessageChanged(message=message):
+                    parts = message.parts
+                case MessagePartsDelta(offset=offset, parts=new):
+                    assert offset == len(parts)
+                    parts += new
+            if parts == tuple(CHUNKS):
+                break
+        with pytest.raises(errors.NotFound):
+            await anext(stranger.events(session.id))
+        with pytest.raises(errors.BadInput, match="parts"):
+            await answer.write("text")
+    await events.aclose()
+    assert (answer.message.status, answer.message.text) == ("COMPLETE", TEXT)
+    assert json.loads(answer.message.raw)["parts"] == [
+        {"type": "text", "text": TEXT, "state": "done"},
+        {"type": "data-place", "data": ["Lissabon", None, 1.5]},
+    ]
+
+
+async def test_text_takes_no_parts(client):
+    session = (await client.create_session()).session
+    async with client.answer(session.id) as answer:
+        with pytest.raises(errors.BadInput, match="text"):
+            await answer.write_parts({"type": "text-start"})
+        assert answer.existing_parts == ()
+
+
+async def test_lost_responses_and_connections_neither_lose_nor_repeat_parts(ann, proxy):
+    async with AsyncClient(proxy.url, ann.token, attempts=50, **QUICK_RETRIES) as client:
+        session = (await client.create_session()).session
+        async with client.answer(session.id, key="k", parts_format="OTHER", pause=0) as answer:
+            for number in range(30):
+                proxy.lost_responses = number % 3 == 0
+                await answer.write_parts(number, {"word": WORDS[number % 6]})
+                await asyncio.sleep(0.001)
+                if number % 7 == 0:
+                    proxy.disconnect()
+            proxy.lost_responses = 1
+        written = [part for number in range(30) for part in (number, {"word": WORDS[number % 6]})]
+        assert json.loads(answer.message.raw) == written
+
+
+async def test_a_second_producer_continues_after_the_existing_parts(client):
+    session = (await client.create_session()).session
+    started = await client.start_message(session.id, key="k", parts_format="OTHER")
+    await client.extend_message(started.message.id, started.fence, 0, parts=[1, 2])
+    async with client.answer(session.id, key="k", parts_format="OTHER", keep_alive=0.01) as second:
+        assert second.existing_parts == (1, 2)
+        await asyncio.sleep(0.05)
+        await second.write_parts(3)
+    assert json.loads(second.message.raw) == [1, 2, 3]
+
+
+async def test_a_cancellation_keeps_the_parts(client):
+    session = (await client.create_session()).session
+    async with client.answer(session.id, parts_format="AI_SDK", pause=0) as answer:
+        await answer.write_parts(*CHUNKS[:2])
+        while True:
+            await answer.write_parts({"type": "data-tick", "data": 1, "transient": True})
+            await asyncio.sleep(0)
+            if (await client.message(session.id, id=answer.message.id)).text:
+                await client.cancel_message(answer.message.id)
+    assert (answer.stopped, answer.message.status, answer.message.text) == (True, "CANCELLED", WORDS[0])
+
+
 async def test_a_stranger_cannot_start_an_answer(client, stranger):
     session = (await client.create_session()).session
     with pytest.raises(errors.NotFound):
@@ -179,3 +263,18 @@ async def test_the_operations_of_a_streaming_message_work_one_by_one(sync_client
         return ended.role, ended.status, ended.text
 
     assert await asyncio.to_thread(write_message) == ("TOOL", "FAILED", "done")
+
+
+async def test_the_blocking_client_writes_parts(sync_client):
+    def write_message():
+        session = sync_client.create_session().session
+        started = sync_client.start_message(session.id, parts_format="AG_UI")
+        part = {"type": "TEXT_MESSAGE_CONTENT", "messageId": "1", "delta": "done"}
+        sync_client.extend_message(started.message.id, started.fence, 0, parts=[part])
+        with pytest.raises(errors.OffsetMismatch) as mismatch:
+            sync_client.extend_message(started.message.id, started.fence, 9, parts=[part])
+        assert mismatch.value.expected_offset == 1
+        ended = sync_client.finish_message(started.message.id, started.fence)
+        return started.message.parts, ended.text
+
+    assert await asyncio.to_thread(write_message) == ((), "done")

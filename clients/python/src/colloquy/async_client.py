@@ -94,10 +94,11 @@ class AsyncClient:
     ) -> AbstractAsyncContextManager[Answer]:
         """Starts a streaming message, and ends it with the block: `async with client.answer(...) as answer`.
 
-        `fields` are the arguments of `start_message`. Texts of `pause` seconds are sent together; after `keep_alive`
-        seconds without a text the client sends an empty one, so that the server does not time the message out. The
-        message ends COMPLETE, FAILED after an exception, or CANCELLED with its task. After another client has
-        cancelled it, the next `write` ends the block without an exception.
+        `fields` are the arguments of `start_message`; with a `parts_format` the answer takes parts. What is written in
+        `pause` seconds is sent together; after `keep_alive` seconds without anything the client sends an empty text, so
+        that the server does not time the message out. The message ends COMPLETE, FAILED after an exception, or
+        CANCELLED with its task. After another client has cancelled it, the next `write` ends the block without an
+        exception.
         """
         return answering(self, streaming_message_operations.start_message(session_id, **fields), pause, keep_alive)
 

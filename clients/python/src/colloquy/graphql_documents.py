@@ -131,6 +131,10 @@ REDACT_MESSAGE = _mutation("redactMessage", "RedactMessageInput", SELECT_MESSAGE
 DELETE_MESSAGE = _mutation("deleteMessage", "MessageIdInput", "deletedId")
 
 START_MESSAGE = _mutation("startMessage", "StartMessageInput", f"fence {SELECT_MESSAGE}", MESSAGE_FIELDS)
+SELECT_MESSAGE_IN_PARTS = "message { ...MessageFields parts }"
+START_MESSAGE_IN_PARTS = _mutation(
+    "startMessage", "StartMessageInput", f"fence {SELECT_MESSAGE_IN_PARTS}", MESSAGE_FIELDS
+)
 EXTEND_MESSAGE = _mutation("extendMessage", "ExtendMessageInput", "cursor")
 FINISH_MESSAGE = _mutation("finishMessage", "FinishMessageInput", SELECT_MESSAGE, MESSAGE_FIELDS)
 CANCEL_MESSAGE = _mutation("cancelMessage", "MessageIdInput", SELECT_MESSAGE, MESSAGE_FIELDS)
@@ -156,9 +160,10 @@ subscription SessionEvents($sessionId: ID!, $after: String, $follow: Boolean!) {
   sessionEvents(sessionId: $sessionId, after: $after, follow: $follow) {{
     __typename
     ... on Event {{ cursor }}
-    ... on MessageAdded {{ message {{ ...MessageFields }} }}
+    ... on MessageAdded {{ {SELECT_MESSAGE_IN_PARTS} }}
     ... on MessageDelta {{ messageId offset text }}
-    ... on MessageChanged {{ message {{ ...MessageFields }} }}
+    ... on MessagePartsDelta {{ messageId offset parts }}
+    ... on MessageChanged {{ {SELECT_MESSAGE_IN_PARTS} }}
     ... on MessageRemoved {{ messageId }}
     ... on SessionChanged {{ session {{ ...SessionFields }} }}
     ... on SessionRemoved {{ sessionId }}

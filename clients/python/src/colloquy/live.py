@@ -1,7 +1,7 @@
 """The events of `AsyncClient.events` and `AsyncClient.viewer_events`."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from colloquy.results import Approval, Message, Session, SessionAgent, Task
 
@@ -27,6 +27,15 @@ class MessageDelta(Event):
     message_id: str
     offset: int
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessagePartsDelta(Event):
+    """A streaming message has got parts: its parts are its first `offset` parts, followed by `parts`."""
+
+    message_id: str
+    offset: int
+    parts: tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True)

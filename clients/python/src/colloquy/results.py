@@ -9,6 +9,7 @@ T = TypeVar("T")
 SessionStatus = Literal["PENDING", "ACTIVE", "COMPLETED", "FAILED", "EXPIRED"]
 MessageRole = Literal["USER", "ASSISTANT", "SYSTEM", "TOOL"]
 MessageStatus = Literal["STREAMING", "COMPLETE", "CANCELLED", "FAILED"]
+PartsFormat = Literal["AI_SDK", "AG_UI", "OTHER"]
 AgentStatus = Literal["AVAILABLE", "BUSY", "OFFLINE", "RETIRED"]
 TaskStatus = Literal["PENDING", "ACTIVE", "COMPLETED", "FAILED", "CANCELLED"]
 ApprovalStatus = Literal["PENDING", "APPROVED", "REJECTED", "CANCELLED"]
@@ -69,7 +70,11 @@ class AgentKey:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message. `raw` is the document that its producer sent, character for character."""
+    """One message. `raw` is the document that its producer sent, character for character.
+
+    `parts`: what a producer has written so far of a message that consists of parts; None for any other message, and
+    where a message does not come from an event or from the start of an answer.
+    """
 
     id: str
     key: str | None
@@ -86,11 +91,12 @@ class Message:
     client_created_at: datetime | None
     created_at: datetime
     updated_at: datetime
+    parts: tuple[Any, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class StartedMessage:
-    """A streaming message, and the fence that its producer sends with every text."""
+    """A streaming message, and the fence that its producer sends with every text and all parts."""
 
     message: Message
     fence: str
