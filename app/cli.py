@@ -56,12 +56,15 @@ def serve(
 @cli.command()
 def migrate(
     to: Annotated[str, typer.Option(help="A revision; one before the current one downgrades.")] = "head",
+    distribute: Annotated[
+        bool, typer.Option("--distribute", help="Then distribute the tables over the nodes of Citus, rows included.")
+    ] = False,
 ) -> None:
     """Migrate the database of DATABASE_URL, or the embedded one, to a revision."""
     from app.commands import database
 
     with _reported():
-        database.migrate_to(to)
+        database.migrate_to(to, distribute=distribute)
 
 
 @cli.command()

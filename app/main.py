@@ -251,6 +251,7 @@ def _observe(services: Services, sockets: WebSocketEndpoint, event_streams: Even
     )
     metrics.observe_pool(idle=lambda: pool.idle, busy=lambda: pool.busy)
     metrics.pool_waiting.set_function(lambda: pool.waiting)
+    metrics.citus_nodes.set_function(lambda: len(pool.database_engine.nodes) if pool.database_engine else 0)
     if budgets := services.budgets:
         metrics.observe_budgets(lambda: budgets.spending.healthy, lambda: budgets.counts)
     if cache := services.session_cache:
@@ -326,8 +327,14 @@ async def _ready(services: Services, _request: Request) -> Response:
     degraded = [what for what in (read_only, polling) if what]
     if services.budgets and not services.budgets.spending.healthy:
         degraded.append("budgets: Redis is out of reach; each process counts for itself")
-    body = orjson.dumps({"status": "unready" if reasons else "ready", "reasons": reasons, "degraded": degraded})
-    return Response(body, 503 if reasons else 200, media_type="application/json")
+    engine = services.db.engine
+    answer = {
+        "status": "unready" if reasons else "ready",
+        "reasons": reasons,
+        "degraded": degraded,
+        "engine": {"name": engine.name, "nodes": engine.nodes} if engine else None,
+    }
+    return Response(orjson.dumps(answer), 503 if reasons else 200, media_type="application/json")
 
 
 async def _metrics(services: Services, _request: Request) -> Response:

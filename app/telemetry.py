@@ -242,6 +242,9 @@ class Metrics:
         self.pool_waiting = Gauge(
             "colloquy_pool_waiting", "Tasks that wait for a database connection.", registry=registry
         )
+        self.citus_nodes = Gauge(
+            "colloquy_citus_nodes", "Nodes of Citus that have rows; 0 on PostgreSQL.", registry=registry
+        )
         self.subscribers = Gauge("colloquy_subscribers", "Live subscriptions of this process.", registry=registry)
         self.sockets = Gauge("colloquy_sockets", "Open WebSockets.", registry=registry)
         self.event_streams = Gauge(

@@ -20,7 +20,10 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from prometheus_client.samples import Sample
 
 WRITE_SECONDS = 1.0
-LEAST = {"colloquy_budget_store_healthy", "colloquy_bus_healthy", "process_start_time_seconds", "process_max_fds"}
+LEAST = {
+    *("colloquy_budget_store_healthy", "colloquy_bus_healthy", "colloquy_citus_nodes"),
+    *("process_start_time_seconds", "process_max_fds"),
+}
 """Gauges of which the least value counts; all others are added up."""
 
 

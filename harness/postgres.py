@@ -154,12 +154,12 @@ async def databases(server: str, *, migrated: bool = True) -> AsyncIterator[NewD
 
 async def _template(server: str) -> str:
     """The database that all others are copied from; the first worker after a change of the migrations creates it."""
-    name, building = f"colloquy_template_{_fingerprint()}", "colloquy_building"
+    name, building = f"colloquy_template_{fingerprint()}", "colloquy_building"
     async with connected(server) as admin:
         await admin.execute("select pg_advisory_lock(815)")
         existing = [row["datname"] for row in await admin.fetch(OUR_DATABASES)]
         if name not in existing:
-            await _drop(admin, [other for other in existing if not _in_use(other)])
+            await _drop(admin, [other for other in existing if not in_use(other)])
             await admin.execute(f"create database {building}")
             await asyncio.to_thread(migrate.upgrade, at(server, building))
             await asyncio.to_thread(row_policies.secure, at(server, building), SERVER_ROLE)
@@ -167,12 +167,13 @@ async def _template(server: str) -> str:
     return name
 
 
-def _fingerprint() -> str:
+def fingerprint() -> str:
+    """Identifies what a new database contains: the migrations, and the policies after them."""
     scripts = [*sorted((HERE / "migrations").glob("**/*.py")), Path(str(row_policies.__file__))]
     return hashlib.sha256(b"".join(script.read_bytes() for script in scripts)).hexdigest()[:16]
 
 
-def _in_use(name: str) -> bool:
+def in_use(name: str) -> bool:
     """True if the process that created this database still runs."""
     owner = re.fullmatch(r"colloquy_test_(\d+)_\d+", name)
     return owner is not None and Path(f"/proc/{owner[1]}").exists()

@@ -8,10 +8,11 @@ from contextlib import asynccontextmanager, contextmanager
 from app import sweeper
 from app.commands import CommandError, direct_url, load_settings, reporting
 from app.db import search
+from app.db.access import engine
 from app.db.access.database import Database
 from app.db.access.failures import sqlstate
 from app.db.access.hints import hint
-from app.db.operations import check, migrate, readiness, reindex, row_policies
+from app.db.operations import check, distribution, migrate, readiness, reindex, row_policies
 from app.db.operations.embedded import EmbeddedError, embedded_postgres
 from app.db.operations.sweep import Retention
 from app.settings import Settings
@@ -65,13 +66,18 @@ def upgrade(settings: Settings) -> None:
         _secure(settings)
 
 
-def migrate_to(revision: str) -> None:
-    """Migrate up or down to a revision and print where the database is then."""
+def migrate_to(revision: str, *, distribute: bool = False) -> None:
+    """Migrate up or down to a revision and print where the database is then; on Citus also distribute the tables."""
     with reporting(migrate.MigrationError), available_database(load_settings()) as settings:
+        if distribute and settings.database_role:
+            raise CommandError(f"DATABASE_ROLE: {engine.NO_ROLE}; unset it before --distribute")
         reached = migrate.to_revision(direct_url(settings), revision, report=_print_progress)
         if reached == readiness.expected_revision():
             _secure(settings)
         print(f"The database is at {reached or 'nothing'}.")
+        if distribute:
+            distribution.distribute(direct_url(settings), report=_print_progress)
+            print("Its tables are distributed.")
 
 
 def _secure(settings: Settings) -> None:

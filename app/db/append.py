@@ -4,15 +4,18 @@ With an idempotency key the same statement stores the key and its result.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
     CTE,
+    BigInteger,
     ColumnElement,
     Insert,
     Integer,
     LargeBinary,
     Text,
+    Update,
     and_,
     bindparam,
     case,
@@ -29,13 +32,14 @@ from sqlalchemy.dialects.postgresql import JSON
 
 from app.db.access import failures
 from app.db.access.database import Database
-from app.db.access.statement import OWNER, statement
+from app.db.access.routed import Step
+from app.db.access.statement import OWNER, Row, Statement, statement
 from app.db.access.transaction import Tx, Viewer
 from app.db.message import MESSAGE_COLUMNS, WORDS, search_vector, vector_parameters, words_of
 from app.db.reading.nested import parent_arrays, parent_table
 from app.db.reading.rows import MessageRow
 from app.db.tables import idempotency_keys, messages, sessions
-from app.db.tables.columns import Timestamp
+from app.db.tables.columns import Timestamp, Uuid
 from app.documents.title import title_of
 
 s, k = sessions.c, idempotency_keys.c
@@ -58,8 +62,17 @@ ACCEPTS_MESSAGES = and_(
 )
 
 
+# Citus refuses now() in a CASE; a time between these two is itself, and the column then.
+EVER, NEVER = literal(datetime.max.replace(tzinfo=UTC), Timestamp), literal(datetime.min.replace(tzinfo=UTC), Timestamp)
+_changed_at = func.least(func.now(), case((SESSION_CHANGES, EVER), else_=NEVER))
+
+
 def advance_session(*conditions: ColumnElement[bool]) -> CTE:
     """Locks the session and counts the messages in it; no row if the session does not accept them as it is."""
+    return _advanced(*conditions).returning(s.owner_id, s.id, s.last_sequence, s.head).cte("head")
+
+
+def _advanced(*conditions: ColumnElement[bool]) -> Update:
     return (
         update(sessions)
         .where(ACCEPTS_MESSAGES, *conditions)
@@ -69,13 +82,11 @@ def advance_session(*conditions: ColumnElement[bool]) -> CTE:
             unread_count=s.unread_count + UNREAD,
             head=s.head + COUNT + case((SESSION_CHANGES, 1), else_=0),
             revision=case((SESSION_CHANGES, s.head + 1), else_=s.revision),
-            updated_at=case((SESSION_CHANGES, func.now()), else_=s.updated_at),
+            updated_at=func.greatest(s.updated_at, _changed_at),
             status="ACTIVE",
             title=case((TAKES_TITLE, TITLE), else_=s.title),
             last_activity_at=func.greatest(s.last_activity_at, func.now()),
         )
-        .returning(s.owner_id, s.id, s.last_sequence, s.head)
-        .cte("head")
     )
 
 
@@ -113,6 +124,28 @@ APPEND = statement(
     _inserted(advance_session()).returning(*MESSAGE_COLUMNS),
     MessageRow,
 )
+ADVANCE: Statement[Row] = statement(
+    "message.append[advance]",
+    "Locks a session and counts messages in it, before the statement that inserts them.",
+    _advanced().returning(s.last_sequence.label("advanced_sequence"), s.head.label("advanced_revision")),
+)
+_advanced_revision = bindparam("advanced_revision", type_=BigInteger)
+NEW_NUMBERS: dict[str, Any] = {
+    "owner_id": OWNER,
+    "session_id": bindparam("session_id", type_=Uuid),
+    "sequence": bindparam("advanced_sequence", type_=Integer),
+    "created_revision": _advanced_revision,
+    "revision": _advanced_revision,
+}
+"""The numbers of a message after `ADVANCE`."""
+_drafted = {name: bindparam(name, type_=type_) for name, type_ in DRAFT_TYPES.items()}
+INSERT = statement(
+    "message.append[insert]",
+    "Inserts a message at the end of a session that is advanced.",
+    insert(messages).values(**NEW_NUMBERS, tsv=search_vector(WORDS), **_drafted).returning(*MESSAGE_COLUMNS),
+    MessageRow,
+)
+APPEND.routed = (Step(ADVANCE), Step(INSERT))
 
 
 class IdempotentAppendRow(MessageRow):
@@ -151,28 +184,41 @@ APPEND_IDEMPOTENT = statement(
     IdempotentAppendRow,
 )
 
-_many = advance_session()
 drafts_table = parent_table(**DRAFT_TYPES, words=Text)
-_index = drafts_table.c["index"]
+
+
+def _inserted_many(owner: Any, session_id: Any, sequence: Any, revision: Any, *froms: CTE) -> Insert:
+    """The messages of `drafts_table`; the last one has these numbers."""
+    before = drafts_table.c["index"] - COUNT
+    numbers = (owner, session_id, sequence + before, revision + before, revision + before)
+    words, draft = search_vector(drafts_table.c.words), (drafts_table.c[name] for name in DRAFT_TYPES)
+    rows = select(*numbers, words, *draft)
+    for item in froms:
+        rows = rows.select_from(item.join(drafts_table, true()))
+    return insert(messages).from_select([*NUMBER_COLUMNS, "tsv", *DRAFT_TYPES], rows, include_defaults=False)
+
+
+_many = advance_session()
 APPEND_MANY = statement(
     "message.append_many",
     "Appends messages to a session.",
-    insert(messages)
-    .from_select(
-        [*NUMBER_COLUMNS, "tsv", *DRAFT_TYPES],
-        select(
-            _many.c.owner_id,
-            _many.c.id,
-            _many.c.last_sequence - COUNT + _index,
-            _many.c.head - COUNT + _index,
-            _many.c.head - COUNT + _index,
-            search_vector(drafts_table.c.words),
-            *(drafts_table.c[name] for name in DRAFT_TYPES),
-        ).select_from(_many.join(drafts_table, true())),
-        include_defaults=False,
-    )
-    .returning(*MESSAGE_COLUMNS),
+    _inserted_many(_many.c.owner_id, _many.c.id, _many.c.last_sequence, _many.c.head, _many).returning(
+        *MESSAGE_COLUMNS
+    ),
     MessageRow,
+)
+APPEND_MANY.routed = (
+    Step(ADVANCE),
+    Step(
+        statement(
+            "message.append_many[insert]",
+            "Inserts messages at the end of a session that is advanced.",
+            _inserted_many(OWNER, NEW_NUMBERS["session_id"], NEW_NUMBERS["sequence"], _advanced_revision).returning(
+                *MESSAGE_COLUMNS
+            ),
+            MessageRow,
+        )
+    ),
 )
 
 
@@ -231,6 +277,9 @@ async def append_many(
     indexing: Mapping[str, Any],
 ) -> list[MessageRow]:
     """Messages at the end of the session, in the order of the drafts; none if the session does not accept them."""
+    if len(drafts) == 1:
+        values = {**drafts[0], **vector_parameters(drafts[0]["text"], indexing), **session_effects(drafts)}
+        return await tx.fetch(APPEND, session_id=session_id, expected=expected, **values)
     rows = [(*(draft[name] for name in DRAFT_TYPES), words_of(draft["text"], indexing)) for draft in drafts]
     arrays = parent_arrays((*DRAFT_TYPES, "words"), rows)
     values = {**arrays, "config": indexing["config"], **session_effects(drafts)}

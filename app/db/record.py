@@ -71,7 +71,9 @@ _put = insert(records).from_select(
     select(OWNER, *(_new.c[name] for name in NEW_TYPES), literal(1, BigInteger), AT, AT),
     include_defaults=False,
 )
-_lives = or_(r.expires_at.is_(None), r.expires_at > AT)
+# Of the new row, and not parameters: Citus passes on none in the ON CONFLICT of a SELECT.
+_at, _one = _put.excluded.updated_at, _put.excluded.revision
+_lives = or_(r.expires_at.is_(None), r.expires_at > _at)
 PUT = statement(
     "record.put",
     "Inserts records, and replaces those that exist at their paths.",
@@ -79,9 +81,9 @@ PUT = statement(
         index_elements=["owner_id", "path"],
         set_={
             **{name: _put.excluded[name] for name in NEW_TYPES if name != "path"},
-            "revision": case((_lives, r.revision + 1), else_=_put.excluded.revision),
-            "created_at": case((_lives, r.created_at), else_=_put.excluded.created_at),
-            "updated_at": _put.excluded.updated_at,
+            "revision": case((_lives, r.revision + _one), else_=_one),
+            "created_at": case((_lives, r.created_at), else_=_at),
+            "updated_at": _at,
         },
     ).returning(*CLIENT_COLUMNS),
     RecordRow,
@@ -119,8 +121,9 @@ COUNT = statement(
 
 
 def _delete(name: str, sentence: str, *conditions: ColumnElement[bool]) -> Statement[Count]:
-    deleted = delete(records).where(*conditions).returning(r.owner_id, NOT_EXPIRED.label("lived")).cte("deleted")
-    query = select(func.count().filter(deleted.c.lived).label("total")).where(deleted.c.owner_id == OWNER)
+    deleted = delete(records).where(*conditions).returning(r.owner_id, r.expires_at).cte("deleted")
+    lived = or_(deleted.c.expires_at.is_(None), deleted.c.expires_at > func.now())  # Citus refuses now() in RETURNING
+    query = select(func.count().filter(lived).label("total")).where(deleted.c.owner_id == OWNER)
     return statement(name, sentence, query, Count, custom_plan=True)
 
 

@@ -132,7 +132,7 @@ UP_TO = bindparam("up_to", type_=Integer)
 
 def _unread(*sequences: ColumnElement[bool]) -> ColumnElement[int]:
     """The number of messages of these sequences that count as unread."""
-    unread = (m.owner_id == s.owner_id, m.session_id == s.id, m.role != "USER", m.deleted_at.is_(None))
+    unread = (m.owner_id == OWNER, m.session_id == s.id, m.role != "USER", m.deleted_at.is_(None))
     return select(func.count()).where(*unread, *sequences).correlate(sessions).scalar_subquery()
 
 
@@ -216,7 +216,7 @@ def is_filtered(filters: Mapping[str, Any]) -> bool:
 agent = parent_table(agent_id=Uuid)
 has_agent = (
     select(1)
-    .where(g.owner_id == s.owner_id, g.session_id == s.id, g.agent_id == agent.c.agent_id)
+    .where(g.owner_id == OWNER, g.session_id == s.id, g.agent_id == agent.c.agent_id)
     .correlate(sessions, agent)
     .exists()
 )

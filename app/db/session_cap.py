@@ -6,11 +6,13 @@ The lock of the cap comes before the locks of sessions (docs/decisions/0008-cap-
 from sqlalchemy import Integer, Text, and_, bindparam, func, literal_column, or_, select, true, union
 
 from app.db import session, session_totals
+from app.db.access.routed import Step
 from app.db.access.statement import OWNER, Row, Statement, statement
 from app.db.access.transaction import Tx
 from app.db.reading.page import Count
 from app.db.reading.rows import SessionRow
 from app.db.tables import counted_sessions, sessions
+from app.db.viewer_changes import AT_OWNER
 
 s, c = sessions.c, counted_sessions.c
 AGENT_TYPE = bindparam("agent_type", type_=Text)
@@ -34,10 +36,20 @@ _others = (
     select(sessions).where(OTHER_ACTIVE, s.id == _candidates.c.id).limit(1).correlate(_candidates).lateral("others")
 )
 _from_others = _candidates.join(_others, true())
+_lock = select(
+    func.pg_advisory_xact_lock(func.hashtextextended(OWNER.concat(" ").concat(AGENT_TYPE), 0)).label("locked")
+)
 LOCK: Statement[Row] = statement(
-    "session_cap.lock",
-    "Takes the lock of the cap for an agent type, until the end of the transaction.",
-    select(func.pg_advisory_xact_lock(func.hashtextextended(OWNER.concat(" ").concat(AGENT_TYPE), 0)).label("locked")),
+    "session_cap.lock", "Takes the lock of the cap for an agent type, until the end of the transaction.", _lock
+)
+LOCK.routed = (
+    Step(
+        statement(
+            "session_cap.lock[routed]",
+            "Takes the lock of the cap on the owner's node, where all coordinators meet.",
+            _lock.select_from(AT_OWNER),
+        )
+    ),
 )
 COUNT_OTHERS = statement(
     "session_cap.count_others",

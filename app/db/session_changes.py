@@ -98,7 +98,7 @@ CHANGES = statement(
 )
 
 x, c = streams.c, message_chunks.c
-_streaming = select(1).where(x.owner_id == s.owner_id, x.session_id == s.id).correlate(sessions).exists()
+_streaming = select(1).where(x.owner_id == OWNER, x.session_id == s.id).correlate(sessions).exists()
 HEAD = statement(
     "session_changes.head",
     "A session's newest change number, and if a message in it is streaming; of a deleted or erased session too.",

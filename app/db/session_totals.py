@@ -257,7 +257,9 @@ async def count(tx: Tx) -> bool:
     position, horizon = await tx.one(LOCK), await tx.one(viewer_changes.HORIZON)
     assert position is not None
     assert horizon is not None
-    cluster = horizon.epoch - horizon.timeline  # a promoted standby has the position with the rows that were counted
+    cluster = (
+        horizon.cluster
+    )  # without the timeline: a promoted standby has the position with the rows that were counted
     xid, id_ = (str(position.xid), position.id) if position.epoch == cluster else START
     rows = await tx.fetch(CHANGED, after_xid=xid, after_id=id_, limit=BATCH_SIZE)
     counted = [(row.id, row.agent_type, *(row[name] for name in FIGURES)) for row in rows if not row.is_deleted]

@@ -79,7 +79,7 @@ _agent = parent_table(agent_id=Uuid)
 # All metrics of an agent begin with its session agents, and the messages of each.
 _of_agent = and_(g.owner_id == OWNER, g.agent_id == _agent.c.agent_id)
 # A deleted message has no agent, so an index with the agent's key is all that a count reads.
-_of_session_agent = and_(m.owner_id == g.owner_id, m.session_id == g.session_id, m.agent_key == g.key)
+_of_session_agent = and_(m.owner_id == OWNER, m.session_id == g.session_id, m.agent_key == g.key)
 _sessions = (
     select(s.id, s.status, ACTIVE.label("active"))
     .select_from(session_agents.join(sessions, and_(s.owner_id == g.owner_id, s.id == g.session_id)))

@@ -5,20 +5,19 @@ folds the chunks into the row. A chunk of parts has the text inside them too; `s
 order of locks is session, stream, message; an extend locks the stream alone, so it blocks nothing else.
 """
 
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
-    CTE,
     ColumnElement,
     FromClause,
     Integer,
     Text,
+    Update,
     and_,
     any_,
     bindparam,
-    case,
     func,
     insert,
     literal,
@@ -29,14 +28,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSON, aggregate_order_by
 
+from app.db.access.routed import Step
 from app.db.access.statement import OWNER, Row, Statement, statement
 from app.db.access.transaction import Tx
-from app.db.append import NUMBER_COLUMNS, advance_session, session_effects
+from app.db.append import ADVANCE, DRAFT_TYPES, NEW_NUMBERS, NUMBER_COLUMNS, advance_session, session_effects
 from app.db.message import MESSAGE_COLUMNS
 from app.db.reading.nested import parent_table
 from app.db.reading.rows import MessageRow, StreamingRow
 from app.db.tables import message_chunks, messages, sessions, streams
-from app.db.tables.columns import Uuid
+from app.db.tables.columns import Timestamp, Uuid
 
 s, m, x, c = sessions.c, messages.c, streams.c, message_chunks.c
 
@@ -46,11 +46,9 @@ PARTS_FORMAT = bindparam("parts_format", type_=Text)
 OFFSET, TEXT = bindparam("offset", type_=Integer), bindparam("text", type_=Text)
 HAS_KEY = and_(x.owner_id == OWNER, x.session_id == SESSION, x.sequence == SEQUENCE)
 # A change of the indexed active_at costs an entry in each index: few of the chunks of a stream pay for one.
-_has_aged = x.active_at < func.now() - literal(timedelta(seconds=15))
-NOW_ACTIVE: dict[str, Any] = {
-    "updated_at": func.now(),
-    "active_at": case((_has_aged, func.now()), else_=x.active_at),
-}
+_beginning_of_time = literal(datetime.fromtimestamp(0, UTC), Timestamp)
+_rounded_now = func.date_bin(literal(timedelta(seconds=15)), func.now(), _beginning_of_time)
+NOW_ACTIVE: dict[str, Any] = {"updated_at": func.now(), "active_at": func.greatest(x.active_at, _rounded_now)}
 
 
 def concatenated(text: ColumnElement[str], offset: ColumnElement[int]) -> ColumnElement[str]:
@@ -91,6 +89,34 @@ START = statement(
     select(*_started.c).add_cte(_opened),
     MessageRow,
 )
+_in_session = {"owner_id": OWNER, "session_id": SESSION}
+START.routed = (
+    Step(ADVANCE),
+    Step(
+        statement(
+            "streaming_message.start[open]",
+            "Inserts the stream of a message that is inserted next.",
+            insert(streams).values(
+                **_in_session, sequence=NEW_NUMBERS["sequence"], fence=FENCE, parts_format=PARTS_FORMAT
+            ),
+        )
+    ),
+    Step(
+        statement(
+            "streaming_message.start[insert]",
+            "Inserts a streaming message at the end of a session that is advanced.",
+            insert(messages)
+            .values(
+                **NEW_NUMBERS,
+                status="STREAMING",
+                text="",
+                **{name: bindparam(name, type_=DRAFT_TYPES[name]) for name in ("role", "key", "agent_key", "metadata")},
+            )
+            .returning(*MESSAGE_COLUMNS),
+            MessageRow,
+        )
+    ),
+)
 TAKE_OVER: Statement[Row] = statement(
     "streaming_message.take_over",
     "Replaces the fence of a stream of this kind, so that the producer with the former fence is refused.",
@@ -105,8 +131,9 @@ LENGTH = bindparam("expected_length", type_=Integer)
 HAS_PRODUCER = and_(HAS_KEY, x.fence == FENCE, x.length == LENGTH)
 
 
-def extension(extended: CTE, columns: Mapping[str, ColumnElement[Any]], *conditions: ColumnElement[bool]) -> Any:
-    """The message of an extended stream, whose chunk gets these columns if the conditions hold."""
+def extension(extend: Update, columns: Mapping[str, ColumnElement[Any]], *conditions: ColumnElement[bool]) -> Any:
+    """The message of a stream that is extended, whose chunk gets these columns if the conditions hold."""
+    extended = extend.cte("extended")
     e = extended.c
     chunk = insert(message_chunks).from_select(
         ["owner_id", "session_id", "sequence", "offset", *columns],
@@ -118,7 +145,7 @@ def extension(extended: CTE, columns: Mapping[str, ColumnElement[Any]], *conditi
 
 
 _added = func.char_length(TEXT)
-_extended = (
+_extend = (
     update(streams)
     .where(
         HAS_PRODUCER,
@@ -127,14 +154,38 @@ _extended = (
     )
     .values(length=x.length + _added, **NOW_ACTIVE)
     .returning(x.owner_id, x.session_id, x.sequence)
-    .cte("extended")
 )
 EXTEND = statement(
     "streaming_message.extend",
     "Adds a chunk of text to a streaming message, if fence and offset match. Without text only the time is renewed.",
-    extension(_extended, {"text": TEXT}, TEXT != ""),
+    extension(_extend, {"text": TEXT}, TEXT != ""),
     MessageRow,
 )
+MESSAGE = statement(
+    "streaming_message.extend[message]",
+    "The message of a stream that is extended.",
+    select(*MESSAGE_COLUMNS).where(m.owner_id == OWNER, m.session_id == SESSION, m.sequence == SEQUENCE),
+    MessageRow,
+)
+
+
+def routed_extension(
+    name: str,
+    extend: Update,
+    columns: Mapping[str, ColumnElement[Any]],
+    when: Callable[[Mapping[str, Any]], bool] | None = None,
+) -> tuple[Step, ...]:
+    """The second form of an `extension` of this name; the chunk is inserted if `when` holds."""
+    chunk = insert(message_chunks).values(**_in_session, sequence=SEQUENCE, offset=LENGTH, **columns)
+    sentences = "Extends a stream, if fence and offset match, without the chunk.", "Inserts a chunk of that stream."
+    return (
+        Step(statement(f"{name}[stream]", sentences[0], extend)),
+        Step(statement(f"{name}[chunk]", sentences[1], chunk), when),
+        Step(MESSAGE),
+    )
+
+
+EXTEND.routed = routed_extension(EXTEND.name, _extend, {"text": TEXT}, lambda values: values["text"] != "")
 
 
 class StreamStateRow(MessageRow):
@@ -198,7 +249,7 @@ STREAM_STATE = statement(
 # Reading: the text so far replaces the row's own; row and chunks are of one snapshot.
 _chunks = (
     select(concatenated(c.text, c.offset).label("text"))
-    .where(c.owner_id == m.owner_id, c.session_id == m.session_id, c.sequence == m.sequence)
+    .where(c.owner_id == OWNER, c.session_id == m.session_id, c.sequence == m.sequence)
     .correlate(messages)
     .lateral("chunks")
 )

@@ -19,6 +19,7 @@ from app.db.streaming_message import (
     TEXT,
     StreamStateRow,
     extension,
+    routed_extension,
     state,
 )
 from app.db.tables import message_chunks, streams
@@ -30,7 +31,7 @@ LINE_BREAK = literal("\n", Text)
 IN_ORDER = func.string_agg(c.parts, aggregate_order_by(LINE_BREAK, c.offset))
 
 _bytes = bindparam("bytes", type_=Integer)
-_extended = (
+_extend = (
     update(streams)
     .where(
         *(HAS_PRODUCER, x.parts_format.is_not(None)),
@@ -38,14 +39,15 @@ _extended = (
     )
     .values(length=x.length + COUNT, size=x.size + _bytes, **NOW_ACTIVE)
     .returning(x.owner_id, x.session_id, x.sequence)
-    .cte("extended")
 )
+_columns = {"text": TEXT, "parts": PARTS}
 EXTEND = statement(
     "streaming_parts.extend",
     "Adds a chunk of parts to a streaming message, if fence and offset match.",
-    extension(_extended, {"text": TEXT, "parts": PARTS}),
+    extension(_extend, _columns),
     MessageRow,
 )
+EXTEND.routed = routed_extension(EXTEND.name, _extend, _columns)
 
 
 class PartsStateRow(StreamStateRow):

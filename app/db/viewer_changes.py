@@ -29,9 +29,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY
 
+from app.db.access.routed import Step
 from app.db.access.statement import OWNER, Row, statement
 from app.db.reading.rows import SessionRow
-from app.db.tables import approvals, sessions, tasks
+from app.db.tables import approvals, count_positions, sessions, tasks
 from app.db.tables.columns import Uuid, Xid8
 
 LIMIT = bindparam("limit", type_=Integer)
@@ -44,8 +45,12 @@ SESSIONS = statement(
 
 
 class HorizonRow(Row):
-    """The identity of the cluster and its timeline, the oldest transaction that may still be running, and the time."""
+    """The identity of the cluster and its timeline, the oldest transaction that may still be running, and the time.
 
+    On Citus the cluster is the owner's node, and `timeline` is `epoch`: a shard that moves counts other transactions.
+    """
+
+    cluster: int
     epoch: int
     timeline: int
     low_xid: int
@@ -77,16 +82,38 @@ _snapshot = func.pg_current_snapshot()
 CONTROL = func.pg_control_system().table_valued(column("system_identifier", BigInteger), name="control")
 # A promoted standby gives the numbers of transactions that it lacked to others (migration 0015).
 _timeline = func.colloquy_timeline(type_=Integer)
+_epoch = CONTROL.c.system_identifier + _timeline
+_low_xid = number_of_xid(func.pg_snapshot_xmin(_snapshot)).label("low_xid")
 HORIZON = statement(
     "viewer_changes.horizon",
     "The current horizon.",
     select(
-        (CONTROL.c.system_identifier + _timeline).label("epoch"),
+        CONTROL.c.system_identifier.label("cluster"),
+        _epoch.label("epoch"),
         _timeline.label("timeline"),
-        number_of_xid(func.pg_snapshot_xmin(_snapshot)).label("low_xid"),
+        _low_xid,
         func.now().label("at"),
     ),
     HorizonRow,
+)
+_position = select(func.count().label("rows")).where(count_positions.c.owner_id == OWNER)
+AT_OWNER = _position.subquery("at_owner")
+"""One row that only the owner's node has: a statement with it runs there, and not on the coordinator."""
+HORIZON.routed = (
+    Step(
+        statement(
+            "viewer_changes.horizon[routed]",
+            "The current horizon on the owner's node.",
+            select(
+                CONTROL.c.system_identifier.label("cluster"),
+                _epoch.label("epoch"),
+                _epoch.label("timeline"),
+                _low_xid,
+                func.now().label("at"),
+            ).select_from(CONTROL.join(AT_OWNER, true())),
+            HorizonRow,
+        )
+    ),
 )
 
 AFTER_XID, AFTER_KIND = xid_parameter("after_xid"), bindparam("after_kind", type_=Text)
@@ -112,14 +139,31 @@ _all = union_all(_changed("approval", approvals), _changed("session", sessions),
 _each = _all.subquery("each").c
 _order = (_each.xid, _each.kind, _each.id)
 _page = select(*_order, _each.revision).order_by(*_order).limit(LIMIT).subquery("page")
-_horizon = select(
-    _timeline.label("timeline"), number_of_xid(func.pg_snapshot_xmin(_snapshot)).label("low_xid")
-).subquery("horizon")
+
+
+def _beside_changes(timeline: ColumnElement[int]) -> Select[Any]:
+    horizon = select(timeline.label("timeline"), _low_xid).subquery("horizon")
+    return (
+        select(*horizon.c, number_of_xid(_page.c.xid).label("xid"), _page.c.kind, _page.c.id, _page.c.revision)
+        .select_from(horizon.outerjoin(_page, true()))
+        .order_by(_page.c.xid, _page.c.kind, _page.c.id)
+    )
+
+
 CHANGES = statement(
     "viewer_changes.after",
     "The changed sessions, tasks and approvals of an owner after a position, the timeline and the horizon.",
-    select(*_horizon.c, number_of_xid(_page.c.xid).label("xid"), _page.c.kind, _page.c.id, _page.c.revision)
-    .select_from(_horizon.outerjoin(_page, true()))
-    .order_by(_page.c.xid, _page.c.kind, _page.c.id),
+    _beside_changes(_timeline),
     ViewerChangeRow,
+)
+# Only here, because the control file costs as much as the rest of the statement.
+CHANGES.routed = (
+    Step(
+        statement(
+            "viewer_changes.after[routed]",
+            "The changed sessions, tasks and approvals of an owner after a position, the epoch and the horizon.",
+            _beside_changes(_epoch),
+            ViewerChangeRow,
+        )
+    ),
 )

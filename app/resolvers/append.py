@@ -72,7 +72,11 @@ async def append_many(
 async def _append_in_one_statement(
     work: UnitOfWork, session_id: str, draft: Draft, expected_sequence: int | None, key: IdempotencyKey | None
 ) -> MessageRow | None:
-    """The stored message; None if the session does not accept the message in its present state."""
+    """The stored message; None if the session does not accept the message in its present state, and with a key where
+    Citus would run the statement on its coordinator: the claim of the key is cheaper there.
+    """
+    if key is not None and work.db.routes:
+        return None
     indexing = work.settings.indexing
     try:
         if key is None:

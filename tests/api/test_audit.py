@@ -197,7 +197,7 @@ async def test_last_reads_the_newest_events(ann):
 )
 async def test_database_refuses_to_change_events(ann, connection, change):
     await ann.creates_session("Plan")
-    with pytest.raises(asyncpg.InsufficientPrivilegeError, match="audit_events is append-only"):
+    with pytest.raises(asyncpg.InsufficientPrivilegeError, match=r"audit_events(_\d+)? is append-only"):
         await connection.execute(change)
     assert len(await audits(ann)) == 1
 

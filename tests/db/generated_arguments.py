@@ -297,6 +297,8 @@ def _text(arguments, wanted):
 
 
 SPECIAL = {
+    "advanced_revision": lambda a, w: a.focus()["head"] + SAMPLE,
+    "advanced_sequence": lambda a, w: a.focus()["last_sequence"] + SAMPLE,
     "after": lambda a, w: 0 if "up_to" in a.query.parameters else a.focus()["head"] - w.page,
     "after_xid": lambda a, w: "0",
     "at": lambda a, w: datetime.now(UTC),

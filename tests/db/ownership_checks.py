@@ -203,13 +203,16 @@ class SampleTables:
         """The returned rows or the error, and the rows then in the tables: Ann's, and all others."""
         await self.connection.execute("BEGIN")
         try:
-            rows = await self.connection.fetch(statement.sql, *statement.bind(ANN, **values))
+            rows = await self.fetch(statement, values)
             tables = (None, None) if statement.reads else await self.everything()
         except (asyncpg.exceptions.PostgresError, asyncpg.exceptions.InterfaceError, ValueError) as error:
             return getattr(error, "sqlstate", None) or type(error).__name__, None, None
         finally:
             await self.connection.execute("ROLLBACK")
         return sorted(map(self.plain, rows)), *tables
+
+    async def fetch(self, statement, values):
+        return await self.connection.fetch(statement.sql, *statement.bind(ANN, **values))
 
     async def everything(self):
         """All rows of all tables as text: Ann's, and all others."""

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 
 from app import demo
 from app.main import DEMO
-from harness import postgres
+from harness import citus, postgres
 from harness.server_settings import settings_for
 from tests.support import requirements
 from tests.support.ids import row_of
@@ -24,6 +24,8 @@ settings.register_profile("quick", deadline=None, max_examples=60, suppress_heal
 settings.register_profile("nightly", settings.get_profile("quick"), max_examples=1_200)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
+NEW_DATABASES = citus.databases if citus.cluster_url() else postgres.databases
+
 
 class DemoServer(NamedTuple):
     """The address of a server with the demo's conversations, and the token of their owner."""
@@ -34,7 +36,10 @@ class DemoServer(NamedTuple):
 
 @pytest.fixture(scope="session")
 def database_server() -> Iterator[str]:
-    """The PostgreSQL server that all workers share."""
+    """The PostgreSQL server that all workers share, or the coordinator of Citus."""
+    if cluster := citus.cluster_url():
+        yield cluster
+        return
     with postgres.shared_server() as url:
         yield url
 
@@ -42,14 +47,14 @@ def database_server() -> Iterator[str]:
 @pytest.fixture(scope="session")
 async def fresh_database(database_server: str) -> AsyncIterator[Callable[[], Awaitable[str]]]:
     """`await fresh_database()` is the URL of a new migrated database without rows."""
-    async with postgres.databases(database_server) as fresh:
+    async with NEW_DATABASES(database_server) as fresh:
         yield fresh
 
 
 @pytest.fixture(scope="session")
 async def empty_database(database_server: str) -> AsyncIterator[Callable[[], Awaitable[str]]]:
     """`await empty_database()` is the URL of a new database before its first migration."""
-    async with postgres.databases(database_server, migrated=False) as fresh:
+    async with NEW_DATABASES(database_server, migrated=False) as fresh:
         yield fresh
 
 
@@ -119,3 +124,9 @@ def expires(sql: Callable[..., Awaitable[list[Any]]]) -> Callable[..., Awaitable
 def pytest_configure(config: pytest.Config) -> None:
     """In CI, a run of the whole suite must pass every test of docs/requirements.md."""
     requirements.watch(config)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says at the end of a run that Citus was not tested."""
+    if citus.cluster_url() is None:
+        terminalreporter.write_line(citus.NOT_TESTED, yellow=True)

@@ -12,6 +12,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from app.db.access import failures, row_security
+from app.db.access.engine import POSTGRESQL, DatabaseEngine
 from app.db.access.pool import Pool
 from app.db.access.slow_statements import SlowStatements
 from app.db.access.statement import AcrossOwners, Query, R, Statement
@@ -68,6 +69,16 @@ class Database:
         self._always_begin = not statement_cache
         self._session_queues: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
+    @property
+    def engine(self) -> DatabaseEngine | None:
+        """The engine of the newest connection; None before the first one."""
+        return self.pool.database_engine
+
+    @property
+    def routes(self) -> bool:
+        """True on Citus: statements run in their second form, if they have one (`routed`)."""
+        return self.engine is not None and self.engine.routes
+
     def fetch(self, viewer: Viewer, statement: Statement[R], /, **values: Any) -> Coroutine[Any, Any, list[R]]:
         """All rows, in a transaction of its own. A read whose connection is lost runs once more."""
         return self._run_alone(viewer, statement, values)
@@ -86,7 +97,7 @@ class Database:
         """A transaction: commits at the end of the block, rolls back if the block raises."""
         owner = f"; {row_security.owner_setting(viewer.subject)}" if self.role else ""
         async with self._transaction(self._begin + owner) as driver:
-            tx = Tx(viewer.subject, origin, driver, self.slow)
+            tx = Tx(viewer.subject, origin, driver, self.slow, routes=self.routes)
             yield tx
         if tx.changes and self.on_commit:
             self.on_commit(tx.owner, tx.changes)
@@ -112,10 +123,20 @@ class Database:
     def _run_alone(
         self, viewer: Viewer, statement: Statement[R], values: dict[str, Any]
     ) -> Coroutine[Any, Any, list[R]]:
+        if statement.routed and self.engine is not POSTGRESQL:
+            return self._run_in_second_form(viewer, statement, values)
         if self.role:
             statement = row_security.self_contained(statement)
         begin = self._begin_custom_plan if statement.custom_plan or self._always_begin else None
         return self._run(statement, statement.bind(viewer.subject, **values), begin)
+
+    async def _run_in_second_form(self, viewer: Viewer, statement: Statement[R], values: dict[str, Any]) -> list[R]:
+        if self.routes and len(statement.routed) == 1:
+            [step] = statement.routed
+            rows: list[R] = await self._run_alone(viewer, step.statement, values)
+            return rows
+        async with self.begin(viewer) as tx:  # has a connection, so the engine is known
+            return await tx.fetch(statement, **values)
 
     async def _run(
         self, query: Query[R], arguments: tuple[Any, ...], begin: str | None, opened_after: float = 0

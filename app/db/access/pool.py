@@ -10,7 +10,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolProxiedConnection
 
-from app.db.access import failures
+from app.db.access import engine, failures
 from app.db.access.async_engine import AsyncConnection, AsyncEngine, open_engine
 from app.db.access.servers import Servers
 from app.errors import Unavailable
@@ -36,10 +36,13 @@ class Pool:
     def __init__(
         self, url: str, *, size: int, acquire_timeout: float, statement_cache: int, settings: dict[str, str]
     ) -> None:
+        self.database_engine: engine.DatabaseEngine | None = None
+        """The engine behind the newest connection; None before the first one."""
+        self._statement_cache = statement_cache
         self._servers = Servers(url)
         self.engine = _engine(self._servers, size, acquire_timeout, statement_cache, settings)
         self._pool = cast(AsyncAdaptedQueuePool, self.engine.sync_engine.pool)
-        event.listen(self._pool, "connect", _on_connect)
+        event.listen(self._pool, "connect", self._on_connect)
         event.listen(self._pool, "checkout", _on_checkout)
         self._acquire_timeout = acquire_timeout
         self._free = asyncio.Semaphore(size)
@@ -147,6 +150,16 @@ class Pool:
         while self._idle:
             self._idle.pop().proxy.invalidate()
 
+    def _on_connect(self, connection: Any, record: Any) -> None:
+        connection.run_async(self._prepare)
+        record.info["opened_at"] = monotonic()
+
+    async def _prepare(self, driver: Any) -> None:
+        await use_text_codecs(driver)
+        self.database_engine = await engine.detect(driver)
+        if self.database_engine.version and self._statement_cache:
+            await driver.execute(engine.PLAN_MODE)
+
     async def _open(self) -> PooledConnection:
         try:
             proxy = await self.engine.raw_connection()
@@ -160,11 +173,6 @@ async def use_text_codecs(driver: Any) -> None:
     """Transports uuid, json and jsonb as text in both directions: the program only passes them on."""
     for name in ("uuid", "json", "jsonb"):
         await driver.set_type_codec(name, schema="pg_catalog", encoder=str, decoder=str, format="text")
-
-
-def _on_connect(connection: Any, record: Any) -> None:
-    connection.run_async(use_text_codecs)
-    record.info["opened_at"] = monotonic()
 
 
 def _on_checkout(connection: Any, *_: Any) -> None:

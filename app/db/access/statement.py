@@ -109,8 +109,11 @@ class Query(Generic[R]):
 class Statement(Query[R]):
     """A query in which every table is bound to one owner.
 
-    `partial` is the same statement with fewer columns; without such a variant the statement itself.
+    `partial` is the same statement with fewer columns; without such a variant the statement itself. `routed` are the
+    steps of its second form, for Citus; most statements have none.
     """
+
+    routed: tuple[Any, ...] = ()
 
     def __init__(self, name: str, sentence: str, element: Any, row: type[R]) -> None:
         super().__init__(name, sentence, element, row)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, NamedTuple, Protocol
 
+from app.db.access import routed
 from app.db.access.slow_statements import SlowStatements
 from app.db.access.statement import R, Statement
 
@@ -41,21 +42,25 @@ SYSTEM = Origin("system")
 
 
 class Tx:
-    """A transaction of one owner. After an error in it, even a caught one, nothing of it is committed."""
+    """A transaction of one owner. After an error in it, even a caught one, nothing of it is committed.
 
-    def __init__(self, owner: str, origin: Origin, driver: Any, slow: SlowStatements) -> None:
-        self.owner, self.origin = owner, origin
+    `routes`: statements run in their second form, if they have one (`routed`).
+    """
+
+    def __init__(self, owner: str, origin: Origin, driver: Any, slow: SlowStatements, *, routes: bool = False) -> None:
+        self.owner, self.origin, self.routes = owner, origin, routes
         self.changes: list[Change] = []
         self._driver, self._slow = driver, slow
 
     def fetch(self, statement: Statement[R], /, **values: Any) -> Coroutine[Any, Any, list[R]]:
         """All rows."""
+        if self.routes and statement.routed:
+            return routed.run(self._driver, self._slow, statement, self.owner, values)
         return self._slow.fetch(self._driver, statement, statement.bind(self.owner, **values))
 
     async def one(self, statement: Statement[R], /, **values: Any) -> R | None:
         """The first row, or None."""
-        arguments = statement.bind(self.owner, **values)
-        rows = await self._slow.fetch(self._driver, statement, arguments)
+        rows = await self.fetch(statement, **values)
         return rows[0] if rows else None
 
     def record_change(self, session_id: str, revision: int) -> None:

@@ -79,6 +79,8 @@ async def unready(db: Database, scripts: Path = SCRIPTS) -> str | None:
             if reason := await unusable_encoding(connection):
                 return f"database: {reason}"
             found, compatible_from = await declared_version(connection)
+            if db.engine and (reason := db.engine.unusable(db.role)):
+                return f"Citus: {reason}"
             unprotected = await _unprotected(connection, db.role) if db.role and found else []
     except Unavailable as error:
         return f"database: {error.message}"

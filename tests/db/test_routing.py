@@ -1,0 +1,114 @@
+"""Every statement can be sent to the one node of its owner, by the rules of Citus; checked on plain PostgreSQL."""
+
+import asyncpg
+import pytest
+from sqlalchemy import case, delete, func, insert, literal, select, update
+from sqlalchemy.dialects import postgresql
+
+from app.db.access.statement import OWNER, Statement
+from app.db.operations import check, reindex, sweep
+from app.db.viewer_changes import AT_OWNER
+from harness.postgres import dsn
+from tests.db import variants
+from tests.db.routing_checks import Functions, obstacles
+from tests.db.statement_shapes import S, m, s
+
+# Correct on the coordinator, and no tables of others are read there: the new rows come from arrays.
+FROM_ARRAYS = {"message.append_many[insert]", "record.put", "session_totals.add", "session_totals.count"}
+# On Citus a key is claimed in a transaction (`resolvers.append`).
+PLAIN_ONLY = {"message.append_idempotent"}
+ON_COORDINATOR = "INSERT ... SELECT runs on the coordinator"
+BOUND = s.owner_id == OWNER
+SCALAR = select(func.count()).where(m.owner_id == s.owner_id, m.session_id == s.id).correlate(S).scalar_subquery()
+NEW_SESSION = {"owner_id": OWNER, "id": literal("1")}
+REFUSED = {
+    "a scope that is bound from outside": (select(S.c.id, SCALAR).where(BOUND), "messages is not bound"),
+    "a snapshot without a table": (select(func.pg_current_snapshot()), "without a table"),
+    "a lock without a table": (select(func.pg_advisory_xact_lock(1)), "without a table"),
+    "a snapshot in a write": (update(S).where(BOUND).values(title=func.pg_current_snapshot()), "in a write"),
+    "a volatile function": (
+        update(S).where(BOUND).values(last_activity_at=func.clock_timestamp()),
+        "clock_timestamp is vol",
+    ),
+    "now() in CASE": (
+        update(S).where(BOUND).values(last_activity_at=case((s.id == "1", func.now()))),
+        "CASE or COALESCE has",
+    ),
+    "now() in COALESCE": (
+        update(S).where(BOUND).values(last_activity_at=func.coalesce(None, func.now())),
+        "COALESCE has now",
+    ),
+    "now() in RETURNING": (
+        delete(S).where(BOUND).returning((s.last_activity_at > func.now()).label("x")),
+        "RETURNING has now",
+    ),
+    "a stable function of a column": (
+        update(S).where(BOUND, func.to_char(s.last_activity_at, "Y") == "1"),
+        "takes a column",
+    ),
+    "an INSERT in a CTE": (select(insert(S).values(NEW_SESSION).returning(s.id).cte("new")), "INSERT in a CTE"),
+    "INSERT ... SELECT": (
+        insert(S).from_select(["owner_id", "id"], select(s.owner_id, s.id).where(BOUND)),
+        "INSERT ..",
+    ),
+}
+
+_new = postgresql.insert(S).from_select(["owner_id", "id"], select(s.owner_id, s.id).where(BOUND))
+REFUSED["a parameter in ON CONFLICT"] = (
+    _new.on_conflict_do_update(index_elements=["owner_id", "id"], set_={"title": literal("x")}),
+    "has a parameter",
+)
+
+
+@pytest.fixture
+async def functions(fresh_database):
+    connection = await asyncpg.connect(dsn(await fresh_database()))
+    yield await Functions.of(connection)
+    await connection.close()
+
+
+async def test_every_statement_runs_on_the_node_of_its_owner(functions):
+    found: dict[str, list[str]] = {}
+    assert {check, reindex, sweep}  # imported, so that their statements are registered
+    for name, query in variants.registered().items():
+        if isinstance(query, Statement) and not query.routed and name not in PLAIN_ONLY:
+            found[name] = [why for why in obstacles(query.element, functions) if not allowed(name, why)]
+    assert len(found) > 240
+    assert {name: whys for name, whys in found.items() if whys} == {}
+
+
+def allowed(name, why):
+    return name in FROM_ARRAYS and why == ON_COORDINATOR
+
+
+def test_a_second_form_takes_the_parameters_of_the_first():
+    second = [query for query in variants.registered().values() if getattr(query, "routed", ())]
+    assert len(second) > 5
+    for query in second:
+        returned = {column for step in query.routed for column in returned_columns(step.statement)}
+        needed = {name for step in query.routed for name in step.statement.parameters}
+        assert needed - returned <= query.parameters.keys(), query.name
+
+
+def returned_columns(statement):
+    element = statement.element
+    columns = element.selected_columns if hasattr(element, "selected_columns") else element._returning
+    return {column.key for column in columns}
+
+
+@pytest.mark.parametrize("shape", REFUSED)
+async def test_what_citus_refuses_is_found(functions, shape):
+    element, why = REFUSED[shape]
+    assert any(why in found for found in obstacles(element, functions)), list(obstacles(element, functions))
+
+
+async def test_what_citus_accepts_is_not_found(functions):
+    for element in (
+        select(func.pg_current_snapshot()).select_from(AT_OWNER),
+        update(S)
+        .where(BOUND, s.last_activity_at < func.now())
+        .values(last_activity_at=func.greatest(s.last_activity_at, func.now())),
+        insert(S).values(NEW_SESSION).returning(s.id),
+        select(delete(S).where(BOUND).returning(s.id).cte("deleted")),
+    ):
+        assert list(obstacles(element, functions)) == []

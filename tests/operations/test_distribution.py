@@ -1,0 +1,116 @@
+"""`colloquy migrate --distribute`: on PostgreSQL it explains itself; on a cluster of Citus it moves tables and rows."""
+
+import asyncio
+
+import pytest
+
+from app.db.access.engine import POSTGRESQL, DatabaseEngine
+from app.db.operations import distribution, migrate, readiness
+from app.db.operations.migrate import MigrationError
+from app.db.tables import metadata
+from harness import citus
+from harness.postgres import connected
+from harness.server_settings import settings_for
+from tests.live.test_session_events import kinds
+from tests.support.databases import open_database
+from tests.support.servers import serving
+
+on_citus = pytest.mark.skipif(citus.cluster_url() is None, reason=citus.NOT_TESTED)
+ALL = len(metadata.tables)
+PLACEMENT = """
+select shardid, nodename, nodeport from citus_shards
+where table_name = 'agents'::regclass and shardid = get_shard_id_for_distribution_column('agents', $1::text)
+"""
+OTHER_NODE = "select nodename, nodeport from pg_dist_node where shouldhaveshards and nodeport <> $1"
+MOVE = "select citus_move_shard_placement($1, $2, $3, $4, $5, 'block_writes')"
+
+
+async def change_node(url, owner):
+    """Moves the owner's rows to another node."""
+    async with connected(url) as connection:
+        shard, host, port = await connection.fetchrow(PLACEMENT, owner)
+        target = await connection.fetchrow(OTHER_NODE, port)
+        await connection.execute(MOVE, shard, host, port, *target)
+
+
+async def test_postgresql_has_no_nodes_to_distribute_to(database_server, empty_database):
+    url = await empty_database()
+    if citus.cluster_url():
+        pytest.skip("this server is Citus")
+    with pytest.raises(MigrationError, match="no extension citus"):
+        await asyncio.to_thread(distribution.distribute, url)
+
+
+@pytest.mark.parametrize(
+    ("engine", "role", "reason"),
+    [
+        (POSTGRESQL, "colloquy_server", None),
+        (DatabaseEngine("13.2-1"), "colloquy_server", None),
+        (DatabaseEngine("13.2-1", ALL), None, None),
+        (DatabaseEngine("13.2-1", ALL), "colloquy_server", "row-level security"),
+        (DatabaseEngine("13.2-1", 3), None, f"3 of {ALL} tables are distributed"),
+    ],
+)
+def test_a_state_that_cannot_serve_is_named(engine, role, reason):
+    found = engine.unusable(role)
+    assert found is None if reason is None else reason in found
+
+
+def test_only_a_database_with_all_tables_distributed_is_routed():
+    assert [DatabaseEngine("13", number).routes for number in (0, ALL - 1, ALL)] == [False, False, True]
+
+
+@on_citus
+async def test_rows_move_to_the_nodes_and_a_second_run_changes_nothing(empty_database):
+    url, lines = await empty_database(), list[str]()
+    await asyncio.to_thread(migrate.upgrade, url)
+    async with serving(settings_for(url)) as server:
+        ann = server.user("ann")
+        session = await ann.creates_session("Before")
+        await ann.appends(session, "one")
+    await asyncio.to_thread(distribution.distribute, url, report=lines.append)
+    assert len([line for line in lines if "its rows are on the nodes" in line]) == ALL
+    lines.clear()
+    await asyncio.to_thread(distribution.distribute, url, report=lines.append)
+    assert lines == []
+    async with serving(settings_for(url)) as server:
+        ann, bob = server.user("ann"), server.user("bob")
+        await ann.appends(session, "two")
+        assert (await ann.sees(session, "title messageCount")) == {"title": "Before", "messageCount": 2}
+        assert await bob.sees(session, "title") is None
+        answer = (await server.http.get(f"{server.url}/readyz")).json()
+        assert answer["engine"]["name"].startswith("Citus ")
+        assert len(answer["engine"]["nodes"]) == len(await citus.nodes_of(citus.cluster_url())) - 1
+    db = open_database(url)
+    try:
+        assert await readiness.unready(db) is None
+        assert db.routes
+    finally:
+        await db.close()
+
+
+@on_citus
+async def test_a_migration_goes_down_and_up_on_distributed_tables(fresh_database):
+    url = await fresh_database()
+    await asyncio.to_thread(migrate.downgrade, url, "0015")
+    await asyncio.to_thread(migrate.upgrade, url)
+    await asyncio.to_thread(distribution.distribute, url)
+    async with serving(settings_for(url)) as server:
+        assert await server.user("ann").creates_session("After")
+
+
+@on_citus
+async def test_a_moved_shard_resets_the_viewers_events_and_keeps_those_of_sessions(fresh_database):
+    url = await fresh_database()
+    async with serving(settings_for(url)) as server:
+        ann = server.user("ann")
+        session = await ann.creates_session("Moves")
+        viewer, cursor = await ann.now(), (await ann.sees(session, "eventCursor"))["eventCursor"]
+        async with ann.watches(viewer) as stream:
+            await stream.until("CaughtUp")
+            await change_node(url, ann.name)
+            await ann.appends(session, "after the move")
+            [*_, reset] = await stream.until("StreamReset")
+            assert reset["reason"] == "CURSOR_UNKNOWN"
+        assert kinds(await ann.replays(session, cursor))[-2:] == ["MessageAdded", "CaughtUp"]
+        assert kinds(await ann.catches_up(viewer))[0] == "StreamReset"
