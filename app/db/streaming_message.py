@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSON, aggregate_order_by
 
 from app.db.access.routed import Step
-from app.db.access.statement import OWNER, Row, Statement, statement, variant
+from app.db.access.statement import OWNER, Row, Statement, statement
 from app.db.access.transaction import Tx
 from app.db.append import ADVANCE, DRAFT_TYPES, NEW_NUMBERS, NUMBER_COLUMNS, advance_session, session_effects
 from app.db.message import MESSAGE_COLUMNS
@@ -132,7 +132,7 @@ HAS_PRODUCER = and_(HAS_KEY, x.fence == FENCE, x.length == LENGTH)
 
 
 def extension(extend: Update, columns: Mapping[str, ColumnElement[Any]], *conditions: ColumnElement[bool]) -> Any:
-    """The message of an extended stream, whose chunk gets these columns if the conditions hold."""
+    """The message of a stream that is extended, whose chunk gets these columns if the conditions hold."""
     extended = extend.cte("extended")
     e = extended.c
     chunk = insert(message_chunks).from_select(
@@ -140,28 +140,8 @@ def extension(extend: Update, columns: Mapping[str, ColumnElement[Any]], *condit
         select(e.owner_id, e.session_id, e.sequence, LENGTH, *columns.values()).where(*conditions),
         include_defaults=False,
     )
-    of_extended = and_(m.owner_id == OWNER, m.session_id == e.session_id, m.sequence == e.sequence)
+    of_extended = and_(m.owner_id == e.owner_id, m.session_id == e.session_id, m.sequence == e.sequence)
     return select(*MESSAGE_COLUMNS).select_from(extended.join(messages, of_extended)).add_cte(chunk.cte("chunk"))
-
-
-EXTENDED_MESSAGE = statement(
-    "streaming_message.extend[message]",
-    "The message of a stream that is extended.",
-    select(*MESSAGE_COLUMNS).where(m.owner_id == OWNER, m.session_id == SESSION, m.sequence == SEQUENCE),
-    MessageRow,
-)
-
-
-def extension_in_steps(
-    name: str, extend: Update, columns: Mapping[str, Any], when: Callable[[Mapping[str, Any]], bool] | None = None
-) -> tuple[Step, ...]:
-    """The second form of `extension`: the chunk is inserted if `when` holds for the parameters."""
-    chunk = insert(message_chunks).values(**_in_session, sequence=SEQUENCE, offset=LENGTH, **columns)
-    return (
-        Step(statement(variant(name, "stream"), "Extends a stream, if fence and offset match.", extend)),
-        Step(statement(variant(name, "chunk"), "Inserts a chunk of a stream that is extended.", chunk), when),
-        Step(EXTENDED_MESSAGE),
-    )
 
 
 _added = func.char_length(TEXT)
@@ -181,9 +161,31 @@ EXTEND = statement(
     extension(_extend, {"text": TEXT}, TEXT != ""),
     MessageRow,
 )
-EXTEND.routed = extension_in_steps(
-    "streaming_message.extend", _extend, {"text": TEXT}, lambda given: given["text"] != ""
+MESSAGE = statement(
+    "streaming_message.extend[message]",
+    "The message of a stream that is extended.",
+    select(*MESSAGE_COLUMNS).where(m.owner_id == OWNER, m.session_id == SESSION, m.sequence == SEQUENCE),
+    MessageRow,
 )
+
+
+def routed_extension(
+    name: str,
+    extend: Update,
+    columns: Mapping[str, ColumnElement[Any]],
+    when: Callable[[Mapping[str, Any]], bool] | None = None,
+) -> tuple[Step, ...]:
+    """The second form of an `extension` of this name; the chunk is inserted if `when` holds."""
+    chunk = insert(message_chunks).values(**_in_session, sequence=SEQUENCE, offset=LENGTH, **columns)
+    sentences = "Extends a stream, if fence and offset match, without the chunk.", "Inserts a chunk of that stream."
+    return (
+        Step(statement(f"{name}[stream]", sentences[0], extend)),
+        Step(statement(f"{name}[chunk]", sentences[1], chunk), when),
+        Step(MESSAGE),
+    )
+
+
+EXTEND.routed = routed_extension(EXTEND.name, _extend, {"text": TEXT}, lambda values: values["text"] != "")
 
 
 class StreamStateRow(MessageRow):

@@ -19,7 +19,7 @@ from app.db.streaming_message import (
     TEXT,
     StreamStateRow,
     extension,
-    extension_in_steps,
+    routed_extension,
     state,
 )
 from app.db.tables import message_chunks, streams
@@ -40,13 +40,14 @@ _extend = (
     .values(length=x.length + COUNT, size=x.size + _bytes, **NOW_ACTIVE)
     .returning(x.owner_id, x.session_id, x.sequence)
 )
+_columns = {"text": TEXT, "parts": PARTS}
 EXTEND = statement(
     "streaming_parts.extend",
     "Adds a chunk of parts to a streaming message, if fence and offset match.",
-    extension(_extend, {"text": TEXT, "parts": PARTS}),
+    extension(_extend, _columns),
     MessageRow,
 )
-EXTEND.routed = extension_in_steps("streaming_parts.extend", _extend, {"text": TEXT, "parts": PARTS})
+EXTEND.routed = routed_extension(EXTEND.name, _extend, _columns)
 
 
 class PartsStateRow(StreamStateRow):
@@ -96,7 +97,7 @@ _before = (
 _parts = (
     select(IN_ORDER.label("parts"), func.min(c.offset).label("offset"))
     .where(
-        *(c.owner_id == OWNER, c.session_id == x.session_id, c.sequence == x.sequence),
+        *(c.owner_id == x.owner_id, c.session_id == x.session_id, c.sequence == x.sequence),
         c.offset >= func.coalesce(_before.c.first, 0),
     )
     .correlate(streams, _before)

@@ -1,6 +1,6 @@
 """What Citus refuses or does not send to one node, found in a statement on plain PostgreSQL.
 
-The rules are those of Citus 13 (`multi_router_planner.c`): see docs/decisions/0024-citus.md.
+The rules are those of Citus 13 (`multi_router_planner.c`): see docs/decisions/0023-citus.md.
 """
 
 from sqlalchemy import Select, Table
