@@ -97,7 +97,7 @@ _before = (
 _parts = (
     select(IN_ORDER.label("parts"), func.min(c.offset).label("offset"))
     .where(
-        *(c.owner_id == x.owner_id, c.session_id == x.session_id, c.sequence == x.sequence),
+        *(c.owner_id == OWNER, c.session_id == x.session_id, c.sequence == x.sequence),
         c.offset >= func.coalesce(_before.c.first, 0),
     )
     .correlate(streams, _before)
