@@ -117,16 +117,18 @@ export type ErrorCode =
   /** The first call with this idempotency key is still running. Retry later with the same key. */
   | 'IDEMPOTENCY_IN_PROGRESS';
 
-/** A piece of text for a streaming message. */
+/** A piece of text, or parts, for a streaming message. */
 export type ExtendMessageInput = {
   /** The id of the message. */
   id: string;
   /** The fence that `startMessage` returned to this producer. */
   fence: string;
-  /** The length of the text before this piece, in Unicode code points (not UTF-16 units, not bytes). */
+  /** The length of the message before this piece: of text in Unicode code points (not UTF-16 units, not bytes), of parts their number. */
   offset: number;
-  /** The piece of text. The message may have at most 1,000,000 characters. An empty text only signals that the producer is alive. */
-  text: string;
+  /** The piece of text. The message may have at most 1,000,000 characters. An empty text without parts only signals that the producer is alive. */
+  text?: string;
+  /** The parts, for a message with `stream: PARTS`. All parts of a message may have at most 1 MiB as JSON by default (MAX_RAW_BYTES). Null, empty or omitted: no parts. */
+  parts?: Array<unknown> | null | undefined;
 };
 
 /** The end of a streaming message. */
@@ -137,7 +139,7 @@ export type FinishMessageInput = {
   fence: string;
   /** The final status of the message. */
   status?: FinishStatus;
-  /** The document of the producer. The server stores it, and derives `text` and `content` from it instead of from the streamed pieces. Null or omitted: the streamed text is the text of the message. */
+  /** The document of the producer. The server stores it, and derives `text` and `content` from it instead of from the streamed pieces. Null or omitted: the streamed text is the text of the message; streamed parts become a document of their format. */
   raw?: string | null | undefined;
   /** The token usage. Null or omitted: the usage that `raw` contains, if any. */
   usage?: TokenUsageInput | null | undefined;
@@ -232,6 +234,15 @@ export type MessageStatus =
   /** The producer failed, or sent nothing for STREAM_TIMEOUT_SECONDS. The text up to then stays. */
   | 'FAILED';
 
+/** The format of the parts of a streaming message. The server shows the text inside them while they come, and makes a document of them at the end. */
+export type PartsFormat =
+  /** `UIMessageChunk` of AI SDK. They become a `UIMessage`. */
+  | 'AI_SDK'
+  /** Events of AG-UI. They become an AG-UI message, or a list of messages. */
+  | 'AG_UI'
+  /** Any other JSON values. They become a list. */
+  | 'OTHER';
+
 /** The values of a new approval. It is for a task (`taskId`), for a tool call (`messageId` and `toolUseId` together), or for both. */
 export type RequestApprovalInput = {
   /** The id of the waiting task. */
@@ -316,7 +327,18 @@ export type StartMessageInput = {
   agentKey?: string | null | undefined;
   /** Any JSON value to store with the message. Null or omitted: `{}`, or the stored value if the message is taken over. */
   metadata?: unknown;
+  /** What the message is written with. A message that is taken over keeps its kind of stream. */
+  stream?: StreamKind;
+  /** The format of the parts, with `stream: PARTS` only. Null or omitted: OTHER. */
+  partsFormat?: PartsFormat | null | undefined;
 };
+
+/** What a producer writes a streaming message with. */
+export type StreamKind =
+  /** Pieces of text. */
+  | 'TEXT'
+  /** Parts of any JSON shape, such as the chunks or events of a protocol. */
+  | 'PARTS';
 
 /** The numbers of tokens that a model processed for one message, each 0 to 2,147,483,647. */
 export type TokenUsageInput = {
@@ -765,6 +787,7 @@ export type SessionEventsSubscriptionVariables = Exact<{
 export type SessionEventsSubscription = { sessionEvents:
     | { __typename: 'MessageAdded', cursor: string, message: MessageFragment }
     | { __typename: 'MessageDelta', cursor: string, messageId: string, offset: number, text: string }
+    | { __typename: 'MessagePartsDelta', cursor: string }
     | { __typename: 'MessageChanged', cursor: string, message: MessageFragment }
     | { __typename: 'MessageRemoved', cursor: string, messageId: string }
     | { __typename: 'SessionChanged', cursor: string, session: SessionFragment }
