@@ -73,7 +73,9 @@ MESSAGES_WITH_TOTAL = MESSAGES.replace("query Messages", "query MessagesWithTota
 )
 MESSAGE_CURSORS = f"""
 query MessageCursors($sessionKey: String!, {PAGE_VARIABLES}) {{
-  session(key: $sessionKey) {{ messages({PAGE_ARGUMENTS}) {{ edges {{ cursor node {{ id key }} }} {SELECT_PAGE_INFO} }} }}
+  session(key: $sessionKey) {{
+    messages({PAGE_ARGUMENTS}) {{ edges {{ cursor node {{ id key }} }} {SELECT_PAGE_INFO} }}
+  }}
 }}"""
 MESSAGE_BY = f"""
 query Message($sessionId: ID, $sessionKey: String, $id: ID, $sequence: Int, $key: String, $agentKey: String) {{

@@ -4,6 +4,7 @@ An item is a message whose key is the item's id and whose `raw` is its JSON. A m
 an item with its text.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,6 +37,7 @@ ROLES: Mapping[str, MessageRole] = {
     "hidden_context_item": "SYSTEM",
     "sdk_hidden_context": "SYSTEM",
 }
+READ_AS = {"user_message": "user", "assistant_message": "assistant"}
 
 
 def add(session_id: str, item: ThreadItem) -> Steps[None]:
@@ -121,7 +123,9 @@ def _find(thread_id: str, item_id: str) -> Steps[Message | None]:
 
 
 def _raw(item: ThreadItem) -> str:
-    return item.model_dump_json()
+    """The item's JSON. With a `role` the server reads its content as that of an OpenAI message; ChatKit ignores it."""
+    role = READ_AS.get(item.type)
+    return json.dumps(item.model_dump(mode="json") | ({"role": role} if role else {}))
 
 
 def _item(thread_id: str, found: Message) -> ThreadItem:

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from colloquy.chatkit import items, threads
 from colloquy.clients import Clients, ClientsOwner
-from colloquy.errors import ColloquyError, NotFound, RateLimited, TimedOut, Unreachable
+from colloquy.errors import ColloquyError, Conflict, NotFound, RateLimited, TimedOut, Unreachable
 from colloquy.labels import label_of
 from colloquy.operations.record import delete_records, new_record, put_records, record
 from colloquy.steps import Steps, T
@@ -129,7 +129,10 @@ class ColloquyStore(ClientsOwner, Store[TContext], Generic[TContext]):
 
     def _save(self, thread_id: str, item: ThreadItem) -> Steps[None]:
         if not (yield from items.save(thread_id, item)):
-            yield from self._add(thread_id, item)
+            try:
+                yield from self._add(thread_id, item)
+            except Conflict:  # another call has appended it
+                yield from items.save(thread_id, item)
 
     def _save_attachment(self, attachment: Attachment) -> Steps[None]:
         target = (yield from self._session(attachment.thread_id)) if attachment.thread_id else None

@@ -50,15 +50,15 @@ def save(thread: ThreadMetadata) -> Steps[None]:
 
 def page(limit: int, after: str | None, order: str) -> Steps[Page[ThreadMetadata]]:
     """Reads a page of threads in the order of their creation."""
-    bounds: dict[str, Any] = {}
+    bounds: dict[str, Any] = {"direction": order.upper()}
     if after:
         start = _time_key(ThreadMetadata.model_validate((yield from _existing(after)).value))
-        bounds = {"key_from" if order == "asc" else "key_to": start}
+        bounds["key_from" if order == "asc" else "key_to"] = start
     found: list[ThreadMetadata] = []
     cursor, has_more = None, True
     while has_more and len(found) <= limit:
         size = min(MAX_PAGE, limit - len(found) + 2)  # one shows whether there are more, one may be `after` itself
-        part = yield record_page(BY_TIME, first=size, after=cursor, direction=order.upper(), **bounds)
+        part = yield record_page(BY_TIME, first=size, after=cursor, **bounds)
         threads = (ThreadMetadata.model_validate(each.value) for each in part.nodes if each.session)
         found += (each for each in threads if each.id != after)
         cursor, has_more = part.info.end_cursor, part.info.has_next_page
