@@ -1,5 +1,5 @@
 import pytest
-from own_stores import new_owner
+from chatkit_stores import new_owner
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from own_stores import URL, token
+from chatkit_stores import URL, token
 
 PAGE = Path(__file__).resolve().parents[5] / "docs/frameworks.md"
 EXAMPLE = re.compile(r"```python\n((?:(?!```).)*colloquy\.chatkit(?:(?!```).)*)```.*?```text\n(.*?)```", re.DOTALL)

@@ -16,8 +16,8 @@ from chatkit.types import (
     UserMessageItem,
     UserMessageTextContent,
 )
+from chatkit_stores import URL, new_owner, store, token
 from colloquy import Client
-from own_stores import URL, new_owner, store, token
 
 START = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 

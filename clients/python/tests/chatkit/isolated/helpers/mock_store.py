@@ -3,8 +3,8 @@
 import hashlib
 from uuid import uuid4
 
+from chatkit_stores import URL, token
 from colloquy.chatkit import ColloquyStore
-from own_stores import URL, token
 
 RUN = uuid4().hex
 
