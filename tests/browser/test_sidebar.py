@@ -189,7 +189,7 @@ async def test_the_demo_agent_answers_and_waits_for_an_approval(window, owner):
     await expect(there.listed.first).to_contain_text("An answer is being written")
     await expect(there.button("Approve")).to_be_in_viewport()
     await there.button("Approve").click()
-    await expect(here.page.get_by_text("Done, the table is yours.")).to_be_visible()
+    await expect(here.texts.last).to_contain_text("Done, the table is yours.")
     await expect(here.page.locator("[data-writing]")).to_have_count(0)
     await expect(there.texts.last).to_have_text(await here.texts.last.inner_text())
     statuses = [message["status"] for message in await messages(owner, session)]
