@@ -4,17 +4,17 @@ import asyncio
 import json
 from typing import Any
 
+import httpx2
 import pytest
 from playwright.async_api import expect
 
-from app.auth import mint
 from app.main import DEMO
-from app.settings import Settings
-from harness.server_settings import SECRET
+from harness.server_settings import token
 from tests.browser.window import Window
 from tests.support.servers import server_process
 from tests.support.users import User, outcome
 
+RECONNECT_TIMEOUT = 30_000  # ms: the page waits longer with each attempt, at most 10 s
 NARROW = {"width": 390, "height": 780}
 THOUGHT = ["The forecast ", "decides ", "this."]
 INPUT = ['{"city": ', '"Oslo", ', '"days": 2}']
@@ -90,7 +90,7 @@ async def shows(kind: str, count: int, *windows: Window) -> None:
     """Waits until the windows show so many pieces of the growing block."""
     selector, pieces = GROWING[kind]
     for one in windows:
-        await expect(one.page.locator(selector)).to_have_text("".join(pieces[:count]))
+        await expect(one.page.locator(selector)).to_have_text("".join(pieces[:count]), timeout=RECONNECT_TIMEOUT)
 
 
 async def all_equal(owner: User, session: str, window: Any, *windows: Window) -> None:
@@ -100,7 +100,7 @@ async def all_equal(owner: User, session: str, window: Any, *windows: Window) ->
     fresh = await window(session, url=windows[-1].page.url.partition("/#")[0])
     texts = []
     for one in (*windows, fresh):
-        await expect(one.page.locator(".message")).to_have_attribute("aria-busy", "false")
+        await expect(one.page.locator(".message")).to_have_attribute("aria-busy", "false", timeout=RECONNECT_TIMEOUT)
         texts.append(await one.page.locator(".log ol").text_content())
     assert texts == [texts[-1]] * len(texts)
     assert [texts[0].count(piece) for piece in THOUGHT + TEXT] == [1] * len(THOUGHT + TEXT)
@@ -181,11 +181,11 @@ async def test_a_stop_in_another_window_keeps_the_parts_so_far(window, owner):
     here, there = await window(session), await window(session)
     await writes.begins("text-delta")
     await shows("text-delta", 1, here, there)
-    bob = await window(session)
-    stranger = User("bob", owner.url, mint(Settings(jwt_secret=SECRET), sub="bob", ttl_seconds=60), owner._http)
-    assert outcome(await stranger.does("cancelMessage", id=writes.id))["code"] == "NOT_FOUND"
+    async with httpx2.AsyncClient() as http:
+        bob = User("bob", owner.url, token("bob"), http)
+        assert outcome(await bob.does("cancelMessage", id=writes.id))["code"] == "NOT_FOUND"
     await there.button("Stop the answer").click()
-    for one in (here, there, bob):
+    for one in (here, there):
         await expect(one.page.get_by_text("Stopped")).to_be_visible()
         await expect(one.texts).to_have_text(["".join(THOUGHT), TEXT[0]])
     refused = await owner.does("extendMessage", id=writes.id, fence=writes.fence, offset=writes.written, parts=[1])
@@ -198,7 +198,7 @@ async def test_a_token_that_expires_is_replaced_in_the_middle(window, owner):
     session = await owner.creates_session("Long answer")
     writes = await PartsWriter.starts(owner, session)
     here, there = await window(session), await window(session)
-    short = mint(Settings(jwt_secret=SECRET), sub=DEMO, ttl_seconds=5)
+    short = token(DEMO, ttl_seconds=5)
 
     await here.page.add_init_script(WITH_TOKEN % json.dumps(short))
     await here.page.reload()
