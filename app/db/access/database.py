@@ -5,7 +5,6 @@ command line: it only reads. Statements run on the driver's own connection (asyn
 """
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from time import monotonic
@@ -19,8 +18,6 @@ from app.db.access.slow_statements import SlowStatements
 from app.db.access.statement import AcrossOwners, Query, R, Statement
 from app.db.access.transaction import SYSTEM, Change, OnCommit, Origin, Tx, Viewer
 from app.errors import BadInput, Unavailable
-
-RECENT_QUEUES = 256  # queues of sessions that stay: a session that is written to has its next write soon
 
 
 class Database:
@@ -71,7 +68,6 @@ class Database:
         self._begin_across = f"{self._begin_custom_plan}; SET LOCAL ROLE NONE" if role else self._begin_custom_plan
         self._always_begin = not statement_cache
         self._session_queues: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
-        self._recent_queues: deque[asyncio.Lock] = deque(maxlen=RECENT_QUEUES)
 
     @property
     def engine(self) -> DatabaseEngine | None:
@@ -118,12 +114,7 @@ class Database:
 
     def session_queue(self, viewer: Viewer, session_id: str) -> asyncio.Lock:
         """The lock on which writers of one session queue, in their order, before they acquire a connection."""
-        key = viewer.subject, session_id
-        queue = self._session_queues.get(key)
-        if queue is None:
-            queue = self._session_queues[key] = asyncio.Lock()
-        self._recent_queues.append(queue)
-        return queue
+        return self._session_queues.setdefault((viewer.subject, session_id), asyncio.Lock())
 
     async def close(self) -> None:
         """Closes the pool."""
