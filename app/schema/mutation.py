@@ -5,7 +5,6 @@ from functools import partial
 from typing import Annotated, Any
 
 import strawberry
-from asyncpg.exceptions import PostgresError
 
 from app.context import Context
 from app.db.access.failures import conflict_of
@@ -45,7 +44,7 @@ def mutation(description: str, *, input: str, stores_key: bool = False) -> Calla
                 return await resolve(self, UnitOfWork(context), input, *no_key)
             except Problem as problem:
                 return payload(errors=[error_of(problem)])
-            except PostgresError as error:
+            except Exception as error:
                 if (conflict := conflict_of(error)) is None:
                     raise
                 return payload(errors=[error_of(conflict)])

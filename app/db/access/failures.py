@@ -96,7 +96,7 @@ def translated(refusals: Mapping[str, Problem]) -> Iterator[None]:
         raise
 
 
-def conflict_of(error: PostgresError) -> Conflict | None:
+def conflict_of(error: BaseException) -> Conflict | None:
     """What a lock timeout or a serialization failure is for a client; None for another error."""
     if lock_timeout(error) or serialization_failure(error):
         return Conflict("Another request is writing here; try again.")
