@@ -14,7 +14,7 @@ export class AnswerChunks {
 
   /** `skipped`: the first chunks, which the reader has already. */
   constructor(
-    private readonly row: Row,
+    row: Row,
     private readonly emit: (chunk: Chunk) => void,
     private readonly skipped = 0,
   ) {

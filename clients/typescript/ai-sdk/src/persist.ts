@@ -5,6 +5,9 @@ import { chunksAfter } from "./chunks-after.ts";
 
 type Stream = ReadableStream<UIMessageChunk>;
 
+/** While the model is silent, a stop is noticed within this time. */
+const KEEP_ALIVE_MS = 2_000;
+
 export interface PersistOptions<M extends UIMessage = UIMessage>
   extends Pick<AnswerOptions, "key" | "agentKey" | "metadata" | "signal" | "pause" | "keepAlive"> {
   client: ColloquyClient;
@@ -35,7 +38,7 @@ export async function persist<M extends UIMessage = UIMessage>(
   source: StreamSource,
   { client, sessionId, originalMessages, onError = () => "The answer has failed.", ...options }: PersistOptions<M>,
 ): Promise<PersistedAnswer> {
-  const answer = await begin(client, sessionId, { ...options, partsFormat: "AI_SDK" });
+  const answer = await begin(client, sessionId, { keepAlive: KEEP_ALIVE_MS, ...options, partsFormat: "AI_SDK" });
   const last = originalMessages?.at(-1);
   const before = last?.role === "assistant" ? asJson(last) : undefined;
   const writer = new ChunkWriter(answer, before?.id ?? answer.message.key!, before, onError);

@@ -20,18 +20,18 @@ export async function readRows(
   signal?: AbortSignal,
 ): Promise<Rows> {
   const rows: Row[] = [];
-  let first: string | undefined;
+  let cursor = "";
   let before: string | null = null;
   do {
-    const variables = { id, last: Math.min(limit - rows.length, MAX_PAGE), before, filter };
-    const { session }: RowsPage = await client.execute(ROWS, variables, { signal, repeatable: true });
-    if (!session) throw new ColloquyError("NOT_FOUND", "There is no such session.");
-    const { nodes, pageInfo } = session.messages;
-    first ??= session.eventCursor; // the oldest: what changes during the read comes as an event too
+    const variables: object = { id, last: Math.min(limit - rows.length, MAX_PAGE), before, filter };
+    const page: RowsPage = await client.execute(ROWS, variables, { signal, repeatable: true });
+    if (!page.session) throw new ColloquyError("NOT_FOUND", "There is no such session.");
+    const { nodes, pageInfo } = page.session.messages;
+    cursor ||= page.session.eventCursor; // of the first page: what changes during the read comes as an event too
     rows.unshift(...nodes);
     before = pageInfo.hasPreviousPage && rows.length < limit ? pageInfo.startCursor : null;
   } while (before !== null);
-  return { rows, cursor: first };
+  return { rows, cursor };
 }
 
 /** The changes of a session after a cursor, through lost connections. */
