@@ -27,7 +27,7 @@ const answer = [
 /** A model with a script, which needs neither a key nor a network. */
 export const model = new MockLanguageModelV4({
   doStream: (async ({ prompt }: { prompt: { role: string }[] }) => {
-    const chunks = prompt.at(-1)?.role === "tool" ? answer : [...thought, ...call];
+    const chunks: object[] = prompt.at(-1)?.role === "tool" ? answer : [...thought, ...call];
     return { stream: simulateReadableStream({ chunks, initialDelayInMs: 50, chunkDelayInMs: 50 }) };
   }) as never,
 });
