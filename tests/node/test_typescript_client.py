@@ -78,7 +78,7 @@ def test_streams_of_ai_sdk_are_completed_after_a_cut_at_every_chunk(failures):
     assert failures["ai-sdk/tests/chunks.test.ts"] == []
 
 
-def test_answers_reach_chats_of_ai_sdk_whoever_writes_them(failures):
+def test_answers_of_any_producer_reach_chats_of_ai_sdk(failures):
     assert failures["ai-sdk/tests/transport.test.ts"] == []
 
 

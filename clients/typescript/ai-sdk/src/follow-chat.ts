@@ -89,6 +89,7 @@ class ChatFollower<M extends UIMessage> {
 
   private async show(): Promise<void> {
     const { chat, version } = this;
+    if (BUSY.has(chat.status)) return this.schedule(BUSY_MS);
     const messages = await toUIMessages<M>(this.rows);
     if (version !== this.version || this.left.signal.aborted) return; // a later change shows itself
     if (BUSY.has(chat.status)) return this.schedule(BUSY_MS);
@@ -103,7 +104,7 @@ class ChatFollower<M extends UIMessage> {
     for (const row of this.rows) if (row.status === "STREAMING") this.stored.delete(idOf(row));
     for (const { id } of messages) this.stored.add(id);
     const known = new Set(messages.map(({ id }) => id));
-    const local = this.chat.messages.filter(({ id }) => !known.has(id) && !this.stored.has(id));
+    const local = this.chat.messages.filter(({ id, parts }) => parts.length && !known.has(id) && !this.stored.has(id));
     const next = [...messages.map((message) => same(existing.get(message.id), message)), ...local];
     if (next.length !== existing.size || next.some((message, index) => message !== this.chat.messages[index])) {
       this.chat.messages = next;

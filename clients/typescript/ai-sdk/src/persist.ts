@@ -38,16 +38,17 @@ export async function persist<M extends UIMessage = UIMessage>(
   source: StreamSource,
   { client, sessionId, originalMessages, onError = () => "The answer has failed.", ...options }: PersistOptions<M>,
 ): Promise<PersistedAnswer> {
-  const answer = await begin(client, sessionId, { keepAlive: KEEP_ALIVE_MS, ...options, partsFormat: "AI_SDK" });
-  const last = originalMessages?.at(-1);
-  const before = last?.role === "assistant" ? asJson(last) : undefined;
-  const writer = new ChunkWriter(answer, before?.id ?? answer.message.key!, before, onError);
+  let answer: Answer | undefined;
   try {
+    answer = await begin(client, sessionId, { keepAlive: KEEP_ALIVE_MS, ...options, partsFormat: "AI_SDK" });
+    const writer = new ChunkWriter(answer, { ...options, originalMessages, onError });
     const { signal } = answer;
-    const chunks = typeof source === "function" ? await source({ signal, messageId: writer.messageId }) : source;
-    return { messageId: writer.messageId, stream: writer.stream, message: writer.writeAll(chunks) };
+    const { messageId } = writer;
+    const chunks = typeof source === "function" ? await source({ signal, messageId }) : source;
+    return { messageId, stream: writer.stream, message: writer.writeAll(chunks) };
   } catch (error) {
-    await answer.fail().catch(() => {}); // the first error is the one to throw
+    if (typeof source !== "function") await source.cancel().catch(() => {});
+    await answer?.fail().catch(() => {}); // the first error is the one to throw
     throw error;
   }
 }
@@ -63,21 +64,27 @@ async function begin(client: ColloquyClient, sessionId: string, options: AnswerO
 
 class ChunkWriter<M extends UIMessage> {
   readonly stream: Stream;
+  readonly messageId: string;
+  private readonly before: M | undefined;
   private reader: ReadableStreamDefaultController<UIMessageChunk> | undefined;
   private readonly written: Chunk[] = [];
 
   constructor(
     private readonly answer: Answer,
-    readonly messageId: string,
-    private readonly before: M | undefined,
-    private readonly onError: (error: unknown) => string,
+    private readonly options: Pick<PersistOptions<M>, "signal"> & {
+      originalMessages: M[] | undefined;
+      onError: (error: unknown) => string;
+    },
   ) {
+    const last = options.originalMessages?.at(-1);
+    this.before = last?.role === "assistant" ? asJson(last) : undefined;
+    this.messageId = this.before?.id ?? answer.message.key ?? answer.message.id;
     this.stream = new ReadableStream<UIMessageChunk>({
       start: (controller) => void (this.reader = controller),
       cancel: () => void (this.reader = undefined), // a browser that leaves does not stop the answer
     });
     // Readers that join see the whole message, so what it continues is written first.
-    if (before) this.answer.writeParts(...chunksAfter(before));
+    if (this.before) this.answer.writeParts(...chunksAfter(this.before));
   }
 
   writeAll(chunks: Stream): Promise<Message> {
@@ -115,7 +122,7 @@ class ChunkWriter<M extends UIMessage> {
     const { answer } = this;
     const has = (type: string) => this.written.some((chunk) => chunk.type === type);
     if (has("error")) return answer.fail();
-    if (has("abort")) return answer.cancel();
+    if (has("abort") || this.options.signal?.aborted) return answer.cancel();
     if (!answer.signal.aborted) {
       const raw = JSON.stringify(await messageOf(this.written, this.messageId, this.before));
       await answer.finish({ raw });
@@ -126,7 +133,7 @@ class ChunkWriter<M extends UIMessage> {
   }
 
   private async fail(error: unknown): Promise<never> {
-    this.reader?.enqueue({ type: "error", errorText: this.onError(error) });
+    this.reader?.enqueue({ type: "error", errorText: this.options.onError(error) });
     await this.answer.fail().catch(() => {});
     throw error;
   }

@@ -19,7 +19,7 @@ export interface AnswerOptions {
   skipped?: number;
 }
 
-/** Reads an answer from its beginning, whoever writes it and whenever it starts. */
+/** Reads an answer from its beginning, from any producer and whenever it starts. */
 export class AnswerReader {
   readonly stream: ReadableStream<UIMessageChunk>;
   private readonly left = new AbortController();

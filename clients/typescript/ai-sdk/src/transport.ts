@@ -35,7 +35,7 @@ export interface ColloquyChatTransportOptions {
 
 /**
  * The chats of AI SDK in Colloquy. The id of a chat is the id of its session. A user's message is stored once; its
- * answer is read from the server, whoever writes it, from its beginning and through lost connections.
+ * answer is read from the server, from any producer, from its beginning and through lost connections.
  */
 export class ColloquyChatTransport<M extends UIMessage = UIMessage> implements ChatTransport<M> {
   /** A resumed stream begins with the first chunk of its answer. */
@@ -59,7 +59,7 @@ export class ColloquyChatTransport<M extends UIMessage = UIMessage> implements C
     const skipped = last?.role === "assistant" ? chunksAfter(asJson(last)).length : 0;
     const reader = new AnswerReader(this.client, chatId, { ...(await readRows(this.client, chatId, 10)), isAnswer, skipped });
     this.stopWith(abortSignal, chatId, reader);
-    void this.start(options, last?.id).catch((error: unknown) => reader.fail(error));
+    if (!abortSignal?.aborted) void this.start(options, last?.id).catch((error: unknown) => reader.fail(error));
     return reader.stream;
   }
 

@@ -62,6 +62,26 @@ describe("persist", () => {
     expect(textOf((await loadUIMessages(phone, id)).at(-1))).toMatch(/^(word )+$/);
   });
 
+  test("is cancelled by the app's own signal", async () => {
+    const ann = clientOf(newUser());
+    const id = await sessionOf(ann);
+    const controller = new AbortController();
+    const endless = modelOf({ words: Array<string>(500).fill("word "), delay: 10 });
+    const answer = await answering(ann, endless, { signal: controller.signal })({ id });
+    await expect.poll(async () => (await ann.messages(id)).nodes.at(-1)!.text).toContain("word");
+    controller.abort();
+    expect((await answer.message).status).toBe("CANCELLED");
+    expect(endless.doStreamCalls[0]!.abortSignal!.aborted).toBe(true);
+  });
+
+  test("cancels the stream of a session that is not there", async () => {
+    const ann = clientOf(newUser());
+    let cancelled = false;
+    const source = new ReadableStream({ cancel: () => void (cancelled = true) });
+    await expect(persist(source, { client: ann, sessionId: "ses_none" })).rejects.toMatchObject({ code: "NOT_FOUND" });
+    expect(cancelled).toBe(true);
+  });
+
   test("notices a stop while the model is silent", async () => {
     const ann = clientOf(newUser());
     const id = await sessionOf(ann);
