@@ -46,6 +46,37 @@ describe("two windows", () => {
     second.close();
   });
 
+  test("are equal after a stop in the middle of any kind of part", async () => {
+    const user = newUser();
+    const [laptop, phone, server] = [clientOf(user), clientOf(user), clientOf(user)];
+    const { id } = await laptop.createSession();
+    const first = windowOn(laptop, id, async () => {});
+    const second = windowOn(phone, id);
+    const kinds = {
+      nothing: [],
+      reasoning: [{ type: "reasoning-start", id: "1" }, { type: "reasoning-delta", id: "1", delta: "Let me s" }],
+      input: [
+        { type: "tool-input-start", toolCallId: "c", toolName: "weather" },
+        { type: "tool-input-delta", toolCallId: "c", inputTextDelta: '{"city": "Os' },
+      ],
+      text: [{ type: "text-start", id: "1" }, { type: "text-delta", id: "1", delta: "It is 2" }],
+    };
+    for (const [kind, chunks] of Object.entries(kinds)) {
+      const sending = first.chat.sendMessage({ text: kind });
+      await expect.poll(() => textOf(second.chat.messages.findLast(({ role }) => role === "user"))).toBe(kind);
+      const answer = await server.answer(id, { partsFormat: "AI_SDK", pause: 0, keepAlive: 50, key: `answer-${kind}` });
+      answer.writeParts({ type: "start" }, { type: "start-step" }, ...chunks);
+      if (chunks.length) await expect.poll(() => second.chat.lastMessage?.parts.length).toBe(2);
+      else await expect.poll(() => second.chat.status).not.toBe("ready");
+      await second.chat.stop();
+      await expect.poll(() => answer.stopped).toBe(true);
+      await sending;
+      await expectEqual(phone, id, first, second);
+    }
+    first.close();
+    second.close();
+  });
+
   test("show messages of other programs, changes and deletions, and nothing of a stranger", async () => {
     const user = newUser();
     const [laptop, agent, stranger] = [clientOf(user), clientOf(user), clientOf(newUser("stranger"))];

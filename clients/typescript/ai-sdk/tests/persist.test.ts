@@ -62,6 +62,17 @@ describe("persist", () => {
     expect(textOf((await loadUIMessages(phone, id)).at(-1))).toMatch(/^(word )+$/);
   });
 
+  test("writes a long conversation that is loaded whole, or its newest messages", async () => {
+    const ann = clientOf(newUser());
+    const { id } = await ann.createSession();
+    const all = Array.from({ length: 130 }, (_, index) => question(`q${index}`, `Question ${index}`));
+    const rows = all.map((message) => ({ key: message.id, role: "USER" as const, raw: JSON.stringify(message) }));
+    await ann.appendMessages(id, rows.slice(0, 100));
+    await ann.appendMessages(id, rows.slice(100));
+    expect(await loadUIMessages(ann, id)).toEqual(all);
+    expect(await loadUIMessages(ann, id, { limit: 110 })).toEqual(all.slice(20));
+  });
+
   test("is cancelled by the app's own signal", async () => {
     const ann = clientOf(newUser());
     const id = await sessionOf(ann);
