@@ -95,5 +95,9 @@ def test_the_package_for_ai_sdk_installs_and_runs_with_versions_5_to_7(failures)
     assert failures["ai-sdk/tests/package.test.ts"] == []
 
 
+def test_vue_and_svelte_show_a_conversation_with_the_lines_of_the_readme(failures):
+    assert failures["client/tests/frameworks/frameworks.test.ts"] == []
+
+
 def test_the_package_installs_runs_and_stays_within_its_size(failures):
     assert failures["client/tests/package.test.ts"] == []
