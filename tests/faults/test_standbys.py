@@ -6,7 +6,7 @@ from itertools import pairwise
 from uuid import uuid4
 
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 
 from app.db.access import standbys as access
@@ -27,7 +27,8 @@ STEPS = st.lists(
     min_size=4,
     max_size=14,
 )
-QUICK = settings(max_examples=settings().max_examples // 8, phases=[Phase.reuse, Phase.generate])
+LATE = [("lag", 300, None), ("write", 0, 1), ("write", 1, 1), ("race", 0, 2)]
+QUICK = settings(max_examples=settings().max_examples // 8, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("faults")]
 
 
@@ -69,6 +70,7 @@ async def until_left(server, words):
 async def texts(user, session):
     """The texts of the messages. The count and the cursor are read before them, so they promise no message more."""
     found = await user.sees(session, READ)
+    assert found is not None
     shown = [node["text"] for node in found["messages"]["nodes"]]
     assert found["messageCount"] <= len(shown)
     return shown
@@ -156,6 +158,7 @@ async def check(group):
 
         @QUICK
         @given(STEPS)
+        @example(LATE)
         def interleaving(steps):
             asyncio.run_coroutine_threadsafe(Story(group, servers).play(steps), loop).result(60)
 
@@ -165,8 +168,7 @@ async def check(group):
 
 async def test_nobody_reads_less_than_was_written_or_seen_on_a_standby_that_lags(group):
     for found in await check(group):
-        assert found["standby"] > 0
-        assert found["lagging"] > 0
+        assert 0 < found["standby"] < sum(found.values())
 
 
 async def test_reads_that_do_not_wait_for_the_standby_are_found_out(group, monkeypatch):
