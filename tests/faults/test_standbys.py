@@ -251,7 +251,7 @@ async def test_a_promoted_standby_is_left_and_the_other_one_follows_it(group):
 
 @pytest.mark.parametrize("group", [2], indirect=True)
 async def test_a_standby_with_changes_that_a_failover_lost_is_left(group):
-    """Its log is longer than that of the new primary, but another one."""
+    """Its log is longer than that of the new primary, but another one; so are its transactions."""
     ahead, behind = group.standbys
     async with reading_on(group, ahead) as server:
         await server.ready()
@@ -260,12 +260,14 @@ async def test_a_standby_with_changes_that_a_failover_lost_is_left(group):
         await ann.appends(session, "kept")
         await group.caught_up()
         await behind.follow_nothing()
+        await group.primary.execute("select pg_logical_emit_message(true, '', repeat('long', 4000000))")
         for number in range(20):
             await ann.appends(session, f"lost {number}")
         await asyncio.gather(*(texts(ann, session) for _ in range(5)))  # the session cache has them
         group.primary.kill()
         await behind.execute("select pg_promote(true, 30)")
         group.primary = behind
+        await behind.execute(*["select pg_current_xact_id()"] * 40)
         await written(ann, session, "new")
         for _ in range(20):
             assert await texts(ann, session) == ["kept", "new"]
