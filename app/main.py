@@ -269,13 +269,7 @@ def _observe(services: Services, sockets: WebSocketEndpoint, event_streams: Even
     if budgets := services.budgets:
         metrics.observe_budgets(lambda: budgets.spending.healthy, lambda: budgets.counts)
     if cache := services.session_cache:
-        metrics.session_cache_bytes.set_function(lambda: cache.bytes)
-        metrics.observe_counts(
-            "colloquy_session_cache",
-            "Values found, not found and evicted; rejections: sessions that were not kept, as at their first read.",
-            "what",
-            lambda: {name: getattr(cache, name) for name in ("hits", "misses", "evictions", "rejections")},
-        )
+        metrics.observe_session_cache(lambda: cache.bytes, lambda: cache.counts)
 
 
 @asynccontextmanager

@@ -270,7 +270,7 @@ class Metrics:
             buckets=WAKE_UP_BUCKET_SECONDS,
             registry=registry,
         )
-        self.session_cache_bytes = Gauge(
+        self._session_cache_bytes = Gauge(
             "colloquy_session_cache_bytes", "Memory of the rows in the session cache.", registry=registry
         )
         self._sweeps = Counter("colloquy_swept", "Rows that the sweeper changed, by step.", ["step"], registry=registry)
@@ -305,6 +305,12 @@ class Metrics:
         self.observe_counts("colloquy_wakeups", what, "way", lambda: {"sent": bus.sent, "received": bus.received})
         what = "Connections to the wake-up bus that were opened and lost."
         self.observe_counts("colloquy_bus", what, "what", lambda: {"found": bus.connects, "lost": bus.disconnects})
+
+    def observe_session_cache(self, size: Callable[[], float], counts: Callable[[], Mapping[str, int]]) -> None:
+        """Read these at each scrape: its bytes, and its counts."""
+        self._session_cache_bytes.set_function(size)
+        what = "Values found, not found and evicted; rejections: sessions that were not kept, as at their first read."
+        self.observe_counts("colloquy_session_cache", what, "what", counts)
 
     def observe_standbys(self, outcomes: Mapping[str, int]) -> None:
         """Read at each scrape where reads went."""

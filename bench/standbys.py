@@ -50,13 +50,16 @@ async def _measure(rounds: int, seconds: int) -> None:
 
 def _compare(group: Replication, workload: str, sessions: list[Session], rounds: int, seconds: int, core: int) -> None:
     cache = {"SESSION_CACHE_BYTES": CACHES[workload]}
-    alone = Peer("primary", servers.colloquy, environment=cache)
+    without = Peer("primary", servers.colloquy, environment=cache)
     reading = Peer("standby", servers.colloquy, environment=cache | {"DATABASE_REPLICA_URLS": group.standbys[0].url})
-    found: dict[str, list[Cost]] = {alone.name: [], reading.name: []}
+    found: dict[str, list[Cost]] = {without.name: [], reading.name: []}
     with TemporaryDirectory() as name:
         directory = Path(name)
         url = group.primary.url
-        with servers.running(alone, url, core, directory) as one, servers.running(reading, url, core, directory) as two:
+        with (
+            servers.running(without, url, core, directory) as one,
+            servers.running(reading, url, core, directory) as two,
+        ):
             for number in range(-1, rounds):
                 for server in (one, two):
                     _wait_until_ready(server)

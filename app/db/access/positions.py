@@ -51,7 +51,7 @@ POSITION = Question("primary.position", "The position of the primary.", _PRIMARY
 
 
 class PrimaryPositions:
-    """Asks the primary for its position; all who wait for the next answer share it.
+    """Asks the primary for its position; all requests that wait share the next answer.
 
     `on_timeline` is called when the timeline is another one: a standby was promoted, and may lack what others had.
     """

@@ -85,6 +85,11 @@ class SessionCache:
         """The memory that the kept values and the counts of reads take at most."""
         return self._size + getsizeof(self._sessions) + getsizeof(self._reads.counts)
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """What was found, not found, evicted and not kept."""
+        return {name: getattr(self, name) for name in ("hits", "misses", "evictions", "rejections")}
+
     def has(self, owner: str, session_id: str, head: int) -> bool:
         """True if something is kept of the session under this head."""
         kept = self._sessions.get((owner, session_id))

@@ -29,22 +29,21 @@ def test_a_statement_about_the_primary_or_that_writes_or_locks_may_not(statement
 
 
 class Asked(Database):
-    """Counts the questions, which wait while `held` is not set."""
+    """Counts the questions, which wait until they are `released`."""
 
-    questions = 0
-    held = None
+    def __init__(self, url, **options):
+        super().__init__(url, **options)
+        self.questions, self.released = 0, asyncio.Event()
 
     async def look(self, query):
         self.questions += 1
-        if self.held:
-            await self.held.wait()
+        await self.released.wait()
         return await super().look(query)
 
 
-async def test_all_who_wait_share_a_question_that_began_after_their_call(database_url):
+async def test_waiting_requests_share_a_question_that_began_after_their_call(database_url):
     db = Asked(database_url, **settings_for(database_url).database_options)
     positions = PrimaryPositions(db, lambda: None)
-    db.held = asyncio.Event()
     early = asyncio.create_task(positions.needed())
     while not db.questions:
         await asyncio.sleep(0)
@@ -53,7 +52,7 @@ async def test_all_who_wait_share_a_question_that_began_after_their_call(databas
     async with connected(database_url) as connection:
         await connection.execute("create table written (n int)")
         end = await connection.fetchval("select (pg_current_wal_flush_lsn() - '0/0')::bigint")
-    db.held.set()
+    db.released.set()
     await early
     assert {(await each).written >= end for each in late} == {True}
     assert db.questions == 2
