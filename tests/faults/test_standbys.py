@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from app.db.access import standbys as access
 from app.db.access.standby import Standby
 from app.db.operations import migrate, row_policies
+from harness.pgbouncer import pgbouncer
 from harness.postgres import SERVER_ROLE
 from harness.replication import replicated
 from harness.server_settings import settings_for
@@ -107,6 +108,21 @@ async def test_queries_of_an_owner_are_answered_by_a_standby(group, changes):
         assert set(changed.values()) == {0}
         await ann.asks("{ viewer { stats { sessionCount } eventCursor } }")
         assert (await outcomes(server))["primary_only"] == 1
+
+
+async def test_a_standby_behind_a_transaction_pooler_is_read(group):
+    with pgbouncer(group.standbys[0].url, size=2) as pooled:
+        settings = settings_for(group.url, database_replica_urls=(pooled,), statement_cache=0)
+        async with serving(settings) as server:
+            await server.ready()
+            ann, bob = server.user("ann"), server.user("bob")
+            session = await ann.creates_session()
+            for number in range(5):
+                await ann.appends(session, f"{number}")
+                found = await asyncio.gather(*(texts(ann, session) for _ in range(8)))
+                assert found == [[f"{each}" for each in range(number + 1)]] * 8
+            assert await bob.sees(session, READ) is None
+            assert (await outcomes(server))["standby"] >= 40
 
 
 class Story:

@@ -84,7 +84,7 @@ class Standbys:
             raise
         except (Unavailable, TimeoutError):
             self.leave(standby, "unreachable")
-        except Exception:  # noqa: S110  # the statement's own: the primary raises it again, or recovery does not conflict
+        except Exception:  # noqa: S110  # of the statement itself: on the primary it fails again, or succeeds
             pass
         raise NotCurrent("failed")
 
@@ -92,7 +92,7 @@ class Standbys:
     def unusable(self) -> str | None:
         """Why this configuration cannot serve; None if it can."""
         engine: DatabaseEngine | None = self.db.engine
-        return ON_CITUS if engine is not None and engine.version else None
+        return ON_CITUS if engine is not None and engine.distributed else None
 
     @property
     def degraded(self) -> list[str]:
@@ -187,7 +187,8 @@ class OperationReads:
         if not await standbys.positions.confirm(found.shown, needed.timeline):
             standbys.leave(standby, "in_doubt")
             raise NotCurrent("in_doubt")
-        if self._needed is not None:  # no other read of this operation went to the primary meanwhile
+        # Another read of this operation may have gone to the primary meanwhile, so that the next one has to ask.
+        if self._needed is not None and self._needed.timeline == needed.timeline:
             self._needed = Needed(needed.timeline, max(self._needed.written, found.replayed))
         return rows
 
