@@ -34,6 +34,8 @@ OUTSIDE = {
     "clients/python/README.md": "client-package.md",
     "clients/typescript/client/README.md": "typescript-client.md",
     "clients/typescript/react/README.md": "react-hooks.md",
+    "clients/typescript/assistant-ui/README.md": "assistant-ui.md",
+    "clients/typescript/ag-ui/README.md": "ag-ui.md",
     "SECURITY.md": "security-policy.md",
     "deploy/README.md": "deploying.md",
     "deploy/cloudrun/README.md": "cloud-run.md",

@@ -70,5 +70,26 @@ def test_the_hooks_show_a_conversation_with_react_18_and_19(failures):
     assert failures["react/tests/package.test.ts"] == []
 
 
+def test_the_threads_of_assistant_ui_are_sessions_with_their_history(failures):
+    assert failures["assistant-ui/tests/thread-list.test.ts"] == []
+    assert failures["assistant-ui/tests/history.test.ts"] == []
+
+
+def test_assistant_ui_shows_threads_answers_and_approvals_in_an_empty_project(failures):
+    assert failures["assistant-ui/tests/package.test.ts"] == []
+
+
+def test_a_session_is_replayed_as_events_of_ag_ui(failures):
+    assert failures["ag-ui/tests/replay.test.ts"] == []
+
+
+def test_an_answer_is_followed_as_events_of_ag_ui_across_cuts(failures):
+    assert failures["ag-ui/tests/follow.test.ts"] == []
+
+
+def test_the_package_for_ag_ui_installs_and_runs(failures):
+    assert failures["ag-ui/tests/package.test.ts"] == []
+
+
 def test_the_package_installs_runs_and_stays_within_its_size(failures):
     assert failures["client/tests/package.test.ts"] == []

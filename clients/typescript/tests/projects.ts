@@ -2,8 +2,10 @@
 
 import { execFile } from "node:child_process";
 import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
+import { createRequire } from "node:module";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { gzipSync } from "node:zlib";
 
 export const WORKSPACE = new URL("../", import.meta.url).pathname;
 const run = promisify(execFile);
@@ -45,4 +47,14 @@ export async function compileAndRun(directory: string, file: string, env: Record
 export function example(readme: string, heading: string, language: string): string {
   const [block] = readme.slice(readme.indexOf(`## ${heading}`)).matchAll(new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, "gs"));
   return block![1]!;
+}
+
+/** The size of a built entry in bytes with gzip, as an application ships it, without other packages. */
+export async function bundledBytes(entry: string): Promise<number> {
+  const { rolldown } = createRequire(createRequire(import.meta.url).resolve("tsdown"))("rolldown") as {
+    rolldown(options: object): Promise<{ generate(options: object): Promise<{ output: { code: string }[] }> }>;
+  };
+  const bundle = await rolldown({ input: entry, external: /^[^./]/ });
+  const { output } = await bundle.generate({ minify: true });
+  return gzipSync(output[0]!.code, { level: 9 }).length;
 }
