@@ -58,6 +58,10 @@ def test_answers_are_written_stopped_and_taken_over(failures):
     assert failures["client/tests/answer.test.ts"] == []
 
 
+def test_the_blocks_of_parts_are_those_that_the_server_makes_at_the_end(failures):
+    assert failures["client/tests/content.test.ts"] == []
+
+
 def test_the_outbox_sends_once_and_in_order_across_reloads(failures):
     assert failures["client/tests/outbox.test.ts"] == []
 

@@ -204,7 +204,7 @@ export class ColloquyClient {
     return { message: message!, fence: fence! };
   }
 
-  /** Adds text at an offset in Unicode code points. */
+  /** Adds text at an offset in Unicode code points, or parts at an offset that counts parts. */
   async extendMessage(input: inputs.ExtendMessageInput, options?: RequestOptions): Promise<void> {
     await this.mutate(documents.ExtendMessage, input, options, true);
   }
@@ -213,7 +213,7 @@ export class ColloquyClient {
     return (await this.mutate(documents.FinishMessage, input, options)).message!;
   }
 
-  /** Stops a streaming message from any device; its text stays. */
+  /** Stops a streaming message from any device; what is written stays. */
   async cancelMessage(id: string, options?: RequestOptions): Promise<Message> {
     return (await this.mutate(documents.CancelMessage, { id }, options)).message!;
   }
