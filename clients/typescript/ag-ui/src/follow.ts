@@ -1,7 +1,7 @@
 // A session as a stream of AG-UI events: what is stored, and what is being written.
 
 import type { AGUIEvent } from "@ag-ui/core";
-import type { ColloquyClient, SessionEvent } from "@colloquy/client";
+import type { ColloquyClient, Message, SessionEvent } from "@colloquy/client";
 import { LiveMessage } from "./live-message.ts";
 import { Runs } from "./runs.ts";
 import { type SessionName, type StoredMessage, type StoredSession, allMessages, readMessage, readSession } from "./stored.ts";
@@ -80,7 +80,7 @@ class Follower {
         if (this.isLive(event.messageId)) yield* this.live!.addText(event.offset, event.text);
         break;
       case "MessagePartsDelta":
-        yield* this.readParts();
+        if (this.isLive(event.messageId)) yield* this.live!.addParts(event.offset, event.parts);
         break;
       case "MessageRemoved":
         yield* this.replace(event.messageId, null);
@@ -95,7 +95,7 @@ class Follower {
     if (this.stay && !this.waiting.length) yield* this.runs.finish();
   }
 
-  private async *change({ id, sequence, status, text }: Pick<StoredMessage, "id" | "sequence" | "status" | "text">): Events {
+  private async *change({ id, sequence, status, text, parts }: Message): Events {
     if (sequence > this.newest) {
       const stored = await readMessage(this.client, id);
       if (stored) yield* this.add(stored);
@@ -103,16 +103,8 @@ class Follower {
       yield* this.replace(id, await readMessage(this.client, id));
     } else if (this.isLive(id)) {
       // The first event of a connection: what has been written in the meantime is in the message, not in a delta.
-      yield* this.live!.hasParts ? this.readParts() : this.live!.addText(0, text);
+      yield* parts ? this.live!.addParts(0, parts) : this.live!.addText(0, text);
     }
-  }
-
-  private async *readParts(): Events {
-    const [first] = this.waiting;
-    if (!first || !this.live?.hasParts) return;
-    const { count } = this.live;
-    const now = await readMessage(this.client, first.id, count);
-    if (now?.parts) yield* this.live.addParts(count, now.parts);
   }
 
   /** A message that waits has changed, or is deleted. */
@@ -145,7 +137,7 @@ class Follower {
       else this.waiting.shift();
       return;
     }
-    this.live = new LiveMessage(now, this.runs, now.parts !== null);
+    this.live = new LiveMessage(now, this.runs);
     yield* now.parts ? this.live.addParts(0, now.parts) : this.live.addText(0, now.text);
   }
 

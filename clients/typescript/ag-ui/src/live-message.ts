@@ -10,8 +10,7 @@ const TYPES = new Set<unknown>(Object.values(EventType));
 const LIFECYCLE = new Set<unknown>([EventType.RUN_STARTED, EventType.RUN_FINISHED, EventType.RUN_ERROR]);
 
 export class LiveMessage {
-  /** How many parts have come. */
-  count = 0;
+  private count = 0; // parts that have come
   private text: string[] = []; // in code points, as offsets count
   private passed = false;
   private readonly ids = new Set<string>();
@@ -20,8 +19,6 @@ export class LiveMessage {
   constructor(
     private readonly stored: StoredMessage,
     private readonly runs: Runs,
-    /** True for a message that is written with parts. */
-    readonly hasParts: boolean,
   ) {}
 
   /** Text from an offset in code points on; what has come already is left out. */
@@ -38,8 +35,9 @@ export class LiveMessage {
 
   /** Parts from an offset on; what has come already is left out. Parts that are no events of AG-UI wait for the end. */
   addParts(offset: number, parts: readonly unknown[]): AGUIEvent[] {
-    const fresh = parts.slice(Math.max(0, this.count - offset));
-    this.count = Math.max(this.count, offset + parts.length);
+    if (offset > this.count) return []; // a hole: the end of the message brings what is missing
+    const fresh = parts.slice(this.count - offset);
+    this.count += fresh.length;
     const events = fresh.filter(isEvent);
     if (events.length) this.passed = true;
     return this.pass(events.filter(({ type }) => !LIFECYCLE.has(type)));

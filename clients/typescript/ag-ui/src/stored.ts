@@ -46,7 +46,7 @@ const SESSION = `query AgUiSession($id: ID, $key: String, $after: String) {
     }
   }
 }`;
-const CURRENT = `query AgUiMessage($id: ID!, $after: Int) { node(id: $id) { ... on Message { ${MESSAGE} parts(after: $after) } } }`;
+const CURRENT = `query AgUiMessage($id: ID!) { node(id: $id) { ... on Message { ${MESSAGE} parts } } }`;
 
 /** A session with its first messages; `following` reads the pages after them. Throws NOT_FOUND. */
 export async function readSession(client: ColloquyClient, name: SessionName, signal?: AbortSignal): Promise<StoredSession> {
@@ -66,10 +66,9 @@ export async function* allMessages(
   }
 }
 
-/** The message as it is now, with its parts from this number on; null after its deletion. */
-export async function readMessage(client: ColloquyClient, id: string, after = 0): Promise<CurrentMessage | null> {
-  const options = { repeatable: true };
-  const { node } = await client.execute<{ node: CurrentMessage | null }, object>(CURRENT, { id, after }, options);
+/** The message as it is now, with its parts; null after its deletion. */
+export async function readMessage(client: ColloquyClient, id: string): Promise<CurrentMessage | null> {
+  const { node } = await client.execute<{ node: CurrentMessage | null }, object>(CURRENT, { id }, { repeatable: true });
   return node;
 }
 

@@ -2,7 +2,7 @@
 
 import type { ChatModelRunResult } from "@assistant-ui/react";
 import { type ColloquyClient, ConversationStore, type Message } from "@colloquy/client";
-import { contentOf } from "./messages.ts";
+import { answerParts } from "./messages.ts";
 
 /**
  * The newest streaming message of a session while it grows, and as it ends. An aborted signal cancels the message,
@@ -47,5 +47,5 @@ function resultOf(message: Message): ChatModelRunResult {
   const stopped = message.status === "CANCELLED" && { status: { type: "incomplete", reason: "cancelled" } as const };
   const failed = message.status === "FAILED" && { status: { type: "incomplete", reason: "error" } as const };
   // The message is stored already: the history finds it by this id.
-  return { content: contentOf(message) as never, ...stopped, ...failed, metadata: { custom: { colloquyId: message.id } } };
+  return { content: answerParts(message) as never, ...stopped, ...failed, metadata: { custom: { colloquyId: message.id } } };
 }

@@ -1,7 +1,7 @@
 // A message of any producer as assistant-ui shows it, made of its blocks. Results and approvals belong to their calls.
 
 import type { ThreadMessageLike } from "@assistant-ui/react";
-import type { Approval, ContentBlock, Message } from "@colloquy/client";
+import { type Approval, type ContentBlock, type Message, contentOf } from "@colloquy/client";
 import { isObject } from "./stored.ts";
 
 type Part = Exclude<ThreadMessageLike["content"], string>[number];
@@ -28,7 +28,7 @@ export function idOf({ id, key, role }: Pick<Message, "id" | "key" | "role">): s
 }
 
 /** The content of an answer, with the results that are in it. */
-export function contentOf(message: Message): Part[] {
+export function answerParts(message: Message): Part[] {
   return partsOf(message, callsOf([message], []));
 }
 
@@ -49,16 +49,16 @@ function likeOf(message: Message, calls: Calls): ThreadMessageLike {
 }
 
 function callsOf(messages: readonly Message[], approvals: readonly Approval[]): Calls {
-  const results = messages.flatMap(({ content }) => content.filter((block) => block.__typename === "ToolResultBlock"));
+  const blocks = messages.flatMap((message) => contentOf(message));
+  const results = blocks.filter((block) => block.__typename === "ToolResultBlock");
   return {
     results: new Map(results.map((result) => [result.toolUseId, result])),
     approvals: new Map(approvals.flatMap((approval) => (approval.toolUseId ? [[approval.toolUseId, approval]] : []))),
   };
 }
 
-function partsOf({ status, text, content }: Message, calls: Calls): Part[] {
-  if (status === "STREAMING") return text ? [{ type: "text", text }] : []; // its blocks come with its end
-  return content.flatMap((block) => partOf(block, calls));
+function partsOf(message: Message, calls: Calls): Part[] {
+  return contentOf(message).flatMap((block) => partOf(block, calls));
 }
 
 function partOf(block: ContentBlock, calls: Calls): Part | Part[] {
@@ -87,8 +87,8 @@ function callOf({ toolUseId, name, input }: ToolUse, { results, approvals }: Cal
     type: "tool-call",
     toolCallId: toolUseId,
     toolName: name,
-    args: (isObject(input) ? input : { input }) as never,
-    argsText: JSON.stringify(input),
+    args: (isObject(input) ? input : {}) as never,
+    argsText: typeof input === "string" ? input : JSON.stringify(input), // a text until it is complete
     ...(result && { result: result.content, isError: result.isError }),
     ...(approval && { approval: approvalOf(approval) }),
   };

@@ -30,7 +30,7 @@ const PAGE = `query AssistantUiThread($id: ID!, $after: String) {
     approvals(last: 100) { nodes { id status toolUseId approverRole notes decidedBy decidedAt message { id } } }
     messages(first: 50, after: $after) {
       nodes {
-        id key sequence role status text raw revision metadata createdAt redactedAt
+        id key sequence role status text raw parts revision metadata createdAt redactedAt
         agent { key agent { name } }
         usage { inputTokens outputTokens totalTokens }
         content {
