@@ -24,7 +24,7 @@ FILES = re.findall(r'^```\w+ title="([^"]+)"\n(.*?)^```', PAGE, re.S | re.M)
 INSTALL, START = re.findall(r"^```sh\n(.*?)^```", PAGE, re.S | re.M)
 PACKED = ("client", "assistant-ui")
 STEP_TIMEOUT = 300
-pytestmark = pytest.mark.xdist_group("node")
+pytestmark = [pytest.mark.xdist_group("node"), pytest.mark.timeout(600)]
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +42,9 @@ def project(tmp_path_factory) -> Path:
         commands = commands.replace(f"@colloquy/{name} ", f"{archives / packed.stdout.split()[-1]} ")
     directory = tmp_path_factory.mktemp("chat")
     commands = commands.replace("npm install ", "npm install --silent --no-audit --no-fund --prefer-offline ")
-    subprocess.run(["bash", "-ec", commands], cwd=directory, check=True, timeout=STEP_TIMEOUT, stdout=subprocess.DEVNULL)
+    subprocess.run(
+        ["bash", "-ec", commands], cwd=directory, check=True, timeout=STEP_TIMEOUT, stdout=subprocess.DEVNULL
+    )
     for name, text in FILES:
         (directory / name).write_text(text)
     return directory

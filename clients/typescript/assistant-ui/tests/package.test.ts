@@ -19,7 +19,11 @@ afterAll(() => rm(directory, { recursive: true, force: true }));
 
 test.each([18, 19])("the chat of the README works with React %i", { timeout: 240_000 }, async (major) => {
   const read = (name: string) => readFile(join(WORKSPACE, "assistant-ui", name), "utf8");
-  const files = { "chat.tsx": example(await read("README.md"), "Quick start", "tsx"), "story.tsx": await read("tests/story.tsx") };
+  const files = {
+    "chat.tsx": example(await read("README.md"), "Quick start", "tsx"),
+    "page.ts": await read("tests/page.ts"),
+    "story.tsx": await read("tests/story.tsx"),
+  };
   const react = ["react", "react-dom", "@types/react", "@types/react-dom"].map((name) => `${name}@${major}`);
   const peers = ["@assistant-ui/react", "assistant-stream", "graphql-ws@6", "graphql"];
   const others = ["jsdom@26", "@types/jsdom@21", "ws", "@types/ws", "@types/node"];
