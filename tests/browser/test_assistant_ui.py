@@ -137,6 +137,7 @@ async def test_the_page_makes_a_working_chat(project, server, browser):
         await here.get_by_role("button", name="The journey").click()
         await expect(here.get_by_role("log")).to_contain_text("Stop in the middle")
         await is_stored_for_its_owner_only(server)
+        await asyncio.gather(here.close(), there.close())
 
 
 async def is_stored_for_its_owner_only(server: Server) -> None:

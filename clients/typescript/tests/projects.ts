@@ -25,9 +25,14 @@ export async function projectOf(directory: string, files: Record<string, string>
   for (const [name, text] of Object.entries(files)) await writeFile(join(directory, name), text);
   const { devDependencies } = JSON.parse(await readFile(join(WORKSPACE, "package.json"), "utf8"));
   const versioned = packages.map((name) => (devDependencies[name] ? `${name}@${devDependencies[name]}` : name));
-  const flags = ["--silent", "--no-audit", "--no-fund", "--prefer-offline"];
-  await run("npm", ["install", ...flags, ...versioned], { cwd: directory });
+  await install(directory, versioned);
   return directory;
+}
+
+/** Installs packages into a project, or other versions of them. */
+export async function install(directory: string, packages: string[]): Promise<void> {
+  const flags = ["--silent", "--no-audit", "--no-fund", "--prefer-offline"];
+  await run("npm", ["install", ...flags, ...packages], { cwd: directory });
 }
 
 /** Compiles the project strictly, runs a file of it in Node, and returns what it prints. */
