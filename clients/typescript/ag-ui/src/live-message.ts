@@ -5,6 +5,7 @@ import { callEvents } from "./events.ts";
 import { messagesOf } from "./messages.ts";
 import type { Runs } from "./runs.ts";
 import type { StoredMessage } from "./stored.ts";
+import { Unfinished } from "./unfinished.ts";
 
 const TYPES = new Set<unknown>(Object.values(EventType));
 const LIFECYCLE = new Set<unknown>([EventType.RUN_STARTED, EventType.RUN_FINISHED, EventType.RUN_ERROR]);
@@ -14,7 +15,7 @@ export class LiveMessage {
   private text: string[] = []; // in code points, as offsets count
   private passed = false;
   private readonly ids = new Set<string>();
-  private readonly unfinished = new Map<string, AGUIEvent>();
+  private readonly unfinished = new Unfinished();
 
   constructor(
     private readonly stored: StoredMessage,
@@ -56,18 +57,18 @@ export class LiveMessage {
     const [first, ...others] = messages;
     if (this.passed && messages.every(({ id }) => this.ids.has(id))) {
       this.runs.messages.push(...messages);
-      return this.close();
+      return this.unfinished.close();
     }
     if (!this.passed && first?.role === "assistant" && first.content?.startsWith(text)) {
       const more = this.addText(this.text.length, first.content.slice(text.length));
       const whole = { ...first, id: stored.id };
       this.runs.messages.push(whole);
       const calls = this.runs.pass(stored, callEvents(whole));
-      return [...more, ...this.close(), ...calls, ...this.runs.addRest(others, stored)];
+      return [...more, ...this.unfinished.close(), ...calls, ...this.runs.addRest(others, stored)];
     }
     // The producer's document replaces what it has streamed.
     this.runs.messages.push(...messages);
-    return [...this.close(), { type: EventType.MESSAGES_SNAPSHOT, messages: [...this.runs.messages] }];
+    return [...this.unfinished.close(), { type: EventType.MESSAGES_SNAPSHOT, messages: [...this.runs.messages] }];
   }
 
   private pass(events: AGUIEvent[]): AGUIEvent[] {
@@ -75,44 +76,12 @@ export class LiveMessage {
     return this.runs.pass(this.stored, events);
   }
 
-  /** Ends what a producer that was stopped has left unfinished. */
-  private close(): AGUIEvent[] {
-    const events = [...this.unfinished.values()].reverse();
-    this.unfinished.clear();
-    return events;
-  }
-
   private track(event: AGUIEvent): void {
     if ("messageId" in event && event.messageId) this.ids.add(event.messageId);
-    const opened = ending(event);
-    if (opened) this.unfinished.set(keyOf(opened), opened);
-    else this.unfinished.delete(keyOf(event));
+    this.unfinished.track(event);
   }
 }
 
 function isEvent(part: unknown): part is AGUIEvent {
   return typeof part === "object" && part !== null && TYPES.has((part as { type?: unknown }).type);
-}
-
-/** The event that ends what this one begins; undefined if it begins nothing. */
-function ending(event: AGUIEvent): AGUIEvent | undefined {
-  switch (event.type) {
-    case EventType.TEXT_MESSAGE_START:
-      return { type: EventType.TEXT_MESSAGE_END, messageId: event.messageId };
-    case EventType.TOOL_CALL_START:
-      return { type: EventType.TOOL_CALL_END, toolCallId: event.toolCallId };
-    case EventType.REASONING_START:
-      return { type: EventType.REASONING_END, messageId: event.messageId };
-    case EventType.REASONING_MESSAGE_START:
-      return { type: EventType.REASONING_MESSAGE_END, messageId: event.messageId };
-    case EventType.STEP_STARTED:
-      return { type: EventType.STEP_FINISHED, stepName: event.stepName };
-    default:
-      return undefined;
-  }
-}
-
-function keyOf(event: AGUIEvent): string {
-  const { type, messageId, toolCallId, stepName } = event as { type: string; [name: string]: unknown };
-  return `${type} ${messageId ?? toolCallId ?? stepName}`;
 }
