@@ -185,6 +185,9 @@ test("a history in the format of AI SDK keeps its messages, and reads those of o
   expect((await records.load()).messages.map(({ message }) => message.id)).toEqual(["u1", stored, plain]);
 });
 
+const matches = (part: object, expected: object) =>
+  Object.entries(expected).every(([name, value]) => JSON.stringify((part as Record<string, unknown>)[name]) === JSON.stringify(value));
+
 describe("an answer that is being written", () => {
   let proxy: Proxy;
   beforeEach(async () => void (proxy = await proxyOf(inject("url"))));
@@ -222,6 +225,36 @@ describe("an answer that is being written", () => {
     await history.append({ parentId: "q", message: shown as never });
     expect((await writer.messages(id)).nodes).toHaveLength(2);
     expect((await history.load()).messages).toHaveLength(2);
+  });
+
+  test("shows its thoughts and the call that it waits for while they come, if it is written in parts", async () => {
+    const user = newUser();
+    const writer = clientOf(user);
+    const { id } = await writer.createSession();
+    const answering = await writer.answer(id, { partsFormat: "AI_SDK", pause: 0 });
+    const call = { toolCallId: "c1", toolName: "weather" };
+    const steps: [object[], object][] = [
+      [[{ type: "reasoning-start", id: "r" }, { type: "reasoning-delta", id: "r", delta: "The forecast" }], { type: "reasoning", text: "The forecast" }],
+      [[{ type: "tool-input-start", ...call }, { type: "tool-input-delta", toolCallId: "c1", inputTextDelta: '{"city":"Os' }], { type: "tool-call", toolName: "weather", argsText: '{"city":"Os' }],
+      [[{ type: "tool-input-available", ...call, input: { city: "Oslo" } }], { args: { city: "Oslo" } }],
+      [[{ type: "tool-output-available", toolCallId: "c1", output: 21 }], { result: 21 }],
+      [[{ type: "text-start", id: "t" }, { type: "text-delta", id: "t", delta: "21 degrees." }, { type: "text-end", id: "t" }], { type: "text", text: "21 degrees." }],
+    ];
+    answering.writeParts(...steps[0]![0]);
+    const reader = clientOf(user, { url: proxy.url });
+    let step = 0;
+    for await (const { content } of resuming(reader, id, new AbortController().signal)) {
+      if (step === steps.length || !content?.length) continue;
+      const [, expected] = steps[step]!;
+      if (!matches(content.at(-1)!, expected)) continue; // parts may come one by one
+      proxy.cut();
+      step++;
+      if (step < steps.length) answering.writeParts(...steps[step]![0]);
+      else await answering.finish();
+    }
+    expect(step).toBe(steps.length);
+    const [stored] = (await historyOf(writer, id).history.load()).messages;
+    expect(stored!.message.content.map(({ type }) => type)).toEqual(["reasoning", "tool-call", "text"]);
   });
 
   test("is stopped by its reader, not by one who only leaves, and never by a stranger", async () => {
