@@ -129,13 +129,16 @@ async def test_the_page_makes_a_working_chat(project, server, browser):
 
         await here.get_by_role("button", name="Rename").click()
         await expect(here.get_by_role("navigation")).to_contain_text("The journey")
+        await expect(there.get_by_role("navigation")).to_contain_text("The journey")
         await here.get_by_role("navigation").get_by_role("button", name="Archive").click()
-        await expect(here.get_by_role("button", name="Bring back")).to_be_visible()
+        for page in (here, there):
+            await expect(page.get_by_role("button", name="Bring back")).to_be_visible()
         await here.reload()
         await expect(here.get_by_role("navigation")).to_contain_text("The journey")
         await here.get_by_role("button", name="Bring back").click()
         await here.get_by_role("button", name="The journey").click()
         await expect(here.get_by_role("log")).to_contain_text("Stop in the middle")
+        await expect(there.get_by_role("button", name="The journey")).to_have_count(1)
         await is_stored_for_its_owner_only(server)
         await asyncio.gather(here.close(), there.close())
 

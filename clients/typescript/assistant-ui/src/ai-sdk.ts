@@ -30,7 +30,7 @@ function partOf(block: ContentBlock, _: number, blocks: readonly ContentBlock[])
     case "ToolUseBlock":
       return [callOf(block, blocks)];
     case "SourceBlock":
-      return block.url === null ? [] : [{ type: "source-url", sourceId: String(block.position), url: block.url, title: block.title ?? undefined }];
+      return sourceOf(block);
     case "DataBlock":
       return [{ type: `data-${block.name}`, data: block.data }];
     default:
@@ -38,7 +38,13 @@ function partOf(block: ContentBlock, _: number, blocks: readonly ContentBlock[])
   }
 }
 
-function callOf({ toolUseId, name, input }: Extract<ContentBlock, { __typename: "ToolUseBlock" }>, blocks: readonly ContentBlock[]) {
+function sourceOf({ position, url, title }: Extract<ContentBlock, { __typename: "SourceBlock" }>): object[] {
+  return url === null ? [] : [{ type: "source-url", sourceId: String(position), url, ...(title !== null && { title }) }];
+}
+
+type ToolUse = Extract<ContentBlock, { __typename: "ToolUseBlock" }>;
+
+function callOf({ toolUseId, name, input }: ToolUse, blocks: readonly ContentBlock[]): object {
   const call = { type: "dynamic-tool", toolCallId: toolUseId, toolName: name, input };
   const result = blocks.find((block) => block.__typename === "ToolResultBlock" && block.toolUseId === toolUseId);
   if (result?.__typename !== "ToolResultBlock") return { ...call, state: "input-available" };

@@ -1,8 +1,8 @@
 // The runtime of an application: the list of threads, and the runtime of each thread.
 
 import { type AssistantRuntime, useRemoteThreadListRuntime } from "@assistant-ui/react";
-import type { ColloquyClient, Outbox } from "@colloquy/client";
-import { useMemo } from "react";
+import { type ColloquyClient, type Outbox, SessionListStore } from "@colloquy/client";
+import { useEffect, useMemo } from "react";
 import { useConversationRuntime } from "./conversation-runtime.ts";
 import { type ThreadListOptions, threadListAdapter } from "./thread-list.ts";
 
@@ -27,7 +27,7 @@ export function useColloquyRuntime({ client, outbox, useThreadRuntime, ...option
     () => threadListAdapter(client, given({ agentType, pageSize, deleteMode, title })),
     [client, agentType, pageSize, deleteMode, title],
   );
-  return useRemoteThreadListRuntime({
+  const runtime = useRemoteThreadListRuntime({
     adapter,
     threadId,
     onThreadIdChange,
@@ -35,6 +35,33 @@ export function useColloquyRuntime({ client, outbox, useThreadRuntime, ...option
       return useThreadRuntime ? useThreadRuntime() : useConversationRuntime(client, given({ outbox }));
     },
   });
+  useListChanges(client, runtime, agentType);
+  return runtime;
+}
+
+const RELOAD_MS = 500; // after the last change: a new thread gets its title soon
+
+/** Reads the list of threads again when another device has changed it. */
+function useListChanges(client: ColloquyClient, runtime: AssistantRuntime, agentType: string | undefined): void {
+  useEffect(() => {
+    const store = new SessionListStore(client, { filter: given({ agentType }) });
+    let known: string | undefined;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const close = store.subscribe(() => {
+      const { status, sessions } = store.getSnapshot();
+      if (status !== "ready") return;
+      const shown = sessions.map(({ id, title }) => `${id} ${title}`).sort().join();
+      if (known !== undefined && known !== shown) {
+        clearTimeout(timer);
+        timer = setTimeout(() => void runtime.threads.reload(), RELOAD_MS);
+      }
+      known = shown;
+    });
+    return () => {
+      clearTimeout(timer);
+      close();
+    };
+  }, [client, runtime, agentType]);
 }
 
 function given<T extends object>(options: T): { [K in keyof T]?: NonNullable<T[K]> } {
