@@ -111,9 +111,9 @@ async def test_the_page_makes_a_working_chat(project, server, browser):
         await there.get_by_role("button", name="When does the train leave?").click()
         await expect(answers(there)).to_contain_text("You wrote: When")
         await expect(answers(there)).to_contain_text("can answer.")
-        assert await answers(there).inner_text() == await answers(here).inner_text()
+        await expect(answers(here)).to_have_text(await answers(there).inner_text())
 
-        await sends(there, "Stop in the middle")
+        await sends(there, f"Stop in the middle of {'many words ' * 60}")
         await expect(answers(here).last).to_contain_text("You wrote: Stop")
         await here.reload()
         await here.get_by_role("button", name="When does the train leave?").click()
@@ -121,26 +121,33 @@ async def test_the_page_makes_a_working_chat(project, server, browser):
         await expect(here.get_by_role("button", name="Stop")).to_have_count(0)
         await expect(there.get_by_role("button", name="Stop")).to_have_count(0)
         assert "can answer." not in await answers(there).last.inner_text()
-        assert await answers(there).all_inner_texts() == await answers(here).all_inner_texts()
+        await expect(answers(there)).to_have_text(await answers(here).all_inner_texts())
 
-        await sends(here, "Please book it")
-        await there.get_by_role("button", name="Approve").click()
-        await expect(here.get_by_text("Approved")).to_be_visible()
-
-        await here.get_by_role("button", name="Rename").click()
-        await expect(here.get_by_role("navigation")).to_contain_text("The journey")
-        await expect(there.get_by_role("navigation")).to_contain_text("The journey")
-        await here.get_by_role("navigation").get_by_role("button", name="Archive").click()
-        for page in (here, there):
-            await expect(page.get_by_role("button", name="Bring back")).to_be_visible()
-        await here.reload()
-        await expect(here.get_by_role("navigation")).to_contain_text("The journey")
-        await here.get_by_role("button", name="Bring back").click()
-        await here.get_by_role("button", name="The journey").click()
-        await expect(here.get_by_role("log")).to_contain_text("Stop in the middle")
-        await expect(there.get_by_role("button", name="The journey")).to_have_count(1)
+        await a_call_is_approved(here, there)
+        await a_thread_is_renamed_archived_and_brought_back(here, there)
         await is_stored_for_its_owner_only(server)
         await asyncio.gather(here.close(), there.close())
+
+
+async def a_call_is_approved(here: Page, there: Page) -> None:
+    await sends(here, "Please book it")
+    await there.get_by_role("button", name="Approve").click()
+    await expect(here.get_by_text("Approved")).to_be_visible()
+
+
+async def a_thread_is_renamed_archived_and_brought_back(here: Page, there: Page) -> None:
+    await here.get_by_role("button", name="Rename").click()
+    await expect(here.get_by_role("navigation")).to_contain_text("The journey")
+    await expect(there.get_by_role("navigation")).to_contain_text("The journey")
+    await here.get_by_role("navigation").get_by_role("button", name="Archive").click()
+    for page in (here, there):
+        await expect(page.get_by_role("button", name="Bring back")).to_be_visible()
+    await here.reload()
+    await expect(here.get_by_role("navigation")).to_contain_text("The journey")
+    await here.get_by_role("button", name="Bring back").click()
+    await here.get_by_role("button", name="The journey").click()
+    await expect(here.get_by_role("log")).to_contain_text("Stop in the middle")
+    await expect(there.get_by_role("button", name="The journey")).to_have_count(1)
 
 
 async def is_stored_for_its_owner_only(server: Server) -> None:
