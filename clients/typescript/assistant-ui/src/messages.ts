@@ -108,7 +108,8 @@ function sourceOf({ position, url, title, fileName }: Extract<ContentBlock, { __
   const id = String(position);
   if (url !== null) return { type: "source", sourceType: "url", id, url, ...(title !== null && { title }) };
   const name = fileName ?? title ?? "";
-  return { type: "source", sourceType: "document", id, title: title ?? name, mediaType: "application/octet-stream", filename: name };
+  const mediaType = "application/octet-stream"; // a block has none
+  return { type: "source", sourceType: "document", id, title: title ?? name, mediaType, filename: name };
 }
 
 function statusOf({ status, content }: Message, { approvals }: Calls): NonNullable<ThreadMessageLike["status"]> {

@@ -117,7 +117,8 @@ describe("a history", () => {
       { type: "tool_use", id: "t1", name: "search", input: { seats: 2 } },
       { type: "tool_use", id: "t2", name: "book", input: { seats: 2 } },
     ];
-    const asked = await client.appendMessage(id, { role: "ASSISTANT", raw: JSON.stringify({ role: "assistant", content: calls }) });
+    const raw = JSON.stringify({ role: "assistant", content: calls });
+    const asked = await client.appendMessage(id, { role: "ASSISTANT", raw });
     const result = [{ type: "tool_result", tool_use_id: "t1", content: "12A, 12B" }];
     await client.appendMessage(id, { role: "TOOL", raw: JSON.stringify({ role: "user", content: result }) });
     const approval = await client.requestApproval({ messageId: asked.id, toolUseId: "t2", notes: "40 EUR" });
@@ -223,8 +224,8 @@ describe("an answer that is being written", () => {
     expect(seen.at(-1)).toBe("At nine 🚂.");
     expect(seen.every((text, at) => at === 0 || text.startsWith(seen[at - 1]!))).toBe(true);
     const { content, metadata } = last!;
-    const shown = { ...assistantMessage("local", content as never), metadata: { ...assistantMessage("", []).metadata, ...metadata } };
-    await history.append({ parentId: "q", message: shown as never });
+    const shown = assistantMessage("local", content as never);
+    await history.append({ parentId: "q", message: { ...shown, metadata: { ...shown.metadata, ...metadata } as never } });
     expect((await writer.messages(id)).nodes).toHaveLength(2);
     expect((await history.load()).messages).toHaveLength(2);
   });

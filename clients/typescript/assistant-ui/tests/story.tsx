@@ -59,6 +59,7 @@ roots.forEach((root) => root.unmount());
 // A model in the page: its messages are stored by the history of the thread, and are there in the next page.
 const model: ChatModelAdapter = {
   async run({ messages }) {
+    await new Promise((resolve) => setTimeout(resolve, 300));
     const asked = messages.at(-1)!.content.map((part) => (part.type === "text" ? part.text : "")).join("");
     return { content: [{ type: "text", text: `You wrote: ${asked}` }] };
   },
@@ -72,7 +73,8 @@ let root = createRoot(mine);
 root.render(<Local />);
 await until("a runtime", () => runtime !== undefined);
 runtime!.thread.append("Is it stored?");
-const texts = () => runtime!.thread.getState().messages.map(({ content }) => content.map((part) => (part.type === "text" ? part.text : "")).join(""));
+const texts = () =>
+  runtime!.thread.getState().messages.map(({ content }) => content.map((part) => (part.type === "text" ? part.text : "")).join(""));
 await until("an answer", () => texts().includes("You wrote: Is it stored?"));
 const stored = async () => (await client.sessions({ first: 1 })).nodes[0]!;
 await until("two messages", async () => (await stored()).messageCount === 2);
@@ -85,6 +87,11 @@ root = createRoot(mine);
 root.render(<Local threadId={session.id} />);
 const history = ["Is it stored?", "You wrote: Is it stored?"].join();
 await until("the history", () => runtime !== undefined && texts().join() === history);
+
+// An answer that ends after the user has left its thread is stored in its thread.
+runtime!.thread.append("Does it come here?");
+await runtime!.threads.switchToNewThread();
+await until("the answer in its thread", async () => (await client.session({ id: session.id }))!.messageCount === 4);
 root.unmount();
 
 assert.deepEqual(errors, []);
