@@ -65,13 +65,15 @@ export function historyAdapter(client: ColloquyClient, { thread }: { thread(): T
 /** The same history in another storage format, such as that of AI SDK. */
 function formatted<TMessage, TContent extends Record<string, unknown>>(
   store: RecordStore,
-  { format, encode, decode, getId }: MessageFormatAdapter<TMessage, TContent>,
+  adapter: MessageFormatAdapter<TMessage, TContent>,
 ): GenericThreadHistoryAdapter<TMessage> {
+  const { format } = adapter;
+  const getId = (message: TMessage) => adapter.getId(message);
   const record = (item: MessageFormatItem<TMessage>): StoredRecord => ({
     id: getId(item.message),
     parent_id: item.parentId,
     format,
-    content: encode(item),
+    content: adapter.encode(item),
   });
   const put = async (item: MessageFormatItem<TMessage>) => {
     const { role } = item.message as { role?: unknown };
@@ -81,7 +83,7 @@ function formatted<TMessage, TContent extends Record<string, unknown>>(
     const found = recordOf(stored);
     const content = found?.format === format ? found.content : aiSdkContent(stored, format);
     const id = found?.id ?? idOf(stored);
-    return content && decode({ id, parent_id: found?.parent_id ?? null, format, content: content as TContent }).message;
+    return content && adapter.decode({ id, parent_id: found?.parent_id ?? null, format, content: content as TContent }).message;
   };
   return {
     async load() {
