@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from copy import copy
+from functools import cached_property
 from typing import Any
 
 from app.auth import Viewer
@@ -43,8 +44,12 @@ class Context:
         self.request_id, self.trace_id, self.idempotency_key = request_id, trace_id, idempotency_key
         self.resume_after = resume_after
         self.extensions: dict[str, Any] = {}
-        self.loaders = Loaders(db, viewer, cache=session_cache)
         self.horizon: ViewerCursor | None = None
+
+    @cached_property
+    def loaders(self) -> Loaders:
+        """Made at the first use: the usual mutation reads nothing with them."""
+        return Loaders(self.db, self.viewer, cache=self._session_cache)
 
     async def capture_event_cursor(self) -> None:
         """Captures the viewer's event cursor before any read, so a subscription from it has no gap."""
@@ -56,7 +61,8 @@ class Context:
 
     def reset_loaders(self) -> None:
         """Starts with empty loaders, so each mutation field reads what the one before it has written."""
-        self.loaders = Loaders(self.db, self.viewer)
+        self._session_cache = None
+        self.__dict__.pop("loaders", None)
 
     def fresh(self) -> "Context":
         """The same context for one event of a subscription, with empty loaders."""

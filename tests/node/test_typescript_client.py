@@ -84,6 +84,31 @@ def test_the_hooks_show_a_conversation_with_react_18_and_19(failures):
     assert failures["react/tests/package.test.ts"] == []
 
 
+def test_streams_of_ai_sdk_are_completed_after_a_cut_at_every_chunk(failures):
+    assert failures["ai-sdk/tests/chunks.test.ts"] == []
+
+
+def test_answers_of_any_producer_reach_chats_of_ai_sdk(failures):
+    assert failures["ai-sdk/tests/transport.test.ts"] == []
+
+
+def test_streams_of_ai_sdk_are_persisted_stopped_and_failed(failures):
+    assert failures["ai-sdk/tests/persist.test.ts"] == []
+
+
+def test_windows_of_ai_sdk_are_equal(failures):
+    assert failures["ai-sdk/tests/follow-chat.test.ts"] == []
+    assert failures["ai-sdk/tests/crash.test.ts"] == []
+
+
+def test_the_package_for_ai_sdk_installs_and_runs_with_versions_5_to_7(failures):
+    assert failures["ai-sdk/tests/package.test.ts"] == []
+
+
+def test_vue_and_svelte_show_a_conversation_with_the_lines_of_the_readme(failures):
+    assert failures["client/tests/frameworks/frameworks.test.ts"] == []
+
+
 def test_the_threads_of_assistant_ui_are_sessions_with_their_history(failures):
     assert failures["assistant-ui/tests/thread-list.test.ts"] == []
     assert failures["assistant-ui/tests/history.test.ts"] == []

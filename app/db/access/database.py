@@ -123,7 +123,7 @@ class Database:
     def _run_alone(
         self, viewer: Viewer, statement: Statement[R], values: dict[str, Any]
     ) -> Coroutine[Any, Any, list[R]]:
-        if statement.routed and self.engine is not POSTGRESQL:
+        if statement.routed and self.pool.database_engine is not POSTGRESQL:
             return self._run_in_second_form(viewer, statement, values)
         if self.role:
             statement = row_security.self_contained(statement)

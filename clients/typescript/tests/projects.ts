@@ -1,8 +1,9 @@
 // Empty projects with packages as a user installs them.
 
 import { execFile } from "node:child_process";
-import { mkdir, readFile, readdir, writeFile } from "node:fs/promises";
+import { mkdir, readFile, readdir, rmdir, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
@@ -13,9 +14,17 @@ const run = promisify(execFile);
 /** Packs packages of the workspace into a directory; returns their archives. */
 export async function pack(directory: string, ...names: string[]): Promise<string[]> {
   for (const name of names) {
-    await run("npm", ["pack", "--silent", "--pack-destination", directory], { cwd: join(WORKSPACE, name) });
+    const packing = () => run("npm", ["pack", "--silent", "--pack-destination", directory], { cwd: join(WORKSPACE, name) });
+    await alone(`colloquy-pack-${process.ppid}-${name}`, packing);
   }
   return (await readdir(directory)).filter((name) => name.endsWith(".tgz")).map((name) => join(directory, name));
+}
+
+/** Runs `act` while no other test file runs one of this name: two builds of a package would remove each other's files. */
+async function alone(name: string, act: () => Promise<unknown>): Promise<void> {
+  const lock = join(tmpdir(), name);
+  while (await mkdir(lock).then(() => false, () => true)) await new Promise((resolve) => setTimeout(resolve, 100));
+  await act().finally(() => rmdir(lock));
 }
 
 /** Makes a project with these files and packages; a name without a version gets that of the workspace. */

@@ -5,14 +5,15 @@ One function completes one position; its name ends in the number of the plan's n
 step of its own. `value_7` is a value, `pending_7` its entry in `state.pending`. Documents and schemas enter the source
 only as `repr()` of a string or as an identifier; everything else is a constant: `node_7`, `resolve_7`, `arguments_7`.
 
-An `is_type_of` function may have an attribute `accepts`: classes whose direct instances it accepts in any case.
+An `is_type_of` function may have an attribute `accepts`: classes whose direct instances it accepts in any case. The
+serializer of a scalar may have an attribute `unchanged`: classes whose direct instances it returns as they are.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from keyword import iskeyword
 from typing import Any
@@ -296,10 +297,12 @@ class _SourceWriter:
             serialize = self.constant(f"serialize_{number}", serializer.function)
             is_common = f"{value} is not None and not slow_path[type({value})]"
             test = f"{is_common} and (serialized := {serialize}({value})) is not None and serialized is not Undefined"
-        with self.block(f"if {test}:"):
-            self.write(f"{value} = serialized")
-        with self.block("else:" if node.non_null else f"elif {value} is not None:"):
-            self.write(slow_path)
+        unchanged = self.constant(f"unchanged_{number}", serializer.unchanged) if serializer.unchanged else ""
+        with self.block(f"if type({value}) not in {unchanged}:") if unchanged else nullcontext():
+            with self.block(f"if {test}:"):
+                self.write(f"{value} = serialized")
+            with self.block("else:" if node.non_null else f"elif {value} is not None:"):
+                self.write(slow_path)
 
     def resolved_value(self, node: PlanNode) -> str:
         """The expression that resolves a field of `source`."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from types import CoroutineType
 from typing import Any, cast
 
@@ -21,14 +21,9 @@ from graphql_compiled.response_path import ResponsePath, response_path
 from graphql_compiled.runtime import ExecutionState, PendingValue, pending_path
 
 
-async def await_pending(state: ExecutionState) -> None:
-    """Return when nothing is pending any more."""
-    scheduler = _Scheduler(state)
-    try:
-        await scheduler.run()
-    finally:
-        if scheduler.tasks or scheduler.abandoned:
-            await scheduler.cancel_all()
+def await_pending(state: ExecutionState) -> Coroutine[Any, Any, None]:
+    """Returns when nothing is pending any more."""
+    return _Scheduler(state).run()
 
 
 class _Scheduler:
@@ -48,31 +43,39 @@ class _Scheduler:
         self.wake_up: asyncio.Future[None] | None = None
 
     async def run(self) -> None:
-        state = self.state
-        while True:
-            state.abandon_nulled()
-            batch = state.take_pending_since(0)
-            if len(batch) == 1 and not self.is_busy and (await_one := self.way_to_await(batch[0])):
-                await await_one(batch[0])
-                continue
-            self.start(batch)
-            if self.ready:
-                ready, self.ready = self.ready, []
-                for future in ready:
-                    self.complete_future(future)
-            elif self.propagating and self.has_unstarted_task:
-                self.has_unstarted_task = False
-                await asyncio.sleep(0)
-            elif self.propagating:
-                self.propagate_nulls()
-            elif self.is_busy:
-                await self.wait()
-            else:
-                return
+        """Each coroutine of this module costs a call at every resumption: one that only awaits another is left out."""
+        state, pending = self.state, self.state.pending
+        try:
+            while True:
+                if state.nulled_paths:
+                    state.abandon_nulled()
+                busy = self.futures or self.tasks or self.propagating
+                if len(pending) == 1 and not busy and (await_one := self.way_to_await(pending[0])):
+                    await await_one(pending.pop())
+                    continue
+                if pending:
+                    self.start(state.take_pending_since(0))
+                if self.ready:
+                    ready, self.ready = self.ready, []
+                    for future in ready:
+                        self.complete_future(future)
+                elif self.propagating:
+                    await self.propagate()
+                elif self.futures or self.tasks:
+                    await self.wait()
+                else:
+                    return
+        finally:
+            if self.tasks or self.abandoned:
+                await self.cancel_all()
 
-    @property
-    def is_busy(self) -> bool:
-        return bool(self.futures or self.tasks or self.propagating)
+    async def propagate(self) -> None:
+        """Propagates nulls, once each task that has just started has made its first step."""
+        if self.has_unstarted_task:
+            self.has_unstarted_task = False
+            await asyncio.sleep(0)
+        else:
+            self.propagate_nulls()
 
     def way_to_await(self, pending: PendingValue) -> Callable[[PendingValue], Awaitable[None]] | None:
         """How a value is awaited if nothing else is pending; None for an awaitable of another kind."""
@@ -92,18 +95,21 @@ class _Scheduler:
                 try:
                     self.complete(pending, value)
                 finally:
-                    found = state.take_pending_since(count)
+                    if len(state.pending) > count:
+                        found = state.take_pending_since(count)
             except Exception as error:
                 self.handle_error(pending, error)
             except asyncio.CancelledError as error:
                 if _is_cancelled():
                     raise
                 self.handle_error(pending, error)
-            state.pending += found
-            state.abandon_nulled()
-            found = state.take_pending_since(0)
-            pending = found.pop() if len(found) == 1 and _is_coroutine(found[0]) else None
-            self.start(found)
+            if found or state.pending:
+                state.pending += found
+                state.abandon_nulled()
+                found = state.take_pending_since(0)
+            pending = found.pop() if len(found) == 1 and type(found[0][0]) is CoroutineType else None
+            if found:
+                self.start(found)
 
     async def await_future(self, pending: PendingValue) -> None:
         """Await a future, or a value of a batch, that is the only pending value."""
@@ -259,10 +265,6 @@ class _Scheduler:
         for task, first in left.items():
             _cancel(task, first)
         await asyncio.gather(*left, return_exceptions=True)
-
-
-def _is_coroutine(pending: PendingValue) -> bool:
-    return type(pending[0]) is CoroutineType
 
 
 def _is_cancelled() -> bool:

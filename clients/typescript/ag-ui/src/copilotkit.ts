@@ -101,6 +101,7 @@ export class ColloquyAgentRunner {
 /** One run: its events go to the browser and into the session. */
 class Run {
   private readonly unfinished = new Unfinished();
+  private started = false;
   private ended = false;
 
   constructor(
@@ -132,6 +133,7 @@ class Run {
   private pass(event: AGUIEvent, input: RunAgentInput, events: ReplaySubject<AGUIEvent>, answer: Answer): void {
     const { type } = event;
     if (answer.stopped || this.ended) return;
+    this.started = true;
     this.unfinished.track(event);
     if (!NOT_WRITTEN.has(type)) answer.writeParts(event);
     if (type === EventType.RUN_FINISHED || type === EventType.RUN_ERROR) this.ended = true;
@@ -142,6 +144,10 @@ class Run {
   private end(last: AGUIEvent, events: ReplaySubject<AGUIEvent>): void {
     if (this.ended) return;
     this.ended = true;
+    // A run that is stopped before its first event is a run all the same.
+    const { type, threadId, runId } = last as { type: EventType; threadId: string; runId: string };
+    const begun = !this.started && type === EventType.RUN_FINISHED;
+    if (begun) events.next({ type: EventType.RUN_STARTED, threadId, runId });
     for (const event of [...this.unfinished.close(), last]) events.next(event);
   }
 

@@ -2,7 +2,7 @@ import { AbstractAgent, type BaseEvent, type Message, type RunAgentInput } from 
 import { type AGUIEvent, EventType } from "@ag-ui/core";
 import { ColloquyAgentRunner, type RunRequest } from "@colloquy/ag-ui/copilotkit";
 import { randomUUID } from "node:crypto";
-import { Observable, lastValueFrom, toArray } from "rxjs";
+import { Observable, filter, firstValueFrom, lastValueFrom, toArray } from "rxjs";
 import { describe, expect, test } from "vitest";
 import { clientOf, newUser } from "../../tests/users.ts";
 import { applied, expectValid, typesOf } from "./checks.ts";
@@ -82,8 +82,10 @@ describe("the runner of CopilotKit", () => {
     const runner = new ColloquyAgentRunner(clientOf(user));
     const stopper = where === "here" ? runner : new ColloquyAgentRunner(clientOf(user));
     const threadId = randomUUID();
-    const running = all(runner.run(requestOf(threadId, [question("word ".repeat(500))])));
-    await expect.poll(() => runner.isRunning({ threadId })).toBe(true);
+    const run = runner.run(requestOf(threadId, [question("word ".repeat(500))])) as Observable<AGUIEvent>;
+    const running = all(run);
+    await firstValueFrom(run.pipe(filter(({ type }) => type === EventType.TEXT_MESSAGE_CONTENT)));
+    await expect.poll(async () => (await clientOf(user).sessions()).nodes[0]?.lastMessage?.text).toMatch("word");
     expect(await all(runner.run(requestOf(threadId, [question("Me too")])))).toMatchObject([
       { type: EventType.RUN_ERROR, message: "Thread already running" },
     ]);
