@@ -46,31 +46,26 @@ class HTTPEndpoint:
         started = perf_counter()
         exchange = _Exchange(scope)
         try:
-            response = await self._respond(exchange, receive)
+            response = await self._operations.deadline.run(self._execute(exchange, receive))
         except Disconnected:
             return
+        except Exception as failure:
+            response = refusal(failure, exchange.media_type, exchange.request)
         await response.send(exchange.media_type, exchange.request, send)
         self._operations.record(exchange.prepared, response.outcome, started, "http")
-
-    async def _respond(self, exchange: _Exchange, receive: Receive) -> Response:
-        try:
-            return await self._operations.deadline.run(self._execute(exchange, receive))
-        except Disconnected:
-            raise
-        except Exception as failure:
-            return refusal(failure, exchange.media_type, exchange.request)
 
     async def _execute(self, exchange: _Exchange, receive: Receive) -> Response:
         method = exchange.scope["method"]
         if method not in ("GET", "POST"):
             raise Declined(405, "GraphQL is served by POST, and queries by GET.", (b"allow", b"GET, POST"))
         exchange.media_type = _negotiated(exchange)
-        token = bearer(header(exchange.headers, b"authorization"))
-        viewer = await self._operations.viewer(token, header(exchange.headers, OWNER_HEADER))
-        parameters = await read_parameters(exchange.scope, exchange.headers, receive, self._max_body)
+        headers = exchange.headers
+        owner = header(headers, OWNER_HEADER) if OWNER_HEADER in headers else None
+        viewer = await self._operations.viewer(bearer(header(headers, b"authorization")), owner)
+        parameters = await read_parameters(exchange.scope, headers, receive, self._max_body)
         exchange.prepared = prepared = self._operations.prepare(parameters, viewer)
         _check_method(method, prepared)
-        key = header(exchange.headers, b"idempotency-key")
+        key = header(headers, b"idempotency-key") if b"idempotency-key" in headers else None
         context = self._operations.context(viewer, exchange.request, key)
         result = await self._operations.execute(prepared, parameters, context, exchange.request.id)
         return executed(result, exchange.media_type)

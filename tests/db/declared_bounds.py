@@ -85,7 +85,8 @@ BY_BOUND = {
 BOUNDS = {name: bound for bound, names in BY_BOUND.items() for name in names.split()}
 # What grows although its bound excludes that, as measured on PostgreSQL 18. A change that mends one takes it off here.
 KNOWN_TO_GROW = {
-    # A page is read in its order, past all rows that are not in it; a total counts row by row.
+    # A page is read in its order, past all rows that are not in it; a total counts row by row. Every append moves its
+    # session in the order of sessions: an index for each filter would take an entry with each append.
     "message.last_of_sessions": {D.HIDDEN},
     "message.of_sessions": {D.SESSION, D.HIDDEN},
     "message.of_sessions[count]": {D.SESSION, D.HIDDEN},
@@ -94,6 +95,7 @@ KNOWN_TO_GROW = {
     "approval.count": {D.SESSIONS},
     "audit.count": {D.SESSIONS},
     "task.count": {D.SESSIONS},
+    # Sums over an agent's messages: a counter is a second row that each append would lock (decision 0021).
     "stats.agent_metrics": {D.MATCHES},
     # The beginning of a word is looked up among the words of all owners, or among all messages of this one.
     "search.count": {D.OTHER_OWNERS, D.SESSIONS, D.SESSION},
@@ -101,6 +103,7 @@ KNOWN_TO_GROW = {
     # Beside many others the planner takes an owner for an average one, and reads row by row what a scan would read.
     "session.of_agents": {D.OTHER_OWNERS, D.MATCHES},
     "session.of_agents[count]": {D.OTHER_OWNERS},
-    # This query of the sweeper scans the whole table.
+    # This query of the sweeper scans the whole table, once an hour on one replica (`sweeper.IdleLooks`). An index of
+    # the last activity over all owners would take an entry with each append.
     "sweep.idle": {D.OTHER_OWNERS},
 }

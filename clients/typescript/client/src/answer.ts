@@ -5,6 +5,8 @@ import type { FinishMessageInput, StartMessageInput } from "./generated.ts";
 import { newKey } from "./requests.ts";
 import type { Message } from "./types.ts";
 
+const PATIENCE_MS = 120_000; // a server that restarts, or a database that fails over
+
 /** With a `partsFormat` the message consists of parts, JSON values; without one of text. */
 export interface AnswerOptions extends Omit<StartMessageInput, "sessionId"> {
   /** Cancels the answer; what is written stays. */
@@ -143,7 +145,7 @@ export class Answer {
     this.ended.abort();
     clearTimeout(this.timer);
     try {
-      this.message = await request();
+      this.message = await untilDone(request);
     } catch (error) {
       if (!(await this.wasCancelled(error))) throw error;
     }
@@ -178,7 +180,8 @@ export class Answer {
     const text = this.isText ? pieces.join("") : "";
     const { message, fence, offset } = this;
     try {
-      await this.client.extendMessage({ id: message.id, fence, offset, ...(this.isText ? { text } : { parts: pieces }) });
+      const input = { id: message.id, fence, offset, ...(this.isText ? { text } : { parts: pieces }) };
+      await untilDone(() => this.client.extendMessage(input));
       this.offset += this.isText ? length(text) : pieces.length;
     } catch (error) {
       if (!(await this.wasCancelled(error))) this.error = error;
@@ -193,6 +196,18 @@ export class Answer {
     if (fromStatus !== "CANCELLED" && toStatus !== "CANCELLED") return false;
     this.message = await this.client.cancelMessage(this.message.id); // returns the message as it is
     return true;
+  }
+}
+
+/** The result of a request, which is sent again as long as the server is away, also for longer than one request waits. */
+async function untilDone<Result>(request: () => Promise<Result>): Promise<Result> {
+  const until = Date.now() + PATIENCE_MS;
+  for (;;) {
+    try {
+      return await request();
+    } catch (error) {
+      if (!(error instanceof ColloquyError && error.transient) || Date.now() > until) throw error;
+    }
   }
 }
 

@@ -252,6 +252,15 @@ export class ColloquyClient {
     );
   }
 
+  /** The events of any subscription that takes `after`; it resumes after the `cursor` of the last event. */
+  subscribe<Event extends { cursor: string }, Variables extends { after?: string | null | undefined }>(
+    document: Document<Record<string, Event>, Variables> | string,
+    variables: Variables,
+    { signal }: { signal?: AbortSignal } = {},
+  ): AsyncGenerator<Event, void, void> {
+    return events(this.following, document as Document<Record<string, Event>, Variables>, variables, signal);
+  }
+
   private query<Data, Variables>(
     document: Document<Data, Variables>,
     variables: Variables,
