@@ -33,6 +33,7 @@ OUTSIDE = {
     "engine/README.md": "graphql-compiled.md",
     "clients/python/README.md": "client-package.md",
     "clients/typescript/client/README.md": "typescript-client.md",
+    "clients/typescript/langgraph/README.md": "langgraph-js.md",
     "clients/typescript/react/README.md": "react-hooks.md",
     "SECURITY.md": "security-policy.md",
     "deploy/README.md": "deploying.md",
