@@ -10,7 +10,7 @@ from harness.programs import MissingPrerequisite, program
 
 ROOT = Path(__file__).parents[2]
 WORKSPACE = ROOT / "clients" / "typescript"
-pytestmark = pytest.mark.xdist_group("node")
+pytestmark = [pytest.mark.xdist_group("node"), pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
