@@ -211,11 +211,10 @@ def create_app(
         init_timeout=settings.socket_init_seconds,
         max_operations=settings.max_operations_per_socket,
     )
-    event_streams = EventStreamEndpoint(streams, max_body=settings.max_body_bytes)
     _observe(services, sockets, streams)
     app = Application(
         routes=[
-            *routes(http, sockets, event_streams),
+            *routes(http, sockets, EventStreamEndpoint(streams, max_body=settings.max_body_bytes)),
             *_pages(services),
             Route("/healthz", _alive),
             Route("/readyz", partial(_ready, services)),

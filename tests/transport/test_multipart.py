@@ -36,7 +36,7 @@ async def test_every_result_is_a_part(server: Server):
     assert await received(server, "subscription{count(to:3)}") == expected
 
 
-async def test_the_response_is_what_the_protocol_says(server: Server):
+async def test_the_response_has_the_form_of_the_protocol(server: Server):
     async with subscribed(server, "subscription{count(to:1)}") as response:
         body = await response.response.aread()
     part = b'content-type: application/json\r\n\r\n{"payload":{"data":{"count":1}}}'
