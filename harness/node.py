@@ -15,7 +15,7 @@ DIRECTORY = Path(__file__).resolve().parents[1] / "tests" / "node"
 
 async def run_script(script: str, **variables: str) -> Any:
     """What a script of tests/node prints, as JSON; `variables` are its environment. Raises MissingPrerequisite."""
-    process = await start_script(script, **variables)
+    process = await start_script(script, DIRECTORY, **variables)
     output, _ = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 0, output.decode()
     return json.loads(output)
