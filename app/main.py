@@ -45,6 +45,7 @@ from app.transport import (
     Documents,
     Engine,
     EventStreamEndpoint,
+    EventStreams,
     HTTPEndpoint,
     Limits,
     OperationCosts,
@@ -214,7 +215,8 @@ def create_app(
     operations = services.operations()
     origins = Origins(settings.cors_origins)
     page = request_response(partial(_graphiql, services)) if settings.graphiql else None
-    http = services.parts.endpoint(HTTPEndpoint(operations, max_body=settings.max_body_bytes, page=page), PATH)
+    streams = EventStreams(operations)
+    http = services.parts.endpoint(HTTPEndpoint(streams, max_body=settings.max_body_bytes, page=page), PATH)
     sockets = WebSocketEndpoint(
         operations,
         origins=origins,
@@ -222,11 +224,10 @@ def create_app(
         init_timeout=settings.socket_init_seconds,
         max_operations=settings.max_operations_per_socket,
     )
-    event_streams = EventStreamEndpoint(operations, max_body=settings.max_body_bytes)
-    _observe(services, sockets, event_streams)
+    _observe(services, sockets, streams)
     app = Application(
         routes=[
-            *routes(http, sockets, event_streams),
+            *routes(http, sockets, EventStreamEndpoint(streams, max_body=settings.max_body_bytes)),
             *_pages(services),
             Route("/healthz", _alive),
             Route("/readyz", partial(_ready, services)),
@@ -236,16 +237,16 @@ def create_app(
         lifespan=partial(_lifespan, services),
     )
     app.router.redirect_slashes = False  # the address would have the scheme and the host that the proxy used
-    app.state.stop_streams = event_streams.stop
+    app.state.stop_streams = streams.stop
     app.root_path = settings.root_path
     app.serve_directly(CrossOrigin(http, origins) if origins else http, sockets)
     return app
 
 
-def _observe(services: Services, sockets: WebSocketEndpoint, event_streams: EventStreamEndpoint) -> None:
+def _observe(services: Services, sockets: WebSocketEndpoint, streams: EventStreams) -> None:
     metrics, pool = services.metrics, services.db.pool
     metrics.sockets.set_function(lambda: sockets.open_sockets)
-    metrics.event_streams.set_function(lambda: event_streams.open_streams)
+    metrics.event_streams.set_function(lambda: streams.open_streams)
     metrics.subscribers.set_function(lambda: services.hub.subscriptions)
     for step, _ in sweeper.retention(services.settings).steps():
         metrics.record_sweep(step.name, 0, 0)  # an alert sees the first failure only if there was a 0 before it

@@ -259,7 +259,9 @@ class Metrics:
         self.subscribers = Gauge("colloquy_subscribers", "Live subscriptions of this process.", registry=registry)
         self.sockets = Gauge("colloquy_sockets", "Open WebSockets.", registry=registry)
         self.event_streams = Gauge(
-            "colloquy_event_streams", "Open event streams (server-sent events).", registry=registry
+            "colloquy_event_streams",
+            "Open event streams (server-sent events, and subscriptions in parts).",
+            registry=registry,
         )
         self._bus = Gauge(
             "colloquy_bus_healthy", "1: wake-ups between processes arrive; 0: readers poll.", registry=registry

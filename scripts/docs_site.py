@@ -33,6 +33,7 @@ OUTSIDE = {
     "engine/README.md": "graphql-compiled.md",
     "clients/python/README.md": "client-package.md",
     "clients/typescript/client/README.md": "typescript-client.md",
+    "clients/typescript/langgraph/README.md": "langgraph-js.md",
     "clients/typescript/react/README.md": "react-hooks.md",
     "clients/typescript/ai-sdk/README.md": "ai-sdk.md",
     "clients/typescript/assistant-ui/README.md": "assistant-ui.md",

@@ -11,6 +11,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from tests.support.events import events
+from tests.support.multipart import parts
 
 ERRORS = "errors { __typename code message field ... on ConflictError { currentRevision } }"
 
@@ -89,6 +90,15 @@ class User:
         """The SSE response to an operation; `last_id` is the Last-Event-ID header of a client that reconnects."""
         headers = {"authorization": f"Bearer {self.token}", **({"last-event-id": last_id} if last_id else {})}
         return events(self._http, f"{self.url}/graphql/stream", {"query": query, "variables": variables}, headers)
+
+    def subscribes_in_parts(self, query: str, **variables: Any) -> Any:
+        """A subscription whose response is in parts."""
+        headers = {"authorization": f"Bearer {self.token}"}
+        return parts(self._http, f"{self.url}/graphql", {"query": query, "variables": variables}, headers)
+
+    def follows_in_parts(self, session: str, after: str | None = None) -> Any:
+        """The events of a session in parts."""
+        return self.subscribes_in_parts(EVENTS, session=session, after=after, follow=True)
 
     def follows(self, session: str, after: str | None = None, follow: bool = True) -> Any:
         """The events of a session, on a new websocket."""
