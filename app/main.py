@@ -21,6 +21,7 @@ from app.auth import Authenticator, Viewer, mint
 from app.context import Context
 from app.db import search
 from app.db.access.database import Database
+from app.db.access.standbys import Standbys
 from app.db.operations import readiness
 from app.db.reading.session_cache import SessionCache
 from app.live.cursors import SessionCursor
@@ -82,6 +83,7 @@ class Services:
             statements=self.parts.statements,
             **settings.database_options,
         )
+        self.standbys = _standbys(settings, self.db, self.session_cache) if settings.database_replica_urls else None
         self.hub = Hub(
             self.db,
             self.bus,
@@ -101,6 +103,7 @@ class Services:
             db=self.db,
             hub=self.hub,
             settings=self.settings,
+            reads=self.standbys.reads() if self.standbys else None,
             columns_for=columns_for,
             session_cache=self.session_cache,
             **request,
@@ -154,6 +157,16 @@ def _bus(settings: Settings, tuning: LiveTuning) -> SharedBus:
     url = settings.database_direct_url or settings.database_url
     assert url is not None
     return PostgresBus(url, tuning)
+
+
+def _standbys(settings: Settings, db: Database, cache: SessionCache | None) -> Standbys:
+    return Standbys(
+        db,
+        settings.database_replica_urls,
+        timeout=settings.request_timeout_seconds / 3,
+        on_timeline=cache.clear if cache else lambda: None,
+        **settings.database_options,
+    )
 
 
 def _budgets(settings: Settings) -> Budgets:
@@ -242,7 +255,7 @@ def _observe(services: Services, sockets: WebSocketEndpoint, event_streams: Even
         "way",
         lambda: outcomes,
     )
-    _observe_bus(metrics, services.bus)
+    metrics.observe_bus(services.bus)
     metrics.observe_counts(
         "colloquy_slow_statements",
         "Database statements that took SLOW_STATEMENT_SECONDS or more.",
@@ -251,34 +264,12 @@ def _observe(services: Services, sockets: WebSocketEndpoint, event_streams: Even
     )
     metrics.observe_pool(idle=lambda: pool.idle, busy=lambda: pool.busy)
     metrics.pool_waiting.set_function(lambda: pool.waiting)
+    metrics.observe_standbys(services.standbys.outcomes if services.standbys else {"standby": 0})
     metrics.citus_nodes.set_function(lambda: len(pool.database_engine.nodes) if pool.database_engine else 0)
     if budgets := services.budgets:
         metrics.observe_budgets(lambda: budgets.spending.healthy, lambda: budgets.counts)
     if cache := services.session_cache:
-        metrics.session_cache_bytes.set_function(lambda: cache.bytes)
-        metrics.observe_counts(
-            "colloquy_session_cache",
-            "Values found, not found and evicted; rejections: sessions that were not kept, as at their first read.",
-            "what",
-            lambda: {name: getattr(cache, name) for name in ("hits", "misses", "evictions", "rejections")},
-        )
-
-
-def _observe_bus(metrics: Metrics, bus: SharedBus) -> None:
-    metrics.bus.set_function(lambda: bus.healthy)
-    bus.on_return = metrics.record_wake_up
-    metrics.observe_counts(
-        "colloquy_wakeups",
-        "Wake-ups sent to and received from other processes.",
-        "way",
-        lambda: {"sent": bus.sent, "received": bus.received},
-    )
-    metrics.observe_counts(
-        "colloquy_bus",
-        "Connections to the wake-up bus that were opened and lost.",
-        "what",
-        lambda: {"found": bus.connects, "lost": bus.disconnects},
-    )
+        metrics.observe_session_cache(lambda: cache.bytes, lambda: cache.counts)
 
 
 @asynccontextmanager
@@ -286,7 +277,9 @@ async def _lifespan(services: Services, _app: Starlette) -> AsyncIterator[None]:
     services.parts.start(services.metrics.registry)
     await services.bus.start()
     sweeping = sweeper.run(services.db, sweeper.retention(services.settings), services.metrics.record_sweep)
-    running = (sweeping, services.hub.poll(), services.metrics.share(), _log_unready(services))
+    running = [sweeping, services.hub.poll(), services.metrics.share(), _log_unready(services)]
+    if services.standbys:
+        running.append(services.standbys.watch())
     tasks = [asyncio.create_task(work) for work in running]
     try:
         yield
@@ -310,7 +303,8 @@ async def _unready(services: Services) -> list[str]:
     """Why this process cannot serve; empty if it can."""
     database = await readiness.unready(services.db)
     words = await search.unready(services.db, services.settings.search_config)
-    return [reason for reason in (database, words) if reason]
+    standbys = services.standbys.unusable if services.standbys else None
+    return [reason for reason in (database, words, standbys) if reason]
 
 
 async def _log_unready(services: Services) -> None:
@@ -325,6 +319,7 @@ async def _ready(services: Services, _request: Request) -> Response:
     read_only = await readiness.degraded(services.db)
     polling = None if bus.healthy else f"wake-ups: {bus.name} is out of reach; live readers poll"
     degraded = [what for what in (read_only, polling) if what]
+    degraded += services.standbys.degraded if services.standbys else []
     if services.budgets and not services.budgets.spending.healthy:
         degraded.append("budgets: Redis is out of reach; each process counts for itself")
     engine = services.db.engine

@@ -35,6 +35,8 @@ OUTSIDE = {
     "clients/typescript/client/README.md": "typescript-client.md",
     "clients/typescript/react/README.md": "react-hooks.md",
     "clients/typescript/ai-sdk/README.md": "ai-sdk.md",
+    "clients/typescript/assistant-ui/README.md": "assistant-ui.md",
+    "clients/typescript/ag-ui/README.md": "ag-ui.md",
     "SECURITY.md": "security-policy.md",
     "deploy/README.md": "deploying.md",
     "deploy/cloudrun/README.md": "cloud-run.md",

@@ -23,7 +23,7 @@ from app.db import (
     streaming_parts,
     task,
 )
-from app.db.access.database import Database
+from app.db.access.reads import Reads
 from app.db.access.transaction import Viewer
 from app.db.reading.loader import BatchReader, DataLoader, Filters
 from app.db.reading.nested import Nested
@@ -82,7 +82,7 @@ class Loaders:
     """
 
     def __init__(
-        self, db: Database, viewer: Viewer, partial: PartialRows = FULL, cache: SessionCache | None = None
+        self, db: Reads, viewer: Viewer, partial: PartialRows = FULL, cache: SessionCache | None = None
     ) -> None:
         self._read, self.partial = Reader(db, viewer, partial), partial
         self._nested: dict[Any, DataLoader[Any, Any]] = {}

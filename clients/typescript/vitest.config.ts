@@ -5,6 +5,9 @@ export default defineConfig({
     alias: {
       "@colloquy/client/sse": new URL("client/src/sse.ts", import.meta.url).pathname,
       "@colloquy/client": new URL("client/src/index.ts", import.meta.url).pathname,
+      "@colloquy/assistant-ui": new URL("assistant-ui/src/index.ts", import.meta.url).pathname,
+      "@colloquy/ag-ui/copilotkit": new URL("ag-ui/src/copilotkit.ts", import.meta.url).pathname,
+      "@colloquy/ag-ui": new URL("ag-ui/src/index.ts", import.meta.url).pathname,
     },
   },
   test: {

@@ -103,7 +103,7 @@ KNOWN_TO_GROW = {
     # Beside many others the planner takes an owner for an average one, and reads row by row what a scan would read.
     "session.of_agents": {D.OTHER_OWNERS, D.MATCHES},
     "session.of_agents[count]": {D.OTHER_OWNERS},
-    # This query of the sweeper scans the whole table, once a minute on one replica. An index of the last activity over
-    # all owners would take an entry with each append.
+    # This query of the sweeper scans the whole table, once an hour on one replica (`sweeper.IdleLooks`). An index of
+    # the last activity over all owners would take an entry with each append.
     "sweep.idle": {D.OTHER_OWNERS},
 }

@@ -1,21 +1,30 @@
 """The TypeScript clients: their own tests, which Vitest runs against a server of its own (`make test-clients`)."""
 
 import json
+import os
 import subprocess
 from collections import defaultdict
 from pathlib import Path
+from typing import Any
 
 import pytest
+from ag_ui_validate import RULES, create_validator
 
 from harness.programs import MissingPrerequisite, program
 
 ROOT = Path(__file__).parents[2]
 WORKSPACE = ROOT / "clients" / "typescript"
-pytestmark = pytest.mark.xdist_group("node")
+pytestmark = [pytest.mark.xdist_group("node"), pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
-def failures(tmp_path_factory) -> dict[str, list[str]]:
+def ag_ui_streams(tmp_path_factory) -> Path:
+    """The file in which Vitest leaves the events of AG-UI that its tests made, a line for each stream."""
+    return tmp_path_factory.mktemp("ag-ui") / "streams.jsonl"
+
+
+@pytest.fixture(scope="module")
+def failures(tmp_path_factory, ag_ui_streams) -> dict[str, list[str]]:
     """By file: the tests that did not pass. A file that passed has an empty list."""
     npm = program("npm")
     installed = subprocess.run([ROOT / "scripts/install_typescript"], capture_output=True, text=True)
@@ -23,7 +32,8 @@ def failures(tmp_path_factory) -> dict[str, list[str]]:
         raise MissingPrerequisite(installed.stderr.strip()[-500:])
     report = tmp_path_factory.mktemp("vitest") / "report.json"
     vitest = [npm, "run", "--silent", "test", "--", "--reporter=json", f"--outputFile={report}"]
-    run = subprocess.run(vitest, cwd=WORKSPACE, capture_output=True, text=True, timeout=900)
+    environment = os.environ | {"AG_UI_STREAMS": str(ag_ui_streams)}
+    run = subprocess.run(vitest, cwd=WORKSPACE, env=environment, capture_output=True, text=True, timeout=900)
     assert report.exists(), run.stderr
     found = defaultdict(list)
     for file in json.loads(report.read_text())["testResults"]:
@@ -97,6 +107,47 @@ def test_the_package_for_ai_sdk_installs_and_runs_with_versions_5_to_7(failures)
 
 def test_vue_and_svelte_show_a_conversation_with_the_lines_of_the_readme(failures):
     assert failures["client/tests/frameworks/frameworks.test.ts"] == []
+
+
+def test_the_threads_of_assistant_ui_are_sessions_with_their_history(failures):
+    assert failures["assistant-ui/tests/thread-list.test.ts"] == []
+    assert failures["assistant-ui/tests/history.test.ts"] == []
+
+
+def test_assistant_ui_shows_threads_answers_and_approvals_in_an_empty_project(failures):
+    assert failures["assistant-ui/tests/package.test.ts"] == []
+
+
+def test_a_session_is_replayed_as_events_of_ag_ui(failures):
+    assert failures["ag-ui/tests/replay.test.ts"] == []
+
+
+def test_an_answer_is_followed_as_events_of_ag_ui_across_cuts(failures):
+    assert failures["ag-ui/tests/follow.test.ts"] == []
+
+
+def test_the_events_of_ag_ui_follow_all_rules_of_its_validator(failures, ag_ui_streams):
+    assert len(RULES) == 46
+    streams = [json.loads(line) for line in ag_ui_streams.read_text().splitlines()]
+    assert len(streams) > 25
+    assert [found for stream in streams for found in findings(stream)] == []
+
+
+def findings(events: list[dict[str, Any]]) -> list[str]:
+    """What the validator finds, without hints."""
+    validator = create_validator()
+    for event in events:
+        validator.feed(event)
+    validator.finalize()
+    return [f"{each.rule}: {each.message}" for each in validator.report().diagnostics if each.severity != "info"]
+
+
+def test_the_runner_for_copilotkit_stores_follows_and_stops_runs(failures):
+    assert failures["ag-ui/tests/copilotkit.test.ts"] == []
+
+
+def test_the_package_for_ag_ui_installs_and_runs(failures):
+    assert failures["ag-ui/tests/package.test.ts"] == []
 
 
 def test_the_package_installs_runs_and_stays_within_its_size(failures):

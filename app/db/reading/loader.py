@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 import aiodataloader
 from graphql_compiled.batch import BatchValue
 
-from app.db.access.database import Database
+from app.db.access.reads import Reads
 from app.db.access.statement import Statement
 from app.db.access.transaction import Viewer
 from app.db.reading.nested import Nested, for_one, parent_arrays
@@ -108,7 +108,7 @@ class BatchReader:
     until the garbage collector runs.
     """
 
-    def __init__(self, db: Database, viewer: Viewer, partial: PartialRows) -> None:
+    def __init__(self, db: Reads, viewer: Viewer, partial: PartialRows) -> None:
         self._db, self._viewer, self._partial = db, viewer, partial
 
     async def by_column(
