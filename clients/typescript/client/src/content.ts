@@ -44,25 +44,28 @@ class Folding {
       case "REASONING_MESSAGE_CONTENT":
       case "REASONING_MESSAGE_CHUNK":
         return this.grow("ReasoningBlock", id, delta);
+      case "text-start":
       case "text-end":
         return void this.known.delete(`TextBlock ${id}`);
+      case "reasoning-start":
       case "reasoning-end":
         return void this.known.delete(`ReasoningBlock ${id}`);
       case "tool-input-start":
-        return this.call(callId, part.toolName);
+        return this.start(callId, part.toolName, null);
       case "TOOL_CALL_START":
-        return this.call(callId, part.toolCallName, "");
+        return this.start(callId, part.toolCallName, "");
       case "tool-input-delta":
         return this.growInput(callId, part.inputTextDelta);
       case "TOOL_CALL_ARGS":
         return this.growArguments(callId, delta);
       case "TOOL_CALL_CHUNK":
         this.newest = callId ?? this.newest;
-        if (part.toolCallName) this.call(this.newest, part.toolCallName, "");
+        this.start(this.newest, part.toolCallName, "");
         return this.growArguments(this.newest, delta);
       case "tool-input-available":
       case "tool-input-error":
-        this.call(callId, part.toolName, part.input);
+        this.start(callId, part.toolName, null);
+        this.setInput(callId, part.input);
         return type === "tool-input-error" ? this.result(callId, part.errorText, true) : undefined;
       case "tool-output-available":
         return this.result(callId, part.output);
@@ -120,12 +123,15 @@ class Folding {
     (this.known.get(key)![0] as Text).text += delta;
   }
 
-  private call(id: unknown, name: unknown, input?: unknown): void {
+  /** Adds a call, unless it is there. */
+  private start(id: unknown, name: unknown, input: unknown): void {
+    if (typeof id !== "string" || typeof name !== "string" || this.find(id)) return;
+    this.put({ __typename: "ToolUseBlock", toolUseId: id, name, input }, `call ${id}`);
+  }
+
+  private setInput(id: unknown, input: unknown): void {
     const call = this.find(id);
-    if (!call) {
-      const block: Call = { __typename: "ToolUseBlock", toolUseId: String(id), name: String(name), input: input ?? null };
-      this.put(block, `call ${id}`);
-    } else if (input !== undefined) call.input = input;
+    if (call && input !== undefined) call.input = input;
   }
 
   private growInput(id: unknown, delta: unknown): void {

@@ -39,6 +39,8 @@ describe("the blocks of a message that is being written", () => {
     const [one, two] = ["a", "b"].map((delta) => ({ type: "reasoning-delta", id: "1", delta }));
     expect(blocksAfter(one)).toEqual([{ __typename: "ReasoningBlock", text: "a" }]);
     expect(blocksAfter(one, two)).toEqual([{ __typename: "ReasoningBlock", text: "ab" }]);
+    const chunk = { type: "TOOL_CALL_CHUNK", toolCallId: "c", toolCallName: "weather" };
+    expect(blocksAfter({ ...chunk, delta: '{"city"' }, { ...chunk, delta: ':"Os' })).toEqual([{ ...call, input: '{"city":"Os' }]);
     expect(blocksAfter(null, 1, "x", [], { type: "unknown" })).toEqual([]);
     expect(shape(contentOf({ ...streaming, parts: null, text: "so far" }))).toEqual([{ __typename: "TextBlock", text: "so far" }]);
     await answer.cancel();
