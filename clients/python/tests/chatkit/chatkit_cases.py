@@ -1,4 +1,7 @@
-"""The store for ChatKit: ChatKit's own tests, unmodified, and ours, in an environment of their own."""
+"""The store for ChatKit: ChatKit's own tests, unmodified, and ours, in an environment of their own.
+
+`make test-frameworks` runs them.
+"""
 
 import shutil
 from pathlib import Path
