@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 LABEL_END, KEY_START = "\x1f", "\x1e"
 AFTER_LABEL_END = " "  # the next character
+LIVE_LABEL, AFTER_LIVE_LABEL = "live", "livf"
+"""What the first label of a live record begins with: `viewerEvents` reports the changes of live records."""
 HIGHEST = "\U0010ffff" * 400  # above every path: one has at most MAX_RECORD_PATH_BYTES
 
 
@@ -45,6 +47,11 @@ def name_of(path: str) -> RecordName:
     """The namespace and the key in a path."""
     prefix, _, key = path.partition(KEY_START)
     return RecordName(tuple(labels_of(prefix)), key)
+
+
+def is_live(path: str) -> bool:
+    """True for the path of a live record."""
+    return path.startswith(LIVE_LABEL)
 
 
 def below(namespace: Sequence[str]) -> PathRange:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from colloquy.results import Approval, Message, Session, SessionAgent, Task
+from colloquy.results import Approval, Message, Record, Session, SessionAgent, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,15 @@ class ApprovalChanged(Event):
     """An approval was added or changed."""
 
     approval: Approval
+
+
+@dataclass(frozen=True, slots=True)
+class RecordChanged(Event):
+    """A record in a namespace whose first label begins with `live` was put, or is absent now: `record` is None."""
+
+    namespace: tuple[str, ...]
+    key: str
+    record: Record | None
 
 
 @dataclass(frozen=True, slots=True)
