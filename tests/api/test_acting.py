@@ -1,9 +1,10 @@
 """A token with the scope chat:act acts for the owner that a request names; without the scope it acts for nobody."""
 
+import asyncio
 import json
 
 import pytest
-from colloquy import AsyncClient, errors
+from colloquy import AsyncClient, Client, errors
 from colloquy.live import SessionChanged
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
@@ -146,3 +147,16 @@ async def test_the_python_client_acts_for_an_owner(service, ann, user):
     for owner in ("", "two words", 7):
         with pytest.raises(errors.BadInput, match="owner"):
             AsyncClient(ann.url, service.token, owner=owner)
+
+
+async def test_one_client_acts_for_another_owner_with_each_request(service, ann, bob):
+    owners = iter((ann.name, bob.name, None, "two words"))
+    async with AsyncClient(ann.url, service.token, owner=lambda: next(owners)) as client:
+        subjects = [(await client.viewer()).subject for _ in range(3)]
+        assert subjects == [ann.name, bob.name, service.name]
+        with pytest.raises(errors.BadInput, match="owner"):
+            await client.viewer()
+    owners = iter((ann.name, bob.name))
+    with Client(ann.url, service.token, owner=lambda: next(owners)) as blocking:
+        subjects = [(await asyncio.to_thread(blocking.viewer)).subject for _ in range(2)]
+    assert subjects == [ann.name, bob.name]

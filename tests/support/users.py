@@ -176,7 +176,6 @@ subscription ($session: ID!, $after: String, $follow: Boolean!) {
     ... on Event { cursor }
     ... on MessageAdded { message { id sequence text role revision } }
     ... on MessageDelta { messageId offset text }
-    ... on MessagePartsDelta { messageId offset parts }
     ... on MessageChanged { message { id sequence text role revision } }
     ... on MessageRemoved { messageId }
     ... on SessionChanged { session { id title status revision archivedAt deletedAt unreadCount } }

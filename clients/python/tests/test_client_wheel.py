@@ -27,6 +27,7 @@ names = [module.name for module in pkgutil.walk_packages(colloquy.__path__, "col
 print(json.dumps({"file": colloquy.__file__, "modules": {name: attempt(name) for name in names}}))
 """
 NEEDS_EXTRA = {
+    "colloquy.chatkit": "chatkit",
     "colloquy.claude_agent_sdk": "claude-agent-sdk",
     "colloquy.langgraph": "langgraph",
     "colloquy.openai_agents": "openai-agents",
@@ -71,15 +72,24 @@ def test_the_metadata_names_what_the_client_needs_as_ranges(wheel):
         ">=3.11",
         "Apache-2.0",
     )
-    assert metadata.get_all("Provides-Extra") == ["claude-agent-sdk", "langgraph", "mcp", "openai-agents", "strands"]
+    extras = ["chatkit", "claude-agent-sdk", "langgraph", "mcp", "openai-agents", "strands"]
+    assert metadata.get_all("Provides-Extra") == extras
     needed = {Requirement(line).name: Requirement(line) for line in metadata.get_all("Requires-Dist")}
-    frameworks = ("claude-agent-sdk", "langgraph-checkpoint", "mcp", "openai-agents", "strands-agents")
-    extras = {name: str(needed.pop(name).marker) for name in frameworks}
-    assert extras == {
+    frameworks = (
+        "claude-agent-sdk",
+        "langgraph-checkpoint",
+        "mcp",
+        "openai-agents",
+        "openai-chatkit",
+        "strands-agents",
+    )
+    markers = {name: str(needed.pop(name).marker) for name in frameworks}
+    assert markers == {
         "claude-agent-sdk": 'extra == "claude-agent-sdk"',
         "langgraph-checkpoint": 'extra == "langgraph"',
         "mcp": 'extra == "mcp"',
         "openai-agents": 'extra == "openai-agents"',
+        "openai-chatkit": 'extra == "chatkit"',
         "strands-agents": 'extra == "strands"',
     }
     assert set(needed) == {"httpx2", "orjson", "tenacity", "websockets"}

@@ -25,7 +25,7 @@ from colloquy.operations import task as task_operations
 from colloquy.operations import viewer as viewer_operations
 from colloquy.retries import ATTEMPTS, MAX_WAIT_SECONDS, TOTAL_TIMEOUT_SECONDS, RetryPolicy
 from colloquy.subscription import subscribe
-from colloquy.validation import bearer_token, endpoint, owner_header
+from colloquy.validation import Owner, bearer_token, endpoint, owner_headers
 
 T = TypeVar("T")
 AsyncToken = str | Callable[[], str] | Callable[[], Awaitable[str]]
@@ -47,13 +47,13 @@ class AsyncClient:
         total_timeout: float = TOTAL_TIMEOUT_SECONDS,
         max_wait: float = MAX_WAIT_SECONDS,
         idempotency_keys: bool = True,
-        owner: str | None = None,
+        owner: Owner = None,
     ) -> None:
         self._url = endpoint(url)
         self._token = token if callable(token) else bearer_token(token)
         self._policy = RetryPolicy(attempts, total_timeout, max_wait, idempotency_keys)
-        self._owner = owner_header(owner)
-        self._http = httpx2.AsyncClient(timeout=timeout, headers=self._owner)
+        self._owner = owner_headers(owner)
+        self._http = httpx2.AsyncClient(timeout=timeout)
 
     async def run(self, operation: Operation[T]) -> T:
         """Sends an operation of `colloquy.operations` and returns its result."""
@@ -80,14 +80,14 @@ class AsyncClient:
         CaughtUp. Raises NotFound without the session.
         """
         variables = {"sessionId": session_id, "after": after, "follow": follow}
-        return subscribe(self._url, self._bearer, SESSION_EVENTS, variables, self._owner)
+        return subscribe(self._url, self._bearer, SESSION_EVENTS, variables, self._owner())
 
     def viewer_events(self, after: str | None = None, *, follow: bool = True) -> AsyncIterator[Event]:
         """Yields the changes of all sessions, tasks and approvals of the token's owner, otherwise as `events`.
 
         Each change comes at least once: around CaughtUp and after a lost connection it may come twice.
         """
-        return subscribe(self._url, self._bearer, VIEWER_EVENTS, {"after": after, "follow": follow}, self._owner)
+        return subscribe(self._url, self._bearer, VIEWER_EVENTS, {"after": after, "follow": follow}, self._owner())
 
     def answer(
         self, session_id: str, *, pause: float = 0.05, keep_alive: float = 20.0, **fields: Any
@@ -107,7 +107,7 @@ class AsyncClient:
         return bearer_token(await token if isinstance(token, Awaitable) else token)
 
     async def _send(self, operation: Operation[Any], body: bytes) -> Mapping[str, Any]:
-        authorized = headers(operation, await self._bearer())
+        authorized = headers(operation, await self._bearer()) | self._owner()
         try:
             return decode_response(await self._http.post(self._url, content=body, headers=authorized))
         except httpx2.RequestError as error:

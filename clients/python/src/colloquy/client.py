@@ -20,7 +20,7 @@ from colloquy.operations import streaming_message as streaming_message_operation
 from colloquy.operations import task as task_operations
 from colloquy.operations import viewer as viewer_operations
 from colloquy.retries import ATTEMPTS, MAX_WAIT_SECONDS, TOTAL_TIMEOUT_SECONDS, RetryPolicy
-from colloquy.validation import bearer_token, endpoint, owner_header
+from colloquy.validation import Owner, bearer_token, endpoint, owner_headers
 
 T = TypeVar("T")
 Token = str | Callable[[], str]
@@ -36,7 +36,8 @@ class Client:
       attempts and waits may take, and how long one wait may be, in seconds
     - `idempotency_keys`: False sends no keys, for a server with ENABLE_IDEMPOTENCY=false; most mutations are then
       sent once
-    - `owner`: the owner for whom a token with the scope `chat:act` acts; None: the token's own
+    - `owner`: the owner for whom a token with the scope `chat:act` acts, or a function that returns one and is called
+      before each request; None: the token's own
 
     Raises BadInput for a URL and Unauthenticated for a token that cannot be used. Every method raises a ColloquyError.
     """
@@ -51,12 +52,13 @@ class Client:
         total_timeout: float = TOTAL_TIMEOUT_SECONDS,
         max_wait: float = MAX_WAIT_SECONDS,
         idempotency_keys: bool = True,
-        owner: str | None = None,
+        owner: Owner = None,
     ) -> None:
         self._url = endpoint(url)
         self._token = token if callable(token) else bearer_token(token)
         self._policy = RetryPolicy(attempts, total_timeout, max_wait, idempotency_keys)
-        self._http = httpx2.Client(timeout=timeout, headers=owner_header(owner))
+        self._owner = owner_headers(owner)
+        self._http = httpx2.Client(timeout=timeout)
 
     def run(self, operation: Operation[T]) -> T:
         """Sends an operation of `colloquy.operations` and returns its result."""
@@ -76,8 +78,9 @@ class Client:
 
     def _send(self, operation: Operation[Any], body: bytes) -> Mapping[str, Any]:
         token = self._token if isinstance(self._token, str) else bearer_token(self._token())
+        authorized = headers(operation, token) | self._owner()
         try:
-            return decode_response(self._http.post(self._url, content=body, headers=headers(operation, token)))
+            return decode_response(self._http.post(self._url, content=body, headers=authorized))
         except httpx2.RequestError as error:
             raise request_error(error) from error
 

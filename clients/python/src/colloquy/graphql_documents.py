@@ -71,6 +71,12 @@ query Messages($sessionId: ID, $sessionKey: String, {PAGE_VARIABLES}, $filter: M
 MESSAGES_WITH_TOTAL = MESSAGES.replace("query Messages", "query MessagesWithTotal").replace(
     SELECT_PAGE_INFO, f"totalCount {SELECT_PAGE_INFO}"
 )
+MESSAGE_CURSORS = f"""
+query MessageCursors($sessionKey: String!, {PAGE_VARIABLES}) {{
+  session(key: $sessionKey) {{
+    messages({PAGE_ARGUMENTS}) {{ edges {{ cursor node {{ id key }} }} {SELECT_PAGE_INFO} }}
+  }}
+}}"""
 MESSAGE_BY = f"""
 query Message($sessionId: ID, $sessionKey: String, $id: ID, $sequence: Int, $key: String, $agentKey: String) {{
   session(id: $sessionId, key: $sessionKey) {{

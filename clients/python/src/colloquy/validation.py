@@ -1,11 +1,13 @@
 """Checks of a client's arguments before anything is sent. No message repeats a value: it may be a secret."""
 
 import re
+from collections.abc import Callable
 
 import httpx2
 
 from colloquy.errors import BadInput, Unauthenticated
 
+Owner = str | Callable[[], str | None] | None
 TOKEN = re.compile(r"[A-Za-z0-9\-._~+/]+=*")  # RFC 6750, section 2.1: b64token
 
 
@@ -52,3 +54,11 @@ def owner_header(owner: str | None) -> dict[str, str]:
     if not isinstance(owner, str) or not re.fullmatch("[!-~]{1,255}", owner):
         raise BadInput("An owner must be 1 to 255 visible ASCII characters, without spaces.")
     return {"Colloquy-Owner": owner}
+
+
+def owner_headers(owner: Owner) -> Callable[[], dict[str, str]]:
+    """Returns the function that returns `owner_header` for one request. Checks at once what is no function."""
+    if callable(owner):
+        return lambda: owner_header(owner())
+    header = owner_header(owner)
+    return lambda: header
