@@ -9,8 +9,6 @@ from typing import NamedTuple
 
 LABEL_END, KEY_START = "\x1f", "\x1e"
 AFTER_LABEL_END = " "  # the next character
-LIVE_LABEL, AFTER_LIVE_LABEL = "live", "livf"
-"""What the first label of a live record begins with: `viewerEvents` reports the changes of live records."""
 HIGHEST = "\U0010ffff" * 400  # above every path: one has at most MAX_RECORD_PATH_BYTES
 
 
@@ -49,12 +47,16 @@ def name_of(path: str) -> RecordName:
     return RecordName(tuple(labels_of(prefix)), key)
 
 
-def is_live(path: str) -> bool:
-    """True for the path of a live record."""
-    return path.startswith(LIVE_LABEL)
-
-
 def below(namespace: Sequence[str]) -> PathRange:
     """The paths in a namespace and in those below it; with an empty one all paths."""
     prefix = prefix_of(namespace)
     return PathRange(prefix, prefix[:-1] + AFTER_LABEL_END if prefix else HIGHEST)
+
+
+LIVE = below(["live"])
+"""The paths of live records: `viewerEvents` reports their changes."""
+
+
+def is_live(path: str) -> bool:
+    """True for the path of a live record."""
+    return LIVE.low <= path < LIVE.high

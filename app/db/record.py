@@ -42,11 +42,11 @@ from app.db.reading.root import read_page
 from app.db.reading.rows import RecordNamespaceRow, RecordRow
 from app.db.tables import records, sessions
 from app.db.tables.columns import BytewiseText, Timestamp, Uuid
-from app.record_path import AFTER_LIVE_LABEL, HIGHEST, KEY_START, LABEL_END, LIVE_LABEL
+from app.record_path import HIGHEST, KEY_START, LABEL_END, LIVE
 
 r = records.c
 CLIENT_COLUMNS = [column for column in r if column.key not in ("tags", "text", "changed_xid")]
-IS_LIVE = and_(r.path >= literal(LIVE_LABEL, BytewiseText), r.path < literal(AFTER_LIVE_LABEL, BytewiseText))
+IS_LIVE = and_(r.path >= literal(LIVE.low, BytewiseText), r.path < literal(LIVE.high, BytewiseText))
 NOT_EXPIRED = or_(r.expires_at.is_(None), r.expires_at > func.now())
 PATH = SortKey(r.path, BytewiseText, r.path, str, "", HIGHEST)
 ORDERS = {
@@ -61,6 +61,23 @@ BY_PATHS = statement(
     "The records at these paths.",
     select(*CLIENT_COLUMNS).where(r.owner_id == OWNER, r.path == any_(PATHS), NOT_EXPIRED),
     RecordRow,
+)
+
+
+class RecordChangeRow(RecordRow):
+    """A live record, or what its deletion left: then `is_present` is false. `id` is its path."""
+
+    id: str
+    is_present: bool
+
+
+CHANGED = statement(
+    "record.changed",
+    "The live records at these paths, deleted ones too: their removal is a change.",
+    select(*CLIENT_COLUMNS, r.path.label("id"), NOT_EXPIRED.label("is_present")).where(
+        r.owner_id == OWNER, r.path == any_(PATHS)
+    ),
+    RecordChangeRow,
 )
 
 NEW_TYPES: dict[str, Any] = {

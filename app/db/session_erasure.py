@@ -6,7 +6,6 @@ from app.db import session_totals
 from app.db.access.statement import OWNER, Row, Statement, statement
 from app.db.access.transaction import Tx
 from app.db.reading.rows import SessionRow
-from app.db.record import IS_LIVE, TOMBSTONE
 from app.db.session import HAS_ID, NEXT_REVISION
 from app.db.tables import approvals, message_chunks, messages, records, session_agents, sessions, streams, tasks
 
@@ -22,15 +21,9 @@ def _delete(table: Table, *conditions: ColumnElement[bool]) -> Statement[Row]:
     )
 
 
-EMPTY_RECORDS: Statement[Row] = statement(
-    "session_erasure.live_records",
-    "Empties the live records of a session; their tombstones stay, and belong to no session.",
-    update(records)
-    .where(records.c.owner_id == OWNER, records.c.session_id == bindparam("session_id"), IS_LIVE)
-    .values(TOMBSTONE),
-)
 # Streams before chunks: the deletion waits for an extend in flight, and the chunk of that extend is deleted too.
-CONTENTS = (EMPTY_RECORDS, *map(_delete, (approvals, tasks, streams, message_chunks, records)))
+# Live records leave no tombstone, which would keep their names: SessionRemoved stands for them.
+CONTENTS = tuple(map(_delete, (approvals, tasks, streams, message_chunks, records)))
 DELETE_MESSAGES = _delete(
     messages,
     messages.c.sequence > bindparam("after", type_=Integer),

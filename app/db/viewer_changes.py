@@ -31,8 +31,7 @@ from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.db.access.routed import Step
 from app.db.access.statement import OWNER, Row, statement
-from app.db.reading.rows import RecordRow, SessionRow
-from app.db.record import CLIENT_COLUMNS, NOT_EXPIRED, PATHS
+from app.db.reading.rows import SessionRow
 from app.db.tables import approvals, count_positions, records, sessions, tasks
 from app.db.tables.columns import BytewiseText, Uuid, Xid8
 
@@ -42,23 +41,6 @@ SESSIONS = statement(
     "The sessions with these ids, erased ones too: their removal is a change.",
     select(sessions).where(sessions.c.owner_id == OWNER, sessions.c.id == any_(bindparam("ids", type_=ARRAY(Uuid)))),
     SessionRow,
-)
-
-
-class RecordChangeRow(RecordRow):
-    """A live record, or what its deletion left: then `is_present` is false. `id` is its path."""
-
-    id: str
-    is_present: bool
-
-
-RECORDS = statement(
-    "viewer_changes.records",
-    "The live records at these paths, deleted ones too: their removal is a change.",
-    select(*CLIENT_COLUMNS, records.c.path.label("id"), NOT_EXPIRED.label("is_present")).where(
-        records.c.owner_id == OWNER, records.c.path == any_(PATHS)
-    ),
-    RecordChangeRow,
 )
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-from app.db import approval, task, viewer_changes
+from app.db import approval, record, task, viewer_changes
 from app.db.access.database import Database
 from app.db.access.statement import Statement
 from app.db.access.transaction import Viewer
@@ -28,7 +28,7 @@ KINDS: dict[str, tuple[Kind, Statement[Any], str]] = {
     "session": (Kind.SESSION_CHANGED, viewer_changes.SESSIONS, "ids"),
     "task": (Kind.TASK_CHANGED, task.BY_IDS, "ids"),
     "approval": (Kind.APPROVAL_CHANGED, approval.BY_IDS, "ids"),
-    "record": (Kind.RECORD_CHANGED, viewer_changes.RECORDS, "paths"),
+    "record": (Kind.RECORD_CHANGED, record.CHANGED, "paths"),
 }
 """The event of each kind, the statement that reads its rows, and the parameter for their ids."""
 

@@ -83,7 +83,9 @@ class SessionChanged(Event):
     session: Session = field(description="The session in its newest state.")
 
 
-@strawberry.type(description="A session was erased (HARD deletion). `sessionEvents` of this session then completes.")
+@strawberry.type(
+    description="A session was erased (HARD deletion) with its records. `sessionEvents` of this session then completes."
+)
 class SessionRemoved(Event):
     session_id: strawberry.ID = field(description="The id of the erased session.")
 
@@ -104,8 +106,9 @@ class ApprovalChanged(Event):
 
 
 @strawberry.type(
-    description="A live record was put, or is absent now: it was deleted, its session was erased, or its time has "
-    "passed. Records are live in a namespace whose first label begins with `live`."
+    description="A live record was put, or is absent now: it was deleted, or its time has passed. A record is live if "
+    "the first label of its namespace is `live`. The erasure of a session removes its records without this event: "
+    "after SessionRemoved, read live records again that may belong to the session."
 )
 class RecordChanged(Event):
     namespace: list[str] = field(description="The labels of the record's namespace, the outermost first.")

@@ -17,7 +17,7 @@ kind = "expand"
 # Of live records alone: no other record pays for it.
 TRIGGER = """\
 create or replace trigger records_changed_xid before insert or update on records
-for each row when (new.path >= 'live' and new.path < 'livf') execute function colloquy_stamp_changed_xid()
+for each row when (new.path >= E'live\\x1f' and new.path < 'live ') execute function colloquy_stamp_changed_xid()
 """
 CHANGED = "records (owner_id, changed_xid, path) where changed_xid is not null"
 TOMBSTONES = "records (updated_at, owner_id, path) where not isfinite(expires_at)"

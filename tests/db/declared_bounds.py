@@ -39,7 +39,7 @@ BY_BOUND = {
         audit.by_ids
         message.append_many message.by_client_keys message.by_message_keys message.documents
         message.documents_by_client_keys message.in_session message.last_of_sessions message.of_sessions[stored_count]
-        record.by_paths record.delete_paths record.lock_sessions record.put
+        record.by_paths record.changed record.delete_paths record.lock_sessions record.put
         reindex.batch reindex.renew
         session.by_ids session.by_keys session.of_agents
         session_agent.by_keys session_agent.of_sessions session_agent.with_agents
@@ -51,7 +51,7 @@ BY_BOUND = {
         sweep.idle sweep.old_keys sweep.past_expires_at
         sweep.silent_streams
         task.by_ids
-        viewer_changes.after viewer_changes.records viewer_changes.sessions
+        viewer_changes.after viewer_changes.sessions
     """,
     MATCHES: """
         approval.count approval.of_messages[count] approval.of_sessions approval.of_tasks[count] approval.page

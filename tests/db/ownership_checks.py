@@ -26,7 +26,7 @@ NOW = re.compile(r"datetime\.datetime\((?!2001|2002|2100)[^)]*\)|(?!2001|2002|21
 FIXED = {"config": "simple", "query": "a", "after_xid": "0", "new_xid": "7", "pattern": "^a"}
 NOT_COPIED = {"owner_id", "timeline", "fork_revision"}  # a trigger sets the last two
 PATHS = {
-    "path": [f"{number:02}" for number in range(0, 80, 2)] + [f"live{number:02}" for number in range(1, 80, 2)]
+    "path": [f"{number:02}" for number in range(0, 80, 2)] + [f"live\x1f{number:02}" for number in range(1, 80, 2)]
 }  # with the owner alone in a key: two would make two rows
 IDS = [str(uuid.UUID(int=number)) for number in range(1, 40)]
 

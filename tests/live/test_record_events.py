@@ -45,26 +45,25 @@ async def test_an_owner_receives_changes_of_live_records_and_no_other_owner(ann,
         await read_until(hers, "a", 3)
         await ann.does("deleteRecords", namespacePrefix=["live"])
         await read_until(hers, "a", None)
-        await bob.does("putRecords", records=[record("a", "his", namespace=["live2"])])
+        await bob.does("putRecords", records=[record("a", "other", namespace=["lively"])])
+        await bob.does("putRecords", records=[record("a", "his", namespace=["live"])])
         [changed] = await his.until("RecordChanged")
-        assert (changed["namespace"], changed["key"], changed["record"]["value"]) == (["live2"], "a", "his")
+        assert (changed["namespace"], changed["key"], changed["record"]["value"]) == (["live"], "a", "his")
 
 
 async def test_a_replay_has_the_latest_state_of_each_live_record_once(ann, bob):
-    session = await ann.creates_session()
     await ann.does("putRecords", records=[record(key) for key in ("kept", "named", "below", "untouched")])
-    await ann.does("putRecords", records=[record("of session", sessionId=session)])
     start = await ann.quiet_cursor()
     for value in (2, 3):
         await ann.does("putRecords", records=[record("kept", value), record("gone", value)])
-    await ann.does("putRecords", records=[record("below", namespace=["lively"]), record("no", namespace=["liv"])])
+    others = (["lively"], ["liv"], ["notes", "live"], [])
+    await ann.does("putRecords", records=[record("k", namespace=["live"]), *(record("k", 1, each) for each in others)])
     await ann.does("deleteRecords", keys=[name("named"), name("gone"), name("never")])
     await ann.does("deleteRecords", namespacePrefix=LIVE, keyTo="below")
-    await ann.does("deleteSession", id=session, mode="HARD")
-    [*events, removed, caught_up] = await ann.catches_up(start)
-    assert (removed["__typename"], caught_up["__typename"]) == ("SessionRemoved", "CaughtUp")
-    expected = {"kept": 3, "named": None, "gone": None, "below": None, "of session": None}
-    assert values(events) == {(*LIVE, key): value for key, value in expected.items()} | {("lively", "below"): 1}
+    [*events, caught_up] = await ann.catches_up(start)
+    assert caught_up["__typename"] == "CaughtUp"
+    expected = {"kept": 3, "named": None, "gone": None, "below": None}
+    assert values(events) == {(*LIVE, key): value for key, value in expected.items()} | {("live", "k"): 1}
     assert len(events) == len(expected) + 1
     assert kinds(await ann.catches_up(await ann.quiet_cursor())) == ["CaughtUp"]
     assert kinds(await bob.catches_up(start)) == ["CaughtUp"]
@@ -86,6 +85,57 @@ async def test_a_deleted_live_record_is_absent_and_empty(ann, sql):
     payload = await ann.does("putRecords", "records { revision }", records=[record("a", 2, expectedRevision=0)])
     assert (payload["errors"], payload["records"]) == ([], [{"revision": 1}])
     assert (await ann.does("deleteRecords", "deletedCount", namespacePrefix=[]))["deletedCount"] == 2
+
+
+async def test_an_erased_session_takes_its_live_records_with_it(ann, bob, sql):
+    """SessionRemoved is the event for them: no row with their names is left."""
+    session, kept = await ann.creates_session(), await ann.creates_session()
+    await ann.does("putRecords", records=[record("moved"), record("k", sessionId=kept)])
+    await bob.does("putRecords", records=[record("moved")])
+    await ann.does("putRecords", records=[record("erased", sessionId=session)])
+    start = await ann.quiet_cursor()
+    await ann.does("putRecords", records=[record("moved", 2, sessionId=session)])
+    await ann.does("deleteSession", id=session)
+    assert values(await ann.catches_up(start)) == {(*LIVE, "moved"): 2}
+    async with ann.watches(await ann.now()) as live:
+        await live.until("CaughtUp")
+        await ann.does("deleteSession", id=session, mode="HARD")
+        assert (await live.until("SessionRemoved"))[-1]["sessionId"] == session
+    events = await ann.catches_up(start)
+    assert [(event["__typename"], event.get("sessionId")) for event in events] == [
+        ("SessionRemoved", session),
+        ("CaughtUp", None),
+    ]
+    found = await ann.asks('{ records(namespacePrefix: ["live"]) { nodes { key session { id } } } }')
+    assert found["records"]["nodes"] == [{"key": "k", "session": {"id": kept}}]
+    assert not await sql("select from records where owner_id = $1 and path like '%erased'", ann.name)
+    assert len(await sql("select from records where owner_id = $1", bob.name)) == 1
+
+
+async def test_records_and_other_changes_of_one_owner_come_in_the_order_of_their_commits(ann):
+    start = await ann.quiet_cursor()
+    task = await ann.does("createTask", "task { id }", type="t")
+    await ann.does("putRecords", records=[record("a")])
+    session = await ann.creates_session("s")
+    await ann.does("deleteRecords", keys=[name("a")])
+    await ann.does("putRecords", records=[record("b")])
+    assert kinds(await ann.catches_up(start)) == [
+        "TaskChanged",
+        "SessionChanged",
+        "RecordChanged",
+        "RecordChanged",
+        "CaughtUp",
+    ]
+    await ann.does("setTaskStatus", id=task["task"]["id"], status="ACTIVE")
+    await ann.does("updateSession", id=session, title="t")
+    expected = ["RecordChanged", "RecordChanged", "TaskChanged", "SessionChanged", "CaughtUp"]
+    assert kinds(await ann.catches_up(start)) == expected
+
+
+async def test_a_cursor_older_than_the_tombstones_of_records_resets_the_stream(ann):
+    epoch, xid, at = (await ann.now()).removeprefix("v.").split(".")
+    for days, expected in ((29, ["CaughtUp"]), (31, ["StreamReset", "CaughtUp"])):
+        assert kinds(await ann.catches_up(f"v.{epoch}.{xid}.{int(at) - days * 86_400}")) == expected
 
 
 async def test_a_replay_of_several_batches_is_complete_and_resumes_anywhere(ann):

@@ -52,7 +52,8 @@ class Position(NamedTuple):
     key: str
 
 
-START = Position(datetime.min.replace(tzinfo=UTC), "", str(UUID(int=0)))
+# After -infinity, the time of the tombstones of records, as which asyncpg writes the first day.
+START = Position(datetime(1, 1, 2, tzinfo=UTC), "", str(UUID(int=0)))
 
 
 class Step(NamedTuple):
@@ -300,24 +301,27 @@ def fail_streams(indexing: Mapping[str, Any]) -> Step:
 class Retention(NamedTuple):
     """How long things are kept: idle sessions, what was deleted (None: forever), idempotency keys, silent streams.
 
-    `indexing` are the search parameters of the settings, for the text of a failed stream.
+    `records` is for the tombstones of live records, which keep their names. `indexing` are the search parameters of the
+    settings, for the text of a failed stream.
     """
 
     idle: timedelta
     deleted: timedelta | None
+    records: timedelta
     keys: timedelta
     silent: timedelta
     indexing: Mapping[str, Any]
 
     def steps(self) -> list[tuple[Step, timedelta]]:
         """The steps in their order, each with the age from which on a thing is due."""
-        removal = (ERASE_SESSIONS, REMOVE_SESSIONS, REMOVE_TOMBSTONES, REMOVE_RECORD_TOMBSTONES)
+        removal = (ERASE_SESSIONS, REMOVE_SESSIONS, REMOVE_TOMBSTONES)
         return [
             (fail_streams(self.indexing), self.silent),
             (EXPIRE_SESSIONS, self.idle),
             *([] if self.deleted is None else [(step, self.deleted) for step in removal]),
             (REMOVE_KEYS, self.keys),
             (REMOVE_RECORDS, timedelta(0)),
+            (REMOVE_RECORD_TOMBSTONES, self.records),
         ]
 
 

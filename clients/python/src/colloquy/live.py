@@ -89,7 +89,10 @@ class ApprovalChanged(Event):
 
 @dataclass(frozen=True, slots=True)
 class RecordChanged(Event):
-    """A record in a namespace whose first label begins with `live` was put, or is absent now: `record` is None."""
+    """A record in a namespace whose first label is `live` was put, or is absent now: `record` is None.
+
+    After SessionRemoved its records are absent without this event: read them again.
+    """
 
     namespace: tuple[str, ...]
     key: str
