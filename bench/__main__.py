@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from app.db.operations.embedded import embedded_postgres
-from bench import answers, data, load, open_loop, report, servers, summary
+from bench import answers, data, load, open_loop, report, servers, sizing, summary
 from bench.memory import memory
 from bench.results import Results
 from bench.servers import PEERS, UNCACHED, RunningPeer
@@ -78,6 +78,7 @@ def write(results: Results) -> None:
     results.write(numbers)
     plot(results.rounds, RESULTS / "latest.png")
     PAGE.write_text(summary.renewed(PAGE.read_text(), results))
+    sizing.write()
 
 
 class Bench:

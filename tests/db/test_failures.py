@@ -43,6 +43,8 @@ def test_failures_are_classified_by_sqlstate():
     assert failures.connection_lost(driver_error("57P01"))
     assert failures.connection_lost(ConnectionResetError())
     assert failures.connection_lost(asyncpg.exceptions.InterfaceError("connection is closed"))
+    assert failures.connection_lost(driver_error("XX000", "could not commit transaction for shard 7 on at least one"))
+    assert not failures.connection_lost(driver_error("XX000", "cache lookup failed for relation 7"))
     assert failures.connection_lost(asyncpg.exceptions.InternalClientError("cannot switch to state 12"))
     assert not failures.connection_lost(asyncpg.exceptions.InterfaceError("another operation is in progress"))
     assert not failures.connection_lost(driver_error("57014"))

@@ -17,6 +17,7 @@ _INTEGRITY = re.compile("23...")
 _QUOTED = re.compile(r'["«»„“”](\w+?)(?:_\d+)?["«»„“”]')  # the server quotes as its language does
 _CONNECTION_LOST = re.compile("08...|57P0[1-5]")
 _NO_RESOURCES = re.compile("53...")
+_NODE_LOST = "could not commit transaction for shard"  # of Citus, with the SQLSTATE of any internal error
 READ_ONLY = "The database accepts no writes at present; try again."
 UNREACHABLE = "The database cannot be reached at present; try again."
 
@@ -52,8 +53,10 @@ def connection_lost(error: BaseException) -> bool:
     """True if the connection to the server ended; the outcome of a write that was under way is unknown.
 
     The driver raises InternalClientError for a statement on a connection that has received its end, and is not closed
-    yet.
+    yet. Citus raises an internal error if its connection to a node ends during COMMIT.
     """
+    if sqlstate(error) == "XX000":
+        return _NODE_LOST in str(error)
     if isinstance(error, asyncpg.InterfaceError):  # type: ignore[attr-defined]
         return "connection is closed" in str(error) or "connection was closed" in str(error)
     lost = (ConnectionError, EOFError, InternalClientError)
