@@ -31,5 +31,7 @@ MAX_RECORD_PATH_BYTES = 1_500
 """Namespace and key of a record together, in UTF-8; an index of PostgreSQL holds them beside the owner."""
 MAX_TTL_SECONDS = 10 * 365 * 86_400
 """The longest life of a record that expires."""
+MAX_TOMBSTONE_DAYS = 30
+"""The longest time for which the name of a deleted live record is stored, and a cursor of `viewerEvents` is valid."""
 MAX_KEY_LENGTH = 255
 """The longest idempotency key."""

@@ -89,7 +89,7 @@ class Services:
             self.db,
             self.bus,
             tuning,
-            tombstone_seconds=settings.session_purge_days * DAY_SECONDS or None,
+            tombstone_seconds=settings.tombstone_days * DAY_SECONDS,
             max_per_owner=settings.max_subscribers_per_user,
             max_subscriptions=settings.max_subscribers,
             make_channel=self.parts.channel,

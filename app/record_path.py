@@ -51,3 +51,12 @@ def below(namespace: Sequence[str]) -> PathRange:
     """The paths in a namespace and in those below it; with an empty one all paths."""
     prefix = prefix_of(namespace)
     return PathRange(prefix, prefix[:-1] + AFTER_LABEL_END if prefix else HIGHEST)
+
+
+LIVE = below(["live"])
+"""The paths of live records: `viewerEvents` reports their changes."""
+
+
+def is_live(path: str) -> bool:
+    """True for the path of a live record."""
+    return LIVE.low <= path < LIVE.high

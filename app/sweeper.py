@@ -30,6 +30,7 @@ def retention(settings: Settings) -> Retention:
     return Retention(
         idle=timedelta(days=settings.session_retention_days),
         deleted=timedelta(days=settings.session_purge_days) if settings.session_purge_days else None,
+        records=timedelta(days=settings.tombstone_days),
         keys=timedelta(seconds=settings.idempotency_ttl_seconds),
         silent=timedelta(seconds=settings.stream_timeout_seconds),
         indexing=settings.indexing,

@@ -65,6 +65,10 @@ ADVERSARIAL: dict[str, Callable[[], str]] = {
     "U+0000 and lists": lambda: repeated("[]", '["\\u0000",%s]'),
     "U+0000 and texts": lambda: repeated('"\\u0000"'),
     "a long number and numbers": lambda: repeated("1", "[99999999999999999999,%s]"),
+    "a number beyond a double and numbers": lambda: repeated("1", "[1e400,%s]"),
+    "long numbers": lambda: "[" + ",".join(str(10**20 + n) for n in range(47_000)) + "]",
+    "NaN": lambda: repeated("NaN"),
+    "an open list": lambda: repeated("1", "[%s"),
     "half surrogate pairs": lambda: repeated('"\\ud800"'),
 }
 

@@ -201,14 +201,16 @@ select owner_id, md5(owner_id || n), sha256(n::text::bytea),
        pg_temp.began() + interval '4 days' + n * (interval '20 hours' / keys)
 from sizes, generate_series(1, keys) n
 """
-# As many as idempotency keys, all but three in the namespace `notes`; three belong to the focus, some have a time.
+# As many as idempotency keys, most in the namespace `notes`; three belong to the focus, some have a time, some are
+# live, and some of these are tombstones.
 RECORDS = """
 insert into records (owner_id, path, session_id, value, metadata, tags, text, revision, expires_at)
 select o.owner_id, word || chr(31) || chr(30) || 'record-' || r, case when r between 4 and 6 then p.id end,
        '{"text":"Hello"}', json_build_object('kind', word), jsonb_build_object('kind', word), 'Hello', 1,
-       case when r % 10 = 0 then timestamptz '2099-01-01Z' + r * interval '1 minute' end
+       case when r % 10 = 0 then timestamptz '2099-01-01Z' + r * interval '1 minute'
+            when r % 10 = 7 then '-infinity' end
 from sizes o join session_sizes p on p.owner_id = o.owner_id and p.n = 4, generate_series(1, o.keys) r,
-lateral (select case when r <= 3 then 'rare' else 'notes' end as word) words
+lateral (select case when r <= 3 then 'rare' when r % 10 in (5, 7) then 'live' else 'notes' end as word) words
 """
 # In the order of time, so that the messages of one session do not lie side by side.
 MESSAGES = """

@@ -1,4 +1,8 @@
-"""Statements on records. A record whose time has passed counts as absent, whether or not the sweeper has removed it."""
+"""Statements on records. A record whose time has passed counts as absent, whether or not the sweeper has removed it.
+
+A live record that is deleted leaves a tombstone, so that readers learn of it: an empty row whose time has always
+passed. Its statements and those of other programs treat it as an absent record, and a put replaces it.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -14,11 +18,16 @@ from sqlalchemy import (
     any_,
     bindparam,
     case,
+    cast,
     delete,
     func,
     literal,
+    not_,
+    null,
     or_,
     select,
+    union_all,
+    update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB, insert
 
@@ -33,10 +42,11 @@ from app.db.reading.root import read_page
 from app.db.reading.rows import RecordNamespaceRow, RecordRow
 from app.db.tables import records, sessions
 from app.db.tables.columns import BytewiseText, Timestamp, Uuid
-from app.record_path import HIGHEST, KEY_START, LABEL_END
+from app.record_path import HIGHEST, KEY_START, LABEL_END, LIVE
 
 r = records.c
-CLIENT_COLUMNS = [column for column in r if column.key not in ("tags", "text")]
+CLIENT_COLUMNS = [column for column in r if column.key not in ("tags", "text", "changed_xid")]
+IS_LIVE = and_(r.path >= literal(LIVE.low, BytewiseText), r.path < literal(LIVE.high, BytewiseText))
 NOT_EXPIRED = or_(r.expires_at.is_(None), r.expires_at > func.now())
 PATH = SortKey(r.path, BytewiseText, r.path, str, "", HIGHEST)
 ORDERS = {
@@ -51,6 +61,23 @@ BY_PATHS = statement(
     "The records at these paths.",
     select(*CLIENT_COLUMNS).where(r.owner_id == OWNER, r.path == any_(PATHS), NOT_EXPIRED),
     RecordRow,
+)
+
+
+class RecordChangeRow(RecordRow):
+    """A live record, or what its deletion left: then `is_present` is false. `id` is its path."""
+
+    id: str
+    is_present: bool
+
+
+CHANGED = statement(
+    "record.changed",
+    "The live records at these paths, deleted ones too: their removal is a change.",
+    select(*CLIENT_COLUMNS, r.path.label("id"), NOT_EXPIRED.label("is_present")).where(
+        r.owner_id == OWNER, r.path == any_(PATHS)
+    ),
+    RecordChangeRow,
 )
 
 NEW_TYPES: dict[str, Any] = {
@@ -120,11 +147,36 @@ COUNT = statement(
 )
 
 
-def _delete(name: str, sentence: str, *conditions: ColumnElement[bool]) -> Statement[Count]:
-    deleted = delete(records).where(*conditions).returning(r.owner_id, r.expires_at).cte("deleted")
-    lived = or_(deleted.c.expires_at.is_(None), deleted.c.expires_at > func.now())  # Citus refuses now() in RETURNING
-    query = select(func.count().filter(lived).label("total")).where(deleted.c.owner_id == OWNER)
-    return statement(name, sentence, query, Count, custom_plan=True)
+TOMBSTONE = {
+    "value": "null",
+    "binary": null(),
+    "session_id": null(),
+    **dict.fromkeys(("metadata", "tags"), "{}"),
+    "text": "",
+    "expires_at": cast(literal("-infinity", Text), Timestamp),
+    "updated_at": func.now(),
+}
+"""The columns of the tombstone of a live record."""
+
+
+class Deleted(Row):
+    """The number of deleted records, and how many of them were live."""
+
+    total: int
+    live: int
+
+
+def _delete(name: str, sentence: str, *conditions: ColumnElement[bool]) -> Statement[Deleted]:
+    removed = delete(records).where(*conditions, not_(IS_LIVE)).returning(r.owner_id, r.expires_at).cte("removed")
+    emptied = update(records).where(*conditions, IS_LIVE, NOT_EXPIRED).values(TOMBSTONE).returning(r.owner_id)
+    live = emptied.cte("emptied")
+    had_time = or_(removed.c.expires_at.is_(None), removed.c.expires_at > func.now())  # Citus: no now() in RETURNING
+    deleted = union_all(
+        select(literal(0).label("live")).where(removed.c.owner_id == OWNER, had_time),
+        select(literal(1).label("live")).where(live.c.owner_id == OWNER),
+    ).subquery("deleted")
+    totals = select(func.count().label("total"), func.coalesce(func.sum(deleted.c.live), 0).label("live"))
+    return statement(name, sentence, totals.select_from(deleted), Deleted, custom_plan=True)
 
 
 DELETE_PATHS = _delete(
@@ -209,3 +261,12 @@ async def put(tx: Tx, new: Sequence[Mapping[str, Any]], at: datetime) -> list[Re
     arrays = parent_arrays(tuple(NEW_TYPES), [tuple(record[name] for name in NEW_TYPES) for record in ordered])
     rows = {row.path: row for row in await tx.fetch(PUT, **arrays, at=at)}
     return [rows[record["path"]] for record in new]
+
+
+async def remove(tx: Tx, statement: Statement[Deleted], **values: Any) -> int:
+    """Deletes records with `DELETE_PATHS` or `DELETE_RANGE`; returns how many there were."""
+    deleted = await tx.one(statement, **values)
+    assert deleted is not None  # a count
+    if deleted.live:
+        tx.record_change("", 0)
+    return deleted.total

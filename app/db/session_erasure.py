@@ -22,6 +22,7 @@ def _delete(table: Table, *conditions: ColumnElement[bool]) -> Statement[Row]:
 
 
 # Streams before chunks: the deletion waits for an extend in flight, and the chunk of that extend is deleted too.
+# Live records leave no tombstone, which would keep their names: SessionRemoved stands for them.
 CONTENTS = tuple(map(_delete, (approvals, tasks, streams, message_chunks, records)))
 DELETE_MESSAGES = _delete(
     messages,

@@ -32,8 +32,8 @@ from sqlalchemy.dialects.postgresql import ARRAY
 from app.db.access.routed import Step
 from app.db.access.statement import OWNER, Row, statement
 from app.db.reading.rows import SessionRow
-from app.db.tables import approvals, count_positions, sessions, tasks
-from app.db.tables.columns import Uuid, Xid8
+from app.db.tables import approvals, count_positions, records, sessions, tasks
+from app.db.tables.columns import BytewiseText, Uuid, Xid8
 
 LIMIT = bindparam("limit", type_=Integer)
 SESSIONS = statement(
@@ -117,25 +117,37 @@ HORIZON.routed = (
 )
 
 AFTER_XID, AFTER_KIND = xid_parameter("after_xid"), bindparam("after_kind", type_=Text)
-AFTER_ID = bindparam("after_id", type_=Uuid)
+AFTER_ID, AFTER_PATH = bindparam("after_id", type_=Uuid), bindparam("after_path", type_=BytewiseText)
 
 
-def _changed(kind: str, table: Table) -> Select[Any]:
-    """The rows of one kind after a position in the order (transaction, kind, id).
+def _changed(
+    kind: str, table: Table, key: ColumnElement[Any], after: ColumnElement[Any], id: ColumnElement[str]
+) -> Select[Any]:
+    """The rows of one kind after a position in the order (transaction, kind, key); `id` is the key as text.
 
     A transaction id at or above the snapshot's end is that of another cluster, from which the data was moved.
     """
     c, name = table.c, literal(kind, Text)
-    later = or_(c.changed_xid > AFTER_XID, name > AFTER_KIND, and_(name == AFTER_KIND, c.id > AFTER_ID))
+    later = or_(c.changed_xid > AFTER_XID, name > AFTER_KIND, and_(name == AFTER_KIND, key > after))
     return (
-        select(c.changed_xid.label("xid"), name.label("kind"), c.id, c.revision)
+        select(c.changed_xid.label("xid"), name.label("kind"), id.label("id"), c.revision)
         .where(c.owner_id == OWNER, c.changed_xid >= AFTER_XID, later, c.changed_xid < func.pg_snapshot_xmax(_snapshot))
-        .order_by(c.changed_xid, c.id)
+        .order_by(c.changed_xid, key)
         .limit(LIMIT)
     )
 
 
-_all = union_all(_changed("approval", approvals), _changed("session", sessions), _changed("task", tasks))
+def _with_id(kind: str, table: Table) -> Select[Any]:
+    # The text of UUIDs, compared by bytes, has the order of the UUIDs.
+    return _changed(kind, table, table.c.id, AFTER_ID, cast(table.c.id, Text).collate("C"))
+
+
+_all = union_all(
+    _with_id("approval", approvals),
+    _changed("record", records, records.c.path, AFTER_PATH, records.c.path),
+    _with_id("session", sessions),
+    _with_id("task", tasks),
+)
 _each = _all.subquery("each").c
 _order = (_each.xid, _each.kind, _each.id)
 _page = select(*_order, _each.revision).order_by(*_order).limit(LIMIT).subquery("page")
@@ -152,7 +164,7 @@ def _beside_changes(timeline: ColumnElement[int]) -> Select[Any]:
 
 CHANGES = statement(
     "viewer_changes.after",
-    "The changed sessions, tasks and approvals of an owner after a position, the timeline and the horizon.",
+    "What has changed of an owner after a position, the timeline and the horizon.",
     _beside_changes(_timeline),
     ViewerChangeRow,
 )
@@ -161,7 +173,7 @@ CHANGES.routed = (
     Step(
         statement(
             "viewer_changes.after[routed]",
-            "The changed sessions, tasks and approvals of an owner after a position, the epoch and the horizon.",
+            "What has changed of an owner after a position, the epoch and the horizon.",
             _beside_changes(_epoch),
             ViewerChangeRow,
         )

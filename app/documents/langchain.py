@@ -3,6 +3,7 @@
 https://docs.langchain.com/oss/python/langchain/messages
 """
 
+from itertools import islice
 from typing import Any
 
 from app.documents import blocks
@@ -10,6 +11,7 @@ from app.documents.blocks import Block
 from app.documents.format import JsonObject, MessageFormat, items, member
 from app.documents.text import refusal, typed_text
 from app.documents.usage import usage_reader
+from app.limits import MAX_BLOCKS
 
 CLASSES = {
     "HumanMessage": "human",
@@ -44,11 +46,18 @@ def _contents(message: JsonObject) -> list[Any] | None:
             is_error = message.get("status") == "error"
             return [{"type": "tool_result", "tool_use_id": call_id, "content": content, "is_error": is_error}]
         case {"type": str(kind), "content": content} if kind in TYPES:
-            in_content = {key for part in items(content) for key in _call_ids(part)}
-            calls = [*items(message.get("tool_calls")), *items(message.get("invalid_tool_calls"))]
-            beside = [call for call in calls if isinstance(call, dict) and not in_content.intersection(_call_ids(call))]
-            return [content, [{"type": "tool_call", **call} for call in beside]]
+            return [content, _calls_beside(content, message)]
     return None
+
+
+def _calls_beside(content: Any, message: JsonObject) -> list[JsonObject]:
+    """The calls that are not in `content`, as many as a message has blocks at most."""
+    calls = [*items(message.get("tool_calls")), *items(message.get("invalid_tool_calls"))]
+    if not calls:
+        return []
+    in_content = {key for part in items(content) for key in _call_ids(part)}
+    beside = (call for call in calls if isinstance(call, dict) and in_content.isdisjoint(_call_ids(call)))
+    return [{"type": "tool_call", **call} for call in islice(beside, MAX_BLOCKS + 1)]
 
 
 def _call_ids(part: Any) -> list[str]:

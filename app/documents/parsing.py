@@ -1,9 +1,7 @@
 """JSON texts of any producer, parsed without loss where PostgreSQL and common JSON readers allow it."""
 
-import json
 import math
 import re
-from contextlib import suppress
 from typing import Any
 
 import orjson
@@ -16,22 +14,32 @@ ESCAPE = re.compile(rf"\\u(?:0000|{HIGH}(?!\\u{LOW})|(?<!\\u{HIGH}\\u){LOW})")
 # with a regular expression.
 DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
 LONG_NUMBER = b"0" * 19
+# Pairs: what comes before the next number that may be beyond 64 bits or beyond a double, and that number. The search
+# takes one step for all that comes before, and is possessive: linear time. Most numbers are read by SHORT, in half.
+SHORT = r"-?[0-9]{1,18}+(?![0-9.eE])[^0-9-]*+"
+FINITE = r"-?[0-9]{1,18}+(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]{1,2}+)?+(?![0-9.eE])[^0-9-]*+"
+NUMBER = r"-?[0-9]++(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+"
+NUMBERS = re.compile(rf"([^0-9-]*+(?:{SHORT}|{FINITE}|-(?![0-9])[^0-9-]*+)*+)({NUMBER}|$)")
 MAX_INTEGER = 2**63
-MAX_INTEGER_DIGITS = 20  # of the longest 64-bit integer, with its sign
+MAX_INTEGER_DIGITS = 19  # of the longest 64-bit integer
 MAX_LEVELS = 200
 ORJSON_LEVELS = 254
+# Control characters, which no JSON text has, stand for escapes, new quotes and a constant while quotes are set.
+MARKS = BACKSLASH, QUOTE, NEW_QUOTE, CONSTANT = "\0\1\2\3"
+QUOTED_KEY = re.compile("\2[ \t\r\n]*+:")
 
 
 def parse(text: str) -> Any:
     """The value of a JSON text; None for a text that is not JSON, or is nested deeper than 200 levels.
 
-    U+FFFD is in the position of each character that PostgreSQL cannot store. The text itself has none of them.
+    U+FFFD is in the position of each character that PostgreSQL cannot store. The text itself has none of them. NaN,
+    infinity, and a number beyond 64 bits or beyond a double are texts: few JSON readers keep their digits.
     """
     if "\\u" in text and "\0" not in text:
         text = ESCAPE.sub(r"\\ufffd", text.replace("\\\\", "\0")).replace("\0", "\\\\")
     try:
         value = _decode(text)
-    except (ValueError, RecursionError):
+    except ValueError:
         return None
     return value if text.count("[") + text.count("{") <= MAX_LEVELS or _fits(value) else None
 
@@ -42,11 +50,54 @@ def clean(text: str) -> str:
 
 
 def _decode(text: str) -> Any:
-    encoded = text.encode(errors="surrogatepass")
+    encoded = _encoded(text)
     if LONG_NUMBER not in encoded.translate(DIGITS_TO_ZERO):
-        with suppress(ValueError):
+        try:
             return orjson.loads(encoded)
-    return DECODER.decode(text)  # also NaN, and numbers beyond a double
+        except ValueError:
+            pass  # for NaN, and a number beyond a double
+    return orjson.loads(_encoded(_with_quotes(text)))
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return SURROGATE.sub("\ufffd", text).encode()
+
+
+def _with_quotes(text: str) -> str:
+    """The text with the values that orjson cannot keep as strings. Raises ValueError for some texts that are not JSON.
+
+    Nothing runs once for each string of the document, which may consist of short ones: they are cut out together.
+    """
+    if any(mark in text for mark in MARKS):
+        raise ValueError("JSON has no such control characters.")
+    pieces = text.replace("\\\\", BACKSLASH).replace('\\"', QUOTE).split('"')
+    outside = _with_quoted_numbers('"'.join(pieces[::2]))
+    for name, mark in (("-Infinity", CONSTANT), ("Infinity", "Infinity"), ("NaN", "NaN"), (CONSTANT, "-Infinity")):
+        outside = outside.replace(name, mark if mark == CONSTANT else NEW_QUOTE + mark + NEW_QUOTE)
+    if QUOTED_KEY.search(outside):
+        raise ValueError("A key is a string.")
+    pieces[::2] = outside.split('"')
+    return '"'.join(pieces).replace(NEW_QUOTE, '"').replace(QUOTE, '\\"').replace(BACKSLASH, "\\\\")
+
+
+def _with_quoted_numbers(outside: str) -> str:
+    pieces = [piece for pair in NUMBERS.findall(outside) for piece in pair]
+    written = {number: number if _is_kept(number) else NEW_QUOTE + number + NEW_QUOTE for number in set(pieces[1::2])}
+    pieces[1::2] = map(written.__getitem__, pieces[1::2])
+    return "".join(pieces)
+
+
+def _is_kept(number: str) -> bool:
+    """True for an integer of 64 bits, for a number that a double can hold, and for what is not JSON."""
+    digits = number.removeprefix("-")
+    if digits[:1] == "0" and digits[1:2].isdigit():
+        return True
+    if digits.isdigit():
+        return len(digits) <= MAX_INTEGER_DIGITS and -MAX_INTEGER <= int(number) < MAX_INTEGER
+    return not number or math.isfinite(float(number))
 
 
 def _fits(value: Any) -> bool:
@@ -58,17 +109,3 @@ def _fits(value: Any) -> bool:
     except orjson.JSONEncodeError:
         return False
     return True
-
-
-def _integer(digits: str) -> int | str:
-    """An integer beyond 64 bits stays a text: few JSON readers keep its digits."""
-    if len(digits) > MAX_INTEGER_DIGITS or not -MAX_INTEGER <= (value := int(digits)) < MAX_INTEGER:
-        return digits
-    return value
-
-
-def _number(digits: str) -> float | str:
-    return value if math.isfinite(value := float(digits)) else digits
-
-
-DECODER = json.JSONDecoder(parse_int=_integer, parse_float=_number, parse_constant=str)

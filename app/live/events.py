@@ -18,6 +18,7 @@ class Kind(Enum):
     SESSION_AGENT_CHANGED = "SessionAgentChanged"
     TASK_CHANGED = "TaskChanged"
     APPROVAL_CHANGED = "ApprovalChanged"
+    RECORD_CHANGED = "RecordChanged"
     CAUGHT_UP = "CaughtUp"
     STREAM_RESET = "StreamReset"
 

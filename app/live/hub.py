@@ -72,7 +72,7 @@ class Hub:
         )
 
     def viewer_events(self, viewer: Viewer, convert: Convert, after: str | None, follow: bool) -> Subscription[Any]:
-        """The events of the viewer's sessions, tasks and approvals, as `session_events`."""
+        """The events of the viewer's sessions, tasks, approvals and live records, as `session_events`."""
         subject = viewer.subject, OWNER_WIDE
         return self._subscription(
             subject,

@@ -1,4 +1,4 @@
-"""The events of everything that belongs to one owner: sessions, tasks and approvals that changed since a horizon.
+"""The events of an owner: sessions, tasks, approvals and live records that changed since a horizon.
 
 Transactions end in another order than they begin. Each read therefore returns every change at or above the horizon,
 and a position remembers which of them were delivered, until a later horizon has passed them.
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
-from app.db import approval, task, viewer_changes
+from app.db import approval, record, task, viewer_changes
 from app.db.access.database import Database
 from app.db.access.statement import Statement
 from app.db.access.transaction import Viewer
@@ -21,13 +21,16 @@ from app.live.reader import Batch, Start
 
 ChangeKey = tuple[int, str, str]
 """The order in which changes are read: transaction, kind, id."""
-FIRST: tuple[str, str] = ("", str(UUID(int=0)))
+NO_ID = str(UUID(int=0))
+FIRST: tuple[str, str] = ("", NO_ID)
 """The kind and id before all others of a transaction."""
-KINDS: dict[str, tuple[Kind, Statement[Any]]] = {
-    "session": (Kind.SESSION_CHANGED, viewer_changes.SESSIONS),
-    "task": (Kind.TASK_CHANGED, task.BY_IDS),
-    "approval": (Kind.APPROVAL_CHANGED, approval.BY_IDS),
+KINDS: dict[str, tuple[Kind, Statement[Any], str]] = {
+    "session": (Kind.SESSION_CHANGED, viewer_changes.SESSIONS, "ids"),
+    "task": (Kind.TASK_CHANGED, task.BY_IDS, "ids"),
+    "approval": (Kind.APPROVAL_CHANGED, approval.BY_IDS, "ids"),
+    "record": (Kind.RECORD_CHANGED, record.CHANGED, "paths"),
 }
+"""The event of each kind, the statement that reads its rows, and the parameter for their ids."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +129,16 @@ class ViewerReader:
             limit=self._batch_size,
             after_xid=str(xid),
             after_kind=kind,
-            after_id=key,
+            after_id=NO_ID if kind == "record" else key,
+            after_path=key,
         )
 
     async def _events(self, touched: list[ViewerChangeRow], before: str, after: str) -> list[Event]:
         """An event for each changed row that still exists; only the last one has the cursor after the whole batch."""
         rows: dict[tuple[str, str], Any] = {}
-        for kind, (_, by_ids) in KINDS.items():
+        for kind, (_, by_ids, parameter) in KINDS.items():
             if ids := [row.id for row in touched if row.kind == kind]:
-                rows |= {(kind, row.id): row for row in await self._db.fetch(self._viewer, by_ids, ids=ids)}
+                rows |= {(kind, row.id): row for row in await self._db.fetch(self._viewer, by_ids, **{parameter: ids})}
         existing = [
             (change, row) for change in touched if (row := rows.get((change.kind or "", change.id))) is not None
         ]

@@ -13,7 +13,7 @@ from app.db.reading.rows import RecordNamespaceRow, RecordRow
 from app.documents.parsing import clean
 from app.errors import BadInput, Conflict, Invalid, NotFound, Problem
 from app.limits import MAX_BATCH, MAX_NAMESPACE_LABELS, MAX_RECORD_PATH_BYTES, MAX_TTL_SECONDS
-from app.record_path import KEY_START, LABEL_END, below, path_of, prefix_of
+from app.record_path import KEY_START, LABEL_END, below, is_live, path_of, prefix_of
 from app.resolvers import validation
 from app.settings import Settings
 from app.unit_of_work import UnitOfWork
@@ -37,6 +37,8 @@ async def put(work: UnitOfWork, records: Sequence[Mapping[str, Any]]) -> list[Re
         rows = await db.record.put(tx, new, at)
         for index, (record, row) in enumerate(zip(records, rows, strict=True)):
             _refuse_other_revision(index, record.get("expected_revision"), row.revision - 1)
+        if any(is_live(row.path) for row in rows):
+            tx.record_change("", 0)
     return rows
 
 
@@ -62,9 +64,7 @@ async def delete(
 async def _delete_named(work: UnitOfWork, names: Sequence[Mapping[str, Any]]) -> int:
     paths = [_path(["keys", str(index)], **name) for index, name in enumerate(_batch(names, "keys"))]
     async with work.begin() as tx:
-        deleted = await tx.one(db.record.DELETE_PATHS, paths=sorted(paths))
-    assert deleted is not None  # a count
-    return deleted.total
+        return await db.record.remove(tx, db.record.DELETE_PATHS, paths=sorted(paths))
 
 
 async def _delete_below(work: UnitOfWork, prefix: Sequence[str], key_to: str | None) -> int:
@@ -72,9 +72,7 @@ async def _delete_below(work: UnitOfWork, prefix: Sequence[str], key_to: str | N
     # Checked, not cleaned: another bound would delete other records.
     up_to = validation.optional_text(key_to, "keyTo", min_length=0)
     async with work.begin() as tx:
-        deleted = await tx.one(db.record.DELETE_RANGE, low=low, high=high, key_to=up_to)
-    assert deleted is not None  # a count
-    return deleted.total
+        return await db.record.remove(tx, db.record.DELETE_RANGE, low=low, high=high, key_to=up_to)
 
 
 def path_to_read(namespace: Sequence[str], key: str) -> str | None:

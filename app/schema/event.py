@@ -8,10 +8,12 @@ import strawberry
 
 from app.live.events import Event as LiveEvent
 from app.live.events import Kind
+from app.record_path import name_of
 from app.schema import ids
 from app.schema.approval import Approval
 from app.schema.base import Info, enum
 from app.schema.message import Message
+from app.schema.record import Record
 from app.schema.scalars import Json
 from app.schema.session import Session
 from app.schema.session_agent import SessionAgent
@@ -81,7 +83,9 @@ class SessionChanged(Event):
     session: Session = field(description="The session in its newest state.")
 
 
-@strawberry.type(description="A session was erased (HARD deletion). `sessionEvents` of this session then completes.")
+@strawberry.type(
+    description="A session was erased (HARD deletion) with its records. `sessionEvents` of this session then completes."
+)
 class SessionRemoved(Event):
     session_id: strawberry.ID = field(description="The id of the erased session.")
 
@@ -99,6 +103,17 @@ class TaskChanged(Event):
 @strawberry.type(description="An approval was requested or decided.")
 class ApprovalChanged(Event):
     approval: Approval = field(description="The approval in its newest state.")
+
+
+@strawberry.type(
+    description="A live record was put, or is absent now: it was deleted, or its time has passed. A record is live if "
+    "the first label of its namespace is `live`. The erasure of a session removes its records without this event: "
+    "after SessionRemoved, read live records again that may belong to the session."
+)
+class RecordChanged(Event):
+    namespace: list[str] = field(description="The labels of the record's namespace, the outermost first.")
+    key: str = field(description="The name of the record in its namespace.")
+    record: Record | None = field(description="The record in its newest state; null if it is absent.")
 
 
 @strawberry.type(
@@ -139,7 +154,7 @@ SessionEvent = Annotated[
 
 
 ViewerEvent = Annotated[
-    SessionChanged | SessionRemoved | TaskChanged | ApprovalChanged | CaughtUp | StreamReset,
+    SessionChanged | SessionRemoved | TaskChanged | ApprovalChanged | RecordChanged | CaughtUp | StreamReset,
     strawberry.union(
         "ViewerEvent",
         description="An event of one viewer. Later versions may add members; a client must ignore those that it does "
@@ -161,6 +176,12 @@ Follow = Annotated[
         "clients that poll."
     ),
 ]
+
+
+def _record_changed(cursor: str, row: Any) -> RecordChanged:
+    name = name_of(row.path)
+    record = row if row.is_present else None
+    return RecordChanged(cursor=cursor, namespace=list(name.namespace), key=name.key, record=record)
 
 
 EVENT_TYPES: dict[Kind, Callable[[str, Any], Event]] = {
@@ -186,6 +207,7 @@ EVENT_TYPES: dict[Kind, Callable[[str, Any], Event]] = {
     Kind.SESSION_AGENT_CHANGED: lambda cursor, row: SessionAgentChanged(cursor=cursor, session_agent=row),
     Kind.TASK_CHANGED: lambda cursor, row: TaskChanged(cursor=cursor, task=row),
     Kind.APPROVAL_CHANGED: lambda cursor, row: ApprovalChanged(cursor=cursor, approval=row),
+    Kind.RECORD_CHANGED: _record_changed,
     Kind.STREAM_RESET: lambda cursor, reason: StreamReset(cursor=cursor, reason=ResetReason(reason.value)),
     Kind.CAUGHT_UP: lambda cursor, _: CaughtUp(cursor=cursor),
 }
@@ -219,11 +241,11 @@ class Subscription:
         return cast(Any, ctx.hub.session_events(ctx.viewer, session, event_of, ctx.resume_after or after, follow))
 
     @strawberry.subscription(
-        description="The changes of all sessions, tasks and approvals of the viewer. First the replay: each object "
-        "that changed after the cursor, in its newest state. Then CaughtUp. Then live events; several changes of one "
-        "object may arrive as one event. No change is missed; a change may be sent twice, around CaughtUp or after a "
-        "new connection. The order is fixed within a session only. `after` takes `Viewer.eventCursor` or the cursor of "
-        "an event."
+        description="The changes of all sessions, tasks, approvals and live records of the viewer. First the replay: "
+        "each object that changed after the cursor, in its newest state. Then CaughtUp. Then live events; several "
+        "changes of one object may arrive as one event. No change is missed; a change may be sent twice, around "
+        "CaughtUp or after a new connection. The order is fixed within a session only. `after` takes "
+        "`Viewer.eventCursor` or the cursor of an event."
     )
     async def viewer_events(self, info: Info, after: After = None, follow: Follow = True) -> AsyncIterator[ViewerEvent]:
         ctx = info.context

@@ -19,6 +19,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from app.limits import MAX_TOMBSTONE_DAYS
 from app.settings.access import Access
 from app.settings.conversations import Conversations
 from app.settings.database import Database
@@ -73,6 +74,11 @@ class Settings(Limits, Conversations, Access, Database, Server, BaseSettings):
     def indexing(self) -> dict[str, Any]:
         """Parameters of the statements that make text searchable."""
         return {"config": self.search_config, "searchable": self.search_text_limit}
+
+    @property
+    def tombstone_days(self) -> int:
+        """The time for which `viewerEvents` has every removal: that of the tombstones of live records."""
+        return min(self.session_purge_days or MAX_TOMBSTONE_DAYS, MAX_TOMBSTONE_DAYS)
 
     @property
     def database_options(self) -> dict[str, Any]:

@@ -39,6 +39,9 @@ async def write_everywhere(user, session, mark):
     ):
         payload = await user.does(mutation, **given)
         assert payload["errors"] == [], (mutation, payload)
+    names = [{"namespace": [label, mark], "key": mark, "sessionId": session} for label in ("notes", "live")]
+    records = [name | {"value": mark, "metadata": {mark: mark}} for name in names]
+    assert (await user.does("putRecords", records=records))["errors"] == []
     made = await user.does("createTask", "task { id }", **task)
     wanted = {"taskId": made["task"]["id"], "approverRole": mark, "notes": mark}
     assert (await user.does("requestApproval", **wanted))["errors"] == []
@@ -56,7 +59,7 @@ async def test_erased_session_leaves_no_content(user, database_url):
     session = made["data"]["createSession"]["session"]["id"]
     await write_everywhere(ann, session, mark)
     await write_everywhere(bob, await bob.creates_session(), "somebody else's words")
-    written = {"sessions", "messages", "message_chunks", "session_agents", "tasks", "approvals"}
+    written = {"sessions", "messages", "message_chunks", "session_agents", "tasks", "approvals", "records"}
     assert written <= set(await rows_with(database_url, mark))
     erased = await ann.does("deleteSession", "deletedMessageCount", id=session, mode="HARD")
     assert erased == {"deletedMessageCount": 3, "errors": []}

@@ -1,13 +1,10 @@
 """Records: documents under keys of one owner."""
 
-import asyncio
 import json
 from base64 import b64encode
 from uuid import uuid4
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
 from tests.support.users import Refusal, error, outcome
 
@@ -280,49 +277,3 @@ async def test_a_put_with_an_idempotency_key_happens_once(ann):
     assert answers[0]["data"] == answers[1]["data"]
     assert answers[1]["extensions"]["idempotency"]["replayed"] is True
     assert (await reads(ann, "k"))["revision"] == 1
-
-
-async def test_of_concurrent_puts_at_one_revision_one_succeeds(ann):
-    await puts(ann, record("k", 0))
-    for revision in range(1, 6):
-        results = await asyncio.gather(*(puts(ann, record("k", n, expectedRevision=revision)) for n in range(8)))
-        assert sorted("code" in result[0] for result in results) == [False] + [True] * 7
-        assert {result[0].get("code") for result in results} == {None, "CONFLICT"}
-    assert (await reads(ann, "k"))["revision"] == 6
-
-
-async def test_concurrent_puts_of_the_same_records_in_any_order_all_succeed(ann):
-    keys = [f"{number}" for number in range(20)]
-    results = await asyncio.gather(
-        *(puts(ann, *(record(key, n) for key in (keys if n % 2 else keys[::-1]))) for n in range(10))
-    )
-    assert all("code" not in each for result in results for each in result)
-    assert {(await reads(ann, key))["revision"] for key in keys} == {10}
-    assert len({(await reads(ann, key))["value"] for key in keys}) == 1
-
-
-JSON_VALUES = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers(-(2**63), 2**64 - 1)
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | st.text(st.characters(exclude_categories=["Cs"])),
-    lambda inner: (
-        st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner)
-    ),
-    max_leaves=12,
-)
-
-
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(value=JSON_VALUES, metadata=JSON_VALUES, data=st.binary(max_size=300))
-async def test_value_and_bytes_come_back_as_they_went_in(ann, value, metadata, data):
-    made = await puts(
-        ann,
-        record("value", {"is": value}, metadata={"is": metadata}),
-        {"namespace": ["notes"], "key": "bytes", "bytes": b64encode(data).decode()},
-    )
-    assert made == [await reads(ann, "value"), await reads(ann, "bytes")]
-    assert json.dumps(made[0]["value"]) == json.dumps({"is": value})
-    assert json.dumps(made[0]["metadata"]) == json.dumps({"is": metadata})
-    assert made[1]["bytes"] == b64encode(data).decode()

@@ -178,3 +178,43 @@ async def test_total_is_counted_only_when_selected(counts):
 async def test_repeated_field_is_read_once(counts):
     same = " ".join(f'a{n}: session(id: "{counts.sessions[0]}") {{ title }}' for n in range(20))
     assert await counts(f"{{ {same} }}") == 1
+
+
+async def test_an_operation_on_records_is_one_statement(counts):
+    """A put in sessions locks them first; a page with `totalCount` counts in the same statement as it reads."""
+    puts = "mutation ($i: PutRecordsInput!) { putRecords(input: $i) { records { id session { id } } errors { code } } }"
+    deletes = "mutation ($i: DeleteRecordsInput!) { deleteRecords(input: $i) { deletedCount errors { code } } }"
+
+    def records(number, **fields):
+        return [{"namespace": ["live", f"{n % 5}"], "key": f"{n}", "value": n, **fields} for n in range(number)]
+
+    for number in (1, 100):
+        plain = {"records": records(number)}
+        assert await counts(puts.replace("session { id }", ""), i=plain) == 1
+        inside = {"records": [each | {"sessionId": counts.sessions[0]} for each in records(number)]}
+        assert await counts(puts, i=inside) == 3  # the lock, the put, and the sessions in the answer
+        assert await counts("{ records(first: 100) { nodes { key value } } }") == 1
+        assert await counts("{ records(first: 100) { totalCount nodes { key session { id } } } }") == 3
+        assert await counts("{ recordNamespaces(first: 100) { nodes { namespace } } }") == 1
+        names = [{"namespace": each["namespace"], "key": each["key"]} for each in records(number)]
+        one = " ".join(
+            f'r{n}: record(namespace: ["live", "{n % 5}"], key: "{n}") {{ key }}' for n in range(min(number, 9))
+        )
+        assert await counts(f"{{ {one} }}") == 1
+        assert await counts(deletes, i={"keys": names}) == 1
+        await counts(puts, i=plain)
+        assert await counts(deletes, i={"namespacePrefix": ["live"]}) == 1
+
+
+async def test_a_replay_of_many_live_records_needs_as_many_statements_as_of_one(logged):
+    running, statements = logged
+    ann = running.user(f"ann-{uuid4().hex[:12]}")
+    found = []
+    for number in (1, 60):
+        cursor = await ann.quiet_cursor()
+        records = [{"namespace": ["live"], "key": f"{n}", "value": n} for n in range(number)]
+        await ann.does("putRecords", records=records)
+        statements.clear()
+        assert len(await ann.catches_up(cursor)) == number + 1
+        found.append(sum(ann.name in statement.args for statement in statements))
+    assert found[0] == found[1] <= 3

@@ -28,7 +28,8 @@ BY_BOUND = {
         streaming_end.open_in_session streaming_end.parts_so_far streaming_end.text_so_far
         streaming_message.extend streaming_message.start streaming_message.stream_state streaming_message.take_over
         streaming_parts.extend streaming_parts.stream_state
-        sweep.advance_horizon sweep.expire sweep.lock_ended sweep.remove_key sweep.remove_record sweep.remove_session
+        sweep.advance_horizon sweep.empty_record sweep.expire sweep.lock_ended sweep.remove_key sweep.remove_record
+        sweep.remove_record_tombstone sweep.remove_session
         task.create task.for_update task.one task.set_status
         viewer_changes.horizon
     """,
@@ -38,7 +39,7 @@ BY_BOUND = {
         audit.by_ids
         message.append_many message.by_client_keys message.by_message_keys message.documents
         message.documents_by_client_keys message.in_session message.last_of_sessions message.of_sessions[stored_count]
-        record.by_paths record.delete_paths record.lock_sessions record.put
+        record.by_paths record.changed record.delete_paths record.lock_sessions record.put
         reindex.batch reindex.renew
         session.by_ids session.by_keys session.of_agents
         session_agent.by_keys session_agent.of_sessions session_agent.with_agents
@@ -46,8 +47,8 @@ BY_BOUND = {
         session_totals.add session_totals.changed session_totals.count session_totals.forget
         stats.agent_metrics
         streaming_message.by_message_keys streaming_message.streaming_sessions streaming_parts.by_message_keys
-        sweep.deleted sweep.deleted_messages sweep.erased sweep.expired sweep.expired_records sweep.idle sweep.old_keys
-        sweep.past_expires_at
+        sweep.deleted sweep.deleted_messages sweep.deleted_records sweep.erased sweep.expired sweep.expired_records
+        sweep.idle sweep.old_keys sweep.past_expires_at
         sweep.silent_streams
         task.by_ids
         viewer_changes.after viewer_changes.sessions
@@ -68,7 +69,8 @@ BY_BOUND = {
         approval.of_sessions[count]
         search.count[session_rows] search.page[session_rows,backward] search.page[session_rows,forward]
         session_agent.of_sessions[count]
-        session_erasure.approvals session_erasure.message_chunks session_erasure.messages session_erasure.session_agents
+        session_erasure.approvals session_erasure.message_chunks session_erasure.messages
+        session_erasure.session_agents
         session_erasure.records session_erasure.streams session_erasure.tasks
         sweep.remove_messages
         task.of_sessions[count]

@@ -61,7 +61,8 @@ ROWS = {
     "agents": "order by array_position(array['agent-1', 'agent-2'], key), md5(key)",
     "audit_events": "order by at",
     "idempotency_keys": "order by key",
-    "records": "order by session_id is null, path",
+    "records": """order by session_id is null,
+        row_number() over (partition by session_id is null, isfinite(expires_at) order by path), path""",
 }
 # The first columns of the orders of pages, whose middle a cursor stands at.
 SORTED = {

@@ -1,6 +1,7 @@
 """Documents of any shape: reading never fails, keeps what it does not recognise, and takes linear time."""
 
 import json
+import math
 import re
 import sys
 
@@ -9,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as some
 
 from app.documents import pydantic_ai, reader
-from app.documents.parsing import DECODER, parse
+from app.documents.parsing import parse
 from app.documents.reader import read
 from app.limits import MAX_BLOCKS
 from app.schema.content import blocks
@@ -72,6 +73,19 @@ def test_a_damaged_document_is_read(document):
     check(document)
 
 
+def integer(digits):
+    """An integer beyond 64 bits is a text."""
+    return int(digits) if -(2**63) <= int(digits) < 2**63 else digits
+
+
+def number(digits):
+    """A number beyond a double is a text."""
+    return float(digits) if math.isfinite(float(digits)) else digits
+
+
+DECODER = json.JSONDecoder(parse_int=integer, parse_float=number, parse_constant=str)
+
+
 def replaced(value, levels=200):
     """The value without characters that PostgreSQL cannot store. Raises ValueError if it is nested too deeply."""
     if isinstance(value, str):
@@ -84,6 +98,20 @@ def replaced(value, levels=200):
 
 
 NUMBERS = ["-0", "1e400", "-1e999", "9223372036854775807", "9223372036854775808", "9" * 30, "0.1", "1E2", "NaN"]
+NUMBERS += ["-9223372036854775808", "-9223372036854775809", "1" * 400 + ".5", "1e00400", "0.1E+999", "1e-999", "0e999"]
+NUMBERS += [
+    "Infinity",
+    "-Infinity",
+    "-NaN",
+    "0" * 20,
+    "00e999",
+    "1" * 19 + "e",
+    "1" * 19 + ".",
+    "1e0999x",
+    "+1e999",
+    "007.5e9999",
+]
+NUMBERS += [f"0.{'3' * 25}", f"{'7' * 25}e-20", " 1e999 ", "1e999 1e999", "1e999\x00", "\x021e999"]
 ESCAPES = [
     "\\u0000",
     "\\ud83d",
@@ -108,7 +136,7 @@ TEXTS = some.lists(some.sampled_from(ESCAPES), max_size=7).map(lambda letters: f
         some.sampled_from([*NUMBERS, "null", "true", "tru", ""]) | TEXTS,
         lambda inside: (
             some.lists(inside, max_size=4).map(lambda items: f"[{','.join(items)}]")
-            | some.tuples(TEXTS, inside).map(lambda pair: f"{{{pair[0]}:{pair[1]}}}")
+            | some.tuples(TEXTS | some.sampled_from(NUMBERS), inside).map(lambda pair: f"{{{pair[0]}:{pair[1]}}}")
         ),
     )
 )
@@ -142,6 +170,14 @@ FAMILIES = {
     "arguments": lambda n: [{"type": "function_call", "call_id": "a", "name": "a", "arguments": json.dumps([[1]] * n)}],
     "user contents": lambda n: {"kind": "request", "parts": [{"part_kind": "user-prompt", "content": ["a"] * n}]},
     "replaced characters": lambda n: ["\0", *[["\ud800"]] * n],
+    "a long number and numbers": lambda n: [10**20, *[1] * n],
+    "long numbers": lambda n: [10**20 + i for i in range(n)],
+    "calls beside calls": lambda n: {
+        "type": "ai",
+        "content": [],
+        "tool_calls": [{"id": "a", "name": "a", "args": 1}] * 3 * n,
+    },
+    "lists in lists": lambda n: [json.loads("[" * 190 + "]" * 190)] * (n // 100),
     "attachments": lambda n: {"role": "user", "content": [], "attachments": [{"content": [{"type": "image"}]}] * n},
 }
 
@@ -151,15 +187,21 @@ def nested(levels, document):
 
 
 def steps(document):
-    """The calls of Python functions, resumptions of generators among them, that reading a document takes."""
-    raw, counted = json.dumps(document), [0]
+    """The calls that reading a document takes."""
+    raw = json.dumps(document)
+    return calls(lambda: read(raw).stored_blocks)
+
+
+def calls(run):
+    """The calls of Python functions, resumptions of generators among them."""
+    counted = [0]
 
     def count(frame, event, argument):
         counted[0] += event == "call"
 
     sys.setprofile(count)
     try:
-        assert read(raw).stored_blocks is not None
+        run()
     finally:
         sys.setprofile(None)
     return counted[0]
@@ -169,6 +211,24 @@ def steps(document):
 def test_reading_takes_a_number_of_steps_that_grows_with_the_document_only(family):
     small, large = (steps(FAMILIES[family](n)) for n in (500, 2_000))
     assert large <= 4.2 * small + 100
+
+
+TOKENS = {
+    "a long number and numbers": lambda n: "[99999999999999999999" + ",1" * n + "]",
+    "a number beyond a double and numbers": lambda n: "[1e400" + ",0.5" * n + "]",
+    "equal long numbers": lambda n: "[" + ",".join(["-99999999999999999999"] * n) + "]",
+    "infinities": lambda n: "[" + ",".join(["NaN", "-Infinity", "Infinity"] * n) + "]",
+    "a long number and texts": lambda n: "[99999999999999999999" + ',"\\""' * n + "]",
+    "an open list": lambda n: "[1" + ",1" * n,
+    "an open text": lambda n: '["' + '\\"' * n,
+    "half surrogate pairs": lambda n: "[" + ",".join(['"\\ud800"'] * n) + "]",
+}
+
+
+@pytest.mark.parametrize("tokens", TOKENS)
+def test_the_parser_takes_no_step_for_each_token(tokens):
+    few, many = TOKENS[tokens](10), TOKENS[tokens](1_000)
+    assert calls(lambda: parse(few)) == calls(lambda: parse(many))
 
 
 PARTS = {

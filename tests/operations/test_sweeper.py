@@ -114,6 +114,31 @@ async def test_an_old_idempotency_key_can_be_used_again(swept):
     assert (await ann.responds(create, {"idempotency-key": "k"}))["data"] != first["data"]
 
 
+async def test_an_expired_live_record_is_reported_and_its_tombstone_removed_later(swept):
+    ann, db, admin = swept
+    names = [{"namespace": [label], "key": "k"} for label in ("live", "other")]
+    await ann.does("putRecords", records=[{**name, "value": 1, "ttlSeconds": 60} for name in names])
+    start = await ann.quiet_cursor()
+    await admin.execute("update records set expires_at = now() - interval '1 second' where path like 'other%'")
+    await admin.execute("alter table records disable trigger user")  # time passes without a change
+    await admin.execute("update records set expires_at = now() - interval '1 second'")
+    await admin.execute("alter table records enable trigger user")
+    assert [event["__typename"] for event in await ann.catches_up(start)] == ["CaughtUp"]
+    published = []
+    db.on_commit = lambda owner, changes: published.append((owner, *changes))
+    assert (await sweeper.sweep_once(db, MONTH))["records removed"] == 2
+    assert published == [("ann", ("", 0))]
+    [changed, _] = await ann.catches_up(start)
+    assert (changed["namespace"], changed["key"], changed["record"]) == (["live"], "k", None)
+    assert len(await admin.fetch("select from records")) == 1
+    again = await sweeper.sweep_once(db, WEEK)
+    assert (again["records removed"], again["tombstones of records removed"]) == (0, 0)
+    await admin.execute("update records set updated_at = now() - interval '31 days'")
+    assert (await sweeper.due(db, WEEK))["records removed"] == 0
+    assert (await sweeper.sweep_once(db, WEEK))["tombstones of records removed"] == 1
+    assert not await admin.fetch("select from records")
+
+
 async def test_a_streaming_message_with_a_silent_producer_fails(swept):
     ann, db, admin = swept
     session, other = await ann.creates_session(), await ann.creates_session()

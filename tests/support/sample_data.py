@@ -339,15 +339,16 @@ async def _make_work(user: User, data: SampleData) -> None:
 
 
 async def _make_records(user: User, data: SampleData) -> None:
-    """A record of the session with a value, and one with bytes."""
+    """A record of the session with a value, one with bytes, and a live one."""
     mark = data["mark"]
     data["record_key"] = f"{mark}-record"
     value = {"namespace": [mark, "memories"], "key": data["record_key"], "value": {"of": mark}}
     shared_name = {"namespace": ["shared"], "key": "k", "value": mark}
     content = {"namespace": [mark], "key": data["record_key"], "bytes": b64encode(mark.encode()).decode()}
     shared = {"metadata": {"of": mark}, "sessionId": data["session"], "ttlSeconds": 3600}
-    made = await user.does("putRecords", "records { id }", records=[value | shared, content, shared_name])
-    data["record"], data["binary_record"], _ = (record["id"] for record in made["records"])
+    live = {"namespace": ["live", mark], "key": data["record_key"], "value": mark}
+    made = await user.does("putRecords", "records { id }", records=[value | shared, content, shared_name, live])
+    data["record"], data["binary_record"], *_ = (record["id"] for record in made["records"])
 
 
 async def _change(user: User, data: SampleData) -> None:

@@ -206,6 +206,7 @@ subscription ($after: String, $follow: Boolean!) {
     ... on SessionRemoved { sessionId }
     ... on TaskChanged { task { id type status } }
     ... on ApprovalChanged { approval { id status } }
+    ... on RecordChanged { namespace key record { key value revision } }
     ... on StreamReset { reason }
   }
 }

@@ -18,8 +18,11 @@ from app.db.access.database import Database
 from app.db.access.statement import OWNER, AcrossOwners, Row, Statement, across_owners, statement
 from app.db.access.transaction import Tx
 from app.db.reading.rows import SessionRow
+from app.db.record import TOMBSTONE
 from app.db.tables import idempotency_keys, messages, records, sessions, streams
 from app.db.tables.columns import Timestamp
+from app.db.tables.record import IS_TOMBSTONE
+from app.record_path import is_live
 
 s, m, k, x, r = sessions.c, messages.c, idempotency_keys.c, streams.c, records.c
 LOCK = 2_608_114_907  # any number that nothing else in the database locks
@@ -49,7 +52,8 @@ class Position(NamedTuple):
     key: str
 
 
-START = Position(datetime.min.replace(tzinfo=UTC), "", str(UUID(int=0)))
+# After -infinity, the time of the tombstones of records, as which asyncpg writes the first day.
+START = Position(datetime(1, 1, 2, tzinfo=UTC), "", str(UUID(int=0)))
 
 
 class Step(NamedTuple):
@@ -150,6 +154,23 @@ REMOVE_RECORD: Statement[Row] = statement(
 )
 
 
+EMPTY_RECORD: Statement[Row] = statement(
+    "sweep.empty_record",
+    "Empties a live record whose time has passed; its tombstone stays.",
+    update(records)
+    .where(r.owner_id == OWNER, r.path == bindparam("path"), r.expires_at < BEFORE, func.isfinite(r.expires_at))
+    .values(TOMBSTONE)
+    .returning(r.path),
+)
+REMOVE_RECORD_TOMBSTONE: Statement[Row] = statement(
+    "sweep.remove_record_tombstone",
+    "Removes the tombstone of a live record.",
+    delete(records)
+    .where(r.owner_id == OWNER, r.path == bindparam("path"), IS_TOMBSTONE, r.updated_at < BEFORE)
+    .returning(r.path),
+)
+
+
 async def _expire(tx: Tx, session_id: str, before: datetime) -> bool:
     row = await tx.one(EXPIRE, session_id=session_id, before=before)
     if row is not None:
@@ -191,7 +212,16 @@ async def _remove_key(tx: Tx, key: str, before: datetime) -> bool:
 
 
 async def _remove_record(tx: Tx, path: str, before: datetime) -> bool:
-    return await tx.one(REMOVE_RECORD, path=path, before=before) is not None
+    if not is_live(path):
+        return await tx.one(REMOVE_RECORD, path=path, before=before) is not None
+    emptied = await tx.one(EMPTY_RECORD, path=path, before=before)
+    if emptied is not None:
+        tx.record_change("", 0)
+    return emptied is not None
+
+
+async def _remove_record_tombstone(tx: Tx, path: str, before: datetime) -> bool:
+    return await tx.one(REMOVE_RECORD_TOMBSTONE, path=path, before=before) is not None
 
 
 IDLE = _due("idle", "Sessions without activity since a time.", s.last_activity_at, s.owner_id, s.id, *_can_expire)
@@ -237,6 +267,9 @@ OLD_KEYS = _due("old_keys", "Idempotency keys stored before a time.", k.created_
 EXPIRED_RECORDS = _due(
     "expired_records", "Records whose time has passed.", r.expires_at, r.owner_id, r.path, r.expires_at.is_not(None)
 )
+DELETED_RECORDS = _due(
+    "deleted_records", "Live records deleted before a time.", r.updated_at, r.owner_id, r.path, IS_TOMBSTONE
+)
 SILENT_STREAMS = _due(
     "silent_streams",
     "Sessions with streams that are silent since a time.",
@@ -250,6 +283,7 @@ ERASE_SESSIONS = Step("sessions erased", (DELETED, EXPIRED), _erase)
 REMOVE_SESSIONS = Step("tombstones of sessions removed", (ERASED,), _remove_session)
 REMOVE_TOMBSTONES = Step("sessions cleared of tombstones", (DELETED_MESSAGES,), _remove_messages)
 REMOVE_RECORDS = Step("records removed", (EXPIRED_RECORDS,), _remove_record)
+REMOVE_RECORD_TOMBSTONES = Step("tombstones of records removed", (DELETED_RECORDS,), _remove_record_tombstone)
 REMOVE_KEYS = Step("idempotency keys removed", (OLD_KEYS,), _remove_key)
 
 
@@ -267,11 +301,13 @@ def fail_streams(indexing: Mapping[str, Any]) -> Step:
 class Retention(NamedTuple):
     """How long things are kept: idle sessions, what was deleted (None: forever), idempotency keys, silent streams.
 
-    `indexing` are the search parameters of the settings, for the text of a failed stream.
+    `records` is for the tombstones of live records, which keep their names. `indexing` are the search parameters of the
+    settings, for the text of a failed stream.
     """
 
     idle: timedelta
     deleted: timedelta | None
+    records: timedelta
     keys: timedelta
     silent: timedelta
     indexing: Mapping[str, Any]
@@ -285,6 +321,7 @@ class Retention(NamedTuple):
             *([] if self.deleted is None else [(step, self.deleted) for step in removal]),
             (REMOVE_KEYS, self.keys),
             (REMOVE_RECORDS, timedelta(0)),
+            (REMOVE_RECORD_TOMBSTONES, self.records),
         ]
 
 

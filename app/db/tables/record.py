@@ -10,10 +10,21 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    func,
+    not_,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
-from app.db.tables.columns import BytewiseText, Timestamp, Uuid, json_column, metadata, owner_column, timestamp_column
+from app.db.tables.columns import (
+    BytewiseText,
+    Timestamp,
+    Uuid,
+    Xid8,
+    json_column,
+    metadata,
+    owner_column,
+    timestamp_column,
+)
 
 records = Table(
     "records",
@@ -27,9 +38,10 @@ records = Table(
     Column("tags", JSONB, nullable=False, doc="The metadata as conditions compare them."),
     Column("text", Text, nullable=False, doc="The strings in the value, as a search compares them."),
     Column("revision", BigInteger, nullable=False),
-    Column("expires_at", Timestamp),
+    Column("expires_at", Timestamp, doc="-infinity: the empty tombstone of a live record that was deleted."),
     timestamp_column("created_at"),
     timestamp_column("updated_at"),
+    Column("changed_xid", Xid8, doc="The transaction of a live record's newest change; set by a trigger."),
     PrimaryKeyConstraint("owner_id", "path"),
     ForeignKeyConstraint(["owner_id", "session_id"], ["sessions.owner_id", "sessions.id"]),
     CheckConstraint('(value IS NULL) <> ("binary" IS NULL)', name="content"),
@@ -37,3 +49,7 @@ records = Table(
 r = records.c
 Index("records_session", r.owner_id, r.session_id, postgresql_where=r.session_id.is_not(None))
 Index("records_due", r.expires_at, r.owner_id, r.path, postgresql_where=r.expires_at.is_not(None))
+Index("records_changed", r.owner_id, r.changed_xid, r.path, postgresql_where=r.changed_xid.is_not(None))
+# Of tombstones, for the sweeper. A function, since a partial index serves no condition with a parameter.
+IS_TOMBSTONE = not_(func.isfinite(r.expires_at))
+Index("records_tombstones", r.updated_at, r.owner_id, r.path, postgresql_where=IS_TOMBSTONE)

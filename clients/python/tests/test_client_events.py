@@ -2,7 +2,8 @@
 
 import pytest
 from colloquy import AsyncClient, errors
-from colloquy.live import CaughtUp, MessageAdded, SessionChanged
+from colloquy.live import CaughtUp, MessageAdded, RecordChanged, SessionChanged
+from colloquy.operations.record import new_record
 
 
 async def read_until(events, event_type):
@@ -50,6 +51,21 @@ async def test_viewer_events_reconnect_and_show_only_the_owners_sessions(proxied
     received = set()
     while second.id not in received:
         received.add((await read_until(events, SessionChanged))[-1].session.id)
+    await events.aclose()
+    assert [type(event) for event in [event async for event in stranger.viewer_events(follow=False)]] == [CaughtUp]
+
+
+async def test_viewer_events_have_live_records_of_their_owner(client, stranger):
+    name = ("live", "cart"), "open"
+    events = client.viewer_events()
+    await read_until(events, CaughtUp)
+    [stored] = await client.put_records([new_record(*name, {"items": 2})])
+    changed = (await read_until(events, RecordChanged))[-1]
+    assert ((changed.namespace, changed.key), changed.record) == (name, stored)
+    await client.delete_records([name])
+    while changed.record is not None:
+        changed = (await read_until(events, RecordChanged))[-1]
+    assert (changed.namespace, changed.key) == name
     await events.aclose()
     assert [type(event) for event in [event async for event in stranger.viewer_events(follow=False)]] == [CaughtUp]
 

@@ -79,6 +79,8 @@ async def test_the_tools_read_a_session_and_append_to_it(connect, ann, bob):
             "list_sessions",
             "read_history",
             "append_message",
+            "remember",
+            "recall",
         }
         assert await call(client, "fetch_status", session_key="plan") == {
             "status": "pending",
@@ -95,6 +97,47 @@ async def test_the_tools_read_a_session_and_append_to_it(connect, ann, bob):
         assert (await call(stranger, "fetch_status", session_id=session))["status"] == "not_found"
         assert await call(stranger, "read_history", session_id=session) == "session not found"
         assert await call(stranger, "append_message", session_id=session, text="hi") == "session not found"
+
+
+async def test_memories_are_remembered_and_recalled_by_namespace(connect, ann, bob):
+    async with connect(ann) as client:
+        for number, (space, value) in enumerate([("a", "tea"), ("a", {"likes": ["Tea", 2]}), ("b", 3.5)]):
+            name = {"namespace": ["users", space], "key": str(number)}
+            stored = await call(client, "remember", **name, value=value, metadata={"space": space})
+            assert {name: stored[name] for name in ("value", "metadata", "revision")} == {
+                "value": value,
+                "metadata": {"space": space},
+                "revision": 1,
+            }
+
+        async def recalled(**arguments):
+            found = await call(client, "recall", **arguments)
+            return [(memory["key"], memory["value"]) for memory in found["memories"]]
+
+        everything = [("2", 3.5), ("1", {"likes": ["Tea", 2]}), ("0", "tea")]
+        assert await recalled() == await recalled(namespace=["users"]) == everything
+        assert await recalled(namespace=["users", "a"]) == everything[1:]
+        assert await recalled(text="TEA", namespace=["users", "b"]) == []
+        assert await recalled(text="TEA") == await recalled(metadata={"space": "a"}) == everything[1:]
+        assert await recalled(namespace=["users", "a"], key="0") == [("0", "tea")]
+        assert await recalled(namespace=["users"], key="0") == []
+        first = await call(client, "recall", limit=2)
+        assert await recalled(limit=2, after=first["after"]) == everything[2:]
+        again = await call(client, "remember", namespace=["users", "a"], key="0", value="coffee", ttl_seconds=60)
+        assert (again["revision"], again["metadata"]) == (2, {})
+        assert (await recalled(limit=1)) == [("0", "coffee")]
+    async with connect(bob) as stranger:
+        assert await call(stranger, "recall") == {"memories": [], "after": None}
+        assert (await call(stranger, "recall", namespace=["users", "a"], key="0"))["memories"] == []
+
+
+async def test_a_memory_that_is_not_valid_is_a_tool_error(ann):
+    async with over_stdio(ann) as client:
+        assert (await call(client, "remember", namespace=["a"], key="", value=1)).startswith("key: ")
+        assert (await call(client, "remember", namespace=["a", ""], key="k", value=1)).startswith("namespace.1: ")
+        assert (await call(client, "remember", namespace=[], key="k", value=None)).startswith("value: ")
+        assert await call(client, "recall", key="k", text="x") == "key goes with namespace only."
+        assert (await call(client, "recall", after="nonsense")).startswith("BAD_USER_INPUT: ")
 
 
 async def test_the_status_of_an_ended_session(ann, database_url):

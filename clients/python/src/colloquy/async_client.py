@@ -83,7 +83,7 @@ class AsyncClient:
         return subscribe(self._url, self._bearer, SESSION_EVENTS, variables, self._owner())
 
     def viewer_events(self, after: str | None = None, *, follow: bool = True) -> AsyncIterator[Event]:
-        """Yields the changes of all sessions, tasks and approvals of the token's owner, otherwise as `events`.
+        """Yields the changes of the token's owner: sessions, tasks, approvals and live records; otherwise as `events`.
 
         Each change comes at least once: around CaughtUp and after a lost connection it may come twice.
         """

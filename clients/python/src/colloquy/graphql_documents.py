@@ -198,9 +198,10 @@ subscription ViewerEvents($after: String, $follow: Boolean!) {{
     ... on SessionRemoved {{ sessionId }}
     ... on TaskChanged {{ task {{ ...TaskFields }} }}
     ... on ApprovalChanged {{ approval {{ ...ApprovalFields }} }}
+    ... on RecordChanged {{ namespace key record {{ ...RecordFields }} }}
     ... on StreamReset {{ reason }}
   }}
-}}{SESSION_FIELDS}{TASK_FIELDS}{APPROVAL_FIELDS}"""
+}}{SESSION_FIELDS}{TASK_FIELDS}{APPROVAL_FIELDS}{RECORD_FIELDS}"""
 
 OPERATIONS = {
     name: text

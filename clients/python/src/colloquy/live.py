@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from colloquy.results import Approval, Message, Session, SessionAgent, Task
+from colloquy.results import Approval, Message, Record, Session, SessionAgent, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +85,18 @@ class ApprovalChanged(Event):
     """An approval was added or changed."""
 
     approval: Approval
+
+
+@dataclass(frozen=True, slots=True)
+class RecordChanged(Event):
+    """A record in a namespace whose first label is `live` was put, or is absent now: `record` is None.
+
+    After SessionRemoved its records are absent without this event: read them again.
+    """
+
+    namespace: tuple[str, ...]
+    key: str
+    record: Record | None
 
 
 @dataclass(frozen=True, slots=True)

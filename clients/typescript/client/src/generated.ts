@@ -963,6 +963,7 @@ export type ViewerEventsSubscription = { viewerEvents:
     | { __typename: 'SessionRemoved', cursor: string, sessionId: string }
     | { __typename: 'TaskChanged', cursor: string }
     | { __typename: 'ApprovalChanged', cursor: string, approval: ApprovalFragment }
+    | { __typename: 'RecordChanged', cursor: string }
     | { __typename: 'CaughtUp', cursor: string }
     | { __typename: 'StreamReset', cursor: string, reason: ResetReason }
    };

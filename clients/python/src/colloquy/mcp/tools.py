@@ -99,7 +99,7 @@ class Tools:
     ) -> Status:
         """Returns the status of a session or a task: pending, active, completed, failed, expired or not_found."""
         _require_one(session_id=session_id, session_key=session_key, task_id=task_id)
-        with _tool_errors():
+        with tool_errors():
             if task_id is not None:
                 return _describe("task", await self._client.task(task_id))
             return _describe("session", await self._client.session(session_id, key=session_key))
@@ -112,7 +112,7 @@ class Tools:
     ) -> list[SessionSummary]:
         """Returns sessions, the most recently active first, without archived and deleted ones."""
         statuses = [status.upper()] if status else None
-        with _tool_errors():
+        with tool_errors():
             page = await self._client.session_page(first=limit, query=title, status=statuses)
         return [
             SessionSummary(node.id, node.key, node.title, node.status, node.message_count, node.last_activity_at)
@@ -128,7 +128,7 @@ class Tools:
     ) -> History:
         """Returns the newest messages of a session in order, or those before a cursor."""
         _require_one(session_id=session_id, session_key=session_key)
-        with _tool_errors():
+        with tool_errors():
             page = await self._client.message_page(session_id, session_key=session_key, last=limit, before=before)
             if page is None:
                 raise NotFound("session not found")
@@ -145,7 +145,7 @@ class Tools:
     ) -> HistoryMessage:
         """Appends a message to a session and returns it."""
         _require_one(session_id=session_id, session_key=session_key)
-        with _tool_errors():
+        with tool_errors():
             target = session_id or await self._session_id(session_key)
             return _history_message(await self._client.append_message(target, ROLES[role], text, key=key))
 
@@ -157,14 +157,15 @@ class Tools:
 
 
 @contextmanager
-def _tool_errors() -> Iterator[None]:
+def tool_errors() -> Iterator[None]:
     """Turns errors of the client into messages that a model can act on."""
     try:
         yield
     except NotFound:
         raise ToolError("session not found") from None
     except Invalid as error:
-        raise ToolError(f"{'.'.join(error.field) or 'input'}: {error.message}") from None
+        field = error.field[2:] if error.field[:1] == ("records",) else error.field  # a tool stores one record
+        raise ToolError(f"{'.'.join(field) or 'input'}: {error.message}") from None
     except ColloquyError as error:
         is_server_error = error.code in ("INTERNAL", "UNREACHABLE", "UNAVAILABLE", "TIMEOUT")
         raise ToolError(f"{'server error' if is_server_error else error.code}: {error.message}") from None
