@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -26,10 +27,10 @@ class Refusal(Exception):
 
 
 class User:
-    """A client with one owner's token; `url` is the server's address."""
+    """A client with one owner's token; `url` is the server's address, `schema` the SDL of an older server."""
 
-    def __init__(self, name: str, url: str, token: str, http: httpx2.AsyncClient) -> None:
-        self.name, self.url, self.token, self._http = name, url, token, http
+    def __init__(self, name: str, url: str, token: str, http: httpx2.AsyncClient, schema: str = "") -> None:
+        self.name, self.url, self.token, self._http, self._schema = name, url, token, http, schema
 
     async def responds(self, query: str, headers: dict[str, str] | None = None, **variables: Any) -> dict[str, Any]:
         """The whole response to an operation, errors included."""
@@ -102,7 +103,7 @@ class User:
 
     def follows(self, session: str, after: str | None = None, follow: bool = True) -> Any:
         """The events of a session, on a new websocket."""
-        return self.subscribes(EVENTS, session=session, after=after, follow=follow)
+        return self.subscribes(self._known(EVENTS), session=session, after=after, follow=follow)
 
     async def replays(self, session: str, after: str | None = None) -> list[dict[str, Any]]:
         """All events of a session after a cursor, up to CaughtUp."""
@@ -111,7 +112,16 @@ class User:
 
     def watches(self, after: str | None = None, follow: bool = True) -> Any:
         """The events of everything that the user owns, on a new websocket."""
-        return self.subscribes(VIEWER_EVENTS, after=after, follow=follow)
+        return self.subscribes(self._known(VIEWER_EVENTS), after=after, follow=follow)
+
+    def _known(self, document: str) -> str:
+        """The document without the events that an older server does not have."""
+        kept = [
+            line
+            for line in document.splitlines()
+            if not (found := EVENT.match(line)) or f"type {found[1]} " in self._schema or not self._schema
+        ]
+        return "\n".join(kept)
 
     async def catches_up(self, after: str | None = None) -> list[dict[str, Any]]:
         """All events of the user after a cursor, up to CaughtUp."""
@@ -179,6 +189,7 @@ INPUTS = {
     "cancelMessage": "MessageIdInput",
     "deleteAgent": "AgentIdInput",
 }
+EVENT = re.compile(r" *\.\.\. on (?!Event\b)(\w+)")
 EVENTS = """
 subscription ($session: ID!, $after: String, $follow: Boolean!) {
   sessionEvents(sessionId: $session, after: $after, follow: $follow) {
@@ -186,6 +197,7 @@ subscription ($session: ID!, $after: String, $follow: Boolean!) {
     ... on Event { cursor }
     ... on MessageAdded { message { id sequence text role revision } }
     ... on MessageDelta { messageId offset text }
+    ... on MessagePartsDelta { messageId offset parts }
     ... on MessageChanged { message { id sequence text role revision } }
     ... on MessageRemoved { messageId }
     ... on SessionChanged { session { id title status revision archivedAt deletedAt unreadCount } }
