@@ -1,3 +1,3 @@
 """Fixtures for the tests of all three distributions."""
 
-pytest_plugins = ["tests.support.fixtures", "tests.support.missing_prerequisites"]
+pytest_plugins = ["tests.support.fixtures", "tests.support.groups", "tests.support.missing_prerequisites"]

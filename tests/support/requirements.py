@@ -26,7 +26,7 @@ class Requirements:
         self.not_passed: set[str] = set()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        test = report.nodeid.split("[")[0]
+        test = re.split(r"[\[@]", report.nodeid)[0]  # without parameters and xdist group
         if report.skipped or report.failed:
             self.not_passed.add(test)
         elif report.when == "call":
