@@ -12,7 +12,7 @@ test: .venv/dev.stamp  ## Run the whole suite against real PostgreSQL
 	$(bin)/python -m pytest -n 2 --dist loadgroup --cov --cov-report term:skip-covered $(ARGS)
 
 test-frameworks: .venv/dev.stamp  ## Run the long suites of agent frameworks against our stores
-	$(bin)/python -m pytest -n 0 clients/python/tests/langgraph/langgraph_cases.py clients/python/tests/claude_agent_sdk/claude_agent_sdk_cases.py $(ARGS)
+	$(bin)/python -m pytest -n 2 --dist loadgroup --durations=20 clients/python/tests/*/*_cases.py $(ARGS)
 
 test-clients: .venv/dev.stamp  ## Check, build and test the TypeScript clients against a real server (needs Node 20)
 	scripts/install_typescript

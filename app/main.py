@@ -21,6 +21,7 @@ from app.auth import Authenticator, Viewer, mint
 from app.context import Context
 from app.db import search
 from app.db.access.database import Database
+from app.db.access.standbys import Standbys
 from app.db.operations import readiness
 from app.db.reading.session_cache import SessionCache
 from app.live.cursors import SessionCursor
@@ -44,6 +45,7 @@ from app.transport import (
     Documents,
     Engine,
     EventStreamEndpoint,
+    EventStreams,
     HTTPEndpoint,
     Limits,
     OperationCosts,
@@ -82,6 +84,7 @@ class Services:
             statements=self.parts.statements,
             **settings.database_options,
         )
+        self.standbys = _standbys(settings, self.db, self.session_cache) if settings.database_replica_urls else None
         self.hub = Hub(
             self.db,
             self.bus,
@@ -101,6 +104,7 @@ class Services:
             db=self.db,
             hub=self.hub,
             settings=self.settings,
+            reads=self.standbys.reads() if self.standbys else None,
             columns_for=columns_for,
             session_cache=self.session_cache,
             **request,
@@ -156,6 +160,16 @@ def _bus(settings: Settings, tuning: LiveTuning) -> SharedBus:
     return PostgresBus(url, tuning)
 
 
+def _standbys(settings: Settings, db: Database, cache: SessionCache | None) -> Standbys:
+    return Standbys(
+        db,
+        settings.database_replica_urls,
+        timeout=settings.request_timeout_seconds / 3,
+        on_timeline=cache.clear if cache else lambda: None,
+        **settings.database_options,
+    )
+
+
 def _budgets(settings: Settings) -> Budgets:
     limit, seconds = settings.budget_cost, settings.budget_seconds
     spending: Spending = ProcessSpending(limit, seconds)
@@ -201,7 +215,8 @@ def create_app(
     operations = services.operations()
     origins = Origins(settings.cors_origins)
     page = request_response(partial(_graphiql, services)) if settings.graphiql else None
-    http = services.parts.endpoint(HTTPEndpoint(operations, max_body=settings.max_body_bytes, page=page), PATH)
+    streams = EventStreams(operations)
+    http = services.parts.endpoint(HTTPEndpoint(streams, max_body=settings.max_body_bytes, page=page), PATH)
     sockets = WebSocketEndpoint(
         operations,
         origins=origins,
@@ -209,11 +224,10 @@ def create_app(
         init_timeout=settings.socket_init_seconds,
         max_operations=settings.max_operations_per_socket,
     )
-    event_streams = EventStreamEndpoint(operations, max_body=settings.max_body_bytes)
-    _observe(services, sockets, event_streams)
+    _observe(services, sockets, streams)
     app = Application(
         routes=[
-            *routes(http, sockets, event_streams),
+            *routes(http, sockets, EventStreamEndpoint(streams, max_body=settings.max_body_bytes)),
             *_pages(services),
             Route("/healthz", _alive),
             Route("/readyz", partial(_ready, services)),
@@ -223,16 +237,16 @@ def create_app(
         lifespan=partial(_lifespan, services),
     )
     app.router.redirect_slashes = False  # the address would have the scheme and the host that the proxy used
-    app.state.stop_streams = event_streams.stop
+    app.state.stop_streams = streams.stop
     app.root_path = settings.root_path
     app.serve_directly(CrossOrigin(http, origins) if origins else http, sockets)
     return app
 
 
-def _observe(services: Services, sockets: WebSocketEndpoint, event_streams: EventStreamEndpoint) -> None:
+def _observe(services: Services, sockets: WebSocketEndpoint, streams: EventStreams) -> None:
     metrics, pool = services.metrics, services.db.pool
     metrics.sockets.set_function(lambda: sockets.open_sockets)
-    metrics.event_streams.set_function(lambda: event_streams.open_streams)
+    metrics.event_streams.set_function(lambda: streams.open_streams)
     metrics.subscribers.set_function(lambda: services.hub.subscriptions)
     for step, _ in sweeper.retention(services.settings).steps():
         metrics.record_sweep(step.name, 0, 0)  # an alert sees the first failure only if there was a 0 before it
@@ -242,7 +256,7 @@ def _observe(services: Services, sockets: WebSocketEndpoint, event_streams: Even
         "way",
         lambda: outcomes,
     )
-    _observe_bus(metrics, services.bus)
+    metrics.observe_bus(services.bus)
     metrics.observe_counts(
         "colloquy_slow_statements",
         "Database statements that took SLOW_STATEMENT_SECONDS or more.",
@@ -251,34 +265,12 @@ def _observe(services: Services, sockets: WebSocketEndpoint, event_streams: Even
     )
     metrics.observe_pool(idle=lambda: pool.idle, busy=lambda: pool.busy)
     metrics.pool_waiting.set_function(lambda: pool.waiting)
+    metrics.observe_standbys(services.standbys.outcomes if services.standbys else {"standby": 0})
     metrics.citus_nodes.set_function(lambda: len(pool.database_engine.nodes) if pool.database_engine else 0)
     if budgets := services.budgets:
         metrics.observe_budgets(lambda: budgets.spending.healthy, lambda: budgets.counts)
     if cache := services.session_cache:
-        metrics.session_cache_bytes.set_function(lambda: cache.bytes)
-        metrics.observe_counts(
-            "colloquy_session_cache",
-            "Values found, not found and evicted; rejections: sessions that were not kept, as at their first read.",
-            "what",
-            lambda: {name: getattr(cache, name) for name in ("hits", "misses", "evictions", "rejections")},
-        )
-
-
-def _observe_bus(metrics: Metrics, bus: SharedBus) -> None:
-    metrics.bus.set_function(lambda: bus.healthy)
-    bus.on_return = metrics.record_wake_up
-    metrics.observe_counts(
-        "colloquy_wakeups",
-        "Wake-ups sent to and received from other processes.",
-        "way",
-        lambda: {"sent": bus.sent, "received": bus.received},
-    )
-    metrics.observe_counts(
-        "colloquy_bus",
-        "Connections to the wake-up bus that were opened and lost.",
-        "what",
-        lambda: {"found": bus.connects, "lost": bus.disconnects},
-    )
+        metrics.observe_session_cache(lambda: cache.bytes, lambda: cache.counts)
 
 
 @asynccontextmanager
@@ -286,7 +278,9 @@ async def _lifespan(services: Services, _app: Starlette) -> AsyncIterator[None]:
     services.parts.start(services.metrics.registry)
     await services.bus.start()
     sweeping = sweeper.run(services.db, sweeper.retention(services.settings), services.metrics.record_sweep)
-    running = (sweeping, services.hub.poll(), services.metrics.share(), _log_unready(services))
+    running = [sweeping, services.hub.poll(), services.metrics.share(), _log_unready(services)]
+    if services.standbys:
+        running.append(services.standbys.watch())
     tasks = [asyncio.create_task(work) for work in running]
     try:
         yield
@@ -310,7 +304,8 @@ async def _unready(services: Services) -> list[str]:
     """Why this process cannot serve; empty if it can."""
     database = await readiness.unready(services.db)
     words = await search.unready(services.db, services.settings.search_config)
-    return [reason for reason in (database, words) if reason]
+    standbys = services.standbys.unusable if services.standbys else None
+    return [reason for reason in (database, words, standbys) if reason]
 
 
 async def _log_unready(services: Services) -> None:
@@ -325,6 +320,7 @@ async def _ready(services: Services, _request: Request) -> Response:
     read_only = await readiness.degraded(services.db)
     polling = None if bus.healthy else f"wake-ups: {bus.name} is out of reach; live readers poll"
     degraded = [what for what in (read_only, polling) if what]
+    degraded += services.standbys.degraded if services.standbys else []
     if services.budgets and not services.budgets.spending.healthy:
         degraded.append("budgets: Redis is out of reach; each process counts for itself")
     engine = services.db.engine

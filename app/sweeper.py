@@ -19,6 +19,7 @@ log = get_logger("colloquy.sweeper")
 BATCH_SIZE = 1_000
 MAX_DUE = 100_000
 PAUSE_SECONDS = 60.0
+IDLE_LOOK = timedelta(hours=1)
 
 OnBatch = Callable[[str, int, int], None]
 """Receives the name of a step, and how many things one of its batches changed and failed to change."""
@@ -36,17 +37,44 @@ def retention(settings: Settings) -> Retention:
     )
 
 
+class IdleLooks:
+    """When the sweeper looks for idle sessions: a look reads the row of every session.
+
+    No index has the last activity of all owners, since each append would pay for its entry. The session that is idle
+    for the longest time is due first, and until then nothing is. Only a restored session may be due before it: it waits
+    for the next look, an hour at most.
+    """
+
+    def __init__(self) -> None:
+        self._next = sweep.START.at
+
+    async def finds_nothing(self, db: Database, before: datetime) -> bool:
+        """True if no session is idle since a time; without a look, if an earlier look has the answer."""
+        now = datetime.now(UTC)
+        if now < self._next:
+            return True
+        oldest = await sweep.due_after(db, sweep.IDLE, sweep.START, now, 1)
+        due = [now - before + row.at for row in oldest]
+        self._next = min([now + IDLE_LOOK, *due])
+        return now < self._next
+
+
 async def sweep_once(
-    db: Database, limits: Retention, on_batch: OnBatch = lambda _step, _changed, _failed: None
+    db: Database,
+    limits: Retention,
+    on_batch: OnBatch = lambda _step, _changed, _failed: None,
+    looks: IdleLooks | None = None,
 ) -> dict[str, int] | None:
     """Runs all steps; returns how many things each changed, or None while another replica sweeps.
 
-    A failure is logged, counted and passed over: the next things and the next steps still have their turn.
+    A failure is logged, counted and passed over: the next things and the next steps still have their turn. `looks`:
+    of the sweeps before this one.
     """
+    looks = looks or IdleLooks()
     async with sweep.exclusive(db) as locked:
         if not locked:
             return None
-        return {step.name: await _run_step(db, step, age, on_batch) for step, age in limits.steps()}
+        return {step.name: await _run_step(db, step, age, on_batch, looks) for step, age in limits.steps()}
 
 
 async def due(db: Database, limits: Retention) -> dict[str, int]:
@@ -63,19 +91,22 @@ async def due(db: Database, limits: Retention) -> dict[str, int]:
 
 async def run(db: Database, limits: Retention, on_batch: OnBatch) -> None:
     """Sweeps after every pause, until it is cancelled. Logs a failure, and tries again after the next pause."""
+    looks = IdleLooks()
     while True:
         await asyncio.sleep(PAUSE_SECONDS)
         try:
-            await sweep_once(db, limits, on_batch)
+            await sweep_once(db, limits, on_batch, looks)
         except Exception:
             log.exception("sweep.failed")
 
 
-async def _run_step(db: Database, step: Step, age: timedelta, on_batch: OnBatch) -> int:
+async def _run_step(db: Database, step: Step, age: timedelta, on_batch: OnBatch, looks: IdleLooks) -> int:
     """All batches of all queries of a step; returns how many things it changed."""
     total, before = 0, datetime.now(UTC) - age
     for query in step.due:
         try:
+            if query is sweep.IDLE and await looks.finds_nothing(db, before):
+                continue
             async for batch in _batches(db, query, before):
                 changed, failed = await _change(db, step, batch, before)
                 on_batch(step.name, changed, failed)

@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 from itertools import accumulate, count
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple, Protocol, TextIO
 
 import orjson
 import prometheus_client
@@ -224,6 +224,17 @@ class CollectedCounts(Collector):
         yield family
 
 
+class SharedBus(Protocol):
+    """What is counted of the wake-up bus."""
+
+    healthy: bool
+    sent: int
+    received: int
+    connects: int
+    disconnects: int
+    on_return: Callable[[float], None]
+
+
 class Metrics:
     """The metrics of one application, in a registry of its own: a test process holds several applications."""
 
@@ -248,9 +259,11 @@ class Metrics:
         self.subscribers = Gauge("colloquy_subscribers", "Live subscriptions of this process.", registry=registry)
         self.sockets = Gauge("colloquy_sockets", "Open WebSockets.", registry=registry)
         self.event_streams = Gauge(
-            "colloquy_event_streams", "Open event streams (server-sent events).", registry=registry
+            "colloquy_event_streams",
+            "Open event streams (server-sent events, and subscriptions in parts).",
+            registry=registry,
         )
-        self.bus = Gauge(
+        self._bus = Gauge(
             "colloquy_bus_healthy", "1: wake-ups between processes arrive; 0: readers poll.", registry=registry
         )
         self._wake_up_seconds = Histogram(
@@ -259,17 +272,13 @@ class Metrics:
             buckets=WAKE_UP_BUCKET_SECONDS,
             registry=registry,
         )
-        self.session_cache_bytes = Gauge(
+        self._session_cache_bytes = Gauge(
             "colloquy_session_cache_bytes", "Memory of the rows in the session cache.", registry=registry
         )
         self._sweeps = Counter("colloquy_swept", "Rows that the sweeper changed, by step.", ["step"], registry=registry)
         self._sweep_failures = Counter(
             "colloquy_sweep_failures", "Failures of the sweeper, by step.", ["step"], registry=registry
         )
-
-    def record_wake_up(self, seconds: float) -> None:
-        """Count a wake-up that came back, and how long it took."""
-        self._wake_up_seconds.observe(seconds)
 
     def record_sweep(self, step: str, changed: int, failed: int) -> None:
         """Count the rows that the sweeper changed in one batch, and those that it failed to change."""
@@ -289,6 +298,26 @@ class Metrics:
         """Read these at each scrape: `observe_pool(idle=lambda: pool.idle)`."""
         for state, read in states.items():
             self._pool.labels(state).set_function(read)
+
+    def observe_bus(self, bus: SharedBus) -> None:
+        """Read its state and its counts at each scrape, and time the wake-ups that come back to it."""
+        self._bus.set_function(lambda: bus.healthy)
+        bus.on_return = self._wake_up_seconds.observe
+        what = "Wake-ups sent to and received from other processes."
+        self.observe_counts("colloquy_wakeups", what, "way", lambda: {"sent": bus.sent, "received": bus.received})
+        what = "Connections to the wake-up bus that were opened and lost."
+        self.observe_counts("colloquy_bus", what, "what", lambda: {"found": bus.connects, "lost": bus.disconnects})
+
+    def observe_session_cache(self, size: Callable[[], float], counts: Callable[[], Mapping[str, int]]) -> None:
+        """Read these at each scrape: its bytes, and its counts."""
+        self._session_cache_bytes.set_function(size)
+        what = "Values found, not found and evicted; rejections: sessions that were not kept, as at their first read."
+        self.observe_counts("colloquy_session_cache", what, "what", counts)
+
+    def observe_standbys(self, outcomes: Mapping[str, int]) -> None:
+        """Read at each scrape where reads went."""
+        what = "Reads of queries with DATABASE_REPLICA_URLS: on a standby, or why on the primary."
+        self.observe_counts("colloquy_standby_reads", what, "outcome", lambda: outcomes)
 
     def observe_budgets(self, healthy: Callable[[], float], operations: Callable[[], Mapping[str, int]]) -> None:
         """Read these at each scrape: whether what owners spend is shared, and operations by what budgets decided."""

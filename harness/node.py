@@ -1,4 +1,4 @@
-"""JavaScript clients in Node, with the packages of tests/node/package-lock.json."""
+"""JavaScript clients in Node, with the packages of their directory's package-lock.json."""
 
 import asyncio
 import json
@@ -11,21 +11,20 @@ from typing import Any
 from harness.programs import MissingPrerequisite, program
 
 DIRECTORY = Path(__file__).resolve().parents[1] / "tests" / "node"
-INSTALLED = DIRECTORY / "node_modules" / ".package-lock.json"
 
 
 async def run_script(script: str, **variables: str) -> Any:
     """What a script of tests/node prints, as JSON; `variables` are its environment. Raises MissingPrerequisite."""
-    process = await start_script(script, **variables)
+    process = await start_script(script, DIRECTORY, **variables)
     output, _ = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 0, output.decode()
     return json.loads(output)
 
 
-async def start_script(script: str, **variables: str) -> asyncio.subprocess.Process:
-    """A running script, its output in a pipe."""
+async def start_script(script: str, directory: Path = DIRECTORY, **variables: str) -> asyncio.subprocess.Process:
+    """A running script of a directory, its output in a pipe."""
     return await asyncio.create_subprocess_exec(
-        *(_node(), DIRECTORY / script),
+        *(installed(directory), directory / script),
         env=os.environ | {"NODE_NO_WARNINGS": "1"} | variables,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
@@ -33,13 +32,13 @@ async def start_script(script: str, **variables: str) -> asyncio.subprocess.Proc
 
 
 @cache
-def _node() -> str:
-    """The program, after its packages are installed. Tests that use it are in one xdist group: npm takes no turns."""
+def installed(directory: Path) -> str:
+    """Node, after the packages of a directory are installed. Tests of it are in one xdist group: npm takes no turns."""
     node, npm = program("node", "nodejs"), program("npm")
-    lock = DIRECTORY / "package-lock.json"
-    if not INSTALLED.exists() or INSTALLED.stat().st_mtime < lock.stat().st_mtime:
-        installing = subprocess.run([npm, "ci", "--silent"], cwd=DIRECTORY, capture_output=True, text=True)
+    lock, mark = directory / "package-lock.json", directory / "node_modules" / ".package-lock.json"
+    if not mark.exists() or mark.stat().st_mtime < lock.stat().st_mtime:
+        installing = subprocess.run([npm, "ci", "--silent"], cwd=directory, capture_output=True, text=True)
         if installing.returncode:
             raise MissingPrerequisite(f"the JavaScript clients cannot be installed: {installing.stderr[-500:]}")
-        INSTALLED.touch()
+        mark.touch()
     return node

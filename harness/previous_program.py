@@ -20,7 +20,7 @@ NEWEST_MIGRATION = (
     *("log", "-1", "--first-parent", "-m", "--no-renames", "--diff-filter=A", "--format=%H"),
     *("--", "migrations/versions"),
 )
-PARTS = ("app", "engine/src", "migrations", "pyproject.toml")
+PARTS = ("app", "engine/src", "migrations", "pyproject.toml", "schema.graphql")
 RUN = "import sys; from app.cli import main; sys.argv[0] = 'colloquy'; main()"
 
 
@@ -54,6 +54,7 @@ class PreviousServer(Process, RunningServer):
         self, program: PreviousProgram, database_url: str, directory: Path, http: httpx2.AsyncClient, **settings: str
     ) -> None:
         self.port = free_port()
+        self.schema = (program.directory / "schema.graphql").read_text()
         RunningServer.__init__(self, f"http://127.0.0.1:{self.port}", http)
         environment = environment_for(database_url, PORT=str(self.port), **settings) | program.environment
         Process.__init__(self, "previous", [*program.command, "serve"], directory, environment=environment)

@@ -33,16 +33,22 @@ OUTSIDE = {
     "engine/README.md": "graphql-compiled.md",
     "clients/python/README.md": "client-package.md",
     "clients/typescript/client/README.md": "typescript-client.md",
+    "clients/typescript/langgraph/README.md": "langgraph-js.md",
     "clients/typescript/react/README.md": "react-hooks.md",
+    "clients/typescript/ai-sdk/README.md": "ai-sdk.md",
+    "clients/typescript/assistant-ui/README.md": "assistant-ui.md",
+    "clients/typescript/ag-ui/README.md": "ag-ui.md",
     "SECURITY.md": "security-policy.md",
     "deploy/README.md": "deploying.md",
     "deploy/cloudrun/README.md": "cloud-run.md",
     "examples/sidebar/README.md": "example-sidebar.md",
+    "examples/ai-sdk/README.md": "example-ai-sdk.md",
 }
 STANDS_FOR = {  # links to these lead to a page
     "schema.graphql": "schema/index.md",
     "docs/decisions": "decisions/index.md",
     "examples/sidebar": "example-sidebar.md",
+    "examples/ai-sdk": "example-ai-sdk.md",
     "deploy": "deploying.md",
     "deploy/cloudrun": "cloud-run.md",
 }

@@ -123,6 +123,20 @@ def test_no_message_contains_a_secret(given):
     assert "hush" not in repr(Settings(**secrets, database_url="postgresql://me:hush@host/db"))
 
 
+def test_urls_of_standbys_are_checked_as_that_of_the_database(given):
+    given(
+        DATABASE_URL=DATABASE, DATABASE_REPLICA_URLS="postgres://one/db, postgresql://me:hush@two:5433/db?ssl=require"
+    )
+    expected = ("postgresql://one/db", "postgresql://me:hush@two:5433/db?sslmode=require")
+    assert Settings.load().database_replica_urls == expected
+    assert "hush" not in repr(Settings.load())
+    given(DATABASE_REPLICA_URLS="postgresql://one/db,mysql://me:hush@two/db")
+    assert problems().keys() == {"DATABASE_REPLICA_URLS"}
+    assert "hush" not in str(problems())
+    given(DATABASE_URL="", DATABASE_REPLICA_URLS="postgresql://one/db")
+    assert problems() == {"DATABASE_REPLICA_URLS": "it is set without DATABASE_URL; give both, or neither"}
+
+
 @pytest.mark.parametrize(
     ("values", "why"),
     [

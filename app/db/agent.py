@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Integer, Numeric, Text, and_, any_, bindparam, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from app.db.access.database import Database
+from app.db.access.reads import Reads
 from app.db.access.statement import OWNER, Statement, statement, variant
 from app.db.access.transaction import Tx, Viewer
 from app.db.reading.matching import contains
@@ -104,9 +104,7 @@ def _page(order: Order, backward: bool) -> Statement[AgentRow]:
     )
 
 
-async def page(
-    db: Database, viewer: Viewer, window: Window, order: Order, filters: Mapping[str, Any]
-) -> Slice[AgentRow]:
+async def page(db: Reads, viewer: Viewer, window: Window, order: Order, filters: Mapping[str, Any]) -> Slice[AgentRow]:
     """One page of the viewer's catalogue; a filter that is not set is None."""
     return await read_page(db, viewer, _page(order, window.backward), COUNT, window, order.bounds(window), filters)
 

@@ -237,10 +237,11 @@ async def append(
     """
     values = {**draft, **vector_parameters(draft["text"], indexing), **session_effects([draft])}
     async with db.session_queue(viewer, session_id):
-        row = await db.one(viewer, APPEND, session_id=session_id, expected=expected, **values)
-    if row is not None:
-        db.record_change(viewer, session_id, row.revision)
-    return row
+        rows = await db.fetch(viewer, APPEND, session_id=session_id, expected=expected, **values)
+    if not rows:
+        return None
+    db.record_change(viewer, session_id, rows[0].revision)
+    return rows[0]
 
 
 async def append_idempotent(

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Integer, Text, and_, any_, bindparam, column, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from app.db.access.database import Database
+from app.db.access.reads import Reads
 from app.db.access.statement import OWNER, Statement, statement, variant
 from app.db.access.transaction import Tx, Viewer
 from app.db.reading.nested import Nested, parent_table
@@ -123,7 +123,7 @@ def _page(backward: bool, by_status: bool) -> Statement[ApprovalRow]:
     )
 
 
-async def page(db: Database, viewer: Viewer, window: Window, filters: Mapping[str, Any]) -> Slice[ApprovalRow]:
+async def page(db: Reads, viewer: Viewer, window: Window, filters: Mapping[str, Any]) -> Slice[ApprovalRow]:
     """One page of the viewer's approvals in the order of the requests; a filter that is not set is None."""
     statuses = filters["status"]
     page, conditions = _page(window.backward, statuses is not None), dict(filters)

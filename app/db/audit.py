@@ -13,7 +13,7 @@ from sqlalchemy import Integer, Text, and_, bindparam, func, insert, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY
 from uuid_utils.compat import uuid7
 
-from app.db.access.database import Database
+from app.db.access.reads import Reads
 from app.db.access.statement import OWNER, Row, Statement, statement, variant
 from app.db.access.transaction import SYSTEM, Origin, Tx, Viewer
 from app.db.reading.nested import one_of_each
@@ -129,7 +129,7 @@ def _page(backward: bool) -> Statement[AuditRow]:
     )
 
 
-async def page(db: Database, viewer: Viewer, window: Window, filters: Mapping[str, Any]) -> Slice[AuditRow]:
+async def page(db: Reads, viewer: Viewer, window: Window, filters: Mapping[str, Any]) -> Slice[AuditRow]:
     """One page of the viewer's audit events, the oldest first; a filter that is not set is None."""
     bounds, codes = OCCURRED.bounds(window), dict(filters)
     since, until = codes.pop("since"), codes.pop("until")

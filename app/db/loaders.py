@@ -8,6 +8,8 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 from typing import Any, TypeVar
 
+from graphql_compiled.batch import BatchValue
+
 from app.db import (
     agent,
     approval,
@@ -21,7 +23,7 @@ from app.db import (
     streaming_parts,
     task,
 )
-from app.db.access.database import Database
+from app.db.access.reads import Reads
 from app.db.access.transaction import Viewer
 from app.db.reading.loader import BatchReader, DataLoader, Filters
 from app.db.reading.nested import Nested
@@ -47,6 +49,9 @@ from app.db.streaming_parts import PartsRow
 
 R = TypeVar("R", bound=Entity)
 V = TypeVar("V")
+
+
+KeptLater = tuple[KeptSession, What, BatchValue[Any]]
 
 
 class Reader(BatchReader):
@@ -77,13 +82,15 @@ class Loaders:
     """
 
     def __init__(
-        self, db: Database, viewer: Viewer, partial: PartialRows = FULL, cache: SessionCache | None = None
+        self, db: Reads, viewer: Viewer, partial: PartialRows = FULL, cache: SessionCache | None = None
     ) -> None:
         self._read, self.partial = Reader(db, viewer, partial), partial
         self._nested: dict[Any, DataLoader[Any, Any]] = {}
         self._cache, self._owner = cache, viewer.subject
         self._kept: dict[str, KeptSession | None] = {}
         """By session id, for the sessions whose head this operation has read."""
+        self._kept_later: dict[Future[None], list[KeptLater]] = {}
+        """What the cache keeps once it is loaded, by batch."""
         self._listed: Sequence[SessionRow] = ()
         self._immediate = True
         """Kept values come at once, until the cache lacks one. From then on they come with the batch of their level:
@@ -176,7 +183,7 @@ class Loaders:
         """By path."""
         return DataLoader(partial(self._read.by_column, record.BY_PATHS, "paths", "path"))
 
-    def page(self, nested: Nested[R], parent: Any, window: Window, **filters: Any) -> "Future[Slice[R]]":
+    def page(self, nested: Nested[R], parent: Any, window: Window, **filters: Any) -> "BatchValue[Slice[R]]":
         """One page of a nested connection; one statement reads all parents with this window and these filters."""
         return self._pages(nested, window, tuple(filters.items())).load(parent)
 
@@ -186,7 +193,7 @@ class Loaders:
 
     def page_in_session(
         self, nested: Nested[R], session: SessionRow, window: Window, parent: Any = None, **filters: Any
-    ) -> "Slice[R] | Future[Slice[R]]":
+    ) -> "Slice[R] | BatchValue[Slice[R]]":
         """The same in a session whose row this operation has read; `parent`: the session's id, if it is not set."""
         parent = parent or session.id
         conditions, kept = tuple(filters.items()), self._known(session)
@@ -204,7 +211,7 @@ class Loaders:
 
     def messages_in_session(
         self, session: SessionRow, window: Window, *, agent_key: str | None, **filters: Any
-    ) -> "Slice[MessageRow] | Future[Slice[MessageRow]]":
+    ) -> "Slice[MessageRow] | BatchValue[Slice[MessageRow]]":
         """A page of the messages of a session, from the index that suits the filters."""
         if agent_key is not None:
             return self.page_in_session(message.OF_SESSION_AGENTS, session, window, (session.id, agent_key), **filters)
@@ -213,7 +220,7 @@ class Loaders:
             message.OF_SESSIONS if complete else message.UNFINISHED_OF_SESSIONS, session, window, **filters
         )
 
-    def last_message(self, session: SessionRow) -> "MessageRow | Future[MessageRow | None] | None":
+    def last_message(self, session: SessionRow) -> "MessageRow | BatchValue[MessageRow | None] | None":
         """The newest message of a session whose row this operation has read."""
         kept = self._known(session)
         if kept is None:
@@ -222,13 +229,18 @@ class Loaders:
 
     def session_agent(
         self, session_id: str, kind: str, key: str
-    ) -> "SessionAgentRow | Future[SessionAgentRow | None] | None":
+    ) -> "SessionAgentRow | BatchValue[SessionAgentRow | None] | None":
         """One agent of a session; from the cache if this operation has read the session's row."""
         kept = self._kept.get(session_id)
         if kept is None:
             return self.session_agents.load((session_id, kind, key))
         what = ("agent", SessionAgentRow in self.partial.rows, kind, key)
         return self._kept_or_loaded(self.session_agents, (session_id, kind, key), kept, what)
+
+    def catalogue_agent(self, agent_id: str) -> "AgentRow | BatchValue[AgentRow | None] | None":
+        """An agent of the catalogue by its id: at once if the operation's session agents come with theirs."""
+        found = self.agents.requested(agent_id) if self.partial.joined else None
+        return found.result() if found is not None and found.done() else self.agents.load(agent_id)
 
     def kept_lists(self) -> KeptSession | None:
         """What is kept of the viewer's lists of sessions. Call this before a list is read."""
@@ -262,7 +274,7 @@ class Loaders:
             if message is not None and message.agent_key is not None:
                 yield kept, message.agent_key
 
-    def total(self, nested: Nested[Any], parent: Any, filters: Filters) -> "Future[int]":
+    def total(self, nested: Nested[Any], parent: Any, filters: Filters) -> "BatchValue[int]":
         """The number of rows of a nested connection."""
         return self._totals(nested, filters).load(parent)
 
@@ -280,21 +292,27 @@ class Loaders:
             self._kept[session.id] = kept
         return kept
 
-    def _kept_or_loaded(self, loader: DataLoader[Any, V], key: Any, kept: KeptSession, what: What) -> "V | Future[V]":
+    def _kept_or_loaded(
+        self, loader: DataLoader[Any, V], key: Any, kept: KeptSession, what: What
+    ) -> "V | BatchValue[V]":
         found = kept.get(what)
         if found is None:
             return self._load_and_keep(loader, key, kept, what)
         value: V = found[0]
         return value if self._immediate else loader.load_known(key, value)
 
-    def _load_and_keep(self, loader: DataLoader[Any, V], key: Any, kept: KeptSession, what: What) -> "Future[V]":
+    def _load_and_keep(self, loader: DataLoader[Any, V], key: Any, kept: KeptSession, what: What) -> "BatchValue[V]":
         self._immediate = False
-        future = loader.requested(key)
-        if future is None:
+        value = loader.requested(key)
+        if value is None:
             kept.cache.misses += 1
-            future = loader.load(key)
-            future.add_done_callback(partial(_keep, kept, what))
-        return future
+            value = loader.load(key)
+            later = self._kept_later.get(value.batch)
+            if later is None:
+                later = self._kept_later[value.batch] = []
+                value.batch.add_done_callback(partial(_keep, later))
+            later.append((kept, what, value))
+        return value
 
     def _pages(self, nested: Nested[R], window: Window, filters: Filters) -> DataLoader[Any, Slice[R]]:
         kind = (nested, window, filters)
@@ -311,11 +329,14 @@ class Loaders:
         return loader
 
 
-def _keep(kept: KeptSession, what: What, future: "Future[Any]") -> None:
+def _keep(loaded: list[KeptLater], batch: Future[None]) -> None:
     """Keeps what was loaded, unless a message in it is being written: its text grows without a number."""
-    if future.cancelled() or future.exception():
+    if batch.cancelled():
         return
-    value = future.result()
-    rows = value.rows if isinstance(value, Slice) else [value]
-    if not any(isinstance(row, MessageRow) and row.status == "STREAMING" for row in rows):
-        kept.keep(what, (value.rows, value.has_next, value.has_previous) if isinstance(value, Slice) else value)
+    for kept, what, later in loaded:
+        if later.error is not None:
+            continue
+        value = later.result()
+        rows = value.rows if isinstance(value, Slice) else [value]
+        if not any(isinstance(row, MessageRow) and row.status == "STREAMING" for row in rows):
+            kept.keep(what, (value.rows, value.has_next, value.has_previous) if isinstance(value, Slice) else value)

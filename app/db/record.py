@@ -31,7 +31,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSON, JSONB, insert
 
-from app.db.access.database import Database
+from app.db.access.reads import Reads
 from app.db.access.statement import OWNER, Row, Statement, statement, variant
 from app.db.access.transaction import Tx, Viewer
 from app.db.reading.matching import contains
@@ -239,15 +239,13 @@ def _namespace_page(backward: bool) -> Statement[RecordNamespaceRow]:
     )
 
 
-async def page(
-    db: Database, viewer: Viewer, window: Window, order: Order, filters: Mapping[str, Any]
-) -> Slice[RecordRow]:
+async def page(db: Reads, viewer: Viewer, window: Window, order: Order, filters: Mapping[str, Any]) -> Slice[RecordRow]:
     """One page of the viewer's records; `filters` are the parameters of `MATCHING`."""
     return await read_page(db, viewer, _page(order, window.backward), COUNT, window, order.bounds(window), filters)
 
 
 async def namespaces(
-    db: Database, viewer: Viewer, window: Window, filters: Mapping[str, Any]
+    db: Reads, viewer: Viewer, window: Window, filters: Mapping[str, Any]
 ) -> Slice[RecordNamespaceRow]:
     """One page of the namespaces of the viewer's records."""
     page = _namespace_page(window.backward)

@@ -27,6 +27,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.db.access.database import Database
 from app.db.access.failures import sqlstate
+from app.db.access.reads import Reads
 from app.db.access.statement import OWNER, Row, Statement, statement, variant
 from app.db.access.transaction import Viewer
 from app.db.message import MESSAGE_COLUMNS, SEARCH_CONFIG
@@ -249,7 +250,7 @@ def _page(access: str, backward: bool) -> Statement[FoundRow]:
     )
 
 
-async def page(db: Database, viewer: Viewer, window: Window, filters: Mapping[str, Any]) -> Slice[FoundRow]:
+async def page(db: Reads, viewer: Viewer, window: Window, filters: Mapping[str, Any]) -> Slice[FoundRow]:
     """One page of the matching messages, the best match first.
 
     `filters`: query (a tsquery), config, and the filters, None where not set.
@@ -269,7 +270,7 @@ async def page(db: Database, viewer: Viewer, window: Window, filters: Mapping[st
     )
 
 
-async def _is_common(db: Database, viewer: Viewer, filters: Mapping[str, Any]) -> bool:
+async def _is_common(db: Reads, viewer: Viewer, filters: Mapping[str, Any]) -> bool:
     """True if so many of the newest messages match that no other can be among the newest matches."""
     [probe] = await db.fetch(viewer, COMMON, **filters)
     if probe.total < COMMON_FROM:

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.db import session_totals
-from app.db.access.database import Database
+from app.db.access.reads import Reads
 from app.db.access.statement import OWNER, Statement, statement, variant
 from app.db.access.transaction import Tx, Viewer
 from app.db.reading.matching import contains
@@ -41,7 +41,9 @@ s, m, g = sessions.c, messages.c, session_agents.c
 HAS_ID = and_(s.owner_id == OWNER, s.id == bindparam("session_id"))
 NOT_DELETED = and_(HAS_ID, s.deleted_at.is_(None))
 _started = func.date_part("epoch", func.pg_postmaster_start_time(), type_=Float)
-SESSIONS = select(sessions, _started.label("postgres_started"))  # what queries read, for the session cache
+# Below zero on a standby: one that is promoted goes on without another start.
+_signed = case((func.pg_is_in_recovery(type_=Boolean), -_started), else_=_started)
+SESSIONS = select(sessions, _signed.label("postgres_started"))  # what queries read, for the session cache
 NEXT_REVISION = {"head": s.head + 1, "revision": s.head + 1, "updated_at": func.now()}
 
 ACTIVITY = (time_key(s.last_activity_at), uuid_key(s.id))
@@ -192,7 +194,7 @@ def _page(order: Order, backward: bool, filtered: bool) -> Statement[SessionRow]
 
 
 async def page(
-    db: Database, viewer: Viewer, window: Window, order: Order, filters: Mapping[str, Any], *, partial: bool = False
+    db: Reads, viewer: Viewer, window: Window, order: Order, filters: Mapping[str, Any], *, partial: bool = False
 ) -> Slice[SessionRow]:
     """One page of the viewer's sessions. A filter that is not set is None; `archived` and `deleted` are always set."""
     chosen = [name for name, value in filters.items() if value not in (None, False)]

@@ -38,6 +38,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.db import viewer_changes
 from app.db.access.database import Database
+from app.db.access.reads import Reads
 from app.db.access.statement import OWNER, Row, Statement, statement
 from app.db.access.transaction import Tx, Viewer
 from app.db.reading.nested import parent_arrays, parent_table
@@ -234,20 +235,20 @@ MOVE: Statement[Row] = statement(
 )
 
 
-async def read(db: Database, viewer: Viewer) -> list[Totals]:
+async def read(db: Reads, viewer: Viewer) -> list[Totals]:
     """The totals of the owner's sessions, a row for each agent type that has any."""
     rows = await db.fetch(viewer, READ)
     if sum(row.changed for row in rows) > MANY_CHANGED:
-        await _count_changed(db, viewer)
+        await _count_changed(db.primary, viewer)
     return [row for row in rows if row.sessions]
 
 
-async def listed(db: Database, viewer: Viewer) -> int:
+async def listed(db: Reads, viewer: Viewer) -> int:
     """The number of sessions that are neither archived nor deleted."""
     return sum(row.sessions - row.archived for row in await read(db, viewer))
 
 
-async def archived(db: Database, viewer: Viewer) -> int:
+async def archived(db: Reads, viewer: Viewer) -> int:
     """The number of archived sessions that are not deleted."""
     return sum(row.archived for row in await read(db, viewer))
 

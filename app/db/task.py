@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import BigInteger, Text, and_, any_, bindparam, column, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import ARRAY
 
-from app.db.access.database import Database
+from app.db.access.reads import Reads
 from app.db.access.statement import OWNER, Statement, statement, variant
 from app.db.access.transaction import Tx, Viewer
 from app.db.reading.nested import Nested, parent_table
@@ -103,7 +103,7 @@ def _page(backward: bool, by_status: bool) -> Statement[TaskRow]:
     )
 
 
-async def page(db: Database, viewer: Viewer, window: Window, filters: Mapping[str, Any]) -> Slice[TaskRow]:
+async def page(db: Reads, viewer: Viewer, window: Window, filters: Mapping[str, Any]) -> Slice[TaskRow]:
     """One page of the viewer's tasks in the order of their creation; a filter that is not set is None."""
     statuses = filters["status"]
     page, conditions = _page(window.backward, statuses is not None), dict(filters)

@@ -81,4 +81,4 @@ async def _record_change(tx: Tx, row: AgentRow, values: Mapping[str, Any]) -> No
 
 async def page(ctx: Context, window: Window, order: tuple[str, str], filters: Mapping[str, Any]) -> Slice[AgentRow]:
     """One page of the viewer's catalogue, in an order of (field, direction)."""
-    return await db.agent.page(ctx.db, ctx.viewer, window, db.agent.ORDERS[order], filters)
+    return await db.agent.page(ctx.reads, ctx.viewer, window, db.agent.ORDERS[order], filters)

@@ -43,15 +43,18 @@ async def append(
         draft = new_columns(work, fields)
     except Problem as problem:
         raise problem.within("message") from None
-    row = await _append_in_one_statement(work, session_id, draft, expected_sequence, idempotency_key)
+    if idempotency_key is not None:
+        return await _append_at_most_once(work, session_id, draft, expected_sequence, idempotency_key)
+    indexing = work.settings.indexing
+    try:
+        row = await db.append.append(work.db, work.viewer, session_id, draft, expected_sequence, indexing)
+    except Exception as error:
+        if not _is_resolvable(error):
+            raise
+        row = None
     if row is not None:
         return row
-    if idempotency_key is None:
-        return (await append_under_lock(work, session_id, [draft], expected_sequence))[0]
-    async with idempotency.claim(work, idempotency_key) as claim:
-        [row] = await append_under_lock(claim.work, session_id, [draft], expected_sequence)
-        await claim.store(idempotency.append_result(row))
-    return row
+    return (await append_under_lock(work, session_id, [draft], expected_sequence))[0]
 
 
 async def append_many(
@@ -69,30 +72,40 @@ async def append_many(
     return await append_under_lock(work, session_id, drafts, expected_sequence)
 
 
-async def _append_in_one_statement(
-    work: UnitOfWork, session_id: str, draft: Draft, expected_sequence: int | None, key: IdempotencyKey | None
+async def _append_at_most_once(
+    work: UnitOfWork, session_id: str, draft: Draft, expected_sequence: int | None, key: IdempotencyKey
+) -> MessageRow:
+    # Citus would run the statement on its coordinator: the claim of the key is cheaper there.
+    row = None if work.db.routes else await _append_with_key(work, session_id, draft, expected_sequence, key)
+    if row is not None:
+        return row
+    async with idempotency.claim(work, key) as claim:
+        [row] = await append_under_lock(claim.work, session_id, [draft], expected_sequence)
+        await claim.store(idempotency.append_result(row))
+    return row
+
+
+async def _append_with_key(
+    work: UnitOfWork, session_id: str, draft: Draft, expected_sequence: int | None, key: IdempotencyKey
 ) -> MessageRow | None:
-    """The stored message; None if the session does not accept the message in its present state, and with a key where
-    Citus would run the statement on its coordinator: the claim of the key is cheaper there.
-    """
-    if key is not None and work.db.routes:
-        return None
+    """The stored message; None if the session does not accept the message in its present state."""
     indexing = work.settings.indexing
     try:
-        if key is None:
-            return await db.append.append(work.db, work.viewer, session_id, draft, expected_sequence, indexing)
         row = await db.append.append_idempotent(
             work.db, work.viewer, session_id, draft, expected_sequence, indexing, key
         )
     except Exception as error:
-        if any(failures.violates(error, constraint) for constraint in RESOLVABLE):
+        if _is_resolvable(error):
             return None
-        if key is not None:
-            idempotency.refuse_if_busy(error)
+        idempotency.refuse_if_busy(error)
         raise
     if row.request_hash is not None:
         idempotency.replay(key, row.request_hash, row.result or "null")
     return row if row.session_id is not None else None
+
+
+def _is_resolvable(error: Exception) -> bool:
+    return any(failures.violates(error, constraint) for constraint in RESOLVABLE)
 
 
 async def append_under_lock(

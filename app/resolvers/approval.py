@@ -85,7 +85,7 @@ async def decide(work: UnitOfWork, approval_id: str, decision: str, notes: str |
 
 async def page(ctx: Context, window: Window, filters: Mapping[str, Any]) -> Slice[ApprovalRow]:
     """One page of the viewer's approvals, the oldest first."""
-    return await db.approval.page(ctx.db, ctx.viewer, window, filters)
+    return await db.approval.page(ctx.reads, ctx.viewer, window, filters)
 
 
 async def _read(tx: Tx, approval_id: str, *, lock: bool = False) -> ApprovalRow:

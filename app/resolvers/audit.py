@@ -11,4 +11,4 @@ from app.db.reading.rows import AuditRow
 
 async def page(ctx: Context, window: Window, filters: Mapping[str, Any]) -> Slice[AuditRow]:
     """One page of the viewer's audit events, the oldest first."""
-    return await db.audit.page(ctx.db, ctx.viewer, window, filters)
+    return await db.audit.page(ctx.reads, ctx.viewer, window, filters)

@@ -25,15 +25,15 @@ NO_USAGE: dict[str, Any] = dict.fromkeys(USAGE)
 
 def new_columns(work: UnitOfWork, fields: Mapping[str, Any]) -> dict[str, Any]:
     """All columns of a message to append. A field that is None gets its default. Raises Invalid."""
-    content = {name: fields.get(name) for name in ("text", "raw")}
-    others = {name: value for name, value in fields.items() if name in CHECKS and value is not None}
-    return {
-        **DEFAULTS,
-        **NO_USAGE,
-        **validation.checked(others, CHECKS),
-        **content_columns(work, content),
-        **usage_columns(fields.get("usage")),
-    }
+    columns = {**DEFAULTS, **NO_USAGE}
+    for name, check in CHECKS.items():
+        value = fields.get(name)
+        if value is not None:
+            columns[name] = check(value, validation.public_name(name))
+    columns |= content_columns(work, fields)
+    if (usage := fields.get("usage")) is not None:
+        columns |= usage_columns(usage)
+    return columns
 
 
 def content_columns(work: UnitOfWork, fields: Mapping[str, Any]) -> dict[str, Any]:

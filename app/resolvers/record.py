@@ -97,7 +97,7 @@ async def page(
         "tags": None if tags is None else _tags(tags),
         "text": None if filters["text"] is None else clean(filters["text"]),
     }
-    return await db.record.page(ctx.db, ctx.viewer, window, db.record.ORDERS[order], values)
+    return await db.record.page(ctx.reads, ctx.viewer, window, db.record.ORDERS[order], values)
 
 
 async def namespaces(
@@ -111,7 +111,7 @@ async def namespaces(
     pattern = f"^(?:[^{LABEL_END}{KEY_START}]*{LABEL_END}){labels}"
     end = LABEL_END + prefix_of(list(map(clean, suffix))) if suffix else None
     values = {"low": low, "high": high, "pattern": pattern, "suffix": end}
-    return await db.record.namespaces(ctx.db, ctx.viewer, window, values)
+    return await db.record.namespaces(ctx.reads, ctx.viewer, window, values)
 
 
 def _batch(values: Sequence[Any], field: str) -> Sequence[Any]:

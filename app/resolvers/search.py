@@ -24,7 +24,7 @@ async def page(ctx: Context, window: Window, query: str, filters: Mapping[str, A
     if not query.strip():
         raise BadInput("query needs a word to look for; it is empty.")
     conditions = {"query": tsquery(clean(query)), "config": ctx.settings.search_config, **filters}
-    return await db.search.page(ctx.db, ctx.viewer, window, conditions)
+    return await db.search.page(ctx.reads, ctx.viewer, window, conditions)
 
 
 def snippet(ctx: Context, row: FoundRow) -> list[Part]:

@@ -164,7 +164,7 @@ async def mark_read(work: UnitOfWork, session_id: str, up_to_sequence: int) -> S
 async def page(ctx: Context, window: Window, order: tuple[str, str], filters: Mapping[str, Any]) -> Slice[SessionRow]:
     """One page of the viewer's sessions, in an order of (field, direction)."""
     partial, kept = SessionRow in ctx.loaders.partial.rows, ctx.loaders.kept_lists()
-    found = await db.session.page(ctx.db, ctx.viewer, window, db.session.ORDERS[order], filters, partial=partial)
+    found = await db.session.page(ctx.reads, ctx.viewer, window, db.session.ORDERS[order], filters, partial=partial)
     ctx.loaders.listed(found.rows)
     if kept is None or db.session.is_filtered(filters):
         return found

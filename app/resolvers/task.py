@@ -61,7 +61,7 @@ async def set_status(work: UnitOfWork, task_id: str, status: str, expected_revis
 
 async def page(ctx: Context, window: Window, filters: Mapping[str, Any]) -> Slice[TaskRow]:
     """One page of the viewer's tasks, the oldest first."""
-    return await db.task.page(ctx.db, ctx.viewer, window, filters)
+    return await db.task.page(ctx.reads, ctx.viewer, window, filters)
 
 
 async def read(tx: Tx, task_id: str, field: str = "id", *, lock: bool = False) -> TaskRow:

@@ -1,10 +1,10 @@
 """Agents: the entries of the catalogue."""
 
-from asyncio import Future
 from enum import StrEnum
 from typing import Annotated, Any
 
 import strawberry
+from graphql_compiled.batch import BatchValue
 
 from app.context import Context
 from app.db import session as sessions
@@ -124,7 +124,7 @@ class Agent(Node):
         return ids.agent(self.id)
 
     @field(graphql_type=AgentMetrics, description="Figures about the work of the agent.")
-    def metrics(self: AgentRow, info: Info) -> "Future[AgentMetricsRow | None]":
+    def metrics(self: AgentRow, info: Info) -> "BatchValue[AgentMetricsRow | None]":
         return info.context.loaders.agent_metrics.load(self.id)
 
     @connection(
@@ -132,7 +132,7 @@ class Agent(Node):
         "The sessions in which the agent takes part, the most recently active first. "
         "Archived sessions are included, deleted ones are not.",
     )
-    def sessions(self: AgentRow, ctx: Context, window: Window) -> "Future[Slice[SessionRow]]":
+    def sessions(self: AgentRow, ctx: Context, window: Window) -> "BatchValue[Slice[SessionRow]]":
         return ctx.loaders.page(sessions.OF_AGENTS, self.id, window)
 
 
@@ -150,7 +150,7 @@ class AgentQuery:
         info: Info,
         id: Annotated[strawberry.ID | None, argument(description="The id of the agent.")] = None,
         key: Annotated[str | None, argument(description="The key that the client gave the agent.")] = None,
-    ) -> "Future[AgentRow | None] | None":
+    ) -> "BatchValue[AgentRow | None] | None":
         loaders = info.context.loaders
         return ids.load_by_id_or_key(ids.parse_agent, loaders.agents, loaders.agents_by_key, id, key)
 

@@ -1,10 +1,10 @@
 """Approvals: decisions that a task or a tool call waits for."""
 
-from asyncio import Future
 from enum import StrEnum
 from typing import Annotated, Any
 
 import strawberry
+from graphql_compiled.batch import BatchValue
 from strawberry import Maybe
 
 from app.context import Context
@@ -102,18 +102,18 @@ class Approval(Node):
         graphql_type=Task | None,
         description="The waiting task; null without a task, or after the task was erased with its session.",
     )
-    def task(self: ApprovalRow, info: Info) -> "Future[TaskRow | None] | None":
+    def task(self: ApprovalRow, info: Info) -> "BatchValue[TaskRow | None] | None":
         return info.context.loaders.tasks.load(self.task_id) if self.task_id else None
 
     @field(graphql_type=Session | None, description="The session of the approval; null if it is in no session.")
-    def session(self: ApprovalRow, info: Info) -> "Future[SessionRow | None] | None":
+    def session(self: ApprovalRow, info: Info) -> "BatchValue[SessionRow | None] | None":
         return info.context.loaders.sessions.load(self.session_id) if self.session_id else None
 
     @field(
         graphql_type=Message | None,
         description="The message with the waiting tool call; null without a tool call, or after its deletion.",
     )
-    def message(self: ApprovalRow, info: Info) -> "Future[MessageRow | None] | None":
+    def message(self: ApprovalRow, info: Info) -> "BatchValue[MessageRow | None] | None":
         if self.session_id is None or self.message_sequence is None:
             return None
         return info.context.loaders.messages.load(MessageKey(self.session_id, self.message_sequence))

@@ -1,9 +1,9 @@
 """The audit: a permanent record of changes, with their actor."""
 
-from asyncio import Future
 from typing import Annotated, Any
 
 import strawberry
+from graphql_compiled.batch import BatchValue
 
 from app.context import Context
 from app.db.reading.page import Slice, Window
@@ -87,7 +87,7 @@ class AuditEvent(Node):
         graphql_type=Node | None,
         description="The changed object in its present state; null if it does not exist any more.",
     )
-    def subject(self: AuditRow, info: Info) -> "Future[Any] | None":
+    def subject(self: AuditRow, info: Info) -> "BatchValue[Any] | None":
         return ids.load(info.context.loaders, ids.subject(self.subject_kind, self.subject_id, self.subject_sequence))
 
 

@@ -5,7 +5,6 @@ sessions beside the rows of the sessions, whose heads cover their last messages.
 agents are read as always, and compared with those in the JSON.
 """
 
-from asyncio import shield
 from dataclasses import dataclass
 from typing import Any
 
@@ -78,7 +77,7 @@ class EncodedPage(KeptSlice[Any], Reusable):
     async def _unless_changed(self, json: bytes, agents: Agents) -> orjson.Fragment | None:
         reads = [self.loaders.agents.load(agent_id) for agent_id in agents]
         try:
-            found = [await shield(read) for read in reads]  # other fields may wait for these futures
+            found = [await read for read in reads]
         except Exception:  # raised again at the position of each agent
             return None
         return orjson.Fragment(json) if found == list(agents.values()) else None

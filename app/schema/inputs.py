@@ -9,11 +9,12 @@ import strawberry
 
 def provided_fields(input: Any, *omit: str) -> dict[str, Any]:
     """The fields that the client sent, null included; enum members as their values."""
-    return {
-        name: to_python(value.value if isinstance(value, strawberry.Some) else value)
-        for name, value in vars(input).items()
-        if value is not None and name not in omit
-    }
+    provided = {}
+    for name, value in vars(input).items():
+        if value is not None and name not in omit:
+            sent = value.value if isinstance(value, strawberry.Some) else value
+            provided[name] = sent if type(sent) is str else to_python(sent)
+    return provided
 
 
 def value_of(field: Any) -> Any:

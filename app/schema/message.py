@@ -1,11 +1,11 @@
 """Messages of a session."""
 
-from asyncio import Future, shield
 from collections.abc import Awaitable
 from enum import StrEnum
 from typing import Annotated, Any
 
 import strawberry
+from graphql_compiled.batch import BatchValue
 
 from app.context import Context
 from app.db import approval as approvals
@@ -22,7 +22,6 @@ from app.db.reading.rows import (
 )
 from app.db.streaming_parts import split
 from app.limits import MAX_TEXT_LENGTH
-from app.schema import ids
 from app.schema.approval import Approval
 from app.schema.base import Info, Node, enum, rows_of
 from app.schema.connection import Connection, connection
@@ -108,20 +107,20 @@ class Message(Node):
 
     @field(description=NODE_ID)
     def id(self: MessageRow) -> strawberry.ID:
-        return ids.message(self.session_id, self.sequence)
+        return f"msg_{self.session_id}_{self.sequence}"  # type: ignore[return-value]  # ids.message, without a call
 
     @field(graphql_type=Session, description="The session of the message.")
-    def session(self: MessageRow, info: Info) -> "Future[SessionRow | None]":
+    def session(self: MessageRow, info: Info) -> "BatchValue[SessionRow | None]":
         return info.context.loaders.sessions.load(self.session_id)
 
     @field(graphql_type=SessionAgent | None, description="The agent that wrote the message; null if none was named.")
-    def agent(self: MessageRow, info: Info) -> "SessionAgentRow | Future[SessionAgentRow | None] | None":
+    def agent(self: MessageRow, info: Info) -> "SessionAgentRow | BatchValue[SessionAgentRow | None] | None":
         if self.agent_key is None:
             return None
         return info.context.loaders.session_agent(self.session_id, "AGENT", self.agent_key)
 
     @connection(Connection[Approval], "The approvals of its tool calls, the oldest first.")
-    def approvals(self: MessageRow, ctx: Context, window: Window) -> "Future[Slice[ApprovalRow]]":
+    def approvals(self: MessageRow, ctx: Context, window: Window) -> "BatchValue[Slice[ApprovalRow]]":
         return ctx.loaders.page(approvals.OF_MESSAGES, (self.session_id, self.sequence), window)
 
     @field(
@@ -174,15 +173,14 @@ class Message(Node):
 
 
 async def _document(row: MessageRow, ctx: Context) -> DocumentRow | None:
-    # Several fields may wait for this future: a null that cancels one of them must not cancel the others.
-    return await shield(ctx.loaders.message_documents.load(MessageKey(row.session_id, row.sequence)))
+    return await ctx.loaders.message_documents.load(MessageKey(row.session_id, row.sequence))
 
 
 async def _so_far(row: MessageRow, ctx: Context) -> str:
     """The text so far of a message that was STREAMING when its row was read."""
     if isinstance(row, StreamingRow):
         return row.text[:MAX_TEXT_LENGTH]
-    streaming = await shield(ctx.loaders.streaming_messages.load(MessageKey(row.session_id, row.sequence)))
+    streaming = await ctx.loaders.streaming_messages.load(MessageKey(row.session_id, row.sequence))
     return streaming.text[:MAX_TEXT_LENGTH] if streaming else ""
 
 
@@ -190,5 +188,5 @@ async def _parts_so_far(row: MessageRow, ctx: Context, after: int) -> list[str] 
     """The parts so far, from the part `after` on; None for a stream of text."""
     if isinstance(row, StreamedRow):
         return None if row.parts_format is None else split(row.parts)[after:]
-    found = await shield(ctx.loaders.streaming_parts.load((row.session_id, row.sequence, after)))
+    found = await ctx.loaders.streaming_parts.load((row.session_id, row.sequence, after))
     return split(found.parts)[after - (found.offset or 0) :] if found else None

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import strawberry
 
 from app.context import Context
-from app.db.access.failures import translated
+from app.db.access.failures import conflict_of
 from app.errors import Problem
 from app.resolvers import idempotency
 from app.resolvers.idempotency import IdempotencyKey
@@ -28,6 +28,8 @@ def mutation(description: str, *, input: str, stores_key: bool = False) -> Calla
     payload commits with the key; a function that `stores_key` gets the key (or None) as an argument and does so itself.
     """
 
+    no_key = [None] if stores_key else []
+
     def declare(resolve: Resolve) -> Any:
         payload: Any = resolve.__annotations__["return"]
         argument = strawberry.argument(description=input)
@@ -37,12 +39,15 @@ def mutation(description: str, *, input: str, stores_key: bool = False) -> Calla
             context.reset_loaders()
             key = key_of(info, input)
             try:
-                with translated({}):
-                    if key is not None:
-                        return await _at_most_once(payload, partial(resolve, self), context, input, key, stores_key)
-                    return await resolve(self, UnitOfWork(context), input, *([None] if stores_key else []))
+                if key is not None:
+                    return await _at_most_once(payload, partial(resolve, self), context, input, key, stores_key)
+                return await resolve(self, UnitOfWork(context), input, *no_key)
             except Problem as problem:
                 return payload(errors=[error_of(problem)])
+            except Exception as error:
+                if (conflict := conflict_of(error)) is None:
+                    raise
+                return payload(errors=[error_of(conflict)])
 
         field.__name__, field.__module__ = resolve.__name__, resolve.__module__
         field.__annotations__["input"] = Annotated[resolve.__annotations__["input"], argument]

@@ -1,11 +1,11 @@
 """Records: documents under keys, in namespaces."""
 
-from asyncio import Future
 from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated, Any
 
 import strawberry
+from graphql_compiled.batch import BatchValue
 from strawberry import Maybe
 
 from app.context import Context
@@ -107,7 +107,7 @@ class Record(Node):
         return self.binary
 
     @field(graphql_type=Session | None, description="The session with which the record is erased; null if none.")
-    def session(self: RecordRow, info: Info) -> "Future[SessionRow | None] | None":
+    def session(self: RecordRow, info: Info) -> "BatchValue[SessionRow | None] | None":
         return info.context.loaders.sessions.load(self.session_id) if self.session_id else None
 
 
@@ -200,7 +200,7 @@ class RecordQuery:
         info: Info,
         namespace: Annotated[list[str], argument(description="The labels of the namespace, the outermost first.")],
         key: Annotated[str, argument(description="The key in the namespace.")],
-    ) -> "Future[RecordRow | None] | None":
+    ) -> "BatchValue[RecordRow | None] | None":
         path = record.path_to_read(namespace, key)
         return info.context.loaders.records.load(path) if path else None
 

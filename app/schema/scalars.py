@@ -68,6 +68,9 @@ def serialize_time(value: datetime | str) -> datetime | str:
     return value if exact else value.isoformat(timespec="microseconds")[:26] + "Z"
 
 
+serialize_time.unchanged = (str,)  # type: ignore[attr-defined]  # compiled operations make no call for these
+
+
 def parse_decimal(value: Any) -> Number:
     """The finite decimal number in a string or a number."""
     try:

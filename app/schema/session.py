@@ -1,10 +1,10 @@
 """Sessions: the conversations of one owner."""
 
-from asyncio import Future
 from enum import StrEnum
 from typing import Annotated, Any
 
 import strawberry
+from graphql_compiled.batch import BatchValue
 
 from app.context import Context
 from app.db import approval as approvals
@@ -154,19 +154,19 @@ class Session(Node):
         graphql_type=Task | None,
         description="The task on which the session works; null if none, or after the task was erased with its session.",
     )
-    def task(self: SessionRow, info: Info) -> "Future[TaskRow | None] | None":
+    def task(self: SessionRow, info: Info) -> "BatchValue[TaskRow | None] | None":
         return info.context.loaders.tasks.load(self.task_id) if self.task_id else None
 
     @field(graphql_type=int, description="The number of approvals in the session with status PENDING.")
-    def pending_approval_count(self: SessionRow, info: Info) -> "Future[int]":
+    def pending_approval_count(self: SessionRow, info: Info) -> "BatchValue[int]":
         return info.context.loaders.total(approvals.OF_SESSIONS, self.id, PENDING)
 
     @field(graphql_type=bool, description="True while at least one message of the session is STREAMING.")
-    def streaming(self: SessionRow, info: Info) -> "Future[bool]":
+    def streaming(self: SessionRow, info: Info) -> "BatchValue[bool]":
         return info.context.loaders.session_is_streaming.load(self.id)
 
     @field(graphql_type=Message | None, description="The newest message; null without messages.")
-    def last_message(self: SessionRow, info: Info) -> "MessageRow | Future[MessageRow | None] | None":
+    def last_message(self: SessionRow, info: Info) -> "MessageRow | BatchValue[MessageRow | None] | None":
         return info.context.loaders.last_message(self)
 
     @field(
@@ -186,7 +186,7 @@ class Session(Node):
                 description="With `key`: the key of the agent of the message. Null or omitted: a message without agent."
             ),
         ] = None,
-    ) -> "Future[MessageRow | None] | None":
+    ) -> "BatchValue[MessageRow | None] | None":
         if sum(value is not None for value in (id, sequence, key)) != 1:
             raise BadInput("Name the message by exactly one of id, sequence and key.")
         loaders = info.context.loaders
@@ -208,7 +208,7 @@ class Session(Node):
         filter: Annotated[
             MessageFilter | None, argument(description="Conditions on the messages. Null or omitted: all messages.")
         ] = None,
-    ) -> "Slice[MessageRow] | Future[Slice[MessageRow]]":
+    ) -> "Slice[MessageRow] | BatchValue[Slice[MessageRow]]":
         loaders, filters = ctx.loaders, MessageFilter.parameters(filter)
         return reusable(loaders, loaders.messages_in_session(self, window, **filters))
 
@@ -222,25 +222,25 @@ class Session(Node):
         kind: Annotated[
             SessionAgentKind, argument(description="The kind of the SessionAgent.")
         ] = SessionAgentKind.AGENT,
-    ) -> "Future[SessionAgentRow | None]":
+    ) -> "BatchValue[SessionAgentRow | None]":
         return info.context.loaders.session_agents.load((self.id, kind.value, key))
 
     @connection(Connection[SessionAgent], "The agents of the session, in the order in which they joined.")
     def agents(
         self: SessionRow, ctx: Context, window: Window
-    ) -> "Slice[SessionAgentRow] | Future[Slice[SessionAgentRow]]":
+    ) -> "Slice[SessionAgentRow] | BatchValue[Slice[SessionAgentRow]]":
         return ctx.loaders.page_in_session(session_agents.OF_SESSIONS, self, window)
 
     @connection(Connection[Task], "The tasks that were created in the session, the oldest first.")
     def tasks(
         self: SessionRow, ctx: Context, window: Window, filter: TaskConditions = None
-    ) -> "Future[Slice[TaskRow]]":
+    ) -> "BatchValue[Slice[TaskRow]]":
         return ctx.loaders.page(tasks.OF_SESSIONS, self.id, window, **TaskFilter.parameters(filter))
 
     @connection(Connection[Approval], "The approvals of the session, the oldest first.")
     def approvals(
         self: SessionRow, ctx: Context, window: Window, filter: ApprovalConditions = None
-    ) -> "Future[Slice[ApprovalRow]]":
+    ) -> "BatchValue[Slice[ApprovalRow]]":
         return ctx.loaders.page(approvals.OF_SESSIONS, self.id, window, **ApprovalFilter.parameters(filter))
 
 
@@ -258,7 +258,7 @@ class SessionQuery:
         info: Info,
         id: Annotated[strawberry.ID | None, argument(description="The id of the session.")] = None,
         key: Annotated[str | None, argument(description="The key that the client gave the session.")] = None,
-    ) -> "Future[SessionRow | None] | None":
+    ) -> "BatchValue[SessionRow | None] | None":
         loaders = info.context.loaders
         return ids.load_by_id_or_key(ids.parse_session, loaders.sessions, loaders.sessions_by_key, id, key)
 

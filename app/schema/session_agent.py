@@ -1,10 +1,10 @@
 """SessionAgents: the part of an agent in one session, with the states that its framework stores."""
 
-from asyncio import Future
 from enum import StrEnum
 from typing import Annotated, Any
 
 import strawberry
+from graphql_compiled.batch import BatchValue
 from strawberry import Maybe
 
 from app.context import Context
@@ -84,11 +84,11 @@ class SessionAgent(Node):
         graphql_type=Agent | None,
         description="The agent in the catalogue; null if none is linked, or after its deletion.",
     )
-    def agent(self: SessionAgentRow, info: Info) -> "Future[AgentRow | None] | None":
-        return info.context.loaders.agents.load(self.agent_id) if self.agent_id else None
+    def agent(self: SessionAgentRow, info: Info) -> "AgentRow | BatchValue[AgentRow | None] | None":
+        return info.context.loaders.catalogue_agent(self.agent_id) if self.agent_id else None
 
     @field(graphql_type=Session, description="The session in which the agent takes part.")
-    def session(self: SessionAgentRow, info: Info) -> "Future[SessionRow | None]":
+    def session(self: SessionAgentRow, info: Info) -> "BatchValue[SessionRow | None]":
         return info.context.loaders.sessions.load(self.session_id)
 
     @connection(
@@ -97,7 +97,7 @@ class SessionAgent(Node):
         f"ones. Without `first` and `last`: the newest {DEFAULT_PAGE_SIZE}.",
         newest=True,
     )
-    def messages(self: SessionAgentRow, ctx: Context, window: Window) -> "Future[Slice[MessageRow]]":
+    def messages(self: SessionAgentRow, ctx: Context, window: Window) -> "BatchValue[Slice[MessageRow]]":
         return ctx.loaders.page(messages.OF_SESSION_AGENTS, (self.session_id, self.key), window, role=None, status=None)
 
 

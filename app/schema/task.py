@@ -1,10 +1,10 @@
 """Tasks: pieces of work that one role hands to another."""
 
-from asyncio import Future
 from enum import StrEnum
 from typing import Annotated, Any
 
 import strawberry
+from graphql_compiled.batch import BatchValue
 from strawberry import Maybe
 
 from app.context import Context
@@ -90,11 +90,11 @@ class Task(Node):
         return ids.task(self.id)
 
     @field(graphql_type=Session | None, description="The session in which the task was created; null if in none.")
-    def session(self: TaskRow, info: Info) -> "Future[SessionRow | None] | None":
+    def session(self: TaskRow, info: Info) -> "BatchValue[SessionRow | None] | None":
         return info.context.loaders.sessions.load(self.session_id) if self.session_id else None
 
     @connection(Connection[Approval], "The approvals for the task, the oldest first.")
-    def approvals(self: TaskRow, ctx: Context, window: Window) -> "Future[Slice[ApprovalRow]]":
+    def approvals(self: TaskRow, ctx: Context, window: Window) -> "BatchValue[Slice[ApprovalRow]]":
         return ctx.loaders.page(approvals.OF_TASKS, self.id, window)
 
 
@@ -166,7 +166,7 @@ class TaskQuery:
     @field(graphql_type=Task | None, description="The task with this id; null if there is none.")
     def task(
         self, info: Info, id: Annotated[strawberry.ID, argument(description="The id of the task.")]
-    ) -> "Future[TaskRow | None] | None":
+    ) -> "BatchValue[TaskRow | None] | None":
         task_id = ids.parse_task(id)
         return info.context.loaders.tasks.load(task_id) if task_id else None
 

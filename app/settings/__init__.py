@@ -185,6 +185,8 @@ def conflicts(settings: Settings) -> Iterator[tuple[str, str]]:
         yield "budget_cost", f"an operation may cost {settings.max_cost} (MAX_COST); give at least that, or 0"
     if settings.database_direct_url and settings.embedded:
         yield "database_direct_url", "it is set without DATABASE_URL; give both, or neither"
+    if settings.database_replica_urls and settings.embedded:
+        yield "database_replica_urls", "it is set without DATABASE_URL; give both, or neither"
     if not settings.production:
         return
     if settings.embedded:

@@ -4,11 +4,12 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel
 
-from app.settings.fields import setting, whole_number
+from app.settings.fields import Names, setting, whole_number
 from app.settings.postgres_url import postgres_url
 from app.settings.values import role_name, valid_redis_url
 
 PostgresUrl = Annotated[str, AfterValidator(postgres_url)]
+PostgresUrls = Annotated[Names, AfterValidator(lambda urls: tuple(map(postgres_url, urls)))]
 
 
 class Database(BaseModel):
@@ -25,6 +26,12 @@ class Database(BaseModel):
         None,
         "The same database without a transaction pooler in between, for LISTEN and migrations.",
         "a URL",
+        repr=False,
+    )
+    database_replica_urls: PostgresUrls = setting(
+        (),
+        "Standbys of the same database for reads, separated by commas, a URL of one host each; see docs/scale.md.",
+        "URLs, separated by commas",
         repr=False,
     )
     database_role: Annotated[str, AfterValidator(role_name)] | None = setting(

@@ -1,4 +1,4 @@
-"""GraphQL over HTTP, graphql-transport-ws and server-sent events, as plain ASGI applications."""
+"""GraphQL over HTTP, in parts too, graphql-transport-ws and server-sent events, as plain ASGI applications."""
 
 from graphql_compiled.engine import Engine
 from starlette.routing import BaseRoute, Route, WebSocketRoute
@@ -7,6 +7,7 @@ from starlette.types import ASGIApp
 from app.transport.budgets import Budgets
 from app.transport.cross_origin import CrossOrigin
 from app.transport.documents import Documents
+from app.transport.event_streams import EventStreams
 from app.transport.forwarded import TrustedProxies, named_hosts
 from app.transport.http import HTTPEndpoint
 from app.transport.limits import DocumentLimits, Limits
@@ -27,6 +28,7 @@ __all__ = [
     "Documents",
     "Engine",
     "EventStreamEndpoint",
+    "EventStreams",
     "HTTPEndpoint",
     "InvalidManifests",
     "Limits",

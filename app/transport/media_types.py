@@ -5,6 +5,7 @@ from functools import lru_cache
 JSON = "application/json"
 RESPONSE = "application/graphql-response+json"
 HTML = "text/html"
+MULTIPART = "multipart/mixed"
 
 MAX_LENGTH = 1_024  # bounds the caches below; real Accept headers are far shorter
 
@@ -20,6 +21,18 @@ def preferred(accept: bytes, offered: tuple[str, ...]) -> str | None:
     `application/graphql-response+json` counts only if the client names it: `*/*` means `application/json`.
     """
     return _preferred(accept[:MAX_LENGTH], offered)
+
+
+def accepts_subscriptions(accept: bytes) -> bool:
+    """True if the client reads a subscription from a multipart response, in version 1.0 of Apollo's protocol."""
+    return _accepts_subscriptions(accept[:MAX_LENGTH])
+
+
+@lru_cache(maxsize=128)
+def _accepts_subscriptions(accept: bytes) -> bool:
+    ranges = [_parse(part) for part in accept.decode("latin-1").split(",")]
+    versions = [found for name, found in ranges if name == MULTIPART and found.get("subscriptionspec") == "1.0"]
+    return any(_quality(found) > 0 for found in versions)
 
 
 @lru_cache(maxsize=128)

@@ -120,7 +120,9 @@ class Operations:
         if self._budgets is not None:
             charge = await self._budgets.charge(context.viewer.subject, prepared, parameters.variables)
             context.extensions["budget"] = charge.extension
-        result = await self._engine.execute(prepared, parameters.variables, context)
+        result = self._engine.start(prepared, parameters.variables, context)
+        if not isinstance(result, ExecutionResult):
+            result = await result
         encoded = encode_result(result, context, request_id)
         return encoded._replace(charge=charge) if charge else encoded
 

@@ -42,8 +42,8 @@ class Parameters:
         query, name = request.get("query"), request.get("operationName")
         if name is not None and not isinstance(name, str):
             raise BadInput("operationName must be a string or null.")
-        extensions = _map(request, "extensions")
-        reference = _reference(request, extensions)
+        extensions = _map(request, "extensions") if "extensions" in request else {}
+        reference = _reference(request, extensions) if extensions or "documentId" in request else None
         if query is None and reference is not None:
             query = ""
         if not isinstance(query, str):

@@ -4,11 +4,12 @@ import asyncio
 import gc
 import weakref
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, NewType
 
 import pytest
 import strawberry
 from graphql import GraphQLError
+from graphql_compiled.compiled_operation import explain
 from graphql_compiled.graphql_core_executor import CompiledExecution
 from graphql_compiled.strawberry import Schema
 from strawberry.exceptions import MissingQueryError
@@ -21,6 +22,7 @@ from engine.tests import adversarial_schema, sample_schema
 from engine.tests.slow_fields import slow_fields
 from engine.tests.strawberry_pair import Pair
 
+Word = NewType("Word", object)
 PAGES = "query ($filter: Filter) { books(filter: $filter) { total items { title genre isbn summary(length: 3) } } }"
 DOCUMENTS: list[tuple[str, dict[str, Any]]] = [
     ("{ books { items { title author { id name } } } }", {}),
@@ -257,3 +259,47 @@ def test_no_field_has_a_slow_access_but_those_with_extensions_or_unusual_argumen
         *(f"Thing.{name}" for name in ("guarded", "guardedThing", "extended", "doubled")),
         *("Thing.echo", "Mutation.change"),  # `Maybe` without null: only Strawberry has the error message
     }
+
+
+def serialize_word(value: Any) -> Any:
+    return value if type(value) is str else SERIALIZED.append(value) or f"word {value}"
+
+
+serialize_word.unchanged = (str,)  # type: ignore[attr-defined]
+SERIALIZED: list[Any] = []
+
+
+@strawberry.type
+class Edge:
+    @strawberry.field
+    def node(self) -> "Edge":
+        return self
+
+    @strawberry.field
+    def word(self, number: int | None = None) -> Word | None:  # type: ignore[valid-type]
+        return number if number else "as it is"
+
+    @strawberry.field
+    def missing(self) -> Word | None:  # type: ignore[valid-type]
+        return None
+
+
+async def test_no_call_for_unchanged_values_and_for_a_resolver_that_returns_its_source() -> None:
+    @strawberry.type
+    class Query:
+        @strawberry.field
+        def edge(self) -> Edge:
+            return Edge()
+
+    schema = Schema(
+        Query, config=StrawberryConfig(scalar_map={Word: strawberry.scalar(name="Word", serialize=serialize_word)})
+    )
+    document = "{ edge { node { word missing node { other: word(number: 1) } } } }"
+    source = explain(schema._schema, document)
+    assert "= source\n" in source
+    for _ in range(3):
+        SERIALIZED.clear()
+        result = await schema.execute(document)
+        assert result.errors is None
+        assert result.data == {"edge": {"node": {"word": "as it is", "missing": None, "node": {"other": "word 1"}}}}
+        assert SERIALIZED == [1]

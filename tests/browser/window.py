@@ -98,6 +98,11 @@ class Window:
         """The recorded texts, or `replaced` if the element is no longer in the page."""
         return await self.page.evaluate("globalThis.watched.isConnected ? globalThis.seen : ['replaced']")
 
+    @property
+    def sockets(self) -> list[str]:
+        """The addresses of the WebSockets that the page has opened."""
+        return [address for address in self.addresses if address.startswith("ws")]
+
     def foreign_hosts(self) -> set[str]:
         """The hosts that the page requested besides its own server."""
         return {urlsplit(address).netloc for address in self.addresses} - {urlsplit(self.page.url).netloc}

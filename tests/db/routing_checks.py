@@ -13,7 +13,7 @@ from app.db.access import elements, ownership
 # What these return, or lock, is that of the node on which they run: it must be the node of the owner's rows.
 OF_THE_NODE = {
     *("pg_current_snapshot", "pg_snapshot_xmin", "pg_snapshot_xmax", "pg_current_xact_id", "pg_control_system"),
-    *("colloquy_timeline", "pg_postmaster_start_time", "pg_advisory_xact_lock"),
+    *("colloquy_timeline", "pg_is_in_recovery", "pg_postmaster_start_time", "pg_advisory_xact_lock"),
 }
 VOLATILITY = """
 select proname, pronargs::int, max(array_position('{i,s,v}', provolatile)) from pg_proc group by proname, pronargs

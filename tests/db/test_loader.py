@@ -37,9 +37,28 @@ async def test_the_keys_of_a_failed_batch_are_read_again(loader, batches):
 
 
 async def test_a_cancelled_reader_leaves_the_others_their_values(loader):
-    cancelled, other = loader.load("a"), loader.load("b")
+    values = [loader.load(key) for key in ("a", "a", "b")]
+    cancelled, *others = [asyncio.ensure_future(value) for value in values]
+    await asyncio.sleep(0)
     cancelled.cancel()
-    assert await other == "bb"
+    assert await asyncio.gather(*others) == ["aa", "bb"]
+
+
+async def test_a_value_that_need_not_be_read_comes_with_its_batch(loader, batches):
+    known, read = loader.load_known("a", "known"), loader.load("b")
+    assert not known.done()
+    assert await read == "bb"
+    assert (known.done(), known.result()) == (True, "known")
+    assert await loader.load_known("c", "alone") == "alone"
+    assert batches == [["b"]]
+
+
+async def test_a_value_has_no_result_before_its_batch_is_done(loader):
+    loader.load("a")
+    with pytest.raises(asyncio.InvalidStateError):
+        loader.loaded("a")
+    with pytest.raises(KeyError):
+        loader.loaded("b")
 
 
 async def test_a_primed_key_is_not_read(loader, batches):

@@ -87,7 +87,7 @@ async def previous(empty_database, tmp_path):
 
 async def test_clients_move_from_one_version_to_the_next_and_lose_nothing(previous):
     url, old = previous
-    ann, bob = (User(name, old.url, old.token(name), old.http) for name in ("ann", "bob"))
+    ann, bob = (User(name, old.url, old.token(name), old.http, old.schema) for name in ("ann", "bob"))
     session = await ann.creates_session("Going on")
     assert await revision(url) == readiness.predecessors()[readiness.expected_revision()]
     await asyncio.to_thread(migrate.upgrade, url)

@@ -1,5 +1,6 @@
 """The sweeper expires, erases and removes what is due, and nothing else."""
 
+import asyncio
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -249,6 +250,22 @@ async def test_a_session_that_is_idle_and_past_expires_at_is_due_once(swept):
     await make_idle(admin, both=8)
     assert (await sweeper.due(db, WEEK))["sessions expired"] == 1
     assert (await sweeper.sweep_once(db, WEEK))["sessions expired"] == 1
+
+
+async def test_sessions_are_looked_at_again_once_the_oldest_of_them_can_be_due(swept):
+    ann, db, admin = swept
+    looks = sweeper.IdleLooks()
+    for title in ("soon", "restored"):
+        await ann.creates_session(title)
+    await admin.execute(
+        "update sessions set last_activity_at = now() - interval '7 days' + interval '2 seconds' where title = 'soon'"
+    )
+    assert (await sweeper.sweep_once(db, WEEK, looks=looks))["sessions expired"] == 0
+    await make_idle(admin, restored=8)
+    assert (await sweeper.sweep_once(db, WEEK, looks=looks))["sessions expired"] == 0  # nothing was looked at
+    await asyncio.sleep(2)
+    assert (await sweeper.sweep_once(db, WEEK, looks=looks))["sessions expired"] == 2
+    assert (await sweeper.sweep_once(db, WEEK, looks=looks))["sessions expired"] == 0
 
 
 def impatient(url):

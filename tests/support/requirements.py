@@ -1,4 +1,4 @@
-"""Checks that every test that docs/requirements.md names exists, ran and passed."""
+"""Checks that every test that docs/requirements.md names exists, ran and passed: in `make test`, or in `*_cases.py`."""
 
 import os
 import re
@@ -6,18 +6,22 @@ from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).parents[2] / "docs" / "requirements.md"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "requirements.md"
+CASES = "_cases.py::"  # `make test-frameworks` runs these files
 
 
-def required() -> set[str]:
-    """The test ids on the page, without parameters."""
-    return set(re.findall(r"`((?:tests|engine/tests|clients/python/tests)/[\w/]+\.py::\w+)`", PAGE.read_text()))
+def required(*, cases: bool = False) -> set[str]:
+    """The test ids on the page, without parameters: those of `make test`, or those of `make test-frameworks`."""
+    found = re.findall(r"`((?:tests|engine/tests|clients/python/tests)/[\w/]+\.py::\w+)`", PAGE.read_text())
+    return {test for test in found if (CASES in test) is cases}
 
 
 class Requirements:
-    """Collects the outcomes of a run of the whole suite."""
+    """Collects the outcomes of a run that must pass the `required` tests."""
 
-    def __init__(self) -> None:
+    def __init__(self, required: set[str]) -> None:
+        self.required = required
         self.passed: set[str] = set()
         self.not_passed: set[str] = set()
 
@@ -29,7 +33,7 @@ class Requirements:
             self.passed.add(test)
 
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        missing = sorted(required() - (self.passed - self.not_passed))
+        missing = sorted(self.required - (self.passed - self.not_passed))
         if missing:
             print("\nTests of docs/requirements.md that did not pass in this run:", *missing, sep="\n  ")
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -41,7 +45,17 @@ def is_whole(config: pytest.Config) -> bool:
     return not part and not hasattr(config, "workerinput")
 
 
+def is_of_frameworks(config: pytest.Config) -> bool:
+    """True in the process that controls a run of all files of `make test-frameworks`."""
+    files = {path.resolve() for path in map(Path, config.args)}
+    return files == set(ROOT.glob("clients/python/tests/*/*_cases.py")) and not hasattr(config, "workerinput")
+
+
 def watch(config: pytest.Config) -> None:
-    """Registers the check when CI runs the whole suite; called when pytest is configured."""
-    if os.environ.get("CI") and is_whole(config):
-        config.pluginmanager.register(Requirements())
+    """Registers the check when CI runs a whole suite; called when pytest is configured."""
+    if not os.environ.get("CI"):
+        return
+    if is_whole(config):
+        config.pluginmanager.register(Requirements(required()))
+    elif is_of_frameworks(config):
+        config.pluginmanager.register(Requirements(required(cases=True)))

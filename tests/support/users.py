@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,6 +12,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from tests.support.events import events
+from tests.support.multipart import parts
 
 ERRORS = "errors { __typename code message field ... on ConflictError { currentRevision } }"
 
@@ -25,10 +27,10 @@ class Refusal(Exception):
 
 
 class User:
-    """A client with one owner's token; `url` is the server's address."""
+    """A client with one owner's token; `url` is the server's address, `schema` the SDL of an older server."""
 
-    def __init__(self, name: str, url: str, token: str, http: httpx2.AsyncClient) -> None:
-        self.name, self.url, self.token, self._http = name, url, token, http
+    def __init__(self, name: str, url: str, token: str, http: httpx2.AsyncClient, schema: str = "") -> None:
+        self.name, self.url, self.token, self._http, self._schema = name, url, token, http, schema
 
     async def responds(self, query: str, headers: dict[str, str] | None = None, **variables: Any) -> dict[str, Any]:
         """The whole response to an operation, errors included."""
@@ -90,9 +92,18 @@ class User:
         headers = {"authorization": f"Bearer {self.token}", **({"last-event-id": last_id} if last_id else {})}
         return events(self._http, f"{self.url}/graphql/stream", {"query": query, "variables": variables}, headers)
 
+    def subscribes_in_parts(self, query: str, **variables: Any) -> Any:
+        """A subscription whose response is in parts."""
+        headers = {"authorization": f"Bearer {self.token}"}
+        return parts(self._http, f"{self.url}/graphql", {"query": query, "variables": variables}, headers)
+
+    def follows_in_parts(self, session: str, after: str | None = None) -> Any:
+        """The events of a session in parts."""
+        return self.subscribes_in_parts(EVENTS, session=session, after=after, follow=True)
+
     def follows(self, session: str, after: str | None = None, follow: bool = True) -> Any:
         """The events of a session, on a new websocket."""
-        return self.subscribes(EVENTS, session=session, after=after, follow=follow)
+        return self.subscribes(self._known(EVENTS), session=session, after=after, follow=follow)
 
     async def replays(self, session: str, after: str | None = None) -> list[dict[str, Any]]:
         """All events of a session after a cursor, up to CaughtUp."""
@@ -101,7 +112,16 @@ class User:
 
     def watches(self, after: str | None = None, follow: bool = True) -> Any:
         """The events of everything that the user owns, on a new websocket."""
-        return self.subscribes(VIEWER_EVENTS, after=after, follow=follow)
+        return self.subscribes(self._known(VIEWER_EVENTS), after=after, follow=follow)
+
+    def _known(self, document: str) -> str:
+        """The document without the events that an older server does not have."""
+        kept = [
+            line
+            for line in document.splitlines()
+            if not (found := EVENT.match(line)) or f"type {found[1]} " in self._schema or not self._schema
+        ]
+        return "\n".join(kept)
 
     async def catches_up(self, after: str | None = None) -> list[dict[str, Any]]:
         """All events of the user after a cursor, up to CaughtUp."""
@@ -169,6 +189,7 @@ INPUTS = {
     "cancelMessage": "MessageIdInput",
     "deleteAgent": "AgentIdInput",
 }
+EVENT = re.compile(r" *\.\.\. on (?!Event\b)(\w+)")
 EVENTS = """
 subscription ($session: ID!, $after: String, $follow: Boolean!) {
   sessionEvents(sessionId: $session, after: $after, follow: $follow) {
@@ -176,6 +197,7 @@ subscription ($session: ID!, $after: String, $follow: Boolean!) {
     ... on Event { cursor }
     ... on MessageAdded { message { id sequence text role revision } }
     ... on MessageDelta { messageId offset text }
+    ... on MessagePartsDelta { messageId offset parts }
     ... on MessageChanged { message { id sequence text role revision } }
     ... on MessageRemoved { messageId }
     ... on SessionChanged { session { id title status revision archivedAt deletedAt unreadCount } }

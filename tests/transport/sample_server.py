@@ -24,6 +24,7 @@ from app.transport import (
     Documents,
     Engine,
     EventStreamEndpoint,
+    EventStreams,
     HTTPEndpoint,
     Limits,
     Operations,
@@ -53,7 +54,7 @@ class Server:
         resolvers: Resolvers,
         url: str,
         sockets: WebSocketEndpoint,
-        streams: EventStreamEndpoint,
+        streams: EventStreams,
         observed: list[Any],
         process: Process,
     ) -> None:
@@ -184,17 +185,19 @@ async def serving(
     settings: Settings = SETTINGS,
     **sockets: Any,
 ) -> AsyncIterator[Server]:
-    """A server; `streams` and `sockets` are options of the endpoints of event streams and sockets."""
+    """A server; `streams` and `sockets` are options of event streams and of the endpoint of sockets."""
     resolvers, observed = Resolvers(), []
     documents: Any = {"trusted": trusted or {}, "only_trusted": only_trusted}
     operations = operations_of(resolvers, observed, timeout, **documents, budgets=budgets, settings=settings)
     allowed = Origins(origins)
     socket_options = {"init_timeout": 5.0, "max_operations": 100} | sockets
     endpoint = WebSocketEndpoint(operations, origins=allowed, proxies=TrustedProxies(proxies), **socket_options)
-    http = HTTPEndpoint(operations, max_body=MAX_BODY, page=HTMLResponse(page) if page else None)
-    event_streams = EventStreamEndpoint(operations, max_body=MAX_BODY, **(streams or {}))
+    event_streams = EventStreams(operations, **(streams or {}))
+    http = HTTPEndpoint(event_streams, max_body=MAX_BODY, page=HTMLResponse(page) if page else None)
     cors = Middleware(CrossOrigin, origins=allowed)
-    app = Starlette(routes=routes(http, endpoint, event_streams), middleware=[cors])
+    app = Starlette(
+        routes=routes(http, endpoint, EventStreamEndpoint(event_streams, max_body=MAX_BODY)), middleware=[cors]
+    )
     app.state.stop_streams = event_streams.stop
     server = Process(app, SETTINGS)
     running = asyncio.create_task(server.serve())

@@ -79,6 +79,11 @@ class Database:
         """True on Citus: statements run in their second form, if they have one (`routed`)."""
         return self.engine is not None and self.engine.routes
 
+    @property
+    def primary(self) -> "Database":
+        """This database: see `Reads`."""
+        return self
+
     def fetch(self, viewer: Viewer, statement: Statement[R], /, **values: Any) -> Coroutine[Any, Any, list[R]]:
         """All rows, in a transaction of its own. A read whose connection is lost runs once more."""
         return self._run_alone(viewer, statement, values)
@@ -91,6 +96,10 @@ class Database:
     def fetch_across(self, query: AcrossOwners[R], /, **values: Any) -> Coroutine[Any, Any, list[R]]:
         """All rows of all owners: for sweeper and command line only."""
         return self._run(query, query.bind(**values), self._begin_across)
+
+    def look(self, query: Query[R]) -> Coroutine[Any, Any, list[R]]:
+        """All rows of a query without tables and parameters, about the server."""
+        return self._run(query, (), self._begin if self._always_begin else None)
 
     @asynccontextmanager
     async def begin(self, viewer: Viewer, origin: Origin = SYSTEM) -> AsyncIterator[Tx]:
@@ -123,7 +132,7 @@ class Database:
     def _run_alone(
         self, viewer: Viewer, statement: Statement[R], values: dict[str, Any]
     ) -> Coroutine[Any, Any, list[R]]:
-        if statement.routed and self.engine is not POSTGRESQL:
+        if statement.routed and self.pool.database_engine is not POSTGRESQL:
             return self._run_in_second_form(viewer, statement, values)
         if self.role:
             statement = row_security.self_contained(statement)

@@ -91,6 +91,13 @@ def translated(refusals: Mapping[str, Problem]) -> Iterator[None]:
         for constraint, problem in refusals.items():
             if violates(error, constraint):
                 raise problem from None
-        if lock_timeout(error) or serialization_failure(error):
-            raise Conflict("Another request is writing here; try again.") from None
+        if (conflict := conflict_of(error)) is not None:
+            raise conflict from None
         raise
+
+
+def conflict_of(error: BaseException) -> Conflict | None:
+    """What a lock timeout or a serialization failure is for a client; None for another error."""
+    if lock_timeout(error) or serialization_failure(error):
+        return Conflict("Another request is writing here; try again.")
+    return None

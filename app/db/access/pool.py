@@ -94,7 +94,7 @@ class Pool:
         """
         driver, current = connection.driver, True
         try:
-            if driver.is_closed() or driver.is_in_transaction() or not (current := self.is_current(driver)):
+            if driver.is_closed() or driver.is_in_transaction() or not (current := not self._servers.left(driver)):
                 connection.proxy.invalidate()
             else:
                 self._idle.append(connection)

@@ -51,8 +51,10 @@ class Servers:
 
         The server reports both settings with every change (PostgreSQL manual, 54.2.7), so this asks nothing.
         """
+        if not self.writable:
+            return False
         settings = connection.get_settings()
-        return self.writable and any(getattr(settings, name, "off") == "on" for name in READ_ONLY)
+        return any(getattr(settings, name, "off") == "on" for name in READ_ONLY)
 
     def _prefer(self, url: str) -> None:
         if self._urls[0] != url and self.writable:

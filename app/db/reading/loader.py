@@ -6,11 +6,12 @@ What is loaded of which noun is in `app/db/loaders.py`.
 from asyncio import Future, get_running_loop
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import aiodataloader
+from graphql_compiled.batch import BatchValue
 
-from app.db.access.database import Database
+from app.db.access.reads import Reads
 from app.db.access.statement import Statement
 from app.db.access.transaction import Viewer
 from app.db.reading.nested import Nested, for_one, parent_arrays
@@ -25,75 +26,79 @@ Filters = tuple[tuple[str, Any], ...]
 
 
 class DataLoader(aiodataloader.DataLoader[K, V]):
-    """aiodataloader's, with one task and one turn of the event loop per batch instead of two, and a fast path for keys
+    """aiodataloader's, with one task, one turn of the event loop and one future per batch, and a fast path for keys
     that are loaded already.
     """
 
     def __init__(self, batch: Callable[[list[K]], Coroutine[Any, Any, list[V]]]) -> None:
         self.loop, self.batch_load_fn = get_running_loop(), batch
-        self._cache = {}
-        self._pending: list[tuple[K, Future[V]]] = []
-        self._known: list[tuple[V, Future[V]]] = []
+        self._cache: dict[K, BatchValue[V]] = {}  # type: ignore[assignment]  # a value per key, a future per batch
+        self._keys: list[K] = []
+        self._values: list[BatchValue[V]] = []
+        self._batch: Future[None] | None = None
 
-    def get_cache_key(self, key: K) -> K:
-        """The key itself."""
-        return key
-
-    def load(self, key: K) -> "Future[V]":
+    def load(self, key: K) -> BatchValue[V]:  # type: ignore[override]
         """The value of `key`; one batch reads all keys that are requested before the loop's next turn."""
-        future = self._cache.get(key)
-        if future is None:
-            future = self._cache[key] = self.loop.create_future()
-            if not self._pending and not self._known:
-                self.loop.call_soon(self._dispatch)
-            self._pending.append((key, future))
-        return future
+        value = self._cache.get(key)
+        if value is None:
+            value = self._cache[key] = BatchValue(self._batch or self._begin())
+            self._keys.append(key)
+            self._values.append(value)
+        return value
 
-    def requested(self, key: K) -> "Future[V] | None":
-        """The future of a key that was loaded before; None for another key."""
+    def requested(self, key: K) -> BatchValue[V] | None:
+        """The value of a key that was loaded before; None for another key."""
         return self._cache.get(key)
 
     def loaded(self, key: K) -> V:
         """The value of a key that was loaded. Raises KeyError, and InvalidStateError while it is being read."""
         return self._cache[key].result()
 
-    def load_known(self, key: K, value: V) -> "Future[V]":
+    def load_known(self, key: K, value: V) -> BatchValue[V]:
         """As `load` for a value that need not be read: it comes with its batch, so the next level stays one batch."""
-        future = self._cache.get(key)
-        if future is None:
-            future = self._cache[key] = self.loop.create_future()
-            if not self._pending and not self._known:
-                self.loop.call_soon(self._dispatch)
-            self._known.append((value, future))
-        return future
+        found = self._cache.get(key)
+        if found is None:
+            found = self._cache[key] = BatchValue(self._batch or self._begin(), value)
+        return found
+
+    def prime(self, key: K, value: V) -> Self:
+        """Sets the value of a key that was not loaded before."""
+        if key not in self._cache:
+            batch = self.loop.create_future()
+            batch.set_result(None)
+            self._cache[key] = BatchValue(batch, value)
+        return self
+
+    def clear(self, key: K) -> Self:
+        """Forgets the value of a key."""
+        self._cache.pop(key, None)
+        return self
+
+    def _begin(self) -> "Future[None]":
+        self._batch = self.loop.create_future()
+        self.loop.call_soon(self._dispatch)
+        return self._batch
 
     def _dispatch(self) -> None:
-        pending, known = self._pending, self._known
-        self._pending, self._known = [], []
-        if pending:
-            self.loop.create_task(self._read(pending, known))
-        else:
-            _resolve(known)
+        batch, keys, values = self._batch, self._keys, self._values
+        assert batch is not None
+        self._batch, self._keys, self._values = None, [], []
+        if keys:
+            self.loop.create_task(self._read(batch, keys, values))
+        elif not batch.done():
+            batch.set_result(None)
 
-    async def _read(self, pending: "list[tuple[K, Future[V]]]", known: "list[tuple[V, Future[V]]]") -> None:
+    async def _read(self, batch: "Future[None]", keys: list[K], values: list[BatchValue[V]]) -> None:
         """Reads one batch. The keys of a failed batch are not cached."""
         try:
-            values = await self.batch_load_fn([key for key, _ in pending])
-            for (_, future), value in zip(pending, values, strict=True):
-                if not future.done():
-                    future.set_result(value)
+            for value, found in zip(values, await self.batch_load_fn(keys), strict=True):
+                value.value = found
         except Exception as error:
-            for key, future in pending:
+            for key, value in zip(keys, values, strict=True):
                 self.clear(key)
-                if not future.done():
-                    future.set_exception(error)
-        _resolve(known)
-
-
-def _resolve(known: "list[tuple[V, Future[V]]]") -> None:
-    for value, future in known:
-        if not future.done():
-            future.set_result(value)
+                value.error = error
+        if not batch.done():
+            batch.set_result(None)
 
 
 class BatchReader:
@@ -103,7 +108,7 @@ class BatchReader:
     until the garbage collector runs.
     """
 
-    def __init__(self, db: Database, viewer: Viewer, partial: PartialRows) -> None:
+    def __init__(self, db: Reads, viewer: Viewer, partial: PartialRows) -> None:
         self._db, self._viewer, self._partial = db, viewer, partial
 
     async def by_column(

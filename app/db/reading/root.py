@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import Select, TableValuedAlias, select, true
 
-from app.db.access.database import Database
+from app.db.access.reads import Reads
 from app.db.access.statement import Statement
 from app.db.access.transaction import Viewer
 from app.db.reading.order import LIMIT, Order
@@ -25,7 +25,7 @@ def page_of_each(order: Order, query: Select[Any], values: TableValuedAlias, bac
 
 
 async def read_page(
-    db: Database,
+    db: Reads,
     viewer: Viewer,
     page: Statement[R],
     count: Statement[Count],

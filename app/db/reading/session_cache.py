@@ -7,8 +7,9 @@ earlier, beside the one that keeps the rows, gets what a read at this moment may
 of a process without a cache, and no answer depends on a wake-up.
 
 A database that goes back in time (a restored backup, a failover that loses commits) counts heads again, but never
-without another start of PostgreSQL. Each head is therefore read together with the time at which PostgreSQL started.
-Another time empties the cache.
+without another start of PostgreSQL, or the promotion of a standby. Each head is therefore read together with the time
+at which its PostgreSQL started, below zero on a standby. Rows that were read under another time are dropped. A primary
+and its standbys have times of their own; a promotion anywhere empties the cache.
 
 Most sessions are read once under a head. So nothing is kept at the first read, which costs a count. From the second
 read on a session is kept and, once memory is scarce, only if it was read more often than the session that would be
@@ -45,10 +46,13 @@ What = tuple[Any, ...]
 class KeptSession:
     """What is kept of one session under one head."""
 
-    __slots__ = ("cache", "entries", "head", "key", "size", "slot")
+    __slots__ = ("cache", "entries", "head", "key", "postgres_started", "size", "slot")
 
-    def __init__(self, cache: "SessionCache", key: tuple[str, str], head: int, slot: int) -> None:
+    def __init__(
+        self, cache: "SessionCache", key: tuple[str, str], head: int, postgres_started: float, slot: int
+    ) -> None:
         self.cache, self.key, self.head, self.slot = cache, key, head, slot
+        self.postgres_started = postgres_started
         self.entries: dict[What, tuple[Any, int]] = {}
         """By what was read: the value, and its size."""
         self.size = SESSION_BYTES + size_of(key) + getsizeof(self.entries)
@@ -81,6 +85,11 @@ class SessionCache:
         """The memory that the kept values and the counts of reads take at most."""
         return self._size + getsizeof(self._sessions) + getsizeof(self._reads.counts)
 
+    @property
+    def counts(self) -> dict[str, int]:
+        """What was found, not found, evicted and not kept."""
+        return {name: getattr(self, name) for name in ("hits", "misses", "evictions", "rejections")}
+
     def has(self, owner: str, session_id: str, head: int) -> bool:
         """True if something is kept of the session under this head."""
         kept = self._sessions.get((owner, session_id))
@@ -92,17 +101,16 @@ class SessionCache:
         None at the first read under this head, while others are read more often, and if a later head is known. Call
         this before the read whose result is kept: `keep` refuses what was read before a drop.
         """
-        if postgres_started != self._postgres_started:
-            self.clear()
-            self._postgres_started = postgres_started
+        self._postgres_started = postgres_started
         key = owner, session_id
         kept = self._sessions.get(key)
         if kept is not None:
-            if kept.head == head:
+            same_server = kept.postgres_started == postgres_started
+            if kept.head == head and same_server:
                 self._sessions.move_to_end(key)
                 self._reads.repeat(kept.slot)
                 return kept
-            if kept.head > head:
+            if kept.head > head and same_server:
                 return None
             self._drop(kept)
         slot = hash((owner, session_id, head)) % self._reads.slots
@@ -110,7 +118,7 @@ class SessionCache:
         if reads == 1 or not self._admits(reads):
             self.rejections += 1
             return None
-        kept = self._sessions[key] = KeptSession(self, key, head, slot)
+        kept = self._sessions[key] = KeptSession(self, key, head, postgres_started, slot)
         self._size += kept.size
         self._evict()
         return kept

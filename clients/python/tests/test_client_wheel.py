@@ -27,10 +27,13 @@ names = [module.name for module in pkgutil.walk_packages(colloquy.__path__, "col
 print(json.dumps({"file": colloquy.__file__, "modules": {name: attempt(name) for name in names}}))
 """
 NEEDS_EXTRA = {
+    "colloquy.chainlit": "chainlit",
     "colloquy.chatkit": "chatkit",
     "colloquy.claude_agent_sdk": "claude-agent-sdk",
+    "colloquy.google_adk": "google-adk",
     "colloquy.langgraph": "langgraph",
     "colloquy.openai_agents": "openai-agents",
+    "colloquy.pydantic_ai": "pydantic-ai",
     "colloquy.strands": "strands",
     "colloquy.mcp.server": "mcp",
     "colloquy.mcp.tools": "mcp",
@@ -72,24 +75,29 @@ def test_the_metadata_names_what_the_client_needs_as_ranges(wheel):
         ">=3.11",
         "Apache-2.0",
     )
-    extras = ["chatkit", "claude-agent-sdk", "langgraph", "mcp", "openai-agents", "strands"]
-    assert metadata.get_all("Provides-Extra") == extras
+    assert metadata.get_all("Provides-Extra") == sorted(set(NEEDS_EXTRA.values()))
     needed = {Requirement(line).name: Requirement(line) for line in metadata.get_all("Requires-Dist")}
     frameworks = (
+        "chainlit",
         "claude-agent-sdk",
+        "google-adk",
         "langgraph-checkpoint",
         "mcp",
         "openai-agents",
         "openai-chatkit",
+        "pydantic-ai-slim",
         "strands-agents",
     )
     markers = {name: str(needed.pop(name).marker) for name in frameworks}
     assert markers == {
+        "chainlit": 'extra == "chainlit"',
         "claude-agent-sdk": 'extra == "claude-agent-sdk"',
+        "google-adk": 'extra == "google-adk"',
         "langgraph-checkpoint": 'extra == "langgraph"',
         "mcp": 'extra == "mcp"',
         "openai-agents": 'extra == "openai-agents"',
         "openai-chatkit": 'extra == "chatkit"',
+        "pydantic-ai-slim": 'extra == "pydantic-ai"',
         "strands-agents": 'extra == "strands"',
     }
     assert set(needed) == {"httpx2", "orjson", "tenacity", "websockets"}

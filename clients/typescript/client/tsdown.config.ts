@@ -1,7 +1,7 @@
 import { defineConfig } from "tsdown";
 
 export default defineConfig({
-  entry: ["src/index.ts", "src/sse.ts"],
+  entry: ["src/index.ts", "src/records.ts", "src/sse.ts"],
   tsconfig: "../tsconfig.json",
   platform: "neutral",
   target: "es2022",

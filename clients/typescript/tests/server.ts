@@ -18,28 +18,44 @@ const ROOT = new URL("../../../", import.meta.url).pathname;
 const SECRET = "a secret for the tests of the TypeScript clients";
 const START_MS = 60_000;
 
-export default async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
-  const directory = await mkdtemp(join(tmpdir(), "colloquy-typescript-"));
-  const port = await freePort();
-  const url = `http://127.0.0.1:${port}`;
+export interface Server {
+  url: string;
+  process: ChildProcess;
+  /** Ends it, as Ctrl-C does. */
+  stop(): Promise<void>;
+}
+
+/** A server with its data in a directory, which another one may continue. */
+export async function startServer(directory: string, port?: number): Promise<Server> {
+  const own = port ?? (await freePort());
+  const url = `http://127.0.0.1:${own}`;
   const server = spawn(join(ROOT, ".venv/bin/colloquy"), ["run"], {
     cwd: directory, // no .env of a developer
-    env: { ...process.env, DATA_DIR: directory, PORT: String(port), JWT_SECRET: SECRET, LOG_LEVEL: "warning" },
+    env: { ...process.env, DATA_DIR: directory, PORT: String(own), JWT_SECRET: SECRET, LOG_LEVEL: "warning" },
     stdio: ["ignore", "ignore", "inherit"],
   });
-  const stop = async () => {
-    await ended(server);
-    await rm(directory, { recursive: true, force: true });
-  };
   try {
     await ready(`${url}/readyz`, server);
   } catch (error) {
-    await stop();
+    await ended(server);
     throw error;
   }
-  provide("url", `${url}/graphql`);
+  return { url: `${url}/graphql`, process: server, stop: () => ended(server) };
+}
+
+export default async function setup({ provide }: TestProject): Promise<() => Promise<void>> {
+  const directory = await mkdtemp(join(tmpdir(), "colloquy-typescript-"));
+  const remove = () => rm(directory, { recursive: true, force: true });
+  const server = await startServer(directory).catch(async (error: unknown) => {
+    await remove();
+    throw error;
+  });
+  provide("url", server.url);
   provide("secret", SECRET);
-  return stop;
+  return async () => {
+    await server.stop();
+    await remove();
+  };
 }
 
 async function ready(url: string, server: ChildProcess): Promise<void> {

@@ -98,8 +98,10 @@ class FieldArguments:
                 return None
             values[keyword] = value
         if self.builders and self.access.convert:
+            built = {}
             try:
-                built = {name: builder(coerced) for name, builder in self.builders.items()}
+                for name, builder in self.builders.items():
+                    built[name] = builder(coerced)
             except NeedsCoercion:
                 return None
             values |= self.access.convert(built, None)

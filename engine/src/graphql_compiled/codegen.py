@@ -5,14 +5,15 @@ One function completes one position; its name ends in the number of the plan's n
 step of its own. `value_7` is a value, `pending_7` its entry in `state.pending`. Documents and schemas enter the source
 only as `repr()` of a string or as an identifier; everything else is a constant: `node_7`, `resolve_7`, `arguments_7`.
 
-An `is_type_of` function may have an attribute `accepts`: classes whose direct instances it accepts in any case.
+An `is_type_of` function may have an attribute `accepts`: classes whose direct instances it accepts in any case. The
+serializer of a scalar may have an attribute `unchanged`: classes whose direct instances it returns as they are.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from keyword import iskeyword
 from typing import Any
@@ -30,13 +31,15 @@ from graphql.pyutils import Undefined
 
 from graphql_compiled.adapter import SchemaAdapter
 from graphql_compiled.arguments import FieldArguments
-from graphql_compiled.field_access import FieldAccess
+from graphql_compiled.batch import BatchValue
+from graphql_compiled.field_access import FieldAccess, ignores_info
 from graphql_compiled.plan import ExecutionPlan, ObjectSelection, PlanNode
 from graphql_compiled.resolve_info import resolve_info
 from graphql_compiled.runtime import SLOW_PATH_TYPES, SLOW_PATH_TYPES_SYNC, ExecutionState
 from graphql_compiled.scalars import leaf_completer
 
 Resolver = Callable[..., Any] | None
+FUTURES = {"Future": asyncio.Future, "BatchValue": BatchValue}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,7 @@ def compile_plan(
 ) -> CompiledPlan:
     source, constants = generate_source(plan, adapter, field_resolver)
     constants["slow_path"] = SLOW_PATH_TYPES_SYNC if synchronous else SLOW_PATH_TYPES
-    constants["Future"] = None if synchronous else asyncio.Future
+    constants |= {"Future": None, "BatchValue": None} if synchronous else FUTURES
     exec(compile(source, "<compiled operation>", "exec"), constants)  # noqa: S102  (see above)
     steps = [constants[name] for name in constants["STEPS"]]
     return CompiledPlan(constants["EMPTY_DATA"], steps, plan.selected_fields)
@@ -209,6 +212,7 @@ class _SourceWriter:
             if _is_typename(node):
                 continue
             value = f"value_{node.number}"
+            node.same_everywhere = self.is_same_everywhere(node)
             with self.block("try:"):
                 self.write(f"{value} = {self.resolved_value(node)}")
                 self.write_completion(node, value, f"None, {node.key!r}", "path")
@@ -236,7 +240,7 @@ class _SourceWriter:
         if accepts:
             with self.block(f"if type({value}) in {self.constant(f'accepts_{node.number}', accepts)}:"):
                 self.write(f"{value} = {completer}(state, {value}, {path}, True)")
-        with self.block(f"{'elif' if accepts else 'if'} type({value}) is Future:"):
+        with self.block(f"{'elif' if accepts else 'if'} type({value}) is BatchValue or type({value}) is Future:"):
             if position.startswith("None"):
                 name = f"pending_{node.number}"
                 self.write(f"{name} = {pending}", f"state.add_pending({name})", f"{value} = None")
@@ -246,6 +250,34 @@ class _SourceWriter:
             self.write(f"{value} = {completer}(state, {value}, {path})")
         with self.block("else:" if node.non_null else f"elif {value} is not None:"):
             self.write(slow_path)
+
+    def is_same_everywhere(self, node: PlanNode) -> bool:
+        """True if no function below this position receives its path."""
+        if is_leaf_type(node.type) or node.item is not None:
+            return node.item is None or self.is_same_everywhere(node.item)
+        if self.type_check_reads_path(node.type, getattr(node.type, "resolve_type", None)):
+            return False
+        return not any(
+            self.type_check_reads_path(selection.type, selection.type.is_type_of)
+            or any(self.reads_path(field) or not self.is_same_everywhere(field) for field in selection.fields)
+            for selection in node.selections.values()
+        )
+
+    def type_check_reads_path(self, type_: Any, function: Any) -> bool:
+        return function is not None and self.adapter.type_check_info(type_, function) is not None
+
+    def reads_path(self, node: PlanNode) -> bool:
+        """True if the resolver or the arguments of a field receive more of its info object than the context."""
+        if _is_typename(node):
+            return False
+        access = self.adapter.field_access(node.field, self.field_resolver)
+        if access.kind == "resolve":
+            return not ignores_info(access.function)
+        if access.info_parameter is not None and not access.reads_only_context:
+            return True
+        if access.make_info is None or access.convert_ignores_info or not node.field.definition.args:
+            return False
+        return FieldArguments(node.field, access).constant_values is None
 
     def write_leaf(self, node: PlanNode, value: str, slow_path: str) -> None:
         serializer, number = self.adapter.leaf_serializer(node.type), node.number
@@ -265,10 +297,12 @@ class _SourceWriter:
             serialize = self.constant(f"serialize_{number}", serializer.function)
             is_common = f"{value} is not None and not slow_path[type({value})]"
             test = f"{is_common} and (serialized := {serialize}({value})) is not None and serialized is not Undefined"
-        with self.block(f"if {test}:"):
-            self.write(f"{value} = serialized")
-        with self.block("else:" if node.non_null else f"elif {value} is not None:"):
-            self.write(slow_path)
+        unchanged = self.constant(f"unchanged_{number}", serializer.unchanged) if serializer.unchanged else ""
+        with self.block(f"if type({value}) not in {unchanged}:") if unchanged else nullcontext():
+            with self.block(f"if {test}:"):
+                self.write(f"{value} = serialized")
+            with self.block("else:" if node.non_null else f"elif {value} is not None:"):
+                self.write(slow_path)
 
     def resolved_value(self, node: PlanNode) -> str:
         """The expression that resolves a field of `source`."""

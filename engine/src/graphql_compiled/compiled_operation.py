@@ -143,9 +143,10 @@ class CompiledOperation:
 
     def plan_for(self, variable_values: VariableValues, *, synchronous: bool = False) -> CompiledPlan | None:
         """The code for these values, counted; None if there is none, its reason counted."""
-        values = [variable_values.coerced.get(name, Undefined) for name in self.operation.condition_variables]
+        names = self.operation.condition_variables
+        values = [variable_values.coerced.get(name, Undefined) for name in names] if names else []
         variant = (synchronous, *values)
-        if not all(value is Undefined or value is None or isinstance(value, bool) for value in values):
+        if values and not all(value is Undefined or value is None or isinstance(value, bool) for value in values):
             plan: CompiledPlan | str | None = "conditions are not Boolean"
         elif (plan := self.variants.get(variant)) is None:
             plan = self.variants[variant] = self._compile(variable_values, synchronous=synchronous)
@@ -179,7 +180,8 @@ def _execute_steps(state: ExecutionState, plan: CompiledPlan) -> Result:
     state.data = plan.empty_data.copy()
     for index in range(len(plan.steps)):
         _execute_step(state, plan, index)
-        state.abandon_nulled()
+        if state.nulled_paths:
+            state.abandon_nulled()
         if state.pending:
             return _execute_remaining_steps(state, plan, index + 1)
         if state.data is None:

@@ -119,15 +119,31 @@ class Engine:
         self, prepared: PreparedOperation, variable_values: Mapping[str, Any], context: Any
     ) -> ExecutionResult:
         """Execute a query or a mutation. Raises RequestError if the variable values are invalid."""
+        result = self.start(prepared, variable_values, context)
+        return result if isinstance(result, ExecutionResult) else await result
+
+    def start(self, prepared: PreparedOperation, variable_values: Mapping[str, Any], context: Any) -> Result:
+        """As `execute`; the result itself, or the coroutine that returns it: no coroutine around another one."""
         self._check_variables(prepared, variable_values)
+        if prepared.pre_execution_hooks:
+            return self._start_after_hooks(prepared, variable_values, context)
+        return self._start(prepared, variable_values, context)
+
+    async def _start_after_hooks(
+        self, prepared: PreparedOperation, variable_values: Mapping[str, Any], context: Any
+    ) -> ExecutionResult:
         for hook in prepared.pre_execution_hooks:
             await hook(context)
+        result = self._start(prepared, variable_values, context)
+        return result if isinstance(result, ExecutionResult) else await result
+
+    def _start(self, prepared: PreparedOperation, variable_values: Mapping[str, Any], context: Any) -> Result:
         compiled = prepared.tiers.next_run(self.schema, prepared.document, prepared.name)
         result = None if compiled is None else self._run(compiled, variable_values, context)
         if result is None:
             executor = self._build_executor(prepared, variable_values, context)
             result = cast(Result, executor.execute_operation())
-        return result if isinstance(result, ExecutionResult) else await result
+        return result
 
     async def subscribe(
         self, prepared: PreparedOperation, variable_values: Mapping[str, Any], context: Any

@@ -66,8 +66,12 @@ def _input_object(literal: ObjectValueNode, type_: GraphQLInputObjectType) -> Va
             builders.append((field.out_name or name, compile_literal(literals[name], field.type)))
 
     def build(variables: Mapping[str, Any]) -> dict[str, Any]:
-        values = ((name, builder(variables)) for name, builder in builders)
-        return {name: value for name, value in values if value is not Undefined}
+        values = {}
+        for name, builder in builders:
+            value = builder(variables)
+            if value is not Undefined:
+                values[name] = value
+        return values
 
     return build
 

@@ -1,32 +1,29 @@
 """Await the pending values of an execution, complete them as they become ready, and propagate nulls.
 
-A future (a loader's) gets no task; a coroutine gets one unless it is the only pending value. All ready values are
-completed before new work starts, so the loads of one level form one batch. Null propagation runs after all ready
-values are complete and after each task that has just started has made its first step: errors that occur together are
-all recorded, as in graphql-core.
+A future and a batch (a loader's) get no task; a coroutine gets one unless it is the only pending value. All ready
+values are completed before new work starts, so the loads of one level form one batch. Null propagation runs after all
+ready values are complete and after each task that has just started has made its first step: errors that occur together
+are all recorded, as in graphql-core.
 """
 
 from __future__ import annotations
 
 import asyncio
 import inspect
+from collections.abc import Awaitable, Callable, Coroutine
 from types import CoroutineType
 from typing import Any, cast
 
 from graphql import GraphQLError, located_error
 
+from graphql_compiled.batch import BatchValue
 from graphql_compiled.response_path import ResponsePath, response_path
 from graphql_compiled.runtime import ExecutionState, PendingValue, pending_path
 
 
-async def await_pending(state: ExecutionState) -> None:
-    """Return when nothing is pending any more."""
-    scheduler = _Scheduler(state)
-    try:
-        await scheduler.run()
-    finally:
-        if scheduler.tasks or scheduler.abandoned:
-            await scheduler.cancel_all()
+def await_pending(state: ExecutionState) -> Coroutine[Any, Any, None]:
+    """Returns when nothing is pending any more."""
+    return _Scheduler(state).run()
 
 
 class _Scheduler:
@@ -34,6 +31,7 @@ class _Scheduler:
         self.state = state
         self.loop = asyncio.get_running_loop()
         self.futures: dict[asyncio.Future[Any], list[PendingValue]] = {}
+        """What waits for a future, or for any value of a batch, by that of the batch."""
         self.tasks: dict[asyncio.Future[Any], PendingValue] = {}
         """The tasks started here, each with the pending value that it began with."""
         self.abandoned: dict[asyncio.Future[Any], PendingValue] = {}
@@ -45,31 +43,46 @@ class _Scheduler:
         self.wake_up: asyncio.Future[None] | None = None
 
     async def run(self) -> None:
-        state = self.state
-        while True:
-            state.abandon_nulled()
-            batch = state.take_pending_since(0)
-            if len(batch) == 1 and not self.is_busy and (_is_coroutine(batch[0]) or _is_future(batch[0])):
-                await (self.await_chain if _is_coroutine(batch[0]) else self.await_future)(batch[0])
-                continue
-            self.start(batch)
-            if self.ready:
-                ready, self.ready = self.ready, []
-                for future in ready:
-                    self.complete_future(future)
-            elif self.propagating and self.has_unstarted_task:
-                self.has_unstarted_task = False
-                await asyncio.sleep(0)
-            elif self.propagating:
-                self.propagate_nulls()
-            elif self.is_busy:
-                await self.wait()
-            else:
-                return
+        """Each coroutine of this module costs a call at every resumption: one that only awaits another is left out."""
+        state, pending = self.state, self.state.pending
+        try:
+            while True:
+                if state.nulled_paths:
+                    state.abandon_nulled()
+                busy = self.futures or self.tasks or self.propagating
+                if len(pending) == 1 and not busy and (await_one := self.way_to_await(pending[0])):
+                    await await_one(pending.pop())
+                    continue
+                if pending:
+                    self.start(state.take_pending_since(0))
+                if self.ready:
+                    ready, self.ready = self.ready, []
+                    for future in ready:
+                        self.complete_future(future)
+                elif self.propagating:
+                    await self.propagate()
+                elif self.futures or self.tasks:
+                    await self.wait()
+                else:
+                    return
+        finally:
+            if self.tasks or self.abandoned:
+                await self.cancel_all()
 
-    @property
-    def is_busy(self) -> bool:
-        return bool(self.futures or self.tasks or self.propagating)
+    async def propagate(self) -> None:
+        """Propagates nulls, once each task that has just started has made its first step."""
+        if self.has_unstarted_task:
+            self.has_unstarted_task = False
+            await asyncio.sleep(0)
+        else:
+            self.propagate_nulls()
+
+    def way_to_await(self, pending: PendingValue) -> Callable[[PendingValue], Awaitable[None]] | None:
+        """How a value is awaited if nothing else is pending; None for an awaitable of another kind."""
+        kind = type(pending[0])
+        if kind is CoroutineType:
+            return self.await_chain
+        return self.await_future if kind is BatchValue or kind is asyncio.Future else None
 
     async def await_chain(self, pending: PendingValue | None) -> None:
         """Await a coroutine and, as long as its value leads to exactly one more coroutine, that one."""
@@ -82,23 +95,31 @@ class _Scheduler:
                 try:
                     self.complete(pending, value)
                 finally:
-                    found = state.take_pending_since(count)
+                    if len(state.pending) > count:
+                        found = state.take_pending_since(count)
             except Exception as error:
                 self.handle_error(pending, error)
             except asyncio.CancelledError as error:
                 if _is_cancelled():
                     raise
                 self.handle_error(pending, error)
-            state.pending += found
-            state.abandon_nulled()
-            found = state.take_pending_since(0)
-            pending = found.pop() if len(found) == 1 and _is_coroutine(found[0]) else None
-            self.start(found)
+            if found or state.pending:
+                state.pending += found
+                state.abandon_nulled()
+                found = state.take_pending_since(0)
+            pending = found.pop() if len(found) == 1 and type(found[0][0]) is CoroutineType else None
+            if found:
+                self.start(found)
 
     async def await_future(self, pending: PendingValue) -> None:
-        """Await a future that is the only pending value."""
+        """Await a future, or a value of a batch, that is the only pending value."""
+        value = pending[0]
         try:
-            self.complete(pending, await pending[0])
+            if type(value) is BatchValue:
+                await value.batch
+                self.complete(pending, value.result())
+            else:
+                self.complete(pending, await value)
         except Exception as error:
             self.handle_error(pending, error)
         except asyncio.CancelledError as error:
@@ -110,6 +131,8 @@ class _Scheduler:
         futures = self.futures
         for pending in batch:
             value = pending[0]
+            if type(value) is BatchValue:
+                value = value.batch
             if not isinstance(value, asyncio.Future):
                 task = self.loop.create_task(self.await_chain(pending))
                 self.tasks[task] = pending
@@ -135,28 +158,54 @@ class _Scheduler:
         await self.wake_up
 
     def complete_future(self, future: asyncio.Future[Any]) -> None:
-        if self.tasks.pop(future, None) is not None:
-            future.result()
+        waiting = self.futures.pop(future, None)
+        if waiting is None:
+            self.end_task(future)
             return
-        if self.abandoned.pop(future, None) is not None:
-            _retrieve_exception(future)
-            return
-        waiting = self.futures.pop(future, [])
         try:
             value = future.result()
         except (Exception, asyncio.CancelledError) as error:
             for pending in waiting:
                 self.handle_error(pending, error)
             return
-        state = self.state
-        is_common = value is not None and not state.slow_path_types[type(value)]
+        if type(waiting[0][0]) is BatchValue:
+            self.complete_batch(waiting)
+            return
         for pending in waiting:
             try:
-                _, target, key, _, complete, path = pending
-                if is_common and target is not None and key is not None:
-                    target[key] = complete(state, value, path)
-                else:
+                self.complete(pending, value)
+            except Exception as error:
+                self.handle_error(pending, error)
+
+    def end_task(self, task: asyncio.Future[Any]) -> None:
+        """Take a task from those that are waited for, or that are abandoned."""
+        if self.tasks.pop(task, None) is not None:
+            task.result()
+        elif self.abandoned.pop(task, None) is not None:
+            _retrieve_exception(task)
+
+    def complete_batch(self, waiting: list[PendingValue]) -> None:
+        """Complete all that waits for one batch, and what many positions have in common once."""
+        state = self.state
+        slow_path, errors = state.slow_path_types, state.errors
+        completed: dict[tuple[BatchValue[Any], Any], Any] = {}
+        for pending in waiting:
+            found, target, key, node, complete, path = pending
+            try:
+                if found.error is not None:
+                    raise found.error
+                value = found.value
+                if value is None or target is None or key is None or slow_path[type(value)]:
                     self.complete(pending, value)
+                elif not node.same_everywhere:
+                    target[key] = complete(state, value, path)
+                elif (result := completed.get((found, complete))) is not None:
+                    target[key] = result
+                else:
+                    before = len(state.pending), len(errors)
+                    target[key] = result = complete(state, value, path)
+                    if before == (len(state.pending), len(errors)):
+                        completed[found, complete] = result
             except Exception as error:
                 self.handle_error(pending, error)
 
@@ -216,14 +265,6 @@ class _Scheduler:
         for task, first in left.items():
             _cancel(task, first)
         await asyncio.gather(*left, return_exceptions=True)
-
-
-def _is_coroutine(pending: PendingValue) -> bool:
-    return type(pending[0]) is CoroutineType
-
-
-def _is_future(pending: PendingValue) -> bool:
-    return type(pending[0]) is asyncio.Future
 
 
 def _is_cancelled() -> bool:

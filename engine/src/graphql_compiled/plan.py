@@ -92,6 +92,8 @@ class PlanNode:
     """What is selected from each object type that the value may have, by type name."""
     serial: int = dataclasses.field(default_factory=count().__next__)
     """Unique in the process, among the nodes of all plans."""
+    same_everywhere: bool = False
+    """No resolver below reads its position, so a value has the same response value at every one."""
     _selected: frozenset[tuple[str, str]] | None = None
 
     @property

@@ -35,13 +35,15 @@ class LeafSerializer:
     """The fast path of one leaf type, in one of three forms.
 
     `identity_test`: an expression that is true for values that serialize to themselves. `names`: the name of each enum
-    value, for values of exactly the types `value_types`. `function`: the scalar's own serializer.
+    value, for values of exactly the types `value_types`. `function`: the scalar's own serializer, which returns values
+    of exactly the types `unchanged` as they are.
     """
 
     identity_test: str = ""
     names: dict[Any, str] = field(default_factory=dict)
     value_types: tuple[type, ...] = ()
     function: Callable[[Any], Any] | None = None
+    unchanged: frozenset[type] = frozenset()
 
 
 def leaf_serializer(type_: GraphQLOutputType) -> LeafSerializer:
@@ -56,7 +58,8 @@ def leaf_serializer(type_: GraphQLOutputType) -> LeafSerializer:
             if type(value) in (str, int) or isinstance(value, Enum)
         }
         return LeafSerializer(names=names, value_types=tuple({type(value) for value in names}) or (str,))
-    return LeafSerializer(function=type_.coerce_output_value)  # type: ignore[union-attr]
+    function = type_.coerce_output_value  # type: ignore[union-attr]
+    return LeafSerializer(function=function, unchanged=frozenset(getattr(function, "unchanged", ())))
 
 
 def leaf_completer(type_: Any) -> Callable[[Any, Any, Any], Any]:

@@ -110,6 +110,8 @@ def _call_access(field: StrawberryField, converter: Any) -> FieldAccess | None:
     source = resolver.parent_parameter or resolver.root_parameter
     if source and resolver.self_parameter:
         return None
+    if (source or resolver.self_parameter) and _returns_its_parameter(resolver.wrapped_func):
+        return FieldAccess("source")
     fast_convert = InputConversion(converter).of_arguments(field.arguments)
 
     def convert(values: dict[str, Any], info: Any) -> dict[str, Any]:
@@ -158,6 +160,15 @@ def _reads_only_context(resolver: StrawberryResolver[Any]) -> bool:
         for instruction, following in pairwise(instructions)
         if instruction.argval == name or (isinstance(instruction.argval, tuple) and name in instruction.argval)
     )
+
+
+def _returns_its_parameter(function: Any) -> bool:
+    """True for a function of one parameter that does nothing but return it."""
+    if not inspect.isfunction(function) or hasattr(function, "__wrapped__") or function.__code__.co_argcount != 1:
+        return False
+    code, name = dis.get_instructions(function), function.__code__.co_varnames[0]
+    done = [(one.opname[:9], one.argval) for one in code if one.opname not in ("RESUME", "NOP")]
+    return done == [("LOAD_FAST", name), ("RETURN_VA", None)]
 
 
 def _is_from_converter(function: Any, qualified_name: str) -> bool:

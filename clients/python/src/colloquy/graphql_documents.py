@@ -107,6 +107,15 @@ RECORD_BY = f"""
 query Record($namespace: [String!]!, $key: String!) {{
   record(namespace: $namespace, key: $key) {{ ...RecordFields }}
 }}{RECORD_FIELDS}"""
+THREE_RECORDS = f"""
+query ThreeRecords(
+  $sessionNamespace: [String!]!, $sessionKey: String!, $userNamespace: [String!]!, $userKey: String!,
+  $appNamespace: [String!]!, $appKey: String!
+) {{
+  session: record(namespace: $sessionNamespace, key: $sessionKey) {{ ...RecordFields }}
+  user: record(namespace: $userNamespace, key: $userKey) {{ ...RecordFields }}
+  app: record(namespace: $appNamespace, key: $appKey) {{ ...RecordFields }}
+}}{RECORD_FIELDS}"""
 RECORDS = f"""
 query Records($namespacePrefix: [String!], {PAGE_VARIABLES}, $filter: RecordFilter, $orderBy: RecordOrder!) {{
   records(namespacePrefix: $namespacePrefix, {PAGE_ARGUMENTS}, filter: $filter, orderBy: $orderBy) {{

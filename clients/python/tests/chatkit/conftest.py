@@ -1,1 +1,1 @@
-collect_ignore = ["isolated", "overrides"]  # test_chatkit_suite.py runs them in the environment of openai-chatkit
+collect_ignore = ["isolated", "overrides"]  # chatkit_cases.py runs them in the environment of openai-chatkit

@@ -3,7 +3,7 @@ import { ColloquyError, refusalError } from "./errors.ts";
 import { type Following, events } from "./follow.ts";
 import * as documents from "./generated.ts";
 import type * as inputs from "./generated.ts";
-import type { ConnectionState, LiveFactory } from "./live.ts";
+import type { ConnectionState, Live, LiveFactory } from "./live.ts";
 import { type Network, machineNetwork } from "./network.ts";
 import { type Document, type RequestOptions, Requests, newKey } from "./requests.ts";
 import { type TokenProvider, Tokens } from "./tokens.ts";
@@ -66,7 +66,14 @@ export class ColloquyClient {
       if (next !== "idle") unwatch ??= network.subscribe(() => this.following.live.reconnect());
       else unwatch = unwatch?.() as undefined;
     };
-    this.following = { live: live({ url: address, tokens, changed }), tokens, network };
+    let opened: Live | undefined; // with the first subscription: requests alone need no implementation of WebSockets
+    this.following = {
+      get live() {
+        return (opened ??= live({ url: address, tokens, changed }));
+      },
+      tokens,
+      network,
+    };
   }
 
   /** The `data` of any operation. It is retried if it has an idempotency key, or if `repeatable` is set. */
@@ -204,7 +211,7 @@ export class ColloquyClient {
     return { message: message!, fence: fence! };
   }
 
-  /** Adds text at an offset in Unicode code points. */
+  /** Adds text at an offset in Unicode code points, or parts at an offset that counts parts. */
   async extendMessage(input: inputs.ExtendMessageInput, options?: RequestOptions): Promise<void> {
     await this.mutate(documents.ExtendMessage, input, options, true);
   }
@@ -213,7 +220,7 @@ export class ColloquyClient {
     return (await this.mutate(documents.FinishMessage, input, options)).message!;
   }
 
-  /** Stops a streaming message from any device; its text stays. */
+  /** Stops a streaming message from any device; what is written stays. */
   async cancelMessage(id: string, options?: RequestOptions): Promise<Message> {
     return (await this.mutate(documents.CancelMessage, { id }, options)).message!;
   }
@@ -252,6 +259,15 @@ export class ColloquyClient {
     );
   }
 
+  /** The events of any subscription that takes `after`; it resumes after the `cursor` of the last event. */
+  subscribe<Event extends { cursor: string }, Variables extends { after?: string | null | undefined }>(
+    document: Document<Record<string, Event>, Variables> | string,
+    variables: Variables,
+    { signal }: { signal?: AbortSignal } = {},
+  ): AsyncGenerator<Event, void, void> {
+    return events(this.following, document as Document<Record<string, Event>, Variables>, variables, signal);
+  }
+
   private query<Data, Variables>(
     document: Document<Data, Variables>,
     variables: Variables,
@@ -260,8 +276,11 @@ export class ColloquyClient {
     return this.requests.run(document, variables, options, true);
   }
 
-  /** The payload of a mutation. One that is not repeatable by itself gets an idempotency key. */
-  private mutate<Field extends string, Payload extends Errors, In>(
+  /**
+   * The payload of a mutation whose document selects its `errors`; the first of them is thrown. The request is retried:
+   * a mutation that is not repeatable by itself gets an idempotency key.
+   */
+  mutate<Field extends string, Payload extends Errors, In>(
     document: Document<Record<Field, Payload>, Input1<In>>,
     input: In,
     options: RequestOptions = {},

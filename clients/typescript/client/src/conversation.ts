@@ -2,6 +2,7 @@
 
 import { beginning, length } from "./codepoints.ts";
 import type { ConversationQuery } from "./generated.ts";
+import { textInside } from "./parts.ts";
 import type { Approval, Message, Page, Session, SessionEvent } from "./types.ts";
 
 export interface Conversation {
@@ -15,13 +16,13 @@ export interface Conversation {
 
 export function opened(read: NonNullable<ConversationQuery["session"]>): Conversation {
   const { approvals, messages, eventCursor: _, ...session } = read;
-  return { session, messages: messages.nodes, approvals: approvals.nodes, before: earlier(messages) };
+  return { session, messages: messages.nodes.map(consistent), approvals: approvals.nodes, before: earlier(messages) };
 }
 
 export function withEarlier(conversation: Conversation, page: Page<Message>): Conversation {
   const known = new Set(conversation.messages.map(({ id }) => id));
   const added = page.nodes.filter(({ id }) => !known.has(id));
-  return { ...conversation, messages: [...added, ...conversation.messages], before: earlier(page) };
+  return { ...conversation, messages: [...added.map(consistent), ...conversation.messages], before: earlier(page) };
 }
 
 /** The conversation after an event; the same object if nothing changes. */
@@ -31,7 +32,9 @@ export function after(conversation: Conversation, event: SessionEvent): Conversa
     case "MessageChanged":
       return withMessage(conversation, event.message);
     case "MessageDelta":
-      return withText(conversation, event.messageId, event.offset, event.text);
+      return withGrown(conversation, event.messageId, (message) => withText(message, event.offset, event.text));
+    case "MessagePartsDelta":
+      return withGrown(conversation, event.messageId, (message) => withParts(message, event.offset, event.parts));
     case "MessageRemoved":
       return { ...conversation, messages: conversation.messages.filter(({ id }) => id !== event.messageId) };
     case "SessionChanged":
@@ -51,26 +54,47 @@ export function withMessage(conversation: Conversation, message: Message): Conve
   const same = existing?.id === message.id;
   if (same && isNewer(existing, message)) return conversation;
   if (!same && found === 0 && conversation.before) return conversation;
-  const next = [...messages.slice(0, found), message, ...messages.slice(same ? found + 1 : found)];
+  const next = [...messages.slice(0, found), consistent(message), ...messages.slice(same ? found + 1 : found)];
   return { ...conversation, messages: next };
 }
 
-/** True for a later revision, and for a longer text of a message that is being written: an extend has no revision. */
+/** True for a later revision, and for more of a message that is being written: an extend has no revision. */
 function isNewer(existing: Message, message: Message): boolean {
   if (existing.revision !== message.revision) return existing.revision > message.revision;
-  return existing.status === "STREAMING" && message.status === "STREAMING" && existing.text.length > message.text.length;
+  if (existing.status !== "STREAMING" || message.status !== "STREAMING") return false;
+  if (existing.parts) return existing.parts.length > (message.parts?.length ?? 0);
+  return existing.text.length > message.text.length;
 }
 
-/** A streaming message with this text from the offset on. A text only grows: what is there already is not cut. */
-function withText(conversation: Conversation, id: string, offset: number, text: string): Conversation {
+/** A message whose text is that of its parts: a query reads the two one after the other. */
+function consistent(message: Message): Message {
+  return message.parts ? { ...message, text: textInside(message.parts) } : message;
+}
+
+/** The conversation with a streaming message as `grow` returns it. */
+function withGrown(conversation: Conversation, id: string, grow: (message: Message) => Message): Conversation {
   const at = conversation.messages.findLastIndex((message) => message.id === id);
   const message = conversation.messages[at];
-  if (message?.status !== "STREAMING") return conversation;
-  const grown = beginning(message.text, offset) + text;
-  if (grown.length <= message.text.length || length(message.text) < offset) return conversation;
+  const grown = message?.status === "STREAMING" ? grow(message) : message;
+  if (!grown || grown === message) return conversation;
   const messages = [...conversation.messages];
-  messages[at] = { ...message, text: grown };
+  messages[at] = grown;
   return { ...conversation, messages };
+}
+
+/** A message with this text from the offset on. A text only grows: what is there already is not cut. */
+function withText(message: Message, offset: number, text: string): Message {
+  const grown = beginning(message.text, offset) + text;
+  if (grown.length <= message.text.length || length(message.text) < offset) return message;
+  return { ...message, text: grown };
+}
+
+/** A message with these parts from the offset on, and their text. */
+function withParts(message: Message, offset: number, parts: readonly unknown[]): Message {
+  const existing = message.parts ?? [];
+  const added = offset > existing.length ? [] : parts.slice(existing.length - offset);
+  if (!added.length) return message;
+  return { ...message, parts: [...existing, ...added], text: message.text + textInside(added) };
 }
 
 function withApproval(conversation: Conversation, approval: Approval): Conversation {

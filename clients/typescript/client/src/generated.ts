@@ -84,6 +84,16 @@ export type DeleteMode =
   /** The session and everything in it are erased. This cannot be undone. */
   | 'HARD';
 
+/** Records to delete: by their names, or all below a namespace. */
+export type DeleteRecordsInput = {
+  /** 1 to 100 names. Send exactly one of `keys` and `namespacePrefix`. */
+  keys?: Array<RecordKeyInput> | null | undefined;
+  /** The namespace whose records are deleted, and those of the namespaces below it. An empty list: all records of the viewer. */
+  namespacePrefix?: Array<string> | null | undefined;
+  /** With `namespacePrefix`: only records whose key is this one or comes before it. Null or omitted: all. */
+  keyTo?: string | null | undefined;
+};
+
 /** The session to delete, and the kind of deletion. */
 export type DeleteSessionInput = {
   /** The id of the session. */
@@ -234,6 +244,13 @@ export type MessageStatus =
   /** The producer failed, or sent nothing for STREAM_TIMEOUT_SECONDS. The text up to then stays. */
   | 'FAILED';
 
+/** The direction of an order. */
+export type OrderDirection =
+  /** Ascending: the smallest or oldest first. */
+  | 'ASC'
+  /** Descending: the largest or newest first. */
+  | 'DESC';
+
 /** The format of the parts of a streaming message. The server shows the text inside them while they come, and makes a document of them at the end. */
 export type PartsFormat =
   /** `UIMessageChunk` of AI SDK. They become a `UIMessage`. */
@@ -242,6 +259,67 @@ export type PartsFormat =
   | 'AG_UI'
   /** Any other JSON values. They become a list. */
   | 'OTHER';
+
+/** A record to store. */
+export type PutRecordInput = {
+  /** Labels from the outermost to the innermost, such as `users`, `42`, `memories`: at most 20, each of 1 to 255 characters without control characters. An empty list is the root. */
+  namespace: Array<string>;
+  /** The name of the record in its namespace: 1 to 255 characters without control characters. */
+  key: string;
+  /** The document, at most MAX_RECORD_BYTES long. Send exactly one of `value` and `bytes`. */
+  value?: unknown;
+  /** The bytes, at most MAX_RECORD_BYTES of them. */
+  bytes?: string | null | undefined;
+  /** Any JSON value to store with the object. Null or omitted: `{}`. */
+  metadata?: unknown;
+  /** The session with which the record is erased. Null or omitted: none. */
+  sessionId?: string | null | undefined;
+  /** The time after which the record is absent, 1 to 315,360,000 seconds from now. Null or omitted: never. */
+  ttlSeconds?: number | null | undefined;
+  /** The `revision` that the client has read, or 0 if no record may exist. If it is another one by now, the mutation returns CONFLICT with `currentRevision` and stores nothing. Null or omitted: no check. */
+  expectedRevision?: number | null | undefined;
+};
+
+/** Records to store. */
+export type PutRecordsInput = {
+  /** 1 to 100 records with different names. They are stored all or none. */
+  records: Array<PutRecordInput>;
+};
+
+/** Conditions on a list of records. A record must meet all conditions; null or omitted: no condition. */
+export type RecordFilter = {
+  /** The metadata contains this value: for an object, each of its fields with an equal or containing value; for a list, each of its elements (PostgreSQL's `@>` on jsonb). */
+  metadataContains?: unknown;
+  /** The key is this one, or comes after it. */
+  keyFrom?: string | null | undefined;
+  /** The key is this one, or comes before it. */
+  keyTo?: string | null | undefined;
+  /** A string in the value contains this text. Upper and lower case are equal. Only the first 16,384 characters of all strings together are compared (SEARCH_TEXT_LIMIT). */
+  text?: string | null | undefined;
+};
+
+/** The name of a record. */
+export type RecordKeyInput = {
+  /** Labels from the outermost to the innermost, such as `users`, `42`, `memories`: at most 20, each of 1 to 255 characters without control characters. An empty list is the root. */
+  namespace: Array<string>;
+  /** The name of the record in its namespace: 1 to 255 characters without control characters. */
+  key: string;
+};
+
+/** The order of a list of records. */
+export type RecordOrder = {
+  /** The value by which records are ordered. */
+  field: RecordOrderField;
+  /** The direction of the order. */
+  direction: OrderDirection;
+};
+
+/** The value by which records are ordered. Records with equal values are ordered by namespace and key. */
+export type RecordOrderField =
+  /** Namespace and key, compared by Unicode code points. A namespace comes before those below it. */
+  | 'KEY'
+  /** The time of the newest change. */
+  | 'UPDATED_AT';
 
 /** The values of a new approval. It is for a task (`taskId`), for a tool call (`messageId` and `toolUseId` together), or for both. */
 export type RequestApprovalInput = {
@@ -380,7 +458,7 @@ export type UpdateSessionInput = {
 
 export type SessionFragment = { id: string, key: string | null, title: string, status: SessionStatus, agentType: string | null, metadata: unknown, revision: number, messageCount: number, unreadCount: number, streaming: boolean, pendingApprovalCount: number, lastReadSequence: number, createdAt: string, lastActivityAt: string, archivedAt: string | null, deletedAt: string | null, lastMessage: { id: string, sequence: number, role: MessageRole, status: MessageStatus, text: string } | null };
 
-export type MessageFragment = { id: string, key: string | null, sequence: number, role: MessageRole, status: MessageStatus, text: string, revision: number, metadata: unknown, createdAt: string, redactedAt: string | null, agent: { key: string, agent: { name: string } | null } | null, usage: { inputTokens: number, outputTokens: number, totalTokens: number } | null, content: Array<
+export type MessageFragment = { id: string, key: string | null, sequence: number, role: MessageRole, status: MessageStatus, text: string, parts: Array<unknown> | null, revision: number, metadata: unknown, createdAt: string, redactedAt: string | null, agent: { key: string, agent: { name: string } | null } | null, usage: { inputTokens: number, outputTokens: number, totalTokens: number } | null, content: Array<
     | { __typename: 'DataBlock', name: string, data: unknown, position: number }
     | { __typename: 'MediaBlock', mediaType: string, fileName: string | null, position: number }
     | { __typename: 'OtherBlock', kind: string, position: number }
@@ -777,6 +855,81 @@ export type SearchQueryVariables = Exact<{
 
 export type SearchQuery = { searchMessages: { edges: Array<{ cursor: string, rank: number, snippet: Array<{ text: string, matched: boolean }>, node: { id: string, sequence: number, role: MessageRole, session: { id: string, title: string } } }>, pageInfo: PageFragment } };
 
+export type RecordNameFragment = { namespace: Array<string>, key: string, revision: number, expiresAt: string | null, createdAt: string, updatedAt: string, session: { id: string } | null };
+
+export type WholeRecordFragment = (
+  { value: unknown, bytes: string | null, metadata: unknown }
+  & RecordNameFragment
+);
+
+export type RecordByNameQueryVariables = Exact<{
+  namespace: Array<string> | string;
+  key: string;
+}>;
+
+
+export type RecordByNameQuery = { record: WholeRecordFragment | null };
+
+export type RecordsQueryVariables = Exact<{
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+  last?: number | null | undefined;
+  before?: string | null | undefined;
+  namespacePrefix?: Array<string> | string | null | undefined;
+  filter?: RecordFilter | null | undefined;
+  orderBy?: RecordOrder;
+}>;
+
+
+export type RecordsQuery = { records: { nodes: Array<WholeRecordFragment>, pageInfo: PageFragment } };
+
+export type RecordNamespacesQueryVariables = Exact<{
+  first?: number | null | undefined;
+  after?: string | null | undefined;
+  last?: number | null | undefined;
+  before?: string | null | undefined;
+  prefix?: Array<string> | string | null | undefined;
+  suffix?: Array<string> | string | null | undefined;
+  maxDepth?: number | null | undefined;
+}>;
+
+
+export type RecordNamespacesQuery = { recordNamespaces: { nodes: Array<{ namespace: Array<string> }>, pageInfo: PageFragment } };
+
+export type PutRecordsMutationVariables = Exact<{
+  input: PutRecordsInput;
+}>;
+
+
+export type PutRecordsMutation = { putRecords: { records: Array<RecordNameFragment>, errors: Array<
+      | Refusal_ConflictError_Fragment
+      | Refusal_FencedError_Fragment
+      | Refusal_ForbiddenError_Fragment
+      | Refusal_IdempotencyError_Fragment
+      | Refusal_IllegalTransitionError_Fragment
+      | Refusal_LimitError_Fragment
+      | Refusal_NotFoundError_Fragment
+      | Refusal_OffsetError_Fragment
+      | Refusal_ValidationError_Fragment
+    > } };
+
+export type DeleteRecordsMutationVariables = Exact<{
+  input: DeleteRecordsInput;
+}>;
+
+
+export type DeleteRecordsMutation = { deleteRecords: { deletedCount: number, errors: Array<
+      | Refusal_ConflictError_Fragment
+      | Refusal_FencedError_Fragment
+      | Refusal_ForbiddenError_Fragment
+      | Refusal_IdempotencyError_Fragment
+      | Refusal_IllegalTransitionError_Fragment
+      | Refusal_LimitError_Fragment
+      | Refusal_NotFoundError_Fragment
+      | Refusal_OffsetError_Fragment
+      | Refusal_ValidationError_Fragment
+    > } };
+
 export type SessionEventsSubscriptionVariables = Exact<{
   sessionId: string;
   after?: string | null | undefined;
@@ -787,7 +940,7 @@ export type SessionEventsSubscriptionVariables = Exact<{
 export type SessionEventsSubscription = { sessionEvents:
     | { __typename: 'MessageAdded', cursor: string, message: MessageFragment }
     | { __typename: 'MessageDelta', cursor: string, messageId: string, offset: number, text: string }
-    | { __typename: 'MessagePartsDelta', cursor: string }
+    | { __typename: 'MessagePartsDelta', cursor: string, messageId: string, offset: number, parts: Array<unknown> }
     | { __typename: 'MessageChanged', cursor: string, message: MessageFragment }
     | { __typename: 'MessageRemoved', cursor: string, messageId: string }
     | { __typename: 'SessionChanged', cursor: string, session: SessionFragment }
@@ -834,10 +987,12 @@ export class TypedDocumentString<TResult, TVariables>
   }
 }
 export const SessionText = /*#__PURE__*/ new TypedDocumentString(`fragment Session on Session { id key title status agentType metadata revision messageCount unreadCount streaming pendingApprovalCount lastReadSequence createdAt lastActivityAt archivedAt deletedAt lastMessage { id sequence role status text } }`, {"fragmentName":"Session"}) as unknown as TypedDocumentString<SessionFragment, unknown>;
-export const MessageText = /*#__PURE__*/ new TypedDocumentString(`fragment Message on Message { id key sequence role status text revision metadata createdAt redactedAt agent { key agent { name } } usage { inputTokens outputTokens totalTokens } content { __typename position ... on TextBlock { text } ... on ReasoningBlock { text } ... on ToolUseBlock { toolUseId name input } ... on ToolResultBlock { toolUseId isError content } ... on MediaBlock { mediaType fileName } ... on SourceBlock { url title fileName } ... on DataBlock { name data } ... on OtherBlock { kind } } }`, {"fragmentName":"Message"}) as unknown as TypedDocumentString<MessageFragment, unknown>;
+export const MessageText = /*#__PURE__*/ new TypedDocumentString(`fragment Message on Message { id key sequence role status text parts revision metadata createdAt redactedAt agent { key agent { name } } usage { inputTokens outputTokens totalTokens } content { __typename position ... on TextBlock { text } ... on ReasoningBlock { text } ... on ToolUseBlock { toolUseId name input } ... on ToolResultBlock { toolUseId isError content } ... on MediaBlock { mediaType fileName } ... on SourceBlock { url title fileName } ... on DataBlock { name data } ... on OtherBlock { kind } } }`, {"fragmentName":"Message"}) as unknown as TypedDocumentString<MessageFragment, unknown>;
 export const ApprovalText = /*#__PURE__*/ new TypedDocumentString(`fragment Approval on Approval { id status toolUseId approverRole notes decidedBy decidedAt message { id } }`, {"fragmentName":"Approval"}) as unknown as TypedDocumentString<ApprovalFragment, unknown>;
 export const PageText = /*#__PURE__*/ new TypedDocumentString(`fragment Page on PageInfo { hasNextPage hasPreviousPage startCursor endCursor }`, {"fragmentName":"Page"}) as unknown as TypedDocumentString<PageFragment, unknown>;
 export const RefusalText = /*#__PURE__*/ new TypedDocumentString(`fragment Refusal on UserError { code message field ... on ConflictError { currentRevision } ... on IllegalTransitionError { fromStatus toStatus } ... on LimitError { limit } ... on OffsetError { expectedOffset } }`, {"fragmentName":"Refusal"}) as unknown as TypedDocumentString<RefusalFragment, unknown>;
+export const RecordNameText = /*#__PURE__*/ new TypedDocumentString(`fragment RecordName on Record { namespace key revision expiresAt createdAt updatedAt session { id } }`, {"fragmentName":"RecordName"}) as unknown as TypedDocumentString<RecordNameFragment, unknown>;
+export const WholeRecordText = /*#__PURE__*/ new TypedDocumentString(`fragment WholeRecord on Record { ...RecordName value bytes metadata } fragment RecordName on Record { namespace key revision expiresAt createdAt updatedAt session { id } }`, {"fragmentName":"WholeRecord"}) as unknown as TypedDocumentString<WholeRecordFragment, unknown>;
 export const CreateSession = /*#__PURE__*/ new TypedDocumentString(`mutation CreateSession($input: CreateSessionInput!) { createSession(input: $input) { session { ...Session eventCursor } cursor errors { ...Refusal } } } fragment Session on Session { id key title status agentType metadata revision messageCount unreadCount streaming pendingApprovalCount lastReadSequence createdAt lastActivityAt archivedAt deletedAt lastMessage { id sequence role status text } } fragment Refusal on UserError { code message field ... on ConflictError { currentRevision } ... on IllegalTransitionError { fromStatus toStatus } ... on LimitError { limit } ... on OffsetError { expectedOffset } }`) as unknown as TypedDocumentString<CreateSessionMutation, CreateSessionMutationVariables>;
 export const UpdateSession = /*#__PURE__*/ new TypedDocumentString(`mutation UpdateSession($input: UpdateSessionInput!) { updateSession(input: $input) { session { ...Session } cursor errors { ...Refusal } } } fragment Session on Session { id key title status agentType metadata revision messageCount unreadCount streaming pendingApprovalCount lastReadSequence createdAt lastActivityAt archivedAt deletedAt lastMessage { id sequence role status text } } fragment Refusal on UserError { code message field ... on ConflictError { currentRevision } ... on IllegalTransitionError { fromStatus toStatus } ... on LimitError { limit } ... on OffsetError { expectedOffset } }`) as unknown as TypedDocumentString<UpdateSessionMutation, UpdateSessionMutationVariables>;
 export const SetSessionStatus = /*#__PURE__*/ new TypedDocumentString(`mutation SetSessionStatus($input: SetSessionStatusInput!) { setSessionStatus(input: $input) { session { ...Session } cursor errors { ...Refusal } } } fragment Session on Session { id key title status agentType metadata revision messageCount unreadCount streaming pendingApprovalCount lastReadSequence createdAt lastActivityAt archivedAt deletedAt lastMessage { id sequence role status text } } fragment Refusal on UserError { code message field ... on ConflictError { currentRevision } ... on IllegalTransitionError { fromStatus toStatus } ... on LimitError { limit } ... on OffsetError { expectedOffset } }`) as unknown as TypedDocumentString<SetSessionStatusMutation, SetSessionStatusMutationVariables>;
@@ -845,21 +1000,26 @@ export const ArchiveSession = /*#__PURE__*/ new TypedDocumentString(`mutation Ar
 export const RestoreSession = /*#__PURE__*/ new TypedDocumentString(`mutation RestoreSession($input: SessionIdInput!) { restoreSession(input: $input) { session { ...Session } cursor errors { ...Refusal } } } fragment Session on Session { id key title status agentType metadata revision messageCount unreadCount streaming pendingApprovalCount lastReadSequence createdAt lastActivityAt archivedAt deletedAt lastMessage { id sequence role status text } } fragment Refusal on UserError { code message field ... on ConflictError { currentRevision } ... on IllegalTransitionError { fromStatus toStatus } ... on LimitError { limit } ... on OffsetError { expectedOffset } }`) as unknown as TypedDocumentString<RestoreSessionMutation, RestoreSessionMutationVariables>;
 export const DeleteSession = /*#__PURE__*/ new TypedDocumentString(`mutation DeleteSession($input: DeleteSessionInput!) { deleteSession(input: $input) { deletedId cursor errors { ...Refusal } } } fragment Refusal on UserError { code message field ... on ConflictError { currentRevision } ... on IllegalTransitionError { fromStatus toStatus } ... on LimitError { limit } ... on OffsetError { expectedOffset } }`) as unknown as TypedDocumentString<DeleteSessionMutation, DeleteSessionMutationVariables>;
 export const MarkSessionRead = /*#__PURE__*/ new TypedDocumentString(`mutation MarkSessionRead($input: MarkSessionReadInput!) { markSessionRead(input: $input) { session { ...Session } cursor errors { ...Refusal } } } fragment Session on Session { id key title status agentType metadata revision messageCount unreadCount streaming pendingApprovalCount lastReadSequence createdAt lastActivityAt archivedAt deletedAt lastMessage { id sequence role status text } } fragment Refusal on UserError { code message field ... on ConflictError { currentRevision } ... on IllegalTransitionError { fromStatus toStatus } ... on LimitError { limit } ... on OffsetError { expectedOffset } }`) as unknown as TypedDocumentString<MarkSessionReadMutation, MarkSessionReadMutationVariables>;
-export const AppendMessage = /*#__PURE__*/ new TypedDocumentString(`mutation AppendMessage($input: AppendMessageInput!) { appendMessage(input: $input) { message { ...Message } cursor errors { ...Refusal } } } fragment Message on Message { id key sequence role status text revision metadata createdAt redactedAt agent { key agent { name } } usage { inputTokens outputTokens totalTokens } content { __typename position ... on TextBlock { text } ... on ReasoningBlock { text } ... on ToolUseBlock { toolUseId name input } ... on ToolResultBlock { toolUseId isError content } ... on MediaBlock { mediaType fileName } ... on SourceBlock { url title fileName } ... on DataBlock { name data } ... on OtherBlock { kind } } } fragment Refusal on UserError { code message field ... on ConflictError { currentRevision } ... on IllegalTransitionError { fromStatus toStatus } ... on LimitError { limit } ... on OffsetError { expectedOffset } }`) as unknown as TypedDocumentString<AppendMessageMutation, AppendMessageMutationVariables>;
-export const AppendMessages = /*#__PURE__*/ new TypedDocumentString(`mutation AppendMessages($input: AppendMessagesInput!) { appendMessages(input: $input) { messages { ...Message } cursor errors { ...Refusal } } } fragment Message on Message { id key sequence role status text revision metadata createdAt redactedAt agent { key agent { name } } usage { inputTokens outputTokens totalTokens } content { __typename position ... on TextBlock { text } ... on ReasoningBlock { text } ... on ToolUseBlock { toolUseId name input } ... on ToolResultBlock { toolUseId isError content } ... on MediaBlock { mediaType fileName } ... on SourceBlock { url title fileName } ... on DataBlock { name data } ... on OtherBlock { kind } } } fragment Refusal on UserError { code message field ... on ConflictError { currentRevision } ... on IllegalTransitionError { fromStatus toStatus } ... on LimitError { limit } ... on OffsetError { expectedOffset } }`) as unknown as TypedDocumentString<AppendMessagesMutation, AppendMessagesMutationVariables>;
-export const UpdateMessage = /*#__PURE__*/ new TypedDocumentString(`mutation UpdateMessage($input: UpdateMessageInput!) { updateMessage(input: $input) { message { ...Message } cursor errors { ...Refusal } } } fragment Message on Message { id key sequence role status text revision metadata createdAt redactedAt agent { key agent { name } } usage { inputTokens outputTokens totalTokens } content { __typename position ... on TextBlock { text } ... on ReasoningBlock { text } ... on ToolUseBlock { toolUseId name input } ... on ToolResultBlock { toolUseId isError content } ... on MediaBlock { mediaType fileName } ... on SourceBlock { url title fileName } ... on DataBlock { name data } ... on OtherBlock { kind } } } fragment Refusal on UserError { code message field ... on ConflictError { currentRevision } ... on IllegalTransitionError { fromStatus toStatus } ... on LimitError { limit } ... on OffsetError { expectedOffset } }`) as unknown as TypedDocumentString<UpdateMessageMutation, UpdateMessageMutationVariables>;
+export const AppendMessage = /*#__PURE__*/ new TypedDocumentString(`mutation AppendMessage($input: AppendMessageInput!) { appendMessage(input: $input) { message { ...Message } cursor errors { ...Refusal } } } fragment Message on Message { id key sequence role status text parts revision metadata createdAt redactedAt agent { key agent { name } } usage { inputTokens outputTokens totalTokens } content { __typename position ... on TextBlock { text } ... on ReasoningBlock { text } ... on ToolUseBlock { toolUseId name input } ... on ToolResultBlock { toolUseId isError content } ... on MediaBlock { mediaType fileName } ... on SourceBlock { url title fileName } ... on DataBlock { name data } ... on OtherBlock { kind } } } fragment Refusal on UserError { code message field ... on ConflictError { currentRevision } ... on IllegalTransitionError { fromStatus toStatus } ... on LimitError { limit } ... on OffsetError { expectedOffset } }`) as unknown as TypedDocumentString<AppendMessageMutation, AppendMessageMutationVariables>;
+export const AppendMessages = /*#__PURE__*/ new TypedDocumentString(`mutation AppendMessages($input: AppendMessagesInput!) { appendMessages(input: $input) { messages { ...Message } cursor errors { ...Refusal } } } fragment Message on Message { id key sequence role status text parts revision metadata createdAt redactedAt agent { key agent { name } } usage { inputTokens outputTokens totalTokens } content { __typename position ... on TextBlock { text } ... on ReasoningBlock { text } ... on ToolUseBlock { toolUseId name input } ... on ToolResultBlock { toolUseId isError content } ... on MediaBlock { mediaType fileName } ... on SourceBlock { url title fileName } ... on DataBlock { name data } ... on OtherBlock { kind } } } fragment Refusal on UserError { code message field ... on ConflictError { currentRevision } ... on IllegalTransitionError { fromStatus toStatus } ... on LimitError { limit } ... on OffsetError { expectedOffset } }`) as unknown as TypedDocumentString<AppendMessagesMutation, AppendMessagesMutationVariables>;
+export const UpdateMessage = /*#__PURE__*/ new TypedDocumentString(`mutation UpdateMessage($input: UpdateMessageInput!) { updateMessage(input: $input) { message { ...Message } cursor errors { ...Refusal } } } fragment Message on Message { id key sequence role status text parts revision metadata createdAt redactedAt agent { key agent { name } } usage { inputTokens outputTokens totalTokens } content { __typename position ... on TextBlock { text } ... on ReasoningBlock { text } ... on ToolUseBlock { toolUseId name input } ... on ToolResultBlock { toolUseId isError content } ... on MediaBlock { mediaType fileName } ... on SourceBlock { url title fileName } ... on DataBlock { name data } ... on OtherBlock { kind } } } fragment Refusal on UserError { code message field ... on ConflictError { currentRevision } ... on IllegalTransitionError { fromStatus toStatus } ... on LimitError { limit } ... on OffsetError { expectedOffset } }`) as unknown as TypedDocumentString<UpdateMessageMutation, UpdateMessageMutationVariables>;
 export const DeleteMessage = /*#__PURE__*/ new TypedDocumentString(`mutation DeleteMessage($input: MessageIdInput!) { deleteMessage(input: $input) { deletedId cursor errors { ...Refusal } } } fragment Refusal on UserError { code message field ... on ConflictError { currentRevision } ... on IllegalTransitionError { fromStatus toStatus } ... on LimitError { limit } ... on OffsetError { expectedOffset } }`) as unknown as TypedDocumentString<DeleteMessageMutation, DeleteMessageMutationVariables>;
-export const StartMessage = /*#__PURE__*/ new TypedDocumentString(`mutation StartMessage($input: StartMessageInput!) { startMessage(input: $input) { message { ...Message } fence cursor errors { ...Refusal } } } fragment Message on Message { id key sequence role status text revision metadata createdAt redactedAt agent { key agent { name } } usage { inputTokens outputTokens totalTokens } content { __typename position ... on TextBlock { text } ... on ReasoningBlock { text } ... on ToolUseBlock { toolUseId name input } ... on ToolResultBlock { toolUseId isError content } ... on MediaBlock { mediaType fileName } ... on SourceBlock { url title fileName } ... on DataBlock { name data } ... on OtherBlock { kind } } } fragment Refusal on UserError { code message field ... on ConflictError { currentRevision } ... on IllegalTransitionError { fromStatus toStatus } ... on LimitError { limit } ... on OffsetError { expectedOffset } }`) as unknown as TypedDocumentString<StartMessageMutation, StartMessageMutationVariables>;
+export const StartMessage = /*#__PURE__*/ new TypedDocumentString(`mutation StartMessage($input: StartMessageInput!) { startMessage(input: $input) { message { ...Message } fence cursor errors { ...Refusal } } } fragment Message on Message { id key sequence role status text parts revision metadata createdAt redactedAt agent { key agent { name } } usage { inputTokens outputTokens totalTokens } content { __typename position ... on TextBlock { text } ... on ReasoningBlock { text } ... on ToolUseBlock { toolUseId name input } ... on ToolResultBlock { toolUseId isError content } ... on MediaBlock { mediaType fileName } ... on SourceBlock { url title fileName } ... on DataBlock { name data } ... on OtherBlock { kind } } } fragment Refusal on UserError { code message field ... on ConflictError { currentRevision } ... on IllegalTransitionError { fromStatus toStatus } ... on LimitError { limit } ... on OffsetError { expectedOffset } }`) as unknown as TypedDocumentString<StartMessageMutation, StartMessageMutationVariables>;
 export const ExtendMessage = /*#__PURE__*/ new TypedDocumentString(`mutation ExtendMessage($input: ExtendMessageInput!) { extendMessage(input: $input) { message { id } errors { ...Refusal } } } fragment Refusal on UserError { code message field ... on ConflictError { currentRevision } ... on IllegalTransitionError { fromStatus toStatus } ... on LimitError { limit } ... on OffsetError { expectedOffset } }`) as unknown as TypedDocumentString<ExtendMessageMutation, ExtendMessageMutationVariables>;
-export const FinishMessage = /*#__PURE__*/ new TypedDocumentString(`mutation FinishMessage($input: FinishMessageInput!) { finishMessage(input: $input) { message { ...Message } cursor errors { ...Refusal } } } fragment Message on Message { id key sequence role status text revision metadata createdAt redactedAt agent { key agent { name } } usage { inputTokens outputTokens totalTokens } content { __typename position ... on TextBlock { text } ... on ReasoningBlock { text } ... on ToolUseBlock { toolUseId name input } ... on ToolResultBlock { toolUseId isError content } ... on MediaBlock { mediaType fileName } ... on SourceBlock { url title fileName } ... on DataBlock { name data } ... on OtherBlock { kind } } } fragment Refusal on UserError { code message field ... on ConflictError { currentRevision } ... on IllegalTransitionError { fromStatus toStatus } ... on LimitError { limit } ... on OffsetError { expectedOffset } }`) as unknown as TypedDocumentString<FinishMessageMutation, FinishMessageMutationVariables>;
-export const CancelMessage = /*#__PURE__*/ new TypedDocumentString(`mutation CancelMessage($input: MessageIdInput!) { cancelMessage(input: $input) { message { ...Message } cursor errors { ...Refusal } } } fragment Message on Message { id key sequence role status text revision metadata createdAt redactedAt agent { key agent { name } } usage { inputTokens outputTokens totalTokens } content { __typename position ... on TextBlock { text } ... on ReasoningBlock { text } ... on ToolUseBlock { toolUseId name input } ... on ToolResultBlock { toolUseId isError content } ... on MediaBlock { mediaType fileName } ... on SourceBlock { url title fileName } ... on DataBlock { name data } ... on OtherBlock { kind } } } fragment Refusal on UserError { code message field ... on ConflictError { currentRevision } ... on IllegalTransitionError { fromStatus toStatus } ... on LimitError { limit } ... on OffsetError { expectedOffset } }`) as unknown as TypedDocumentString<CancelMessageMutation, CancelMessageMutationVariables>;
+export const FinishMessage = /*#__PURE__*/ new TypedDocumentString(`mutation FinishMessage($input: FinishMessageInput!) { finishMessage(input: $input) { message { ...Message } cursor errors { ...Refusal } } } fragment Message on Message { id key sequence role status text parts revision metadata createdAt redactedAt agent { key agent { name } } usage { inputTokens outputTokens totalTokens } content { __typename position ... on TextBlock { text } ... on ReasoningBlock { text } ... on ToolUseBlock { toolUseId name input } ... on ToolResultBlock { toolUseId isError content } ... on MediaBlock { mediaType fileName } ... on SourceBlock { url title fileName } ... on DataBlock { name data } ... on OtherBlock { kind } } } fragment Refusal on UserError { code message field ... on ConflictError { currentRevision } ... on IllegalTransitionError { fromStatus toStatus } ... on LimitError { limit } ... on OffsetError { expectedOffset } }`) as unknown as TypedDocumentString<FinishMessageMutation, FinishMessageMutationVariables>;
+export const CancelMessage = /*#__PURE__*/ new TypedDocumentString(`mutation CancelMessage($input: MessageIdInput!) { cancelMessage(input: $input) { message { ...Message } cursor errors { ...Refusal } } } fragment Message on Message { id key sequence role status text parts revision metadata createdAt redactedAt agent { key agent { name } } usage { inputTokens outputTokens totalTokens } content { __typename position ... on TextBlock { text } ... on ReasoningBlock { text } ... on ToolUseBlock { toolUseId name input } ... on ToolResultBlock { toolUseId isError content } ... on MediaBlock { mediaType fileName } ... on SourceBlock { url title fileName } ... on DataBlock { name data } ... on OtherBlock { kind } } } fragment Refusal on UserError { code message field ... on ConflictError { currentRevision } ... on IllegalTransitionError { fromStatus toStatus } ... on LimitError { limit } ... on OffsetError { expectedOffset } }`) as unknown as TypedDocumentString<CancelMessageMutation, CancelMessageMutationVariables>;
 export const RequestApproval = /*#__PURE__*/ new TypedDocumentString(`mutation RequestApproval($input: RequestApprovalInput!) { requestApproval(input: $input) { approval { ...Approval } cursor errors { ...Refusal } } } fragment Approval on Approval { id status toolUseId approverRole notes decidedBy decidedAt message { id } } fragment Refusal on UserError { code message field ... on ConflictError { currentRevision } ... on IllegalTransitionError { fromStatus toStatus } ... on LimitError { limit } ... on OffsetError { expectedOffset } }`) as unknown as TypedDocumentString<RequestApprovalMutation, RequestApprovalMutationVariables>;
 export const DecideApproval = /*#__PURE__*/ new TypedDocumentString(`mutation DecideApproval($input: DecideApprovalInput!) { decideApproval(input: $input) { approval { ...Approval } cursor errors { ...Refusal } } } fragment Approval on Approval { id status toolUseId approverRole notes decidedBy decidedAt message { id } } fragment Refusal on UserError { code message field ... on ConflictError { currentRevision } ... on IllegalTransitionError { fromStatus toStatus } ... on LimitError { limit } ... on OffsetError { expectedOffset } }`) as unknown as TypedDocumentString<DecideApprovalMutation, DecideApprovalMutationVariables>;
 export const Viewer = /*#__PURE__*/ new TypedDocumentString(`query Viewer { viewer { id subject scopes roles unreadSessionCount eventCursor } }`) as unknown as TypedDocumentString<ViewerQuery, ViewerQueryVariables>;
 export const Session = /*#__PURE__*/ new TypedDocumentString(`query Session($id: ID, $key: String) { session(id: $id, key: $key) { ...Session eventCursor } } fragment Session on Session { id key title status agentType metadata revision messageCount unreadCount streaming pendingApprovalCount lastReadSequence createdAt lastActivityAt archivedAt deletedAt lastMessage { id sequence role status text } }`) as unknown as TypedDocumentString<SessionQuery, SessionQueryVariables>;
 export const Sessions = /*#__PURE__*/ new TypedDocumentString(`query Sessions($first: Int, $after: String, $last: Int, $before: String, $filter: SessionFilter) { viewer { subject unreadSessionCount eventCursor } sessions( first: $first after: $after last: $last before: $before filter: $filter ) { nodes { ...Session } pageInfo { ...Page } } } fragment Session on Session { id key title status agentType metadata revision messageCount unreadCount streaming pendingApprovalCount lastReadSequence createdAt lastActivityAt archivedAt deletedAt lastMessage { id sequence role status text } } fragment Page on PageInfo { hasNextPage hasPreviousPage startCursor endCursor }`) as unknown as TypedDocumentString<SessionsQuery, SessionsQueryVariables>;
-export const Conversation = /*#__PURE__*/ new TypedDocumentString(`query Conversation($id: ID!, $last: Int!) { session(id: $id) { ...Session eventCursor approvals(last: 100) { nodes { ...Approval } } messages(last: $last) { nodes { ...Message } pageInfo { ...Page } } } } fragment Session on Session { id key title status agentType metadata revision messageCount unreadCount streaming pendingApprovalCount lastReadSequence createdAt lastActivityAt archivedAt deletedAt lastMessage { id sequence role status text } } fragment Message on Message { id key sequence role status text revision metadata createdAt redactedAt agent { key agent { name } } usage { inputTokens outputTokens totalTokens } content { __typename position ... on TextBlock { text } ... on ReasoningBlock { text } ... on ToolUseBlock { toolUseId name input } ... on ToolResultBlock { toolUseId isError content } ... on MediaBlock { mediaType fileName } ... on SourceBlock { url title fileName } ... on DataBlock { name data } ... on OtherBlock { kind } } } fragment Approval on Approval { id status toolUseId approverRole notes decidedBy decidedAt message { id } } fragment Page on PageInfo { hasNextPage hasPreviousPage startCursor endCursor }`) as unknown as TypedDocumentString<ConversationQuery, ConversationQueryVariables>;
-export const Messages = /*#__PURE__*/ new TypedDocumentString(`query Messages($id: ID!, $first: Int, $after: String, $last: Int, $before: String, $filter: MessageFilter) { session(id: $id) { messages( first: $first after: $after last: $last before: $before filter: $filter ) { nodes { ...Message } pageInfo { ...Page } } } } fragment Message on Message { id key sequence role status text revision metadata createdAt redactedAt agent { key agent { name } } usage { inputTokens outputTokens totalTokens } content { __typename position ... on TextBlock { text } ... on ReasoningBlock { text } ... on ToolUseBlock { toolUseId name input } ... on ToolResultBlock { toolUseId isError content } ... on MediaBlock { mediaType fileName } ... on SourceBlock { url title fileName } ... on DataBlock { name data } ... on OtherBlock { kind } } } fragment Page on PageInfo { hasNextPage hasPreviousPage startCursor endCursor }`) as unknown as TypedDocumentString<MessagesQuery, MessagesQueryVariables>;
+export const Conversation = /*#__PURE__*/ new TypedDocumentString(`query Conversation($id: ID!, $last: Int!) { session(id: $id) { ...Session eventCursor approvals(last: 100) { nodes { ...Approval } } messages(last: $last) { nodes { ...Message } pageInfo { ...Page } } } } fragment Session on Session { id key title status agentType metadata revision messageCount unreadCount streaming pendingApprovalCount lastReadSequence createdAt lastActivityAt archivedAt deletedAt lastMessage { id sequence role status text } } fragment Message on Message { id key sequence role status text parts revision metadata createdAt redactedAt agent { key agent { name } } usage { inputTokens outputTokens totalTokens } content { __typename position ... on TextBlock { text } ... on ReasoningBlock { text } ... on ToolUseBlock { toolUseId name input } ... on ToolResultBlock { toolUseId isError content } ... on MediaBlock { mediaType fileName } ... on SourceBlock { url title fileName } ... on DataBlock { name data } ... on OtherBlock { kind } } } fragment Approval on Approval { id status toolUseId approverRole notes decidedBy decidedAt message { id } } fragment Page on PageInfo { hasNextPage hasPreviousPage startCursor endCursor }`) as unknown as TypedDocumentString<ConversationQuery, ConversationQueryVariables>;
+export const Messages = /*#__PURE__*/ new TypedDocumentString(`query Messages($id: ID!, $first: Int, $after: String, $last: Int, $before: String, $filter: MessageFilter) { session(id: $id) { messages( first: $first after: $after last: $last before: $before filter: $filter ) { nodes { ...Message } pageInfo { ...Page } } } } fragment Message on Message { id key sequence role status text parts revision metadata createdAt redactedAt agent { key agent { name } } usage { inputTokens outputTokens totalTokens } content { __typename position ... on TextBlock { text } ... on ReasoningBlock { text } ... on ToolUseBlock { toolUseId name input } ... on ToolResultBlock { toolUseId isError content } ... on MediaBlock { mediaType fileName } ... on SourceBlock { url title fileName } ... on DataBlock { name data } ... on OtherBlock { kind } } } fragment Page on PageInfo { hasNextPage hasPreviousPage startCursor endCursor }`) as unknown as TypedDocumentString<MessagesQuery, MessagesQueryVariables>;
 export const Search = /*#__PURE__*/ new TypedDocumentString(`query Search($query: String!, $first: Int, $after: String, $filter: MessageSearchFilter) { searchMessages(query: $query, first: $first, after: $after, filter: $filter) { edges { cursor rank snippet { text matched } node { id sequence role session { id title } } } pageInfo { ...Page } } } fragment Page on PageInfo { hasNextPage hasPreviousPage startCursor endCursor }`) as unknown as TypedDocumentString<SearchQuery, SearchQueryVariables>;
-export const SessionEvents = /*#__PURE__*/ new TypedDocumentString(`subscription SessionEvents($sessionId: ID!, $after: String, $follow: Boolean! = true) { sessionEvents(sessionId: $sessionId, after: $after, follow: $follow) { __typename ... on Event { cursor } ... on MessageAdded { message { ...Message } } ... on MessageChanged { message { ...Message } } ... on MessageDelta { messageId offset text } ... on MessageRemoved { messageId } ... on SessionChanged { session { ...Session } } ... on SessionRemoved { sessionId } ... on ApprovalChanged { approval { ...Approval } } ... on StreamReset { reason } } } fragment Session on Session { id key title status agentType metadata revision messageCount unreadCount streaming pendingApprovalCount lastReadSequence createdAt lastActivityAt archivedAt deletedAt lastMessage { id sequence role status text } } fragment Message on Message { id key sequence role status text revision metadata createdAt redactedAt agent { key agent { name } } usage { inputTokens outputTokens totalTokens } content { __typename position ... on TextBlock { text } ... on ReasoningBlock { text } ... on ToolUseBlock { toolUseId name input } ... on ToolResultBlock { toolUseId isError content } ... on MediaBlock { mediaType fileName } ... on SourceBlock { url title fileName } ... on DataBlock { name data } ... on OtherBlock { kind } } } fragment Approval on Approval { id status toolUseId approverRole notes decidedBy decidedAt message { id } }`) as unknown as TypedDocumentString<SessionEventsSubscription, SessionEventsSubscriptionVariables>;
+export const RecordByName = /*#__PURE__*/ new TypedDocumentString(`query RecordByName($namespace: [String!]!, $key: String!) { record(namespace: $namespace, key: $key) { ...WholeRecord } } fragment RecordName on Record { namespace key revision expiresAt createdAt updatedAt session { id } } fragment WholeRecord on Record { ...RecordName value bytes metadata }`) as unknown as TypedDocumentString<RecordByNameQuery, RecordByNameQueryVariables>;
+export const Records = /*#__PURE__*/ new TypedDocumentString(`query Records($first: Int, $after: String, $last: Int, $before: String, $namespacePrefix: [String!], $filter: RecordFilter, $orderBy: RecordOrder! = {field: KEY, direction: ASC}) { records( first: $first after: $after last: $last before: $before namespacePrefix: $namespacePrefix filter: $filter orderBy: $orderBy ) { nodes { ...WholeRecord } pageInfo { ...Page } } } fragment Page on PageInfo { hasNextPage hasPreviousPage startCursor endCursor } fragment RecordName on Record { namespace key revision expiresAt createdAt updatedAt session { id } } fragment WholeRecord on Record { ...RecordName value bytes metadata }`) as unknown as TypedDocumentString<RecordsQuery, RecordsQueryVariables>;
+export const RecordNamespaces = /*#__PURE__*/ new TypedDocumentString(`query RecordNamespaces($first: Int, $after: String, $last: Int, $before: String, $prefix: [String!], $suffix: [String!], $maxDepth: Int) { recordNamespaces( first: $first after: $after last: $last before: $before prefix: $prefix suffix: $suffix maxDepth: $maxDepth ) { nodes { namespace } pageInfo { ...Page } } } fragment Page on PageInfo { hasNextPage hasPreviousPage startCursor endCursor }`) as unknown as TypedDocumentString<RecordNamespacesQuery, RecordNamespacesQueryVariables>;
+export const PutRecords = /*#__PURE__*/ new TypedDocumentString(`mutation PutRecords($input: PutRecordsInput!) { putRecords(input: $input) { records { ...RecordName } errors { ...Refusal } } } fragment Refusal on UserError { code message field ... on ConflictError { currentRevision } ... on IllegalTransitionError { fromStatus toStatus } ... on LimitError { limit } ... on OffsetError { expectedOffset } } fragment RecordName on Record { namespace key revision expiresAt createdAt updatedAt session { id } }`) as unknown as TypedDocumentString<PutRecordsMutation, PutRecordsMutationVariables>;
+export const DeleteRecords = /*#__PURE__*/ new TypedDocumentString(`mutation DeleteRecords($input: DeleteRecordsInput!) { deleteRecords(input: $input) { deletedCount errors { ...Refusal } } } fragment Refusal on UserError { code message field ... on ConflictError { currentRevision } ... on IllegalTransitionError { fromStatus toStatus } ... on LimitError { limit } ... on OffsetError { expectedOffset } }`) as unknown as TypedDocumentString<DeleteRecordsMutation, DeleteRecordsMutationVariables>;
+export const SessionEvents = /*#__PURE__*/ new TypedDocumentString(`subscription SessionEvents($sessionId: ID!, $after: String, $follow: Boolean! = true) { sessionEvents(sessionId: $sessionId, after: $after, follow: $follow) { __typename ... on Event { cursor } ... on MessageAdded { message { ...Message } } ... on MessageChanged { message { ...Message } } ... on MessageDelta { messageId offset text } ... on MessagePartsDelta { messageId offset parts } ... on MessageRemoved { messageId } ... on SessionChanged { session { ...Session } } ... on SessionRemoved { sessionId } ... on ApprovalChanged { approval { ...Approval } } ... on StreamReset { reason } } } fragment Session on Session { id key title status agentType metadata revision messageCount unreadCount streaming pendingApprovalCount lastReadSequence createdAt lastActivityAt archivedAt deletedAt lastMessage { id sequence role status text } } fragment Message on Message { id key sequence role status text parts revision metadata createdAt redactedAt agent { key agent { name } } usage { inputTokens outputTokens totalTokens } content { __typename position ... on TextBlock { text } ... on ReasoningBlock { text } ... on ToolUseBlock { toolUseId name input } ... on ToolResultBlock { toolUseId isError content } ... on MediaBlock { mediaType fileName } ... on SourceBlock { url title fileName } ... on DataBlock { name data } ... on OtherBlock { kind } } } fragment Approval on Approval { id status toolUseId approverRole notes decidedBy decidedAt message { id } }`) as unknown as TypedDocumentString<SessionEventsSubscription, SessionEventsSubscriptionVariables>;
 export const ViewerEvents = /*#__PURE__*/ new TypedDocumentString(`subscription ViewerEvents($after: String, $follow: Boolean! = true) { viewerEvents(after: $after, follow: $follow) { __typename ... on Event { cursor } ... on SessionChanged { session { ...Session } } ... on SessionRemoved { sessionId } ... on ApprovalChanged { approval { ...Approval } } ... on StreamReset { reason } } } fragment Session on Session { id key title status agentType metadata revision messageCount unreadCount streaming pendingApprovalCount lastReadSequence createdAt lastActivityAt archivedAt deletedAt lastMessage { id sequence role status text } } fragment Approval on Approval { id status toolUseId approverRole notes decidedBy decidedAt message { id } }`) as unknown as TypedDocumentString<ViewerEventsSubscription, ViewerEventsSubscriptionVariables>;

@@ -1,5 +1,6 @@
 export { Answer, type AnswerEnd, type AnswerOptions } from "./answer.ts";
 export { type ClientOptions, ColloquyClient, type EventOptions } from "./client.ts";
+export { contentOf } from "./content.ts";
 export { type ConversationOptions, type ConversationSnapshot, ConversationStore } from "./conversation-store.ts";
 export { type Code, ColloquyError, type Details } from "./errors.ts";
 export type {
@@ -14,6 +15,7 @@ export type {
   MessageRole,
   MessageSearchFilter,
   MessageStatus,
+  PartsFormat,
   RequestApprovalInput,
   SessionFilter,
   SessionStatus,

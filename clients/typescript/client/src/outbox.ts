@@ -13,7 +13,7 @@ export interface Outgoing {
   readonly message: MessageInput;
   /** `refused`: the server does not take it; `retry` or `remove` it. */
   readonly state: "waiting" | "refused";
-  /** Why the server refused it. */
+  /** Why the newest attempt failed; a waiting message is sent again. */
   readonly error?: { code: Code; message: string };
 }
 
@@ -161,9 +161,10 @@ export class Outbox implements Readable<readonly Outgoing[]> {
     } catch (thrown) {
       const error = asColloquyError(thrown);
       if (signal.aborted) return 0;
-      if (error.transient || error.code === "UNAUTHENTICATED") return backoff(failures, error.retryAfter);
-      const refused = { state: "refused" as const, error: { code: error.code, message: error.message } };
-      await this.change((all) => all.map((one) => (one.key === key ? { ...one, ...refused } : one)));
+      const again = error.transient || error.code === "UNAUTHENTICATED";
+      const failed = { state: again ? "waiting" : "refused", error: { code: error.code, message: error.message } } as const;
+      await this.change((all) => all.map((one) => (one.key === key ? { ...one, ...failed } : one)));
+      if (again) return backoff(failures, error.retryAfter);
     }
     return 0;
   }

@@ -1,4 +1,4 @@
-import { createClient } from "graphql-ws/client";
+import { type Client, createClient } from "graphql-ws/client";
 import { ColloquyError, responseError } from "./errors.ts";
 import type { Live, LiveFactory } from "./live.ts";
 
@@ -22,34 +22,36 @@ export function webSocket({ webSocketImpl, pingInterval = 10_000, pongTimeout = 
   return ({ url, tokens, changed }): Live => {
     let late: ReturnType<typeof setTimeout> | undefined;
     let renewal: ReturnType<typeof setTimeout> | undefined;
-    const socket = createClient({
-      url: url.replace(/^http/, "ws"),
-      ...(webSocketImpl !== undefined && { webSocketImpl }),
-      connectionParams: async () => ({ Authorization: `Bearer ${await tokens.get()}` }),
-      retryAttempts: 0,
-      connectionAckWaitTimeout: ACK_MS,
-      lazyCloseTimeout: IDLE_MS,
-      keepAlive: pingInterval,
-      on: {
-        connecting: () => changed("connecting"),
-        connected: () => {
-          const left = tokens.renewAt - Date.now();
-          if (left < LONGEST_TIMER_MS) renewal = setTimeout(() => socket.terminate(), Math.max(left, 1_000));
-          changed("connected");
+    let socket: Client | undefined; // made for the first subscription: a program that only sends needs no WebSocket
+    const open = () =>
+      createClient({
+        url: url.replace(/^http/, "ws"),
+        ...(webSocketImpl !== undefined && { webSocketImpl }),
+        connectionParams: async () => ({ Authorization: `Bearer ${await tokens.get()}` }),
+        retryAttempts: 0,
+        connectionAckWaitTimeout: ACK_MS,
+        lazyCloseTimeout: IDLE_MS,
+        keepAlive: pingInterval,
+        on: {
+          connecting: () => changed("connecting"),
+          connected: () => {
+            const left = tokens.renewAt - Date.now();
+            if (left < LONGEST_TIMER_MS) renewal = setTimeout(() => socket?.terminate(), Math.max(left, 1_000));
+            changed("connected");
+          },
+          closed: (event) => {
+            clearTimeout(late);
+            clearTimeout(renewal);
+            const code = codeOf(event);
+            if (REFUSED.includes(code)) tokens.refuse();
+            changed(code === 1000 ? "idle" : "connecting");
+          },
+          ping: (received) => {
+            if (!received) late = setTimeout(() => socket?.terminate(), pongTimeout);
+          },
+          pong: () => clearTimeout(late),
         },
-        closed: (event) => {
-          clearTimeout(late);
-          clearTimeout(renewal);
-          const code = codeOf(event);
-          if (REFUSED.includes(code)) tokens.refuse();
-          changed(code === 1000 ? "idle" : "connecting");
-        },
-        ping: (received) => {
-          if (!received) late = setTimeout(() => socket.terminate(), pongTimeout);
-        },
-        pong: () => clearTimeout(late),
-      },
-    });
+      });
     return {
       subscribe(query, variables, sink) {
         let over = false;
@@ -60,6 +62,7 @@ export function webSocket({ webSocketImpl, pingInterval = 10_000, pongTimeout = 
           unsubscribe();
           sink.end(error);
         };
+        socket ??= open();
         unsubscribe = socket.subscribe<Record<string, unknown>>(
           { query, variables },
           {
@@ -78,7 +81,7 @@ export function webSocket({ webSocketImpl, pingInterval = 10_000, pongTimeout = 
           unsubscribe();
         };
       },
-      reconnect: () => socket.terminate(),
+      reconnect: () => socket?.terminate(),
     };
   };
 }

@@ -140,3 +140,12 @@ describe("the token", () => {
     await expect.poll(async () => ((await ann.viewer()).subject, calls)).toBe(3);
   });
 });
+
+test("requests need no implementation of WebSockets", async () => {
+  const live = () => {
+    throw new Error("There is no WebSocket.");
+  };
+  const ann = clientOf(newUser(), { live });
+  expect((await ann.viewer()).unreadSessionCount).toBe(0);
+  await expect(ann.viewerEvents().next()).rejects.toThrow("There is no WebSocket.");
+});

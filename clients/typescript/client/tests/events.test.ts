@@ -1,7 +1,8 @@
-import { type ColloquyClient, ColloquyError, type LiveFactory, type Network, type SessionEvent } from "@colloquy/client";
+import { type ColloquyClient, ColloquyError, type LiveFactory, type Message, type Network, type SessionEvent } from "@colloquy/client";
 import { eventStreams } from "@colloquy/client/sse";
 import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
 import { type Proxy, proxyOf } from "../../tests/proxy.ts";
+import { STREAMS } from "../../tests/streams.ts";
 import { clientOf, newUser, sockets, tokenOf } from "../../tests/users.ts";
 
 const LIVE = [
@@ -31,9 +32,28 @@ async function longConversation(client: ColloquyClient, id: string, seen: () => 
   await client.updateSession(id, { title: "the end" });
 }
 
+const LONG_STREAMS = STREAMS.filter(([, parts]) => parts.length > 20);
+
+/** Answers in parts: recorded streams of two protocols. */
+async function conversationInParts(client: ColloquyClient, id: string, seen: () => Promise<void>): Promise<void> {
+  for (const [partsFormat, parts] of LONG_STREAMS) {
+    const answer = await client.answer(id, { partsFormat, pause: 0 });
+    await seen();
+    for (const part of parts) {
+      answer.writeParts(part);
+      await seen();
+    }
+    await answer.finish();
+    await seen();
+  }
+  await client.updateSession(id, { title: "the end" });
+}
+
 /** What a reader shows who applies the events one by one, without any check for doubles. */
 class Reader {
   readonly messages = new Map<string, { text: string; sequence: number }>();
+  /** The parts of messages that are, or were, written with parts. */
+  readonly parts = new Map<string, unknown[]>();
   readonly added: string[] = [];
   deltas = 0;
   title = "";
@@ -43,6 +63,7 @@ class Reader {
     if (event.__typename === "MessageAdded" || event.__typename === "MessageChanged") {
       const { id, text, sequence } = event.message;
       this.messages.set(id, { text, sequence });
+      if (event.message.parts) this.parts.set(id, [...event.message.parts]);
     }
     if (event.__typename === "MessageDelta") {
       this.deltas++;
@@ -50,6 +71,12 @@ class Reader {
       const points = [...message.text];
       expect(points.length).toBe(event.offset); // neither a hole nor a repetition
       message.text += event.text;
+    }
+    if (event.__typename === "MessagePartsDelta") {
+      this.deltas++;
+      const parts = this.parts.get(event.messageId)!;
+      expect(parts.length).toBe(event.offset);
+      parts.push(...event.parts);
     }
     if (event.__typename === "MessageRemoved") this.messages.delete(event.messageId);
     if (event.__typename === "SessionChanged") this.title = event.session.title;
@@ -86,7 +113,8 @@ function cutAfterEvery(live: LiveFactory, cut: () => void): LiveFactory {
 }
 
 describe.each(LIVE)("session events over %s", (_, live) => {
-  test("are complete and come once although the connection is cut at every event", async () => {
+  /** Reads what `write` writes through a connection that is cut at every event. */
+  async function readWithCuts(write: typeof longConversation): Promise<{ reader: Reader; stored: Message[] }> {
     const user = newUser();
     const writer = clientOf(user);
     const session = await writer.createSession();
@@ -101,19 +129,30 @@ describe.each(LIVE)("session events over %s", (_, live) => {
       await expect.poll(() => cuts > awaited && current).toBe(true);
       awaited = cuts;
     };
-    const writing = longConversation(writer, session.id, seen);
+    const writing = write(writer, session.id, seen);
     for await (const event of follower.sessionEvents(session.id, { after: session.eventCursor })) {
       reader.apply(event);
       current = event.__typename === "CaughtUp";
       if (reader.title === "the end" && current) break;
     }
     await writing;
-    const stored = await writer.messages(session.id);
-    expect(reader.texts()).toEqual(stored.nodes.map(({ text }) => text));
+    const { nodes: stored } = await writer.messages(session.id);
+    expect(reader.texts()).toEqual(stored.map(({ text }) => text));
     expect(new Set(reader.added).size).toBe(reader.added.length);
     expect(cuts).toBeGreaterThan(30);
-    expect(reader.deltas).toBeGreaterThan(5);
     expect(proxy.connections).toBeGreaterThan(cuts);
+    return { reader, stored };
+  }
+
+  test("are complete and come once although the connection is cut at every event", async () => {
+    const { reader } = await readWithCuts(longConversation);
+    expect(reader.deltas).toBeGreaterThan(5);
+  });
+
+  test("rebuild exactly the parts that were sent although the connection is cut at every event", async () => {
+    const { reader, stored } = await readWithCuts(conversationInParts);
+    expect(stored.map(({ id }) => reader.parts.get(id))).toEqual(LONG_STREAMS.map(([, parts]) => parts));
+    expect(stored.map(({ status, parts }) => [status, parts])).toEqual(LONG_STREAMS.map(() => ["COMPLETE", null]));
   });
 
   test("go on with a new token after the old one has expired", async () => {

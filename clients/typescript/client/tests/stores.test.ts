@@ -7,6 +7,7 @@ import {
 } from "@colloquy/client";
 import { afterEach, beforeEach, describe, expect, inject, test } from "vitest";
 import { type Proxy, proxyOf } from "../../tests/proxy.ts";
+import { STREAMS } from "../../tests/streams.ts";
 import { clientOf, newUser } from "../../tests/users.ts";
 
 let proxy: Proxy;
@@ -107,6 +108,42 @@ describe("a conversation", () => {
       length = now.text.length;
     }
     expect(seen.length).toBeGreaterThan(5);
+  });
+
+  test("has all parts of an answer that is being written, joined in the middle and through cut connections", async () => {
+    const user = newUser();
+    const writer = clientOf(user);
+    const { id } = await writer.createSession();
+    const [store, late] = [proxy.url, inject("url")].map((url) => new ConversationStore(clientOf(user, { url }), id));
+    const seen = watch(store!);
+    for (const [turn, [partsFormat, parts]] of STREAMS.entries()) {
+      const last = (from = store!) => from.getSnapshot().messages[turn];
+      const answer = await writer.answer(id, { partsFormat, pause: 0 });
+      for (const [n, part] of parts.entries()) {
+        answer.writeParts(part);
+        if (n % 7 === 3) proxy.cut();
+        if (n === 5) store!.reload();
+        await new Promise((resolve) => setTimeout(resolve, 20));
+        if (n === 4 && turn === 0) watch(late!);
+        if (n % 5 !== 4) continue;
+        const written = parts.slice(0, n + 1);
+        for (const each of [store!, late!]) await expect.poll(() => last(each)?.parts).toEqual(written);
+        expect(last()?.text).toBe((await writer.messages(id)).nodes[turn]?.text);
+      }
+      const { text, content } = await answer.finish();
+      for (const each of [store!, late!]) {
+        await expect.poll(() => last(each)).toMatchObject({ status: "COMPLETE", text, content, parts: null });
+      }
+      let length = 0;
+      for (const { messages } of seen.splice(0)) {
+        const now = messages[turn]?.parts;
+        if (!now) continue;
+        expect(now).toEqual(parts.slice(0, now.length)); // in order, nothing twice
+        expect(now.length).toBeGreaterThanOrEqual(length); // nothing vanishes
+        length = now.length;
+      }
+      expect(length).toBeGreaterThan(0);
+    }
   });
 
   test("loads earlier pages without gaps or doubles while messages arrive", async () => {

@@ -1,7 +1,7 @@
 // Runs in an empty project with React 18 and with React 19: the Chat of the README in a page of jsdom and on a server.
 
 import { ColloquyClient, Outbox, webSocket } from "@colloquy/client";
-import { ColloquyProvider, useSearch } from "@colloquy/react";
+import { ColloquyProvider, useAnswer, useConversation, useSearch } from "@colloquy/react";
 import assert from "node:assert/strict";
 import { JSDOM } from "jsdom";
 import { StrictMode, version } from "react";
@@ -31,11 +31,16 @@ function Found() {
   const { hits } = useSearch("hello");
   return <i>found {hits.map(({ node }) => node.session.title).join()}</i>;
 }
+function Parts() {
+  const { message } = useAnswer(useConversation(sessionId));
+  return <i>{message?.parts ? `${message.parts.length} parts: ${message.text}` : "no parts"}</i>;
+}
 const page = (of: ColloquyClient) => (
   <StrictMode>
     <Chat client={of} outbox={new Outbox(of)} sessionId={sessionId} />
     <ColloquyProvider client={of}>
       <Found />
+      <Parts />
     </ColloquyProvider>
   </StrictMode>
 );
@@ -68,6 +73,13 @@ await shows(mine, "ASSISTANT: At nine");
 mine.querySelector("main")!.querySelectorAll("button").forEach((button) => button.click()); // Stop
 await shows(mine, /At nine (?!.*Stop)/);
 assert.equal((await client.messages(sessionId)).nodes.at(-1)!.status, "CANCELLED");
+const inParts = await client.answer(sessionId, { partsFormat: "AI_SDK", pause: 0 });
+await shows(mine, "0 parts");
+for (const delta of ["At ", "ten."]) inParts.writeParts({ type: "text-delta", id: "1", delta });
+await shows(mine, "2 parts: At ten.");
+await shows(mine, "ASSISTANT: At ten.");
+await inParts.finish();
+await shows(mine, "no parts");
 await client.updateSession(sessionId, { title: "Porto" });
 await shows(mine, "Porto");
 assert.doesNotMatch(theirs.textContent!, /Hello|train|nine|Porto|Lisbon/);

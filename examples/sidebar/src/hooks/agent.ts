@@ -1,15 +1,14 @@
-import { useCallback, useState } from "react";
+import type { ColloquyClient, Outbox } from "@colloquy/client";
+import { useCallback, useEffect, useState } from "react";
 import { answer } from "../agent/demo.ts";
-import type { Api } from "../api/client.ts";
 
 const KEPT = "demo-agent";
-const lives = new AbortController().signal; // never aborted: the agent goes on when another conversation is opened
 
 // One answer after the other in each conversation.
 const queues = new Map<string, Promise<void>>();
 
-/** The demo agent of this window, and whether it answers. */
-export function useAgent(api: Api) {
+/** The demo agent of this window, and whether it answers what the outbox has sent. */
+export function useAgent(client: ColloquyClient, outbox: Outbox) {
   const [answers, setAnswers] = useState(() => localStorage.getItem(KEPT) !== "off");
 
   const toggle = useCallback(() => {
@@ -17,13 +16,13 @@ export function useAgent(api: Api) {
     localStorage.setItem(KEPT, answers ? "off" : "on");
   }, [answers]);
 
-  const ask = useCallback(
-    (sessionId: string, question: string) => {
+  useEffect(() => {
+    if (!answers) return;
+    return outbox.onSent((sessionId, { text }) => {
       const before = queues.get(sessionId) ?? Promise.resolve();
-      if (answers) queues.set(sessionId, before.then(() => answer(api, sessionId, question, lives)));
-    },
-    [api, answers],
-  );
+      queues.set(sessionId, before.then(() => answer(client, sessionId, text)));
+    });
+  }, [client, outbox, answers]);
 
-  return { answers, toggle, ask };
+  return { answers, toggle };
 }

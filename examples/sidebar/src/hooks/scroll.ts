@@ -1,5 +1,5 @@
+import type { Conversation } from "@colloquy/react";
 import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "react";
-import type { Message } from "../api/types.ts";
 
 const NEAR = 80; // within so many pixels the view counts as at the end
 
@@ -7,25 +7,17 @@ const NEAR = 80; // within so many pixels the view counts as at the end
  * Keeps the scroll position: at the end while new text arrives, at the same message while a page is added above it.
  * `wanted` is the sequence of a message to scroll to; earlier pages are loaded until it is there.
  */
-export function useScroll(
-  messages: Message[],
-  outgoing: number,
-  above: string | null,
-  loadEarlier: (before: string) => Promise<void>,
-  wanted: number | null,
-) {
+export function useScroll({ messages, outgoing, hasEarlier, loadEarlier }: Conversation, wanted: number | null) {
   const box = useRef<HTMLDivElement>(null);
   const content = useRef<HTMLOListElement>(null);
   const top = useRef<HTMLButtonElement>(null);
   const [atEnd, setAtEnd] = useState(true);
-  const last = useRef({ first: messages[0]?.id, height: 0, end: true });
-  const loading = useRef<string>(undefined);
+  const first = messages[0]?.id;
+  const last = useRef({ first, height: 0, end: true });
 
   const earlier = useCallback(() => {
-    if (!above || loading.current === above) return;
-    loading.current = above;
-    void loadEarlier(above);
-  }, [above, loadEarlier]);
+    if (hasEarlier) loadEarlier().catch(() => {}); // the button stays
+  }, [first, hasEarlier, loadEarlier]); // each page makes it new, so that what waits for the next one asks again
 
   const toEnd = useCallback(() => {
     const { current } = box;
@@ -35,15 +27,16 @@ export function useScroll(
   useLayoutEffect(() => {
     const { current } = box;
     if (!current) return;
-    const { first, height, end } = last.current;
+    const { height, end } = last.current;
     if (end) current.scrollTop = current.scrollHeight;
-    else if (messages[0]?.id !== first) current.scrollTop += current.scrollHeight - height;
-    last.current = { ...last.current, first: messages[0]?.id, height: current.scrollHeight };
-  }, [messages]);
+    else if (first !== last.current.first) current.scrollTop += current.scrollHeight - height;
+    last.current = { ...last.current, first, height: current.scrollHeight };
+  }, [messages, first]);
 
+  const sending = outgoing.length;
   useEffect(() => {
-    if (outgoing) toEnd(); // the user wants to see what was sent
-  }, [outgoing, toEnd]);
+    if (sending) toEnd(); // the user wants to see what was sent
+  }, [sending, toEnd]);
 
   useEffect(() => {
     const { current } = box;

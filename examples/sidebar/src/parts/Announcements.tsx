@@ -1,17 +1,23 @@
-import { Value } from "../api/value.ts";
-import { useValue } from "../hooks/value.ts";
+import { useSyncExternalStore } from "react";
 
-const said = new Value("");
+let said = "";
+let changed = () => {};
 
 /** Announces a text to users of a screen reader. */
 export function announce(text: string): void {
-  said.set(said.get() === text ? `${text} ` : text); // a changed text is announced again
+  said = said === text ? `${text} ` : text; // a changed text is announced again
+  changed();
+}
+
+function subscribe(listener: () => void): () => void {
+  changed = listener; // there is one element
+  return () => (changed = () => {});
 }
 
 export function Announcements() {
   return (
     <div className="unseen" role="status" aria-live="polite" aria-atomic="true">
-      {useValue(said)}
+      {useSyncExternalStore(subscribe, () => said)}
     </div>
   );
 }

@@ -1,20 +1,16 @@
+import type { Approval } from "@colloquy/client";
+import type { Conversation } from "@colloquy/react";
 import { useState } from "react";
-import type { Api } from "../api/client.ts";
-import { DECIDE_APPROVAL } from "../api/operations.ts";
-import type { Approval } from "../api/types.ts";
-import type { Change } from "../hooks/conversation.ts";
-import { withApproval } from "../state/conversation.ts";
 import { announce } from "./Announcements.tsx";
 import { Icon } from "./icons.tsx";
 
 interface Props {
-  api: Api;
   approval: Approval;
-  change: (next: Change) => void;
+  onDecide: Conversation["decide"];
 }
 
 /** An approval that the user decides or has decided. */
-export function ApprovalCard({ api, approval, change }: Props) {
+export function ApprovalCard({ approval, onDecide }: Props) {
   const [deciding, setDeciding] = useState(false);
   const [refused, setRefused] = useState("");
   const { id, status, notes, decidedBy } = approval;
@@ -22,8 +18,7 @@ export function ApprovalCard({ api, approval, change }: Props) {
   async function decide(decision: "APPROVE" | "REJECT") {
     setDeciding(true);
     try {
-      const decided = await api.act(DECIDE_APPROVAL, { id, decision });
-      change((now) => withApproval(now, decided.approval));
+      await onDecide(id, decision);
       announce(decision === "APPROVE" ? "Approved" : "Rejected");
     } catch (error) {
       setRefused((error as Error).message);

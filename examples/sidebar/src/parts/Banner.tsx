@@ -1,16 +1,13 @@
-import type { Api } from "../api/client.ts";
-import { useValue } from "../hooks/value.ts";
+import { useOffline } from "../hooks/offline.ts";
 
-const WORDS = {
-  down: "No connection. What you write is sent when it is back; nothing is lost.",
-  expired: "This page's token has ended. Reload the page for a new one.",
-};
+const OFFLINE = "No connection. What you write is sent when it is back; nothing is lost.";
+const EXPIRED = "This page's token has ended. Reload the page for a new one.";
 
-export function Banner({ api }: { api: Api }) {
-  const link = useValue(api.link);
+export function Banner({ expired }: { expired: boolean }) {
+  const isOffline = useOffline();
   return (
     <div role="alert" className="banner-place">
-      {(link === "down" || link === "expired") && <p className="banner">{WORDS[link]}</p>}
+      {(expired || isOffline) && <p className="banner">{expired ? EXPIRED : OFFLINE}</p>}
     </div>
   );
 }

@@ -4,7 +4,7 @@ import { Icon } from "./icons.tsx";
 interface Props {
   onSend: (text: string) => void;
   /** Stops the answer that is being written; nothing to stop: undefined. */
-  onStop?: () => void;
+  onStop: (() => void) | undefined;
   children?: ReactNode;
 }
 

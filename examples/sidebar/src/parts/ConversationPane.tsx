@@ -1,60 +1,36 @@
-import { type ReactNode, useEffect } from "react";
-import type { Api } from "../api/client.ts";
-import { CANCEL_MESSAGE } from "../api/operations.ts";
-import type { Outbox } from "../api/outbox.ts";
-import type { Message, Session } from "../api/types.ts";
-import { type Change, useConversation } from "../hooks/conversation.ts";
-import { useOutgoing } from "../hooks/outgoing.ts";
-import { withMessage, writing } from "../state/conversation.ts";
+import { useAnswer, useConversation } from "@colloquy/react";
+import type { ReactNode } from "react";
 import { Composer } from "./Composer.tsx";
 import { Heading } from "./Heading.tsx";
 import { Log } from "./Log.tsx";
 
+const PAGE_SIZE = 30;
+
 interface Props {
-  api: Api;
-  outbox: Outbox;
   id: string;
   /** The sequence of a message to show, as the search has found it. */
   wanted: number | null;
-  onChanged: (session: Session) => void;
-  onSend: (text: string) => void;
   /** What stands below the field for writing. */
   children: ReactNode;
 }
 
-export function ConversationPane({ api, outbox, id, wanted, onChanged, onSend, children }: Props) {
-  const { conversation, change, loadEarlier } = useConversation(api, id);
-  const session = conversation?.session;
-  useEffect(() => {
-    if (session) onChanged(session);
-  }, [session, onChanged]);
+export function ConversationPane({ id, wanted, children }: Props) {
+  const conversation = useConversation(id, PAGE_SIZE);
+  const { message, stop } = useAnswer(conversation);
+  const { status, session } = conversation;
 
-  const outgoing = useOutgoing(outbox, id, conversation, change);
-
-  if (conversation === null || conversation?.gone) return <Gone />;
-  if (!conversation) return <main className="pane" aria-busy="true" />;
+  if (status === "absent") return <Gone />;
+  if (!session) return <main className="pane" aria-busy="true" />;
   return (
     <main className="pane">
-      <Heading api={api} session={conversation.session} onChanged={onSession(change)} />
-      <Log api={api} conversation={conversation} outgoing={outgoing} wanted={wanted} change={change} loadEarlier={loadEarlier} />
-      <Composer onSend={onSend} onStop={stopping(api, writing(conversation), change)}>
+      <Heading session={session} />
+      <Log conversation={conversation} session={session} wanted={wanted} />
+      {/* The answer may have ended before the stop. */}
+      <Composer onSend={conversation.send} onStop={message ? () => void stop().catch(() => {}) : undefined}>
         {children}
       </Composer>
     </main>
   );
-}
-
-function onSession(change: (next: Change) => void) {
-  return (session: Session) => change((now) => ({ ...now, session }));
-}
-
-/** Stops the streaming message: the server refuses its producer's next text. */
-function stopping(api: Api, message: Message | undefined, change: (next: Change) => void) {
-  if (!message) return undefined;
-  return async () => {
-    const stopped = await api.act(CANCEL_MESSAGE, { id: message.id }).catch(() => null); // it may have ended meanwhile
-    if (stopped) change((now) => withMessage(now, stopped.message));
-  };
 }
 
 function Gone() {

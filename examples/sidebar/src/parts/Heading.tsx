@@ -1,26 +1,20 @@
+import type { Session } from "@colloquy/client";
+import { useClient } from "@colloquy/react";
 import { type FormEvent, type KeyboardEvent, useRef, useState } from "react";
-import type { Api } from "../api/client.ts";
-import { ARCHIVE_SESSION, RENAME_SESSION, RESTORE_SESSION } from "../api/operations.ts";
-import type { Session } from "../api/types.ts";
 import { announce } from "./Announcements.tsx";
 import { Icon } from "./icons.tsx";
 import { titleOf } from "./SessionRow.tsx";
 
-interface Props {
-  api: Api;
-  session: Session;
-  onChanged: (session: Session) => void;
-}
-
 /** The conversation's name, and the actions on the whole conversation. */
-export function Heading({ api, session, onChanged }: Props) {
+export function Heading({ session }: { session: Session }) {
+  const client = useClient();
   const [renaming, setRenaming] = useState(false);
   const pencil = useRef<HTMLButtonElement>(null);
   const archived = session.archivedAt !== null;
 
-  async function tell(done: string, act: () => Promise<{ session: Session }>) {
+  async function tell(done: string, act: () => Promise<unknown>) {
     try {
-      onChanged((await act()).session);
+      await act();
       announce(done);
     } catch (error) {
       announce((error as Error).message);
@@ -30,14 +24,13 @@ export function Heading({ api, session, onChanged }: Props) {
   function ended(title?: string) {
     setRenaming(false);
     requestAnimationFrame(() => pencil.current?.focus());
-    if (title && title !== session.title)
-      void tell("Renamed", () => api.act(RENAME_SESSION, { id: session.id, title }));
+    if (title && title !== session.title) void tell("Renamed", () => client.updateSession(session.id, { title }));
   }
 
   const toggle = () =>
-    tell(archived ? "Back in the list" : "Archived", () =>
-      api.act(archived ? RESTORE_SESSION : ARCHIVE_SESSION, { id: session.id }),
-    );
+    archived
+      ? tell("Back in the list", () => client.restoreSession(session.id))
+      : tell("Archived", () => client.archiveSession(session.id));
 
   return (
     <header className="heading">

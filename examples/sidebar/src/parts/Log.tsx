@@ -1,11 +1,8 @@
+import type { Message, Session } from "@colloquy/client";
+import type { Conversation } from "@colloquy/react";
 import { useEffect, useMemo, useState } from "react";
-import type { Api } from "../api/client.ts";
-import { MARK_READ } from "../api/operations.ts";
-import type { Outgoing } from "../api/outbox.ts";
-import type { Message } from "../api/types.ts";
-import type { Change } from "../hooks/conversation.ts";
+import { useOffline } from "../hooks/offline.ts";
 import { useScroll } from "../hooks/scroll.ts";
-import type { Conversation } from "../state/conversation.ts";
 import { announce } from "./Announcements.tsx";
 import { ApprovalCard } from "./ApprovalCard.tsx";
 import { Icon } from "./icons.tsx";
@@ -14,27 +11,25 @@ import { dayOf } from "./time.ts";
 import { toolsOf } from "./tools.ts";
 
 interface Props {
-  api: Api;
   conversation: Conversation;
-  outgoing: Outgoing[];
+  session: Session;
   wanted: number | null;
-  change: (next: Change) => void;
-  loadEarlier: (before: string) => Promise<void>;
 }
 
 /** The messages, oldest first; scrolling to the top loads the page above. */
-export function Log({ api, conversation, outgoing, wanted, change, loadEarlier }: Props) {
-  const { messages, approvals, above } = conversation;
-  const scroll = useScroll(messages, outgoing.length, above, loadEarlier, wanted);
+export function Log({ conversation, session, wanted }: Props) {
+  const { messages, approvals, outgoing, hasEarlier, decide } = conversation;
+  const scroll = useScroll(conversation, wanted);
+  const isOffline = useOffline();
   const tools = useMemo(() => toolsOf(messages, approvals), [messages, approvals]);
   const stray = approvals.filter((approval) => approval.status === "PENDING" && !tools.has(approval.toolUseId ?? ""));
-  useReading(api, conversation, scroll.atEnd, change);
+  useReading(conversation, session, scroll.atEnd);
   useAnnouncing(messages);
 
   return (
     <div className="log-place">
       <div className="log" ref={scroll.box} role="region" aria-label="Messages" tabIndex={0}>
-        {above && (
+        {hasEarlier && (
           <button type="button" className="more" ref={scroll.top} onClick={scroll.earlier}>
             Earlier messages
           </button>
@@ -43,20 +38,19 @@ export function Log({ api, conversation, outgoing, wanted, change, loadEarlier }
           {messages.map((message, at) => (
             <MessageItem
               key={identity(message)}
-              api={api}
               message={message}
               day={dayBetween(messages[at - 1], message)}
               tools={tools}
               wanted={message.sequence === wanted}
-              change={change}
+              onDecide={decide}
             />
           ))}
           {outgoing.map((one) => (
-            <Echo key={one.key} outgoing={one} />
+            <Echo key={one.key} outgoing={one} isOffline={isOffline} />
           ))}
           {stray.map((approval) => (
             <li key={approval.id} className="message">
-              <ApprovalCard api={api} approval={approval} change={change} />
+              <ApprovalCard approval={approval} onDecide={decide} />
             </li>
           ))}
         </ol>
@@ -81,7 +75,7 @@ function dayBetween(before: Message | undefined, message: Message): string | nul
 }
 
 /** Marks the conversation as read while the window has the focus and the newest message is visible. */
-function useReading(api: Api, { session, messages }: Conversation, atEnd: boolean, change: (next: Change) => void) {
+function useReading({ messages, markRead }: Conversation, { lastReadSequence }: Session, atEnd: boolean) {
   const [looking, setLooking] = useState(!document.hidden);
   useEffect(() => {
     const look = () => setLooking(!document.hidden);
@@ -89,20 +83,17 @@ function useReading(api: Api, { session, messages }: Conversation, atEnd: boolea
     return () => document.removeEventListener("visibilitychange", look);
   }, []);
 
-  const newest = messages.at(-1)?.sequence ?? 0;
-  const unread = messages.some(({ sequence, role }) => sequence > session.lastReadSequence && role !== "USER");
+  const newest = messages.at(-1)?.sequence;
+  const unread = messages.some(({ sequence, role }) => sequence > lastReadSequence && role !== "USER");
   useEffect(() => {
     if (!unread || !looking || !atEnd) return;
-    const marking = setTimeout(async () => {
-      const marked = await api.act(MARK_READ, { id: session.id, upToSequence: newest }).catch(() => null);
-      if (marked) change((now) => ({ ...now, session: marked.session }));
-    }, 300);
+    const marking = setTimeout(() => void markRead().catch(() => {}), 300); // the next message tries again
     return () => clearTimeout(marking);
-  }, [api, session.id, newest, unread, looking, atEnd, change]);
+  }, [markRead, newest, unread, looking, atEnd]);
 }
 
 /** Announces a message when it is complete: not each chunk of a streaming one. */
-function useAnnouncing(messages: Message[]) {
+function useAnnouncing(messages: readonly Message[]) {
   const newest = messages.at(-1);
   const [opened] = useState(newest?.sequence ?? 0);
   const whole = newest && newest.sequence > opened && newest.role !== "USER" && newest.status !== "STREAMING";

@@ -1,8 +1,7 @@
+import { type ContentBlock, contentOf, type Message, type Outgoing } from "@colloquy/client";
+import type { Conversation } from "@colloquy/react";
 import { memo } from "react";
-import type { Api } from "../api/client.ts";
-import type { Outgoing } from "../api/outbox.ts";
-import type { Block, Message, Source } from "../api/types.ts";
-import type { Change } from "../hooks/conversation.ts";
+import type { BlockOf } from "./blocks.ts";
 import { clockTime } from "./time.ts";
 import { ResultCard, shown, ToolCard } from "./ToolCard.tsx";
 import type { Tool } from "./tools.ts";
@@ -14,48 +13,51 @@ const MARKS = { STREAMING: null, COMPLETE: null, CANCELLED: "Stopped", FAILED: "
 export const nameOf = ({ agent, role }: Message) => agent?.agent?.name ?? agent?.key ?? ROLES[role];
 
 interface Props {
-  api: Api;
   message: Message;
   /** The day it begins; null when the message before is of the same day. */
   day: string | null;
   tools: Map<string, Tool>;
   wanted: boolean;
-  change: (next: Change) => void;
+  onDecide: Conversation["decide"];
 }
 
-export const MessageItem = memo(function MessageItem({ api, message, day, tools, wanted, change }: Props) {
+export const MessageItem = memo(function MessageItem({ message, day, tools, wanted, onDecide }: Props) {
   const { role, status, sequence, createdAt } = message;
-  const blocks = message.content.filter((block) => block.__typename !== "ToolResultBlock" || !tools.has(block.toolUseId));
-  if (message.content.length && !blocks.length) return null; // tool results are shown with their calls
-  const streaming = status === "STREAMING";
-  const plain = blocks.every(({ __typename }) => __typename === "TextBlock");
+  const content = contentOf(message);
+  const blocks = content.filter((block) => block.__typename !== "ToolResultBlock" || !tools.has(block.toolUseId));
+  if (content.length && !blocks.length) return null; // tool results are shown with their calls
+  const isStreaming = status === "STREAMING";
+  const last = blocks.at(-1);
   return (
-    <li id={`message-${sequence}`} className="message" data-role={role} data-wanted={wanted || undefined} aria-busy={streaming}>
+    <li id={`message-${sequence}`} className="message" data-role={role} data-wanted={wanted || undefined} aria-busy={isStreaming}>
       {day && <p className="day">{day}</p>}
       <p className="message-head">
         <span className="message-name">{nameOf(message)}</span>
         <time dateTime={createdAt}>{clockTime(createdAt)}</time>
       </p>
-      {plain ? (
-        <p className="text" data-writing={streaming || undefined}>
-          {message.text || (streaming && <Writing />)}
+      {blocks.map((block) => (
+        <BlockView key={block.position} block={block} tools={tools} onDecide={onDecide} isGrowing={isStreaming && block === last} />
+      ))}
+      {isStreaming && last?.__typename !== "TextBlock" && (
+        <p className="mark">
+          <Writing />
         </p>
-      ) : (
-        blocks.map((block) => (
-          <BlockView key={block.position} api={api} block={block} tools={tools} change={change} />
-        ))
       )}
       {MARKS[status] && <p className="mark">{MARKS[status]}</p>}
     </li>
   );
 });
 
-type BlockProps = Pick<Props, "api" | "tools" | "change"> & { block: Block };
+type BlockProps = Pick<Props, "tools" | "onDecide"> & { block: ContentBlock; isGrowing: boolean };
 
-function BlockView({ api, block, tools, change }: BlockProps) {
+function BlockView({ block, tools, onDecide, isGrowing }: BlockProps) {
   switch (block.__typename) {
     case "TextBlock":
-      return <p className="text">{block.text}</p>;
+      return (
+        <p className="text" data-writing={isGrowing || undefined}>
+          {block.text}
+        </p>
+      );
     case "ReasoningBlock":
       return (
         <details className="reasoning">
@@ -64,7 +66,7 @@ function BlockView({ api, block, tools, change }: BlockProps) {
         </details>
       );
     case "ToolUseBlock":
-      return <ToolCard api={api} use={block} tool={tools.get(block.toolUseId) ?? {}} change={change} />;
+      return <ToolCard use={block} tool={tools.get(block.toolUseId) ?? {}} onDecide={onDecide} />;
     case "ToolResultBlock":
       return <ResultCard result={block} />;
     case "MediaBlock":
@@ -84,7 +86,7 @@ function BlockView({ api, block, tools, change }: BlockProps) {
 }
 
 /** Only an address of the web becomes a link: a document may hold any, and some run scripts. */
-function SourceLink({ source: { url, title, fileName } }: { source: Source }) {
+function SourceLink({ source: { url, title, fileName } }: { source: BlockOf<"SourceBlock"> }) {
   const name = title ?? fileName ?? url ?? "Source";
   if (!url || !/^https?:\/\//i.test(url)) return <p className="mark">{name}</p>;
   return (
@@ -96,18 +98,23 @@ function SourceLink({ source: { url, title, fileName } }: { source: Source }) {
   );
 }
 
-const STATES = { sending: "sending …", waiting: "waits for the connection", sent: "", refused: "not sent" };
+interface EchoProps {
+  outgoing: Outgoing;
+  isOffline: boolean;
+}
 
 /** A message of the user that the server has not yet acknowledged. */
-export function Echo({ outgoing: { text, state, why } }: { outgoing: Outgoing }) {
+export function Echo({ outgoing: { message, state, error }, isOffline }: EchoProps) {
+  const isRefused = state === "refused";
+  const waits = isOffline || error ? "waits for the connection" : "sending …";
   return (
     <li className="message" data-role="USER" data-state={state}>
       <p className="message-head">
         <span className="message-name">You</span>
-        <span>{STATES[state]}</span>
+        <span>{isRefused ? "not sent" : waits}</span>
       </p>
-      <p className="text">{text}</p>
-      {why && <p className="mark">{why}</p>}
+      <p className="text">{message.text}</p>
+      {isRefused && <p className="mark">{error?.message}</p>}
     </li>
   );
 }

@@ -1,26 +1,24 @@
-import { type KeyboardEvent, useRef, useState } from "react";
-import type { Api } from "../api/client.ts";
-import { useSearch } from "../hooks/search.ts";
-import type { List } from "../state/list.ts";
+import { type Sessions, useConnection, useClient, useSearch } from "@colloquy/react";
+import { type KeyboardEvent, useEffect, useRef, useState } from "react";
+import { useTitles } from "../hooks/titles.ts";
 import { Icon, Logo } from "./icons.tsx";
 import { SearchResults } from "./SearchResults.tsx";
 import { SessionRow } from "./SessionRow.tsx";
 
 interface Props {
-  api: Api;
-  list: List | undefined;
-  subject: string;
+  list: Sessions;
   archived: boolean;
   onArchived: (archived: boolean) => void;
   open: string | undefined;
   onCreate: () => Promise<void>;
-  onMore: () => Promise<void>;
 }
 
-export function Navigation({ api, list, subject, archived, onArchived, open, onCreate, onMore }: Props) {
+export function Navigation({ list, archived, onArchived, open, onCreate }: Props) {
   const [words, setWords] = useState("");
   const wanted = words.trim();
-  const found = useSearch(api, wanted);
+  const found = useSearch(wanted);
+  const titled = useTitles(wanted);
+  const subject = useSubject();
   const navigation = useRef<HTMLElement>(null);
 
   return (
@@ -53,7 +51,7 @@ export function Navigation({ api, list, subject, archived, onArchived, open, onC
         )}
       </div>
       {wanted ? (
-        <SearchResults found={found} words={wanted} open={open} />
+        <SearchResults found={found} titled={titled} words={wanted} open={open} />
       ) : (
         <>
           <div className="shelves" role="group" aria-label="Which conversations">
@@ -63,7 +61,7 @@ export function Navigation({ api, list, subject, archived, onArchived, open, onC
               </button>
             ))}
           </div>
-          <Sessions list={list} open={open} onMore={onMore} />
+          <List list={list} archived={archived} open={open} />
         </>
       )}
       <footer>
@@ -74,23 +72,35 @@ export function Navigation({ api, list, subject, archived, onArchived, open, onC
   );
 }
 
-function Sessions({ list, open, onMore }: Pick<Props, "list" | "open" | "onMore">) {
-  if (!list) return <ul className="sessions" aria-busy="true" />;
-  if (!list.sessions.length) return <p className="nothing">{list.archived ? "The archive is empty." : "No conversations yet."}</p>;
+function List({ list, archived, open }: Pick<Props, "list" | "archived" | "open">) {
+  const { status, sessions, hasMore, loadMore } = list;
+  if (status === "loading") return <ul className="sessions" aria-busy="true" />;
+  if (!sessions.length) return <p className="nothing">{archived ? "The archive is empty." : "No conversations yet."}</p>;
   return (
     <ul className="sessions">
-      {list.sessions.map((session) => (
+      {sessions.map((session) => (
         <SessionRow key={session.id} session={session} open={session.id === open} />
       ))}
-      {list.below && (
+      {hasMore && (
         <li>
-          <button type="button" className="more" onClick={() => void onMore()}>
+          <button type="button" className="more" onClick={() => void loadMore().catch(() => {})}>
             Show more
           </button>
         </li>
       )}
     </ul>
   );
+}
+
+/** The owner of everything here; empty until the server has been reached. */
+function useSubject(): string {
+  const client = useClient();
+  const [subject, setSubject] = useState("");
+  const isConnected = useConnection() === "connected";
+  useEffect(() => {
+    if (isConnected && !subject) client.viewer().then((viewer) => setSubject(viewer.subject), () => {});
+  }, [client, isConnected, subject]);
+  return subject;
 }
 
 /** The arrow keys move the focus through the list, in fewer steps than Tab. */

@@ -1,11 +1,19 @@
-import type { Found } from "../hooks/search.ts";
+import type { Session } from "@colloquy/client";
+import type { Search } from "@colloquy/react";
 import { addressOf } from "../hooks/route.ts";
 import { SessionRow, titleOf } from "./SessionRow.tsx";
 
-export function SearchResults({ found, words, open }: { found: Found | undefined; words: string; open?: string }) {
-  if (!found) return <ul className="sessions" aria-busy="true" />;
-  const { sessions, hits } = found;
+interface Props {
+  found: Search;
+  /** The conversations with the words in their title. */
+  titled: readonly Session[];
+  words: string;
+  open: string | undefined;
+}
+
+export function SearchResults({ found: { hits, searching }, titled: sessions, words, open }: Props) {
   const count = sessions.length + hits.length;
+  if (searching && !count) return <ul className="sessions" aria-busy="true" />;
   return (
     <div className="sessions">
       <p className="unseen" role="status">

@@ -1,5 +1,5 @@
+import type { Session } from "@colloquy/client";
 import { memo } from "react";
-import type { Session } from "../api/types.ts";
 import { addressOf } from "../hooks/route.ts";
 import { shortTime } from "./time.ts";
 import { Writing } from "./Writing.tsx";

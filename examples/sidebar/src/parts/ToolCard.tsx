@@ -1,19 +1,19 @@
-import type { Api } from "../api/client.ts";
-import type { ToolResult, ToolUse } from "../api/types.ts";
-import type { Change } from "../hooks/conversation.ts";
+import type { Conversation } from "@colloquy/react";
 import { ApprovalCard } from "./ApprovalCard.tsx";
+import type { BlockOf } from "./blocks.ts";
 import { Icon } from "./icons.tsx";
 import type { Tool } from "./tools.ts";
 
+type ToolResult = BlockOf<"ToolResultBlock">;
+
 interface Props {
-  api: Api;
-  use: ToolUse;
+  use: BlockOf<"ToolUseBlock">;
   tool: Tool;
-  change: (next: Change) => void;
+  onDecide: Conversation["decide"];
 }
 
 /** A tool call: its tool and arguments, its approval, and its result. */
-export function ToolCard({ api, use, tool, change }: Props) {
+export function ToolCard({ use, tool, onDecide }: Props) {
   return (
     <section className="card" aria-label={`Tool call ${use.name}`}>
       <p className="card-head">
@@ -24,7 +24,7 @@ export function ToolCard({ api, use, tool, change }: Props) {
         </span>
       </p>
       <Given value={use.input} />
-      {tool.approval && <ApprovalCard api={api} approval={tool.approval} change={change} />}
+      {tool.approval && <ApprovalCard approval={tool.approval} onDecide={onDecide} />}
       {tool.result && <Outcome result={tool.result} />}
     </section>
   );
@@ -55,9 +55,10 @@ function stateOf({ approval, result }: Tool): keyof typeof WORDS {
   return "running";
 }
 
-/** Named arguments as a list. */
+/** Named arguments as a list; a text while they are written. */
 function Given({ value }: { value: unknown }) {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return <pre>{shown(value)}</pre>;
+  if (value === null) return null;
+  if (typeof value !== "object" || Array.isArray(value)) return <pre>{shown(value)}</pre>;
   return (
     <dl>
       {Object.entries(value).map(([name, given]) => (

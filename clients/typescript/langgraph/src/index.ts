@@ -1,0 +1,2 @@
+export { ColloquySaver, type SaverOptions } from "./saver.ts";
+export { ColloquyStore } from "./store.ts";
