@@ -10,7 +10,7 @@ from uuid import uuid4
 import asyncpg
 import httpx2
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from websockets.sync.client import connect
 from websockets.typing import Subprotocol
 
@@ -45,7 +45,7 @@ AGE = "update records set expires_at = now() - interval '1 second' where owner_i
 
 OWNER, PLACE = st.integers(0, 1), st.integers(0, 9)
 LABELS = st.sampled_from(["live", "a", "ab", "é"])
-SPACE = st.lists(LABELS, max_size=3)
+SPACE = st.just(["live"]) | st.lists(LABELS, max_size=3)
 KEY = st.sampled_from(["1", "10", "2", "k k", "é"])
 NAME = st.fixed_dictionaries({"namespace": SPACE, "key": KEY})
 VALUE = st.sampled_from(
@@ -54,7 +54,6 @@ VALUE = st.sampled_from(
 METADATA = st.fixed_dictionaries(
     {}, optional={"kind": st.sampled_from(["a", "b"]), "n": st.integers(2, 3), "tags": st.lists(st.sampled_from("xyz"))}
 )
-TTL = {"ttlSeconds": st.sampled_from([60, 3600])}
 CONTENT = st.fixed_dictionaries({"value": VALUE}) | st.fixed_dictionaries({"bytes": st.binary(max_size=4)})
 # Seldom neither of them, or both.
 ANY_CONTENT = st.one_of(*[CONTENT] * 9, st.just({}), st.just({"value": 1, "bytes": b""}))
@@ -62,7 +61,8 @@ DRAFT = st.builds(
     lambda *parts: {name: value for part in parts for name, value in part.items()},
     NAME,
     ANY_CONTENT,
-    st.fixed_dictionaries({}, optional={"metadata": METADATA, **TTL}),
+    st.fixed_dictionaries({}, optional={"metadata": METADATA}),
+    st.just({}) | st.just({"ttlSeconds": 3600}),
     st.fixed_dictionaries({}, optional={"expected": st.sampled_from(["found", "found", "none", "other"])}),
     st.fixed_dictionaries({}, optional={"session": PLACE}),
 )
@@ -138,6 +138,7 @@ class RecordMachine(RuleBasedStateMachine):
         super().__init__()
         self.open = ExitStack()
         self.owners = [Owner(self.url, self.user(), self.open) for _ in range(2)]
+        self.steps = 0
         self.loop = self.open.enter_context(asyncio.Runner())
 
     def user(self):
@@ -148,6 +149,17 @@ class RecordMachine(RuleBasedStateMachine):
         self.open.close()
 
     # Steps
+
+    @initialize()
+    def begin(self):
+        """Something that can expire, and something that goes with a session, live and not."""
+        for of in range(2):
+            self.create_session(of)
+            names = [
+                {"namespace": space, "key": key} for space in (["live"], ["live", "a"], ["a"]) for key in ("1", "2")
+            ]
+            self.put(of, [name | {"value": "x", "ttlSeconds": 3600} for name in names[::2]])
+            self.put(of, [name | {"value": "b", "session": 0} for name in names[1::2]])
 
     @rule(of=OWNER, drafts=st.lists(DRAFT, min_size=1, max_size=4))
     def put(self, of, drafts):
@@ -189,13 +201,15 @@ class RecordMachine(RuleBasedStateMachine):
         assert payload["errors"] == []
         owner.model.end_session(session, erased=hard)
 
-    @rule(of=OWNER, place=PLACE)
-    def time_passes(self, of, place):
+    @rule(of=OWNER, place=PLACE, sweeps=st.booleans())
+    def time_passes(self, of, place, sweeps):
         owner = self.owners[of]
         if expiring := [path for path, each in owner.model.records.items() if each.expires]:
             path = expiring[place % len(expiring)]
             self.loop.run(self.age(owner.name, path))
             owner.model.pass_time(path)
+            if sweeps:
+                self.sweep()
 
     @precondition(lambda self: any(owner.model.unswept for owner in self.owners))
     @rule()
@@ -250,7 +264,9 @@ class RecordMachine(RuleBasedStateMachine):
                     replayed[path] = event["record"]
             present = {path: each["value"] for path, each in replayed.items() if each}
             assert without(present, owner.model.unswept) == {path: each["value"] for path, each in now.items()}
-        owner.seen = [*owner.seen[-1:], (cursor, now)]
+        self.steps += 1
+        if not owner.seen or self.steps % 5 == 0:  # of both owners in turn, up to 30 steps old
+            owner.seen = [*owner.seen[-5:], (cursor, now)]
 
     # Requests
 

@@ -23,6 +23,6 @@ async def test_records_behave_like_the_model(server, database_url):
 
     Here.database_url = database_url
     found = [Phase.explicit, Phase.reuse, Phase.generate]
-    shape = settings(max_examples=settings().max_examples // 12, stateful_step_count=40, phases=found)
+    shape = settings(max_examples=settings().max_examples // 8, stateful_step_count=40, phases=found)
     await asyncio.to_thread(run_state_machine_as_test, Here, settings=shape)
     await assert_nothing_broken(database_url)
