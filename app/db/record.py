@@ -150,7 +150,6 @@ COUNT = statement(
 TOMBSTONE = {
     "value": "null",
     "binary": null(),
-    "session_id": null(),
     **dict.fromkeys(("metadata", "tags"), "{}"),
     "text": "",
     "expires_at": cast(literal("-infinity", Text), Timestamp),

@@ -61,7 +61,7 @@ class Loader:
         self.batches.append(self.keys)
         for key in self.keys:
             if key == "broken":
-                self.cache[key].error = LookupError(key)
+                self.cache[key].fail(LookupError(key))
             elif key != "nobody":
                 self.cache[key].value = Author(self, key)
         batch, self.batch, self.keys = self.batch, None, []
@@ -177,3 +177,14 @@ async def test_a_value_has_no_result_before_its_batch_is_done():
     with pytest.raises(asyncio.InvalidStateError):
         value.result()
     assert (await value) is value.result()
+
+
+async def test_an_error_that_many_raise_keeps_its_traceback():
+    loader = Loader()
+    values = [loader.load("broken") for _ in range(50)]
+    depths = []
+    for value in values:
+        with pytest.raises(LookupError) as raised:
+            await value
+        depths.append(len(raised.traceback))
+    assert len(set(depths[1:])) == 1

@@ -79,7 +79,7 @@ function follow(id, after) {
     if (stopped) return;
     subscription = client.subscribe({ query: FOLLOW, variables: { id, after } }).subscribe(({ data, error }) => {
       if (error) return void setTimeout(subscribe, 500);
-      after = data.sessionEvents.cursor;
+      after = data.sessionEvents.cursor ?? after; // events that the document leaves out have none
       show(id, data.sessionEvents);
     });
   };

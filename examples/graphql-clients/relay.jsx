@@ -114,7 +114,7 @@ function useEvents(id, eventCursor, connection) {
         }
       `,
       variables: { id, after: newest.current, connections: [connection] },
-      onNext: ({ sessionEvents }) => void (newest.current = sessionEvents.cursor),
+      onNext: ({ sessionEvents }) => void (newest.current = sessionEvents.cursor ?? newest.current),
       onError: again,
       onCompleted: again,
     };

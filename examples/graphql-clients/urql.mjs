@@ -87,7 +87,7 @@ const client = new Client({
       forwardSubscription: ({ query, variables }) => ({
         subscribe(sink) {
           const next = (result) => {
-            variables.after = result.data?.sessionEvents.cursor; // graphql-ws reads it when it connects again
+            variables.after = result.data?.sessionEvents.cursor ?? variables.after; // graphql-ws reads it when it connects again
             sink.next(result);
           };
           return { unsubscribe: socket.subscribe({ query, variables }, { ...sink, next }) };

@@ -32,7 +32,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("delete from records where not isfinite(expires_at)")
-    op.execute("drop trigger records_changed_xid on records")
+    op.execute("drop trigger if exists records_changed_xid on records")
     online.drop_index("records_tombstones")
     online.drop_index("records_changed")
-    op.execute("alter table records drop column changed_xid")
+    op.execute("alter table records drop column if exists changed_xid")

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from app.db.access.database import Database
 from app.db.access.statement import Query, Row
 
+ANSWER_SECONDS = 1.0
 CONFIRM_SECONDS = 0.05
 # A commit is in the log up to the flushed position before anybody sees it, unless synchronous_commit is off.
 _PRIMARY = """
@@ -110,7 +111,8 @@ class PrimaryPositions:
 
     async def _position(self) -> Position | None:
         try:
-            rows: list[Position] = await self._db.look(POSITION)
+            async with asyncio.timeout(ANSWER_SECONDS):  # a host that is lost ends no connection, and all reads wait
+                rows: list[Position] = await self._db.look(POSITION)
         except Exception:  # the read itself goes to the primary then, and has the reason
             return None
         [position] = rows

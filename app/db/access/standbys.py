@@ -148,6 +148,7 @@ class OperationReads:
         self._standbys = standbys
         self._needed: Needed | None = None
         """What the next read must contain; None: all that was written before it begins."""
+        self._primary_reads = 0
 
     @property
     def primary(self) -> Database:
@@ -168,6 +169,7 @@ class OperationReads:
             return await self.primary.fetch(viewer, statement, **values)
         finally:
             self._needed = None  # the primary may have returned what was written since
+            self._primary_reads += 1
 
     async def one(self, viewer: Viewer, statement: Statement[R], /, **values: Any) -> R | None:
         """The first row, or None; otherwise as `fetch`."""
@@ -180,9 +182,11 @@ class OperationReads:
             raise NotCurrent("unused")
         if not runs_on_standbys(statement):
             raise NotCurrent("primary_only")
+        primary_reads = self._primary_reads
         if (needed := self._needed or await standbys.positions.needed()) is None:
             raise NotCurrent("failed")
-        self._needed = needed
+        if primary_reads == self._primary_reads:
+            self._needed = needed
         rows, found = await standbys.run(standby, standby.read(viewer, statement, values, needed))
         if not await standbys.positions.confirm(found.shown, needed.timeline):
             standbys.leave(standby, "in_doubt")

@@ -96,7 +96,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         except Exception as error:
             for key, value in zip(keys, values, strict=True):
                 self.clear(key)
-                value.error = error
+                value.fail(error)
         if not batch.done():
             batch.set_result(None)
 

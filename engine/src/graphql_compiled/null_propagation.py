@@ -191,9 +191,10 @@ class _Scheduler:
         completed: dict[tuple[BatchValue[Any], Any], Any] = {}
         for pending in waiting:
             found, target, key, node, complete, path = pending
+            if found.error is not None:
+                self.handle_error(pending, found.error)
+                continue
             try:
-                if found.error is not None:
-                    raise found.error
                 value = found.value
                 if value is None or target is None or key is None or slow_path[type(value)]:
                     self.complete(pending, value)

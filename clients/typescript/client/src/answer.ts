@@ -184,7 +184,7 @@ export class Answer {
       await untilDone(() => this.client.extendMessage(input));
       this.offset += this.isText ? length(text) : pieces.length;
     } catch (error) {
-      if (!(await this.wasCancelled(error))) this.error = error;
+      if (!(await this.wasCancelled(error).catch(() => false))) this.error = error;
       this.ended.abort();
     }
   }

@@ -72,7 +72,7 @@ function Given({ value }: { value: unknown }) {
 }
 
 function Outcome({ result }: { result: ToolResult }) {
-  const texts = Array.isArray(result.content) ? result.content.map((part) => (part as { text?: unknown }).text) : [];
+  const texts = Array.isArray(result.content) ? result.content.map((part) => (part as { text?: unknown } | null)?.text) : [];
   const plain = texts.length > 0 && texts.every((text) => typeof text === "string");
   return <p className="outcome">{plain ? texts.join("\n") : shown(result.content)}</p>;
 }
