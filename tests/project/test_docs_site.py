@@ -103,6 +103,20 @@ def test_what_would_be_a_broken_site_is_named(repository, lay_out, page, text, c
     assert complaint in wrong
 
 
+def test_each_decision_has_a_number_of_its_own():
+    names = [path.name for path in (ROOT / "docs/decisions").glob("[0-9]*.md")]
+    assert names
+    assert len({name[:4] for name in names}) == len(names), sorted(names)
+
+
+def test_the_text_of_a_link_to_a_decision_has_the_decisions_number():
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    link = re.compile(r"\[(?:[Dd]ecision )?(\d{4})\]\((?:docs/)?(?:decisions/)?(\d{4})-[\w-]+\.md")
+    links = [(path.name, *found) for path in pages for found in link.findall(path.read_text())]
+    assert links
+    assert [each for each in links if each[1] != each[2]] == []
+
+
 def test_code_is_left_as_it_is(repository, lay_out):
     with (repository / "docs/rest.md").open("a") as file:
         file.write("\n```\n## [in code](gone.md)\n```\n")

@@ -56,10 +56,16 @@ async def issuer():
 @pytest.fixture
 async def address(user, issuer):
     """The URL of an MCP server with the token of an agent server, which may act for others."""
+    async with mcp_server(user, issuer, f"{issuer.url}/keys") as url:
+        yield url
+
+
+@asynccontextmanager
+async def mcp_server(user, issuer, keys):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}/mcp"
-    oauth = ("--resource", url, "--issuer", issuer.url, "--jwks-url", f"{issuer.url}/keys")
+    oauth = ("--resource", url, "--issuer", issuer.url, "--jwks-url", keys)
     arguments = [*MODULE, "--http", "--port", str(port), *oauth]
     variables = os.environ | environment(user("agent-server", scopes=ACT))
     process = await asyncio.create_subprocess_exec(sys.executable, *arguments, env=variables)
@@ -140,6 +146,19 @@ async def test_a_request_without_a_valid_token_is_sent_to_the_metadata(ann, addr
         assert (await http.post(address, json=INITIALIZE, headers=headers)).status_code == 200
         foreign = {"host": "rebound.example"}
         assert (await http.post(address, json=INITIALIZE, headers=headers | foreign)).status_code == 421
+
+
+async def test_a_token_is_not_refused_while_the_issuers_keys_are_out_of_reach(ann, user, issuer):
+    async with (
+        mcp_server(user, issuer, f"{issuer.url}/absent") as url,
+        httpx2.AsyncClient(headers=HEADERS) as http,
+    ):
+        response = await http.post(
+            url, json=INITIALIZE, headers={"authorization": f"Bearer {issuer.token(ann.name, url)}"}
+        )
+        assert response.status_code == 503
+        assert "www-authenticate" not in response.headers
+        assert (await http.post(url, json=INITIALIZE, headers={"authorization": "Bearer x"})).status_code == 401
 
 
 async def test_a_token_without_a_scope_is_forbidden(ann, address, issuer):

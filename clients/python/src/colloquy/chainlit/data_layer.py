@@ -17,6 +17,7 @@ from chainlit.user import PersistedUser, User
 
 from colloquy.chainlit import elements, favorites, steps, threads, users
 from colloquy.chainlit import feedback as step_feedback
+from colloquy.chainlit.turns import Turns
 from colloquy.client import Token
 from colloquy.clients import Clients, ClientsOwner
 from colloquy.steps import Steps
@@ -39,6 +40,7 @@ class ColloquyDataLayer(ClientsOwner, BaseDataLayer):
         """
         self.clients = Clients(url, token, **options)
         self.storage_provider = storage_provider
+        self._turns = Turns()  # Chainlit creates and updates a step in tasks that run at the same time
 
     async def get_user(self, identifier: str) -> PersistedUser | None:
         """Returns a user; None without it."""
@@ -82,18 +84,22 @@ class ColloquyDataLayer(ClientsOwner, BaseDataLayer):
 
     @queue_until_user_message()
     async def create_step(self, step_dict: StepDict) -> None:
-        """Creates or changes a step; a thread that does not exist is created."""
-        await self.clients.run_async(_save_step(step_dict))
+        """Creates a step; of one that exists, it adds what is absent. A thread that does not exist is created."""
+        async with self._turns.of(step_dict["id"]):
+            await self.clients.run_async(_save_step(step_dict, create=True))
 
     @queue_until_user_message()
     async def update_step(self, step_dict: StepDict) -> None:
         """Creates or changes a step."""
-        await self.clients.run_async(_save_step(step_dict))
+        async with self._turns.of(step_dict["id"]):
+            await self.clients.run_async(_save_step(step_dict, create=False))
 
     @queue_until_user_message()
     async def delete_step(self, step_id: str) -> None:
         """Deletes a step with its elements and its feedback."""
-        await self._delete_files(await self.clients.run_async(_delete_step(step_id)))
+        async with self._turns.of(step_id):
+            found = await self.clients.run_async(_delete_step(step_id))
+        await self._delete_files(found)
 
     async def get_thread_author(self, thread_id: str) -> str:
         """Returns the identifier of a thread's user. Raises ValueError, as Chainlit's own data layers do."""
@@ -137,7 +143,13 @@ class ColloquyDataLayer(ClientsOwner, BaseDataLayer):
         if self.storage_provider:
             await self.storage_provider.close()
         await self.aclose()
-        super().close()
+        self.clients.close()
+
+    def __exit__(self, *_: object) -> None:
+        self.clients.close()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
 
     async def get_favorite_steps(self, user_id: str) -> list[StepDict]:
         """Returns the steps that a user has marked, the newest first."""
@@ -167,9 +179,9 @@ class ColloquyDataLayer(ClientsOwner, BaseDataLayer):
                 await self.storage_provider.delete_file(object_key=key)
 
 
-def _save_step(step: StepDict) -> Steps[None]:
+def _save_step(step: StepDict, *, create: bool) -> Steps[None]:
     session_id = yield from threads.session_id(step["threadId"])
-    yield from steps.save(step, session_id)
+    yield from steps.save(step, session_id, create=create)
     yield from favorites.mark(step)
 
 

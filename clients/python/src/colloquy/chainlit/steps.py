@@ -35,25 +35,24 @@ ROLES: Mapping[str, MessageRole] = {
 TYPES = {"USER": "user_message", "ASSISTANT": "assistant_message", "SYSTEM": "system_message", "TOOL": "tool"}
 
 
-def save(step: Mapping[str, Any], session_id: str) -> Steps[None]:
-    """Creates or changes a step: what `step` leaves out stays as it is."""
+def save(step: Mapping[str, Any], session_id: str, *, create: bool) -> Steps[None]:
+    """Creates or changes a step: what `step` leaves out stays as it is, and with `create` all that is stored."""
     thread_id, key = step["threadId"], label_of(step["id"])
     given = {name: value for name, value in step.items() if value is not None and name != "feedback"}
     role = ROLES.get(step["type"])
     if role is None:
         old = yield record(of_thread(STEPS, thread_id), key)
-        new = {**(old.value if old else {}), **given}
+        new = _merged(old.value if old else {}, given, create)
         yield from put_in_thread(STEPS, STEP_THREADS, thread_id, session_id, step["id"], new)
         return
-    found = yield message(session_id, key=key)
-    if found is None:
+    while (found := (yield message(session_id, key=key))) is None:
         yield from put_in_thread(STEPS, STEP_THREADS, thread_id, session_id, step["id"])
         try:
             yield append_message(session_id, role, raw=_raw(role, given), key=key)
             return
         except Conflict:
-            found = yield message(session_id, key=key)  # of another call
-    yield update_message(found.id, raw=_raw(role, {**_step(thread_id, found), **given}))
+            continue  # another call has appended the message; if a third one deletes it, the key is free again
+    yield update_message(found.id, raw=_raw(role, _merged(_step(thread_id, found), given, create)))
 
 
 def get(thread_id: str, step_id: str) -> Steps[dict[str, Any] | None]:
@@ -88,6 +87,10 @@ def delete(step_id: str) -> Steps[str | None]:
     yield delete_records([(of_thread(FEEDBACK, thread_id), label_of(step_id))])
     yield from delete_in_thread(STEPS, STEP_THREADS, thread_id, step_id)
     return thread_id
+
+
+def _merged(stored: Mapping[str, Any], given: Mapping[str, Any], create: bool) -> dict[str, Any]:
+    return {**given, **stored} if create else {**stored, **given}
 
 
 def _raw(role: MessageRole, step: Mapping[str, Any]) -> str:

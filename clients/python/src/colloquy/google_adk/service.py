@@ -176,8 +176,10 @@ def _append(target: Session, event: Event) -> Steps[tuple[Message, bool]]:
     try:
         stored = yield events.append(server_id, event, seen)
     except Conflict as error:
-        if error.field != ("expectedSequence",):
+        if error.field[-1:] == ("key",):
             raise AlreadyExistsError(f"Event with id {event.id} already exists.") from error
+        if error.field != ("expectedSequence",):
+            raise
         stored = yield from _append_after_deletion(server_id, event, seen)
     if stored.sequence <= seen:
         return stored, True
@@ -215,9 +217,10 @@ def _seen(server_id: str, target: Session) -> Steps[int]:
 def _list(app: str, user: str | None) -> Steps[list[Session]]:
     path = (label_of(app), *(() if user is None else (label_of(user),)))
     heads = yield from every(records((*states.SESSIONS, *path)))
-    users = yield from every(records((*states.USERS, label_of(app))))
+    of_users = (*states.USERS, label_of(app))
+    users = (yield from every(records(of_users))) if user is None else [(yield record(of_users, label_of(user)))]
     of_app = yield record(states.APPS, label_of(app))
-    by_user = {each.value["user"]: each.value["state"] for each in users}
+    by_user = {each.value["user"]: each.value["state"] for each in users if each}
     of_all = of_app.value["state"] if of_app else {}
     return [
         _session(each.value, states.merged(each.value["state"], by_user.get(each.value["user"], {}), of_all), [])

@@ -7,6 +7,7 @@ https://modelcontextprotocol.io/specification/2025-11-25/basic/authorization
 """
 
 import asyncio
+import logging
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,7 +21,10 @@ with extra("mcp"):
     from mcp.server.auth.provider import AccessToken
     from mcp.server.auth.settings import AuthSettings
     from mcp.server.transport_security import TransportSecuritySettings
+    from starlette.responses import PlainTextResponse
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
+log = logging.getLogger(__name__)
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
 SCOPES = ("chat:read", "chat:write")
@@ -70,7 +74,10 @@ class Verifier:
         self._keys = jwt.PyJWKClient(authorization.jwks_url, timeout=KEYS_TIMEOUT_SECONDS)
 
     async def verify_token(self, token: str) -> AccessToken | None:
-        """Returns the token's subject and scopes; None for a token that is not valid here."""
+        """Returns the token's subject and scopes; None for a token that is not valid here.
+
+        Raises jwt.PyJWKClientConnectionError if the issuer's keys cannot be fetched: that is not the token's fault.
+        """
         try:
             key = await asyncio.to_thread(self._keys.get_signing_key_from_jwt, token)
             claims = jwt.decode(
@@ -81,6 +88,8 @@ class Verifier:
                 audience=self._authorization.resource,
                 options={"require": ["exp", "iss", "aud", "sub"]},
             )
+        except jwt.PyJWKClientConnectionError:
+            raise
         except jwt.PyJWTError:
             return None
         return AccessToken(
@@ -92,6 +101,21 @@ class Verifier:
             subject=claims["sub"],
             claims=claims,
         )
+
+
+class KeysRequired:
+    """ASGI middleware that answers 503 while the issuer's keys cannot be fetched: a new token would not help."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await self._app(scope, receive, send)
+        except jwt.PyJWKClientConnectionError as error:
+            log.error("The keys of the authorization server cannot be fetched: %s", error)
+            response = PlainTextResponse("The keys of the authorization server cannot be fetched.", 503)
+            await response(scope, receive, send)
 
 
 def subject() -> str:

@@ -4,12 +4,13 @@ from typing import Any
 
 from colloquy.async_client import AsyncClient
 from colloquy.extras import extra
-from colloquy.mcp.authorization import Authorization, Verifier
+from colloquy.mcp.authorization import Authorization, KeysRequired, Verifier
 from colloquy.mcp.memory_tools import MemoryTools
 from colloquy.mcp.tools import Tools
 
 with extra("mcp"):
     from mcp.server.mcpserver import MCPServer
+    from starlette.applications import Starlette
 
 INSTRUCTIONS = (
     "Conversations stored in Colloquy: their status, their messages, and appending messages. And memories: documents "
@@ -25,7 +26,7 @@ def mcp_server(client: AsyncClient, authorization: Authorization | None = None) 
     options: dict[str, Any] = {}
     if authorization is not None:
         options = {"auth": authorization.settings, "token_verifier": Verifier(authorization)}
-    server = MCPServer("colloquy", instructions=INSTRUCTIONS, log_level="WARNING", **options)
+    server = _Server("colloquy", instructions=INSTRUCTIONS, log_level="WARNING", **options)
     tools, memories = Tools(client), MemoryTools(client)
     for tool in (
         *(tools.fetch_status, tools.list_sessions, tools.read_history, tools.append_message),
@@ -33,6 +34,13 @@ def mcp_server(client: AsyncClient, authorization: Authorization | None = None) 
     ):
         server.add_tool(tool)
     return server
+
+
+class _Server(MCPServer):
+    def streamable_http_app(self, **options: Any) -> Starlette:
+        app = super().streamable_http_app(**options)
+        app.add_middleware(KeysRequired)
+        return app
 
 
 async def serve(

@@ -97,11 +97,12 @@ def _of_size(drafts: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]
     batch: list[dict[str, Any]] = []
     size = 0
     for each in drafts:
-        if batch and (len(batch) == MAX_BATCH or size + len(each["raw"]) > MAX_BATCH_BYTES):
+        length = len(each["raw"].encode())
+        if batch and (len(batch) == MAX_BATCH or size + length > MAX_BATCH_BYTES):
             yield batch
             batch, size = [], 0
         batch.append(each)
-        size += len(each["raw"])
+        size += length
     if batch:
         yield batch
 
@@ -120,7 +121,7 @@ def _entry(found: Record) -> ConversationEntry:
 
 def _json(message: ModelMessage) -> str:
     [value] = ModelMessagesTypeAdapter.dump_python([message], mode="json")
-    return json.dumps(value)
+    return json.dumps(value, ensure_ascii=False)  # escapes would make it longer than the entry, whose size has a limit
 
 
 def _role(message: ModelMessage) -> MessageRole:

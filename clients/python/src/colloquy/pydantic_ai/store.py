@@ -1,5 +1,6 @@
 """The store: the storage primitives of pydantic-ai over records and a session for each conversation."""
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -28,6 +29,7 @@ CONVERSATIONS = (ROOT, "conversations")
 CONVERSATION: TypeAdapter[ConversationRecord] = TypeAdapter(ConversationRecord)
 PAGE_SIZE = 50
 DELETED = "deleted"
+log = logging.getLogger(__name__)
 
 
 class ColloquyConversationStore(ClientsOwner, ConversationStore):
@@ -114,7 +116,10 @@ def _write(
         yield from _put(new, [*shared, *new_entries], head, session_id)
     except Conflict as error:
         raise ConversationConflict(name) from error
-    yield from _mirror(session_id, [*shared, *new_entries])
+    try:
+        yield from _mirror(session_id, [*shared, *new_entries])
+    except ColloquyError as error:  # the conversation is stored: an error would be taken for a save that failed
+        log.warning("The messages of conversation %r were not appended; the next save does it: %s", name, error)
 
 
 def _shared(

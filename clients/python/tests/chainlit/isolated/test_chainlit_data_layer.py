@@ -246,6 +246,20 @@ async def test_concurrent_changes_of_a_thread_are_all_kept(owner):
     await own.close()
 
 
+@pytest.mark.parametrize("type", ["assistant_message", "tool"])
+async def test_a_step_that_is_created_and_updated_at_once_has_what_the_update_says(owner, type):
+    own = data_layer(owner)
+    for number in range(8):
+        id = f"s{number}"
+        tasks = [own.create_step(step(id, "", type, number, tags=["a"])), own.update_step(step(id, "x", type, number))]
+        await asyncio.gather(*(tasks if number % 2 else tasks[::-1]))
+    found = (await own.get_thread("trip"))["steps"]
+    assert [(each["output"], each["tags"]) for each in found] == [("x", ["a"])] * 8
+    await asyncio.gather(own.update_step(step("s0", "y", type)), own.delete_step("s0"))
+    assert "s0" not in [id for id, _ in await outputs(own)]
+    await own.close()
+
+
 async def test_marked_steps_are_listed(owner):
     own = data_layer(owner)
     user = await own.create_user(User(identifier="ann"))
@@ -283,6 +297,23 @@ async def test_a_failure_names_its_reason(owner):
     with pytest.raises(ColloquyError):
         await unreachable.get_thread("trip")
     await unreachable.close()
+
+
+async def test_the_end_of_a_block_closes_everything(owner):
+    files = Files()
+    async with data_layer(owner, storage_provider=files) as own:
+        await own.create_element(Text(id="file", name="a.txt", content="text", for_id="one", thread_id="trip"))
+        assert files.files
+    assert files.files == {}  # its `close` was called
+    with pytest.raises(RuntimeError, match="closed"):
+        own.client.session(key="trip")
+
+
+def test_the_end_of_a_block_without_an_event_loop_closes_the_blocking_client(owner):
+    with data_layer(owner) as own:
+        assert own.client.session(key="trip") is None
+    with pytest.raises(RuntimeError, match="closed"):
+        own.client.session(key="trip")
 
 
 def test_a_data_layer_serves_several_event_loops(owner):

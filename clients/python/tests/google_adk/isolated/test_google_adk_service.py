@@ -275,7 +275,8 @@ async def test_sessions_are_listed_by_their_last_event(owner):
             ("a", 30.0, []),
         ]
         assert found[0].state == {"own": "b", "user:n": "bob"}
-        assert [each.id for each in (await own.list_sessions(**ANN)).sessions] == ["c", "a"]
+        hers = (await own.list_sessions(**ANN)).sessions
+        assert [(each.id, each.state["user:n"]) for each in hers] == [("c", "ann"), ("a", "ann")]
         assert (await own.list_sessions(app_name="gui")).sessions == []
 
 

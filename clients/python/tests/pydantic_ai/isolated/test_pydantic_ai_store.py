@@ -253,6 +253,27 @@ async def test_a_later_save_mirrors_what_a_process_that_ended_did_not(owner):
             assert [message.text for message in client.messages(found)] == ["a", "b", "c"]
 
 
+async def test_a_save_whose_messages_cannot_be_appended_is_a_save(owner, caplog):
+    """The entry as a record has at most 1 MiB, the message with the spaces of its JSON has more."""
+    async with store(owner) as own:
+        sent = ModelRequest(parts=[UserPromptPart("a")], metadata={"numbers": [1] * 450_000})
+        conversation = Conversation(conversation_id="trip", messages=[sent])
+        await own.save(conversation)
+        assert "conversation 'trip' were not appended" in caplog.text
+        assert (await own.load("trip")).messages == [sent]
+        conversation.messages.append(answer("b"))
+        await own.save(conversation)
+        assert len((await own.load("trip")).messages) == 2
+
+
+async def test_a_message_is_as_long_in_the_session_as_its_entry(owner):
+    async with store(owner) as own:
+        words = ["\u00e9" * 500_000] * 9
+        await saved(own, "trip", *words)
+        with Client(URL, token(owner)) as client:
+            assert [message.text for message in client.messages(client.session(key="trip").id)] == words
+
+
 async def test_of_saves_at_the_same_time_one_is_stored(owner):
     stores = [store(owner) for _ in range(4)]
     results = await asyncio.gather(
