@@ -8,6 +8,7 @@ https://modelcontextprotocol.io/specification/2025-11-25/basic/authorization
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,8 +22,6 @@ with extra("mcp"):
     from mcp.server.auth.provider import AccessToken
     from mcp.server.auth.settings import AuthSettings
     from mcp.server.transport_security import TransportSecuritySettings
-    from starlette.responses import PlainTextResponse
-    from starlette.types import ASGIApp, Receive, Scope, Send
 
 log = logging.getLogger(__name__)
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
@@ -106,16 +105,19 @@ class Verifier:
 class KeysRequired:
     """ASGI middleware that answers 503 while the issuer's keys cannot be fetched: a new token would not help."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: Callable[..., Awaitable[None]]) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Any, receive: Any, send: Callable[[dict[str, Any]], Awaitable[None]]) -> None:
         try:
             await self._app(scope, receive, send)
         except jwt.PyJWKClientConnectionError as error:
             log.error("The keys of the authorization server cannot be fetched: %s", error)
-            response = PlainTextResponse("The keys of the authorization server cannot be fetched.", 503)
-            await response(scope, receive, send)
+            headers = [(b"content-type", b"text/plain; charset=utf-8")]
+            await send({"type": "http.response.start", "status": 503, "headers": headers})
+            await send(
+                {"type": "http.response.body", "body": b"The keys of the authorization server cannot be fetched."}
+            )
 
 
 def subject() -> str:

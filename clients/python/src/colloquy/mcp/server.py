@@ -10,7 +10,6 @@ from colloquy.mcp.tools import Tools
 
 with extra("mcp"):
     from mcp.server.mcpserver import MCPServer
-    from starlette.applications import Starlette
 
 INSTRUCTIONS = (
     "Conversations stored in Colloquy: their status, their messages, and appending messages. And memories: documents "
@@ -37,7 +36,7 @@ def mcp_server(client: AsyncClient, authorization: Authorization | None = None) 
 
 
 class _Server(MCPServer):
-    def streamable_http_app(self, **options: Any) -> Starlette:
+    def streamable_http_app(self, **options: Any) -> Any:
         app = super().streamable_http_app(**options)
         app.add_middleware(KeysRequired)
         return app

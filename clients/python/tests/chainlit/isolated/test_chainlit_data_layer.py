@@ -247,7 +247,7 @@ async def test_concurrent_changes_of_a_thread_are_all_kept(owner):
 
 
 @pytest.mark.parametrize("type", ["assistant_message", "tool"])
-async def test_a_step_that_is_created_and_updated_at_once_has_what_the_update_says(owner, type):
+async def test_a_step_that_is_created_and_updated_at_once_has_the_values_of_the_update(owner, type):
     own = data_layer(owner)
     for number in range(8):
         id = f"s{number}"
