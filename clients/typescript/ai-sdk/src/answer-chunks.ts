@@ -5,6 +5,13 @@ import { idOf, toUIMessage } from "./ui-messages.ts";
 
 const TEXT_ID = "text";
 
+/** A message that the reader has already, and that an answer with its id begins with. */
+export interface Continued {
+  id: string;
+  /** How many chunks make it. */
+  chunks: number;
+}
+
 /** The chunks of one answer: each part once, however often it is read. */
 export class AnswerChunks {
   private readonly sent: Chunk[] = [];
@@ -12,11 +19,10 @@ export class AnswerChunks {
   /** What is read of the row: parts, or code points of its text. */
   private length = 0;
 
-  /** `skipped`: the first chunks, which the reader has already. */
   constructor(
     row: Row,
     private readonly emit: (chunk: Chunk) => void,
-    private readonly skipped = 0,
+    private readonly continued?: Continued,
   ) {
     this.id = idOf(row);
   }
@@ -66,6 +72,12 @@ export class AnswerChunks {
     // One id, whatever the producer wrote: AI SDK takes a start with another id for another message.
     const own = chunk.type === "start" ? { ...chunk, messageId: this.id } : chunk;
     this.sent.push(own);
-    if (this.sent.length > this.skipped) this.emit(own);
+    if (!this.isKnown()) this.emit(own);
+  }
+
+  /** True if the reader has the last chunk already. A producer may begin a message of its own instead of continuing. */
+  private isKnown(): boolean {
+    const { sent, continued } = this;
+    return continued !== undefined && sent[0]!.messageId === continued.id && sent.length <= continued.chunks;
   }
 }

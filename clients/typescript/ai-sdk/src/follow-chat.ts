@@ -22,6 +22,7 @@ export interface FollowOptions {
 
 const BUSY = new Set(["submitted", "streaming"]);
 const BUSY_MS = 50; // a chat does not announce its status to everybody
+const MAX_RETRY_MS = 10_000;
 
 /**
  * Keeps a chat equal to its session: loads its messages, adds those of other devices and agents, and resumes every
@@ -39,13 +40,17 @@ class ChatFollower<M extends UIMessage> {
   private readonly stored = new Set<string>();
   private timer: ReturnType<typeof setTimeout> | undefined;
   private version = 0;
+  /** Milliseconds until an answer is resumed again whose stream has ended before it. */
+  private retry = BUSY_MS;
 
   constructor(
     private readonly chat: LiveChat<M>,
     private readonly options: FollowOptions,
   ) {
     this.run().catch((error: unknown) => {
-      if (!this.left.signal.aborted) options.onError?.(error);
+      if (this.left.signal.aborted) return;
+      this.stop(); // without events an answer that is being written would be resumed for ever
+      options.onError?.(error);
     });
   }
 
@@ -79,6 +84,7 @@ class ChatFollower<M extends UIMessage> {
   private change(rows: Row[]): void {
     this.rows = rows;
     this.version++;
+    this.retry = BUSY_MS;
     this.schedule(0);
   }
 
@@ -96,7 +102,8 @@ class ChatFollower<M extends UIMessage> {
     this.replace(messages);
     if (!this.rows.some(({ status, role }) => status === "STREAMING" && role === "ASSISTANT")) return;
     await chat.resumeStream();
-    this.schedule(BUSY_MS);
+    this.schedule(this.retry);
+    this.retry = Math.min(this.retry * 2, MAX_RETRY_MS);
   }
 
   private replace(messages: M[]): void {

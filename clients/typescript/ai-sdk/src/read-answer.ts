@@ -1,6 +1,6 @@
 import { type ColloquyClient, ColloquyError } from "@colloquy/client";
 import type { UIMessageChunk } from "ai";
-import { AnswerChunks } from "./answer-chunks.ts";
+import { AnswerChunks, type Continued } from "./answer-chunks.ts";
 import { type Chunk, typed } from "./chunk.ts";
 import type { Row } from "./documents.ts";
 import { readRows, rowEvents } from "./rows.ts";
@@ -11,12 +11,15 @@ const STOP_MS = 60_000;
 export interface AnswerOptions {
   /** Which message is the answer. */
   isAnswer: (row: Row) => boolean;
+  /** Which message is a later question: an answer that starts after it may be its own. */
+  isNext?: (row: Row) => boolean;
   /** The cursor after which the events of the session begin. */
   cursor: string;
   /** The rows that are read already. */
   rows: readonly Row[];
-  /** Chunks at the beginning of the answer that the reader has already. */
-  skipped?: number;
+  continued?: Continued | undefined;
+  /** Whoever aborts it calls `stop` or `leave`. */
+  signal?: AbortSignal | undefined;
 }
 
 /** Reads an answer from its beginning, from any producer and whenever it starts. */
@@ -25,7 +28,9 @@ export class AnswerReader {
   private readonly left = new AbortController();
   private controller!: ReadableStreamDefaultController<UIMessageChunk>;
   private answer: { id: string; chunks: AnswerChunks } | undefined;
+  private isOver = false;
   private stopping = false;
+  private timer: ReturnType<typeof setTimeout> | undefined;
   private closed = false;
 
   constructor(
@@ -37,25 +42,29 @@ export class AnswerReader {
       start: (controller) => void (this.controller = controller),
       cancel: () => {
         this.closed = true;
-        if (!this.stopping) this.leave(); // a stopped reader has to cancel the answer yet
+        // AI SDK 7 cancels the stream in the event of a stop, before the answer is cancelled.
+        if (!this.options.signal?.aborted) this.leave();
       },
     });
-    this.run().then(
-      () => this.close((controller) => controller.close()),
-      (error: unknown) => this.close((controller) => controller.error(error)),
-    );
+    this.run()
+      .then(
+        () => this.close((controller) => controller.close()),
+        (error: unknown) => this.close((controller) => controller.error(error)),
+      )
+      .finally(() => this.leave());
   }
 
-  /** Cancels the answer, also one that starts later. */
-  stop(): void {
+  /** Cancels the answer; if one `mayStart`, also one that starts before the next question. */
+  stop(mayStart = true): void {
     this.stopping = true;
     if (this.answer) return this.cancel(this.answer.id);
-    const timer = setTimeout(() => this.leave(), STOP_MS);
-    this.left.signal.addEventListener("abort", () => clearTimeout(timer));
+    if (!mayStart || this.isOver || this.left.signal.aborted) return this.leave();
+    this.timer = setTimeout(() => this.leave(), STOP_MS);
   }
 
   /** Reads no further; the answer goes on. */
   leave(): void {
+    clearTimeout(this.timer);
     this.left.abort();
   }
 
@@ -95,12 +104,19 @@ export class AnswerReader {
   }
 
   private isAnswer(row: Row): boolean {
-    if (!this.answer && this.options.isAnswer(row)) {
-      const emit = (chunk: Chunk) => !this.closed && this.controller.enqueue(typed(chunk));
-      this.answer = { id: row.id, chunks: new AnswerChunks(row, emit, this.options.skipped) };
-      if (this.stopping) this.cancel(row.id);
-    }
+    if (!this.answer && !this.left.signal.aborted) this.find(row);
     return row.id === this.answer?.id;
+  }
+
+  private find(row: Row): void {
+    if (this.options.isAnswer(row)) {
+      const emit = (chunk: Chunk) => !this.closed && this.controller.enqueue(typed(chunk));
+      this.answer = { id: row.id, chunks: new AnswerChunks(row, emit, this.options.continued) };
+      if (this.stopping) this.cancel(row.id);
+    } else if (this.options.isNext?.(row)) {
+      this.isOver = true;
+      if (this.stopping) this.leave();
+    }
   }
 
   private async end(row: Row): Promise<void> {

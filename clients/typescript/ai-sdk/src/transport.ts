@@ -54,12 +54,15 @@ export class ColloquyChatTransport<M extends UIMessage = UIMessage> implements C
   async sendMessages(options: SendOptions<M>): Promise<ReadableStream<UIMessageChunk>> {
     const { chatId, messages, abortSignal } = options;
     const sequence = await this.store(options);
-    const isAnswer = (row: Row) => row.role === "ASSISTANT" && row.sequence > sequence;
+    const later = (role: Row["role"]) => (row: Row) => row.role === role && row.sequence > sequence;
     const last = messages.at(-1);
-    const skipped = last?.role === "assistant" ? chunksAfter(asJson(last)).length : 0;
-    const reader = new AnswerReader(this.client, chatId, { ...(await readRows(this.client, chatId, 10)), isAnswer, skipped });
-    this.stopWith(abortSignal, chatId, reader);
-    if (!abortSignal?.aborted) void this.start(options, last?.id).catch((error: unknown) => reader.fail(error));
+    const continued = last?.role === "assistant" ? { id: last.id, chunks: chunksAfter(asJson(last)).length } : undefined;
+    const { rows, cursor } = await readRows(this.client, chatId, 10);
+    const which = { isAnswer: later("ASSISTANT"), isNext: later("USER"), continued, signal: abortSignal };
+    const reader = new AnswerReader(this.client, chatId, { rows, cursor, ...which });
+    const isCalled = !abortSignal?.aborted;
+    this.stopWith(abortSignal, chatId, reader, isCalled || this.api === undefined);
+    if (isCalled) void this.start(options, last?.id).catch((error: unknown) => reader.fail(error));
     return reader.stream;
   }
 
@@ -69,7 +72,7 @@ export class ColloquyChatTransport<M extends UIMessage = UIMessage> implements C
     const { rows, cursor } = await readRows(this.client, chatId, 1, filter, abortSignal);
     const [row] = rows;
     if (!row) return null;
-    const reader = new AnswerReader(this.client, chatId, { rows, cursor, isAnswer: ({ id }) => id === row.id });
+    const reader = new AnswerReader(this.client, chatId, { rows, cursor, isAnswer: ({ id }) => id === row.id, signal: abortSignal });
     this.stopWith(abortSignal, chatId, reader);
     return reader.stream;
   }
@@ -106,11 +109,11 @@ export class ColloquyChatTransport<M extends UIMessage = UIMessage> implements C
   }
 
   /** Cancels the answer when the chat is stopped. A chat that only reads it once more aborts the former reader too. */
-  private stopWith(signal: AbortSignal | undefined, chatId: string, reader: AnswerReader): void {
+  private stopWith(signal: AbortSignal | undefined, chatId: string, reader: AnswerReader, mayStart = true): void {
     const attempt = this.attempts.get(chatId);
     const stop = () => {
       // `resumeStream` aborts a former one and calls `reconnectToStream` at once.
-      setTimeout(() => (this.attempts.get(chatId) === attempt ? reader.stop() : reader.leave()));
+      setTimeout(() => (this.attempts.get(chatId) === attempt ? reader.stop(mayStart) : reader.leave()));
     };
     if (signal?.aborted) stop();
     else signal?.addEventListener("abort", stop, { once: true });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { clientOf, newUser, tokenOf } from "../../tests/users.ts";
-import { loadUIMessages } from "../src/index.ts";
+import { type LiveChat, followChat, loadUIMessages } from "../src/index.ts";
 import { expectEqual, question, textOf, windowOn } from "./chats.ts";
 import { answering, modelOf } from "./models.ts";
 
@@ -82,7 +82,6 @@ describe("two windows", () => {
     const [laptop, agent, stranger] = [clientOf(user), clientOf(user), clientOf(newUser("stranger"))];
     const { id } = await laptop.createSession();
     const errors: unknown[] = [];
-    const { followChat } = await import("../src/index.ts");
     const mine = windowOn(laptop, id);
     const theirs = windowOn(stranger, id);
     followChat(theirs.chat, { client: stranger, sessionId: id, onError: (error) => errors.push(error) });
@@ -112,5 +111,45 @@ describe("two windows", () => {
     expect(calls).toBeGreaterThan(2);
     first.close();
     second.close();
+  });
+});
+
+describe("an answer whose stream ends before it", () => {
+  /** A chat of an app, each of whose streams ends when the app wants. */
+  const chatOf = (resumeStream: () => Promise<void>): LiveChat => ({ messages: [], status: "ready", resumeStream });
+  const silence = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+  test("is not resumed after following has ended", async () => {
+    const user = newUser();
+    const [ann, server] = [clientOf(user), clientOf(user)];
+    const { id: sessionId } = await ann.createSession();
+    await server.startMessage({ sessionId, key: "answer" });
+    let resumed = 0;
+    let end!: () => void;
+    const ended = new Promise<void>((resolve) => (end = resolve));
+    const errors: unknown[] = [];
+    followChat(chatOf(() => (resumed++, ended)), { client: ann, sessionId, onError: (error) => errors.push(error) });
+    await expect.poll(() => resumed).toBe(1);
+    await server.deleteSession(sessionId);
+    await expect.poll(() => errors).toMatchObject([{ code: "NOT_FOUND" }]);
+    end();
+    await silence(500);
+    expect(resumed).toBe(1);
+  });
+
+  test("is resumed again after longer and longer times, and at once when something changes", async () => {
+    const user = newUser();
+    const [ann, server] = [clientOf(user), clientOf(user)];
+    const { id: sessionId } = await ann.createSession();
+    await server.startMessage({ sessionId, key: "answer" });
+    let resumed = 0;
+    const stop = followChat(chatOf(async () => void resumed++), { client: ann, sessionId });
+    await expect.poll(() => resumed).toBeGreaterThan(3);
+    await silence(1500);
+    expect(resumed).toBeLessThan(10); // 30 with a wait of 50 ms
+    const before = resumed;
+    await server.appendMessage(sessionId, { role: "USER", text: "And?" });
+    await expect.poll(() => resumed).toBeGreaterThan(before + 2);
+    stop();
   });
 });

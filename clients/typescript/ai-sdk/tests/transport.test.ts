@@ -1,3 +1,4 @@
+import { Chat } from "@ai-sdk/react";
 import { type ColloquyClient, ColloquyError } from "@colloquy/client";
 import type { UIMessage } from "ai";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
@@ -171,6 +172,65 @@ describe("an answer", () => {
     await expect.poll(() => answer.writeParts({ type: "text-delta", id: "1", delta: "." })).toBe(false);
     expect(answer.stopped).toBe(true);
     expect(await transport.reconnectToStream({ chatId: id })).toBeNull();
+  });
+
+  test("is stopped by a chat before it starts", async () => {
+    const user = newUser();
+    const [ann, other] = [clientOf(user), clientOf(user)];
+    const id = await chatOf(ann);
+    let called = 0;
+    const chat = new Chat<UIMessage>({ id, transport: new ColloquyChatTransport({ client: ann, api: () => void called++ }) });
+    const sending = chat.sendMessage({ text: "Now?" });
+    await expect.poll(() => called).toBe(1);
+    await chat.stop(); // AI SDK 7 cancels the stream in the event of the abort
+    await sending;
+    const late = await other.answer(id, { pause: 0 });
+    await expect.poll(() => late.write("x")).toBe(false);
+    expect(late.stopped).toBe(true);
+  });
+
+  test("of the next question goes on, although the one before was stopped before its answer", async () => {
+    const user = newUser();
+    const [ann, other] = [clientOf(user), clientOf(user)];
+    const answerAfter = async (chatId: string, stopped: Promise<unknown[]>) => {
+      const api = async () => {
+        const answer = await other.answer(chatId, { pause: 0 });
+        answer.write("At nine.");
+        await stopped; // a reader that takes this answer for its own ends with it
+        await answer.finish();
+      };
+      await collect(await send(ann, chatId, [question("q2", "When?")], {}, api));
+      expect(await stopped).toEqual([]);
+      const { nodes } = await other.messages(chatId);
+      expect(nodes.map(({ status }) => status)).toEqual(["COMPLETE", "COMPLETE", "COMPLETE"]);
+    };
+
+    // The abort comes before the app is called: nobody is called.
+    const first = await chatOf(ann);
+    let called = 0;
+    const options = { abortSignal: AbortSignal.abort() };
+    const uncalled = collect(await send(ann, first, [question("q1", "Now?")], options, () => called++));
+    expect(await uncalled).toEqual([]);
+    await answerAfter(first, uncalled);
+    expect(called).toBe(0);
+
+    // The abort comes after it, and the app does not answer.
+    const second = await chatOf(ann);
+    const controller = new AbortController();
+    const unanswered = collect(await send(ann, second, [question("q1", "Now?")], { abortSignal: controller.signal }, () => {}));
+    controller.abort();
+    await answerAfter(second, unanswered);
+  });
+
+  test("that does not continue the last message is read from its beginning", async () => {
+    const user = newUser();
+    const [ann, other] = [clientOf(user), clientOf(user)];
+    const id = await chatOf(ann);
+    const part = { type: "tool-weather", toolCallId: "c", state: "output-available", input: { city: "Oslo" }, output: 21 };
+    const called = { id: "called", role: "assistant", parts: [{ type: "step-start" }, part] } as unknown as UIMessage;
+    const { parts } = STREAMS[0]!;
+    const stream = await send(ann, id, [question("q", "How warm?"), called], {}, () => produce(other, id, parts, async () => {}));
+    expect(await read(stream)).toEqual(await messageOf(parts, "answer"));
   });
 
   test("that another device cancels ends the stream; so do a failed one and a deleted one", async () => {
