@@ -119,6 +119,10 @@ def test_the_threads_of_assistant_ui_are_sessions_with_their_history(failures):
     assert failures["assistant-ui/tests/history.test.ts"] == []
 
 
+def test_a_call_in_assistant_ui_shows_its_approval_while_its_answer_is_written(failures):
+    assert failures["assistant-ui/tests/messages.test.ts"] == []
+
+
 def test_assistant_ui_shows_threads_answers_and_approvals_in_an_empty_project(failures):
     assert failures["assistant-ui/tests/package.test.ts"] == []
 

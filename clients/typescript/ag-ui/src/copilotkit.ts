@@ -41,6 +41,7 @@ const NOT_WRITTEN = new Set<string>([
 
 /** The `runner` of a CopilotRuntime. Runs go on when their browser leaves, are followed from any device, and stopped. */
 export class ColloquyAgentRunner {
+  /** The agents that run in this process, by the ids of the messages that they write: two users may have the same key. */
   private readonly agents = new Map<string, RunningAgent>();
 
   /** One client for all threads, or a function that returns that of the user of a request. */
@@ -49,11 +50,8 @@ export class ColloquyAgentRunner {
   /** Stores what is new in the input, then runs the agent and writes its events as an answer. */
   run({ threadId, agent, input }: RunRequest): Events {
     const events = new ReplaySubject<AGUIEvent>();
-    const run = new Run(this.clientOf({ threadId, ...(agent.headers && { headers: agent.headers }) }), threadId, agent);
-    this.agents.set(threadId, agent);
-    void run.write(input as unknown as RunAgentInput, events).finally(() => {
-      if (this.agents.get(threadId) === agent) this.agents.delete(threadId);
-    });
+    const client = this.clientOf({ threadId, ...(agent.headers && { headers: agent.headers }) });
+    void new Run(client, threadId, agent, this.agents).write(input as unknown as RunAgentInput, events);
     return events.asObservable();
   }
 
@@ -89,7 +87,7 @@ export class ColloquyAgentRunner {
     const { nodes } = await client.messages(session.id, { last: 100 });
     const streaming = nodes.filter(({ status }) => status === "STREAMING");
     await Promise.all(streaming.map(({ id }) => client.cancelMessage(id)));
-    this.agents.get(request.threadId)?.abortRun(); // another process aborts its agent with its next event
+    for (const { id } of streaming) this.agents.get(id)?.abortRun(); // another process aborts its agent with its next event
     return streaming.length > 0;
   }
 
@@ -103,11 +101,13 @@ class Run {
   private readonly unfinished = new Unfinished();
   private started = false;
   private ended = false;
+  private failed = false; // an agent may end with an error event and throw nothing
 
   constructor(
     private readonly client: ColloquyClient,
     private readonly threadId: string,
     private readonly agent: RunningAgent,
+    private readonly agents: Map<string, RunningAgent>,
   ) {}
 
   async write(input: RunAgentInput, events: ReplaySubject<AGUIEvent>): Promise<void> {
@@ -115,10 +115,11 @@ class Run {
     try {
       const { sessionId, messages } = await this.store(input);
       answer = await this.client.answer(sessionId, { partsFormat: "AG_UI", pause: 20 });
+      this.agents.set(answer.message.id, this.agent);
       answer.signal.addEventListener("abort", () => this.ended || this.agent.abortRun());
       const onEvent = ({ event }: { event: AGUIEvent }) => this.pass(event, { ...input, messages }, events, answer!);
       await this.agent.runAgent(input as never, { onEvent } as never);
-      await answer.finish();
+      await (this.failed ? answer.fail() : answer.finish());
       this.end({ type: EventType.RUN_FINISHED, threadId: this.threadId, runId: input.runId }, events);
     } catch (error) {
       await answer?.fail().catch(() => {}); // the first error is the one to send
@@ -127,6 +128,7 @@ class Run {
       const message = error instanceof Error ? error.message : String(error);
       this.end(answer?.stopped ? stopped : { type: EventType.RUN_ERROR, message }, events);
     }
+    if (answer) this.agents.delete(answer.message.id);
     events.complete();
   }
 
@@ -136,7 +138,8 @@ class Run {
     this.started = true;
     this.unfinished.track(event);
     if (!NOT_WRITTEN.has(type)) answer.writeParts(event);
-    if (type === EventType.RUN_FINISHED || type === EventType.RUN_ERROR) this.ended = true;
+    this.failed = type === EventType.RUN_ERROR;
+    this.ended = this.failed || type === EventType.RUN_FINISHED;
     events.next(type === EventType.RUN_STARTED && !event.input ? { ...event, input } : event);
   }
 

@@ -3,6 +3,7 @@
 import { type AGUIEvent, EventType, type Message } from "@ag-ui/core";
 import { callEvents } from "./events.ts";
 import { messagesOf } from "./messages.ts";
+import { Received } from "./received.ts";
 import type { Runs } from "./runs.ts";
 import type { StoredMessage } from "./stored.ts";
 import { Unfinished } from "./unfinished.ts";
@@ -14,7 +15,7 @@ export class LiveMessage {
   private count = 0; // parts that have come
   private text: string[] = []; // in code points, as offsets count
   private passed = false;
-  private readonly ids = new Set<string>();
+  private readonly received = new Received();
   private readonly unfinished = new Unfinished();
 
   constructor(
@@ -39,9 +40,9 @@ export class LiveMessage {
     if (offset > this.count) return []; // a hole: the end of the message brings what is missing
     const fresh = parts.slice(this.count - offset);
     this.count += fresh.length;
-    const events = fresh.filter(isEvent);
+    const events = fresh.filter(isEvent).filter(({ type }) => !LIFECYCLE.has(type));
     if (events.length) this.passed = true;
-    return this.pass(events.filter(({ type }) => !LIFECYCLE.has(type)));
+    return this.pass(events);
   }
 
   /** The rest of the message, which has ended like this. */
@@ -55,7 +56,8 @@ export class LiveMessage {
   private rest(messages: Message[], stored: StoredMessage): AGUIEvent[] {
     const text = this.text.join("");
     const [first, ...others] = messages;
-    if (this.passed && messages.every(({ id }) => this.ids.has(id))) {
+    // The last events may not have come: the message may be read at its end only.
+    if (this.passed && messages.every((message) => this.received.has(message))) {
       this.runs.messages.push(...messages);
       return this.unfinished.close();
     }
@@ -66,19 +68,17 @@ export class LiveMessage {
       const calls = this.runs.pass(stored, callEvents(whole));
       return [...more, ...this.unfinished.close(), ...calls, ...this.runs.addRest(others, stored)];
     }
-    // The producer's document replaces what it has streamed.
+    // The document replaces what has come.
     this.runs.messages.push(...messages);
     return [...this.unfinished.close(), { type: EventType.MESSAGES_SNAPSHOT, messages: [...this.runs.messages] }];
   }
 
   private pass(events: AGUIEvent[]): AGUIEvent[] {
-    for (const event of events) this.track(event);
+    for (const event of events) {
+      this.received.track(event);
+      this.unfinished.track(event);
+    }
     return this.runs.pass(this.stored, events);
-  }
-
-  private track(event: AGUIEvent): void {
-    if ("messageId" in event && event.messageId) this.ids.add(event.messageId);
-    this.unfinished.track(event);
   }
 }
 

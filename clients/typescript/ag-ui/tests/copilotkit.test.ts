@@ -2,7 +2,7 @@ import { AbstractAgent, type BaseEvent, type Message, type RunAgentInput } from 
 import { type AGUIEvent, EventType } from "@ag-ui/core";
 import { ColloquyAgentRunner, type RunRequest } from "@colloquy/ag-ui/copilotkit";
 import { randomUUID } from "node:crypto";
-import { Observable, filter, firstValueFrom, lastValueFrom, toArray } from "rxjs";
+import { Observable, filter, firstValueFrom, lastValueFrom, skip, toArray } from "rxjs";
 import { describe, expect, test } from "vitest";
 import { clientOf, newUser } from "../../tests/users.ts";
 import { applied, expectValid, typesOf } from "./checks.ts";
@@ -20,7 +20,11 @@ class Echo extends AbstractAgent {
         send({ type: EventType.TEXT_MESSAGE_START, messageId, role: "assistant" });
         for (const delta of String(messages.at(-1)!.content).split(/(?<= )/)) {
           if (this.aborted) return subscriber.error(new DOMException("The run is aborted.", "AbortError"));
-          if (delta === "fail") return subscriber.error(new Error("The model is away."));
+          if (delta === "throw") return subscriber.error(new Error("The model is away."));
+          if (delta === "fail") {
+            send({ type: EventType.RUN_ERROR, message: "The model is away." });
+            return subscriber.complete();
+          }
           send({ type: EventType.TEXT_MESSAGE_CONTENT, messageId, delta });
           await new Promise((resolve) => setTimeout(resolve, 30));
         }
@@ -101,12 +105,41 @@ describe("the runner of CopilotKit", () => {
     expect(await stopper.stop({ threadId })).toBe(false);
   });
 
-  test("ends with the error of an agent that fails", async () => {
-    const runner = new ColloquyAgentRunner(clientOf(newUser()));
+  test("stops the run of the user who stops, not that of another user with the same thread id", async () => {
+    const [ann, stranger] = [clientOf(newUser()), clientOf(newUser("stranger"))];
+    let user = ann; // as a server reads it of its own context
+    const runner = new ColloquyAgentRunner(() => user);
     const threadId = randomUUID();
-    const events = await all(runner.run(requestOf(threadId, [question("please fail")])));
+    const isContent = filter<AGUIEvent>(({ type }) => type === EventType.TEXT_MESSAGE_CONTENT);
+    const run = async (client: typeof user) => {
+      user = client;
+      const events = runner.run(requestOf(threadId, [question("word ".repeat(1000))])) as Observable<AGUIEvent>;
+      await firstValueFrom(events.pipe(isContent));
+      return events;
+    };
+    const [anns, strangers] = [await run(ann), await run(stranger)];
+    let seen = 0;
+    strangers.pipe(isContent).subscribe(() => seen++);
+    user = ann;
+    expect(await runner.stop({ threadId })).toBe(true);
+    expect((await all(anns)).at(-1)?.type).toBe(EventType.RUN_FINISHED);
+    await firstValueFrom(strangers.pipe(isContent, skip(seen + 2))); // rejects if the run has ended
+    user = stranger;
+    expect(await runner.stop({ threadId })).toBe(true);
+    const events = await all(strangers);
+    await expectValid(events);
+    expect(events.at(-1)?.type).toBe(EventType.RUN_FINISHED);
+  });
+
+  test.each(["throw", "fail"])("ends with the error of an agent that has to %s, and stores it", async (word) => {
+    const user = newUser();
+    const runner = new ColloquyAgentRunner(clientOf(user));
+    const threadId = randomUUID();
+    const events = await all(runner.run(requestOf(threadId, [question(`please ${word}`)])));
     await expectValid(events);
     expect(events.at(-1)).toMatchObject({ type: EventType.RUN_ERROR, message: "The model is away." });
+    const session = await clientOf(user).session({ key: threadId });
+    expect((await clientOf(user).messages(session!.id)).nodes.at(-1)).toMatchObject({ status: "FAILED", text: "please " });
     expect((await all(runner.connect({ threadId }))).at(-1)?.type).toBe(EventType.RUN_ERROR);
   });
 });

@@ -78,6 +78,37 @@ describe("an answer in events of AG-UI", () => {
     expect(await applied(await collect(replay(writer, { id })))).toEqual(messages);
   });
 
+  test.each([
+    ["all events", 0, 12, false],
+    ["the rest of a text", 10, 12, true],
+    ["the end of a text", 11, 12, false],
+    ["a call", 12, 16, true],
+    ["the rest of arguments", 14, 16, true],
+  ])("is whole if %s and its end come while the connection is lost", async (_, seen, count, isSnapshot) => {
+    const user = newUser();
+    const [writer, reader] = [clientOf(user), clientOf(user, { url: proxy.url })];
+    const { id } = await writer.createSession();
+    await writer.appendMessage(id, { key: "u1", role: "USER", text: "Is it warm in Oslo?" });
+    const { id: message, fence } = await produce(writer, id, async () => {}, ANSWER.slice(0, seen));
+    const events: AGUIEvent[] = [];
+    const reading = (async () => {
+      for await (const event of follow(reader, { id })) events.push(event);
+    })();
+    await expect.poll(() => content(events).length).toBe(seen);
+    await expect.poll(() => proxy.connections).toBeGreaterThan(1); // the stored messages are read, events are awaited
+    proxy.down = true;
+    proxy.cut();
+    await writer.extendMessage({ id: message, fence, offset: seen + 1, parts: ANSWER.slice(seen, count) });
+    await writer.finishMessage({ id: message, fence });
+    proxy.down = false;
+    await reading;
+    await expectValid(events);
+    const messages = await applied(await collect(replay(writer, { id })));
+    expect(await applied(events)).toEqual(messages);
+    expect(messages[2]).toMatchObject({ id: "a1", content: "One moment." });
+    expect(typesOf(events).includes(EventType.MESSAGES_SNAPSHOT)).toBe(isSnapshot);
+  });
+
   test("is valid and ends what was unfinished when it is stopped from another device", async () => {
     const user = newUser();
     const [writer, other, stranger] = [clientOf(user), clientOf(user), clientOf(newUser("stranger"))];
@@ -91,7 +122,11 @@ describe("an answer in events of AG-UI", () => {
       await other.cancelMessage(message);
     }
     await expectValid(events);
-    expect(typesOf(events).slice(-2)).toEqual([EventType.TEXT_MESSAGE_END, EventType.RUN_FINISHED]);
+    expect(typesOf(events).slice(-3)).toEqual([
+      EventType.TEXT_MESSAGE_CONTENT,
+      EventType.TEXT_MESSAGE_END,
+      EventType.RUN_FINISHED,
+    ]);
     expect(events.at(-1)).toMatchObject({ outcome: { type: "cancelled" } });
   });
 });

@@ -34,17 +34,19 @@ export function answerParts(message: Message): Part[] {
 
 const cache = new WeakMap<Message, ThreadMessageLike>();
 
-/** The same object for the same message: assistant-ui converts a message again when its object is another. */
+/** The same object for the same message without calls: assistant-ui converts a message again when its object is another. */
 function likeOf(message: Message, calls: Calls): ThreadMessageLike {
   const known = cache.get(message);
   if (known) return known;
-  const { role, text, createdAt } = message;
+  const { role, status, text, content, createdAt } = message;
   const common = { id: idOf(message), createdAt: new Date(createdAt), metadata: { custom: { colloquyId: message.id } } };
   const like: ThreadMessageLike =
     role === "ASSISTANT"
       ? { ...common, role: "assistant", content: partsOf(message, calls), status: statusOf(message, calls) }
       : { ...common, role: ROLES[role as "USER" | "SYSTEM"], content: [{ type: "text", text }] };
-  if (!message.content.some((block) => block.__typename === "ToolUseBlock")) cache.set(message, like);
+  // The approval and the result of a call change without its message, whose blocks are not in `content` while it streams.
+  const isWhole = status !== "STREAMING" && !content.some((block) => block.__typename === "ToolUseBlock");
+  if (isWhole) cache.set(message, like);
   return like;
 }
 
