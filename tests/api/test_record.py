@@ -264,7 +264,8 @@ async def test_records_of_a_session_are_erased_with_it(ann, bob, sql):
     assert (await puts(ann, record("d", sessionId=session)))[0]["code"] == "NOT_FOUND"
     await ann.does("deleteSession", id=session, mode="HARD")
     assert await lists(ann) == ["notes/b", "notes/c"]
-    assert await sql("select 1 from records where session_id is not null and path like '%a'") == []
+    found = "select 1 from records where owner_id = $1 and session_id is not null and path like '%a'"
+    assert await sql(found, ann.name) == []
 
 
 async def test_a_put_with_an_idempotency_key_happens_once(ann):

@@ -224,6 +224,15 @@ async def require(primary, standbys):
         await asyncio.sleep(0.01)
 
 
+async def until_used(server, before, read, expected):
+    """Reads until a standby answers, as one that lags on a busy machine is left for a moment; each read is right."""
+    while True:
+        assert await read() == expected
+        if (await outcomes(server))["standby"] > before:
+            return
+        await asyncio.sleep(0.05)
+
+
 async def test_a_standby_that_is_gone_is_left_and_used_again_when_it_is_back(group):
     [standby] = group.standbys
     async with reading_on(group) as server:
@@ -240,8 +249,7 @@ async def test_a_standby_that_is_gone_is_left_and_used_again_when_it_is_back(gro
         await asyncio.to_thread(group.rebuild, standby)
         await server.ready()
         before = (await outcomes(server))["standby"]
-        assert await texts(ann, session) == ["before", "meanwhile"]
-        assert (await outcomes(server))["standby"] > before
+        await until_used(server, before, lambda: texts(ann, session), ["before", "meanwhile"])
 
 
 @pytest.mark.parametrize("group", [2], indirect=True)
@@ -260,9 +268,8 @@ async def test_a_promoted_standby_is_left_and_the_other_one_follows_it(group):
         while len(await left(server)) > 1:
             await asyncio.sleep(0.02)
         before = (await outcomes(server))["standby"]
-        assert await texts(ann, session) == ["before", "after"]
+        await until_used(server, before, lambda: texts(ann, session), ["before", "after"])
         assert await bob.sees(session, READ) is None
-        assert (await outcomes(server))["standby"] > before
 
 
 @pytest.mark.parametrize("group", [2], indirect=True)

@@ -35,6 +35,8 @@ NEEDS_EXTRA = {
     "colloquy.openai_agents": "openai-agents",
     "colloquy.pydantic_ai": "pydantic-ai",
     "colloquy.strands": "strands",
+    "colloquy.mcp.authorization": "mcp",
+    "colloquy.mcp.memory_tools": "mcp",
     "colloquy.mcp.server": "mcp",
     "colloquy.mcp.tools": "mcp",
 }
