@@ -116,8 +116,37 @@ describe("two windows", () => {
 
 describe("an answer whose stream ends before it", () => {
   /** A chat of an app, each of whose streams ends when the app wants. */
-  const chatOf = (resumeStream: () => Promise<void>): LiveChat => ({ messages: [], status: "ready", resumeStream });
+  const chatOf = (stream: () => Promise<void>): LiveChat => {
+    const chat = {
+      messages: [],
+      status: "ready",
+      async resumeStream() {
+        chat.status = "streaming";
+        await stream();
+        chat.status = "ready";
+      },
+    };
+    return chat;
+  };
   const silence = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+  test("is not resumed after following has ended", async () => {
+    const user = newUser();
+    const [ann, server] = [clientOf(user), clientOf(user)];
+    const { id: sessionId } = await ann.createSession();
+    await server.startMessage({ sessionId, key: "answer" });
+    let resumed = 0;
+    let end!: () => void;
+    const ended = new Promise<void>((resolve) => (end = resolve));
+    const errors: unknown[] = [];
+    followChat(chatOf(() => (resumed++, ended)), { client: ann, sessionId, onError: (error) => errors.push(error) });
+    await expect.poll(() => resumed).toBe(1);
+    await server.deleteSession(sessionId, "HARD");
+    await expect.poll(() => errors).toMatchObject([{ code: "NOT_FOUND" }]);
+    end();
+    await silence(500);
+    expect(resumed).toBe(1);
+  });
 
   test("is resumed again after longer and longer times, and at once when something changes", async () => {
     const user = newUser();
