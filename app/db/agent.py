@@ -8,7 +8,7 @@ from sqlalchemy import Integer, Numeric, Text, and_, any_, bindparam, func, inse
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.db.access.reads import Reads
-from app.db.access.statement import OWNER, Row, Statement, statement, variant
+from app.db.access.statement import OWNER, Statement, statement, variant
 from app.db.access.transaction import Tx, Viewer
 from app.db.reading.matching import contains
 from app.db.reading.nested import one_of_each
@@ -16,7 +16,7 @@ from app.db.reading.order import Order, decimal_key, direction, text_key, uuid_k
 from app.db.reading.page import Count, Slice, Window
 from app.db.reading.partial_rows import AGENT
 from app.db.reading.root import read_page
-from app.db.reading.rows import AgentRow, PartialAgent
+from app.db.reading.rows import AgentRow
 from app.db.tables import agents
 from app.db.tables.columns import Uuid
 
@@ -47,16 +47,6 @@ BY_KEYS = statement(
     one_of_each(agents, a.key, bindparam("keys", type_=ARRAY(Text))),
     AgentRow,
 )
-JOINED_COLUMNS = tuple(a[name].label(f"agents_{name}") for name in PartialAgent._fields)
-"""An agent's columns in statements that join it; they come first, since `joined` finds them by position."""
-JOINED = slice(len(JOINED_COLUMNS))
-
-
-def joined(row: Row) -> PartialAgent | None:
-    """The agent in a row that begins with `JOINED_COLUMNS`, as a stand-in for its own row; None if it was deleted."""
-    return PartialAgent._make(row[JOINED]) if row[0] is not None else None
-
-
 INSERT_COLUMNS = ("id", "key", "name", "type", "description", "status", "skills", "hourly_rate", "metadata")
 CREATE = statement(
     "agent.create",

@@ -25,6 +25,7 @@ from app.db import (
 )
 from app.db.access.reads import Reads
 from app.db.access.transaction import Viewer
+from app.db.reading.joined_agent import joined_agent
 from app.db.reading.loader import BatchReader, DataLoader, Filters
 from app.db.reading.nested import Nested
 from app.db.reading.page import KeptSlice, Slice, Window
@@ -68,7 +69,7 @@ class Reader(BatchReader):
         return rows
 
     async def last_messages(self, agents: DataLoader[str, Any], sessions: Sequence[str]) -> list[LastMessageRow | None]:
-        """With the catalogue's agents of those who wrote them, put into their loader."""
+        """With the agents in the catalogue that wrote them, put into their loader."""
         rows = await self.by_parent(message.LAST_WITH_AGENTS, ("session_id",), sessions)
         _prime(agents, rows)
         return rows
@@ -83,7 +84,7 @@ def _prime(agents: DataLoader[str, Any], rows: Sequence[Any]) -> None:
     """Puts the catalogue's agents that came with these rows into their loader."""
     linked = {row.agent_id: row for row in rows if row is not None and row.agent_id is not None}
     for agent_id, row in linked.items():
-        agents.prime(agent_id, agent.joined(row))
+        agents.prime(agent_id, joined_agent(row))
 
 
 class Loaders:
