@@ -68,9 +68,9 @@ class Reader(BatchReader):
             _prime(agents, rows)
         return rows
 
-    async def last_messages(self, agents: DataLoader[str, Any], sessions: Sequence[str]) -> list[LastMessageRow | None]:
+    async def last_messages(self, agents: DataLoader[str, Any], sessions: Sequence[str]) -> list[MessageRow | None]:
         """With the agents in the catalogue that wrote them, put into their loader."""
-        rows = await self.by_parent(message.LAST_WITH_AGENTS, ("session_id",), sessions)
+        rows: list[Any] = await self.by_parent(message.LAST_WITH_AGENTS, ("session_id",), sessions)
         _prime(agents, rows)
         return rows
 
@@ -169,7 +169,7 @@ class Loaders:
         return DataLoader(partial(self._read.by_parent, message.LAST_OF_SESSIONS, ("session_id",)))
 
     @cached_property
-    def last_messages_with_agents(self) -> DataLoader[str, LastMessageRow | None]:
+    def last_messages_with_agents(self) -> DataLoader[str, MessageRow | None]:
         """The same; their agents need no statement of their own."""
         return DataLoader(partial(self._read.last_messages, self.agents))
 
@@ -237,14 +237,12 @@ class Loaders:
 
     def last_message(self, session: SessionRow) -> "MessageRow | BatchValue[MessageRow | None] | None":
         """The newest message of a session whose row this operation has read."""
-        kept = self._known(session) if self._cache else None
-        if kept is not None:
-            what = "last", MessageRow in self.partial.rows
-            return self._kept_or_loaded(self.last_messages, session.id, kept, what)
-        loader: DataLoader[str, Any] = self.last_messages
-        if self.partial.last_joined:
-            loader = self.last_messages_with_agents  # not where rows are kept: no head covers the catalogue
-        return loader.load(session.id)
+        if self._cache is None and self.partial.last_joined:
+            return self.last_messages_with_agents.load(session.id)  # a cache keeps no agents: no head covers them
+        kept = self._known(session)
+        if kept is None:
+            return self.last_messages.load(session.id)
+        return self._kept_or_loaded(self.last_messages, session.id, kept, ("last", MessageRow in self.partial.rows))
 
     def writer(
         self, row: MessageRow, key: str
@@ -255,13 +253,13 @@ class Loaders:
             return PartialSessionAgent(session_id, "AGENT", key, row.agent_id)
         kept = self._kept.get(session_id)
         if kept is None:
-            return self.session_agents.known((session_id, "AGENT", key))
+            return self.session_agents.load((session_id, "AGENT", key))
         what = ("agent", SessionAgentRow in self.partial.rows, "AGENT", key)
         return self._kept_or_loaded(self.session_agents, (session_id, "AGENT", key), kept, what)
 
     def catalogue_agent(self, agent_id: str) -> "AgentRow | BatchValue[AgentRow | None] | None":
         """An agent of the catalogue by its id: at once if it came with a session agent."""
-        return self.agents.known(agent_id)
+        return self.agents.known(agent_id) if self.partial.joined else self.agents.load(agent_id)
 
     def kept_lists(self) -> KeptSession | None:
         """What is kept of the viewer's lists of sessions. Call this before a list is read."""
