@@ -16,14 +16,16 @@ DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
 LONG_NUMBER = b"0" * 19
 # Pairs: what comes before the next number that may be beyond 64 bits or beyond a double, and that number. The search
 # takes one step for all that comes before, and is possessive: linear time. Most numbers are read by SHORT, in half.
-SHORT = r"-?[0-9]{1,18}+(?![0-9.eE])[^0-9-]*+"
-FINITE = r"-?[0-9]{1,18}+(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]{1,2}+)?+(?![0-9.eE])[^0-9-]*+"
-NUMBER = r"-?[0-9]++(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+"
+# Neither has to stop at what is not JSON: text without new quotes is refused by orjson.
+SHORT = r"-?+[0-9]{1,18}+[^0-9.eE][^0-9-]*+"
+FINITE = r"-?+[0-9]{1,18}+(?:\.[0-9]++)?+(?:[eE](?:-[0-9]++|\+?+[0-9]{1,2}+))?+(?![0-9])[^0-9-]*+"
+NUMBER = r"-?+[0-9]++(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+"
 NUMBERS = re.compile(rf"([^0-9-]*+(?:{SHORT}|{FINITE}|-(?![0-9])[^0-9-]*+)*+)({NUMBER}|$)")
 MAX_INTEGER = 2**63
 MAX_INTEGER_DIGITS = 19  # of the longest 64-bit integer
 MAX_LEVELS = 200
-ORJSON_LEVELS = 254
+# Lists around a text, inside which orjson reads as many levels of the text as are allowed.
+LISTS_AROUND = 1024 - MAX_LEVELS
 # Control characters, which no JSON text has, stand for escapes, new quotes and a constant while quotes are set.
 MARKS = BACKSLASH, QUOTE, NEW_QUOTE, CONSTANT = "\0\1\2\3"
 QUOTED_KEY = re.compile("\2[ \t\r\n]*+:")
@@ -38,10 +40,9 @@ def parse(text: str) -> Any:
     if "\\u" in text and "\0" not in text:
         text = ESCAPE.sub(r"\\ufffd", text.replace("\\\\", "\0")).replace("\0", "\\\\")
     try:
-        value = _decode(text)
+        return _decode(text)
     except ValueError:
         return None
-    return value if text.count("[") + text.count("{") <= MAX_LEVELS or _fits(value) else None
 
 
 def clean(text: str) -> str:
@@ -51,12 +52,15 @@ def clean(text: str) -> str:
 
 def _decode(text: str) -> Any:
     encoded = _encoded(text)
-    if LONG_NUMBER not in encoded.translate(DIGITS_TO_ZERO):
-        try:
-            return orjson.loads(encoded)
-        except ValueError:
-            pass  # for NaN, and a number beyond a double
-    return orjson.loads(_encoded(_with_quotes(text)))
+    if LONG_NUMBER in encoded.translate(DIGITS_TO_ZERO):
+        return _loads(_encoded(_with_quotes(text)))
+    try:
+        return _loads(encoded)
+    except ValueError:  # for NaN, and a number beyond a double
+        quoted = _encoded(_with_quotes(text))
+        if quoted == encoded:
+            raise
+    return _loads(quoted)
 
 
 def _encoded(text: str) -> bytes:
@@ -64,6 +68,16 @@ def _encoded(text: str) -> bytes:
         return text.encode()
     except UnicodeEncodeError:
         return SURROGATE.sub("\ufffd", text).encode()
+
+
+def _loads(encoded: bytes) -> Any:
+    """The value of a JSON text. Raises ValueError for no JSON, and for more than 200 levels."""
+    if encoded.count(b"[") + encoded.count(b"{") <= MAX_LEVELS:
+        return orjson.loads(encoded)
+    value = orjson.loads(b"[" * LISTS_AROUND + encoded + b"]" * LISTS_AROUND)
+    for _ in range(LISTS_AROUND):
+        [value] = value  # more than one value if the text closes a list that it did not open
+    return value
 
 
 def _with_quotes(text: str) -> str:
@@ -84,9 +98,9 @@ def _with_quotes(text: str) -> str:
 
 
 def _with_quoted_numbers(outside: str) -> str:
-    pieces = [piece for pair in NUMBERS.findall(outside) for piece in pair]
-    written = {number: number if _is_kept(number) else NEW_QUOTE + number + NEW_QUOTE for number in set(pieces[1::2])}
-    pieces[1::2] = map(written.__getitem__, pieces[1::2])
+    pieces = NUMBERS.split(outside)  # "", what comes before, number, and again
+    written = {number: number if _is_kept(number) else NEW_QUOTE + number + NEW_QUOTE for number in {*pieces[2::3]}}
+    pieces[2::3] = map(written.__getitem__, pieces[2::3])
     return "".join(pieces)
 
 
@@ -98,14 +112,3 @@ def _is_kept(number: str) -> bool:
     if digits.isdigit():
         return len(digits) <= MAX_INTEGER_DIGITS and -MAX_INTEGER <= int(number) < MAX_INTEGER
     return not number or math.isfinite(float(number))
-
-
-def _fits(value: Any) -> bool:
-    """True if the value is nested 200 levels deep at most: the limit of orjson measures faster than Python can."""
-    for _ in range(ORJSON_LEVELS - MAX_LEVELS):
-        value = [value]
-    try:
-        orjson.dumps(value)
-    except orjson.JSONEncodeError:
-        return False
-    return True

@@ -4,6 +4,7 @@ A document is an answer, a message, or a list of messages or parts. Reading neve
 that no format recognises becomes a block of kind "other", and so does a document that yields no block.
 """
 
+import gc
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, NamedTuple, TypeVar
@@ -80,20 +81,27 @@ TYPES = {name: readers + _pattern_readers(name) for name, readers in NAMES.items
 
 
 class Content(NamedTuple):
-    """What the server derives from a document; `usage` is by column, None if the document has none."""
+    """What the server derives from a document.
+
+    `stored_blocks` is JSON, None if the blocks are only the text, which is stored anyway. `usage` is by column, None if
+    the document has none.
+    """
 
     text: str
-    blocks: list[Block]
+    stored_blocks: str | None
     usage: dict[str, int] | None
-
-    @property
-    def stored_blocks(self) -> str | None:
-        """The blocks as JSON; None if they are only the text, which is stored anyway."""
-        return None if self.blocks == blocks.text_blocks(self.text) else orjson.dumps(self.blocks).decode()
 
 
 def read(raw: str) -> Content:
     """The content of a document. A text that is not a JSON object, array or string is its own text, up to the limit."""
+    gc.disable()  # a document of 1 MiB may be 500,000 lists: a collection would traverse them, and none are in cycles
+    try:
+        return _content(raw)
+    finally:
+        gc.enable()
+
+
+def _content(raw: str) -> Content:
     document = parse(raw)
     if isinstance(document, str):
         return _text_only(document)
@@ -102,11 +110,12 @@ def read(raw: str) -> Content:
     message = _message(document) if isinstance(document, dict) else document
     found = _blocks(document, message)
     text = "\n".join(block["text"] for block in found if block["kind"] == "text")[:MAX_TEXT_LENGTH]
-    return Content(text, found, _usage(document) or _usage(message))
+    stored = None if found == blocks.text_blocks(text) else orjson.dumps(found).decode()
+    return Content(text, stored, _usage(document) or _usage(message))
 
 
 def _text_only(text: str) -> Content:
-    return Content(text[:MAX_TEXT_LENGTH], blocks.text_blocks(text[:MAX_TEXT_LENGTH]), None)
+    return Content(text[:MAX_TEXT_LENGTH], None, None)
 
 
 def _blocks(document: Any, message: Any) -> list[Block]:
