@@ -14,15 +14,19 @@ ESCAPE = re.compile(rf"\\u(?:0000|{HIGH}(?!\\u{LOW})|(?<!\\u{HIGH}\\u){LOW})")
 # with a regular expression.
 DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
 LONG_NUMBER = b"0" * 19
-# Pairs: what comes before the next number that may be beyond 64 bits or beyond a double, and that number. The search
-# takes one step for all that comes before, and is possessive: linear time. Most numbers are read by SHORT, in half.
-# Neither has to stop at what is not JSON: text without new quotes is refused by orjson.
-SHORT = r"-?+[0-9]{1,18}+[^0-9.eE][^0-9-]*+"
-FINITE = r"-?+[0-9]{1,18}+(?:\.[0-9]++)?+(?:[eE](?:-[0-9]++|\+?+[0-9]{1,2}+))?+(?![0-9])[^0-9-]*+"
-NUMBER = r"-?+[0-9]++(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+"
-NUMBERS = re.compile(rf"([^0-9-]*+(?:{SHORT}|{FINITE}|-(?![0-9])[^0-9-]*+)*+)({NUMBER}|$)")
-MAX_INTEGER = 2**63
-MAX_INTEGER_DIGITS = 19  # of the longest 64-bit integer
+# What else orjson refuses: without it, the text is no JSON.
+REFUSED = re.compile(r"NaN|Infinity|[eE]\+?+[0-9]{3}")
+# What comes before the next number that may be beyond 64 bits or beyond a double, and that number: an integer that
+# certainly is, or another. The search takes one step for all that comes before, and is possessive: linear time. It need
+# not stop at a number that is not JSON.
+FRACTION, EXPONENT = r"(?:\.[0-9]++)?+", r"(?:[eE](?:-[0-9]++|\+?+[0-9]{1,2}+))?+"
+FINITE = rf"-?+[0-9]{{1,18}}+(?:[^0-9.eE]|(?=[.eE]){FRACTION}{EXPONENT}(?![0-9]))"
+INTEGER = r"-?+[1-8][0-9]{18}(?![0-9.eE])"
+NO_JSON = r"-(?![0-9])[^0-9]?+|-?+0[0-9]++"
+BEYOND = r"-?+[1-9][0-9]{19,}+(?![.eE])"
+NUMBER = rf"-?+[0-9]++{FRACTION}(?:[eE][+-]?+[0-9]++)?+"
+NUMBERS = re.compile(rf"([^0-9-]*+(?:(?:{FINITE}|{INTEGER}|{NO_JSON})[^0-9-]*+)*+)(?:({BEYOND})|({NUMBER})|$)")
+MAX_INTEGER, MIN_INTEGER = "9223372036854775807", "-9223372036854775808"  # of 64 bits
 MAX_LEVELS = 200
 # Lists around a text, inside which orjson reads as many levels of the text as are allowed.
 LISTS_AROUND = 1024 - MAX_LEVELS
@@ -56,11 +60,10 @@ def _decode(text: str) -> Any:
         return _loads(_encoded(_with_quotes(text)))
     try:
         return _loads(encoded)
-    except ValueError:  # for NaN, and a number beyond a double
-        quoted = _encoded(_with_quotes(text))
-        if quoted == encoded:
+    except ValueError:
+        if not REFUSED.search(text):
             raise
-    return _loads(quoted)
+    return _loads(_encoded(_with_quotes(text)))
 
 
 def _encoded(text: str) -> bytes:
@@ -98,17 +101,18 @@ def _with_quotes(text: str) -> str:
 
 
 def _with_quoted_numbers(outside: str) -> str:
-    pieces = NUMBERS.split(outside)  # "", what comes before, number, and again
-    written = {number: number if _is_kept(number) else NEW_QUOTE + number + NEW_QUOTE for number in {*pieces[2::3]}}
-    pieces[2::3] = map(written.__getitem__, pieces[2::3])
-    return "".join(pieces)
+    found, quote = NUMBERS.findall(outside), NEW_QUOTE
+    others = {number for _, _, number in found}
+    written = {number: number if _is_kept(number) else quote + number + quote for number in others}
+    return "".join(
+        [f"{before}{quote}{beyond}{quote}" if beyond else before + written[number] for before, beyond, number in found]
+    )
 
 
 def _is_kept(number: str) -> bool:
-    """True for an integer of 64 bits, for a number that a double can hold, and for what is not JSON."""
-    digits = number.removeprefix("-")
-    if digits[:1] == "0" and digits[1:2].isdigit():
-        return True
-    if digits.isdigit():
-        return len(digits) <= MAX_INTEGER_DIGITS and -MAX_INTEGER <= int(number) < MAX_INTEGER
+    """True for an integer of 64 bits, which has up to 19 digits, and for a number that a double can hold."""
+    if number.isdigit():
+        return len(number) < len(MAX_INTEGER) or (len(number) == len(MAX_INTEGER) and number <= MAX_INTEGER)
+    if number[1:].isdigit():
+        return len(number) < len(MIN_INTEGER) or (len(number) == len(MIN_INTEGER) and number <= MIN_INTEGER)
     return not number or math.isfinite(float(number))
