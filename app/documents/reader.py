@@ -26,7 +26,7 @@ from app.documents.openai_responses import OPENAI_RESPONSES
 from app.documents.parsing import parse
 from app.documents.pydantic_ai import PYDANTIC_AI
 from app.documents.strands import STRANDS
-from app.limits import MAX_BLOCKS, MAX_TEXT_LENGTH
+from app.limits import MAX_BLOCKS, MAX_PARTS, MAX_TEXT_LENGTH
 
 # By the name of the producer. Where several formats have one key or type, the first that recognises the shape reads it.
 FORMATS: dict[str, MessageFormat] = {
@@ -118,13 +118,19 @@ def _text_only(text: str) -> Content:
     return Content(text[:MAX_TEXT_LENGTH], None, None)
 
 
+class TooManyParts(Exception):
+    """The document has more blocks, parts or messages than are read."""
+
+
 def _blocks(document: Any, message: Any) -> list[Block]:
     found: list[Block] = []
-    for part in _parts_of_all(message):
-        found += _part_blocks(part)
-        if len(found) > MAX_BLOCKS:
-            found[MAX_BLOCKS - 1 :] = [blocks.other(document)]
-            break
+    try:
+        for count, part in enumerate(_parts_of_all(message)):
+            found += _part_blocks(part)
+            if len(found) > MAX_BLOCKS or count == MAX_PARTS:
+                raise TooManyParts
+    except TooManyParts:
+        found[MAX_BLOCKS - 1 :] = [blocks.other(document)]
     return found or [blocks.other(document)]
 
 
@@ -134,11 +140,15 @@ def _parts_of_all(message: Any) -> Iterator[Any]:
         yield from _parts(message)
         return
     unread = [iter(message)]  # not a generator in a generator, in which each part would cost a step for each level
+    messages = 0  # many are short and have no part
     while unread:
         for item in unread[-1]:
             if not isinstance(item, dict) or WHOLE_KEYS.isdisjoint(item):
                 yield item
-            elif isinstance(inner := _message(item), list):
+                continue
+            if (messages := messages + 1) > MAX_PARTS:
+                raise TooManyParts
+            if isinstance(inner := _message(item), list):
                 unread.append(iter(inner))
                 break
             else:

@@ -13,7 +13,7 @@ from hypothesis import strategies as some
 from app.documents import pydantic_ai, reader
 from app.documents.parsing import parse
 from app.documents.reader import read
-from app.limits import MAX_BLOCKS
+from app.limits import MAX_BLOCKS, MAX_PARTS
 from app.schema.content import blocks as typed_blocks
 from tests.documents.samples_of_formats import SAMPLES, documents
 from tests.documents.stored_blocks import blocks_of
@@ -276,3 +276,11 @@ def test_a_document_of_many_parts_has_a_limited_number_of_blocks(n):
     assert len(found) == MAX_BLOCKS
     last = {"kind": "text", "text": "a"} if n == MAX_BLOCKS else {"kind": "other", "name": "list", "raw": document}
     assert found[-1] == last
+
+
+@pytest.mark.parametrize("nothing", [{"parts": []}, {"role": "user", "content": ""}, {"type": "step-start"}])
+def test_a_limited_number_of_messages_and_parts_is_read(nothing):
+    few, many = ([*[nothing] * n, {"text": "a"}] for n in (MAX_PARTS - 1, MAX_PARTS + 1))
+    assert blocks_of(read(json.dumps(few))) == [{"kind": "text", "text": "a"}]
+    assert blocks_of(read(json.dumps(many))) == [{"kind": "other", "name": "list", "raw": many}]
+    assert steps([nothing] * 2 * MAX_PARTS) <= steps([nothing] * MAX_PARTS) + 100
