@@ -62,6 +62,8 @@ ADVERSARIAL: dict[str, Callable[[], str]] = {
         [{"type": "function_call", "call_id": "c", "name": "n", "arguments": repeated("[]")[:900_000] + "[]]"}]
     ),
     "deep lists": lambda: repeated("[" * 190 + "]" * 190),
+    "deep lists and numbers": lambda: repeated("[" * 190 + "]" * 190 + ",1" * 82),
+    "messages without parts": lambda: repeated('{"type":"ai","content":""}'),
     "U+0000 and lists": lambda: repeated("[]", '["\\u0000",%s]'),
     "U+0000 and texts": lambda: repeated('"\\u0000"'),
     "a long number and numbers": lambda: repeated("1", "[99999999999999999999,%s]"),

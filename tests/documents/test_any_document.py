@@ -278,6 +278,17 @@ def test_a_document_of_many_parts_has_a_limited_number_of_blocks(n):
     assert found[-1] == last
 
 
+def test_a_large_text_of_hardly_any_but_lists_is_not_read():
+    for lists, number, is_read in (
+        ("[]", 330_000, True),
+        ("[[[]]]", 90_000, True),
+        ("[[[]]]", 110_000, False),
+        ("[" * 190 + "]" * 190, 2_000, False),
+    ):
+        raw = f"[{','.join([lists] * number)}]"
+        assert read(raw).text == ("" if is_read else raw)
+
+
 @pytest.mark.parametrize("nothing", [{"parts": []}, {"role": "user", "content": ""}, {"type": "step-start"}])
 def test_a_limited_number_of_messages_and_parts_is_read(nothing):
     few, many = ([*[nothing] * n, {"text": "a"}] for n in (MAX_PARTS - 1, MAX_PARTS + 1))
