@@ -137,7 +137,7 @@ def main(rounds: int) -> None:
     }
     usual = sum(reading[name] for name in OLD) / len(OLD)
     print(f"An append of a message of {', '.join(OLD)}: {append:.0f} µs CPU of the server\n")
-    print("| sample | bytes of a message | read, µs | append, × |\n| --- | ---: | ---: | ---: |")
+    print("| sample | bytes of a message | read, µs | append with this reading, × |\n| --- | ---: | ---: | ---: |")
     for name, messages in SAMPLES.items():
         size = sum(len(raw) for _, raw in messages) / len(messages)
         print(f"| {name} | {size:.0f} | {reading[name]:.1f} | {(append + reading[name] - usual) / append:.3f} |")

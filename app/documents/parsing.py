@@ -77,7 +77,7 @@ def _encoded(text: str) -> bytes:
 
 
 def _loads(encoded: bytes) -> Any:
-    """The value of a JSON text. Raises ValueError for no JSON, for more than 200 levels, and for hardly more than lists."""
+    """The value of a JSON text. Raises ValueError for no JSON, for more than 200 levels, and for too dense a text."""
     opened = encoded.count(b"[") + encoded.count(b"{")
     if opened <= MAX_LEVELS:
         return orjson.loads(encoded)
