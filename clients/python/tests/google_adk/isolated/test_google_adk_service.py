@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import UTC, datetime
-from functools import partial
 
 import pytest
 from adk_services import URL, new_owner, service, token
@@ -254,7 +253,7 @@ async def test_a_session_is_stale_if_an_event_comes_first_after_a_deleted_messag
                 client.append_message(server_id, "USER", "theirs")
 
             # The deleted message refuses the first attempt.
-            names = sent_operations(own, ("AppendMessage", partial(asyncio.sleep, 0)), (name, append))
+            names = sent_operations(own, ("AppendMessage", lambda: asyncio.sleep(0)), (name, append))
             with pytest.raises(StaleSessionError):
                 await own.append_event(session, event("two"))
             assert name in names[1 + names.index("AppendMessage") :]
@@ -333,9 +332,8 @@ async def test_a_list_takes_three_requests_however_many_sessions_there_are(owner
     async with service(owner) as own:
         for number in range(12):
             await own.create_session(app_name="guide", user_id=f"user {number % 4}")
-        names = sent_operations(own)
         for user, sessions in ((None, 12), ("user 1", 3), ("nobody", 0)):
-            names.clear()
+            names = sent_operations(own)
             found = await own.list_sessions(app_name="guide", user_id=user)
             assert (len(found.sessions), len(names)) == (sessions, 3)
 
