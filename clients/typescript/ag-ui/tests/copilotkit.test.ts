@@ -64,8 +64,9 @@ describe("the runner of CopilotKit", () => {
     gate = new Promise((resolve) => (open = resolve));
     here.run(requestOf(threadId, [first])).subscribe().unsubscribe();
     await expect.poll(() => there.isRunning({ threadId })).toBe(true);
+    const following = all(there.connect({ threadId }));
     open();
-    const followed = await all(there.connect({ threadId }));
+    const followed = await following;
     await expectValid(followed);
     const messages = await applied(followed);
     expect(messages.map(({ content }) => content)).toEqual([first.content, first.content]);
