@@ -297,7 +297,9 @@ async def test_of_two_tabs_with_one_outbox_one_sends_at_a_time(server, windows):
     for window in windows:
         await window.page.evaluate(OUTBOXES, ann.token)
     await first.page.evaluate(f"(session) => waits(session, 'one', {SHARED})", session)
-    await second.page.evaluate(f"(session) => (globalThis.outbox = outboxOf(works, {SHARED})).send(session, 'two')", session)
+    await second.page.evaluate(
+        f"(session) => (globalThis.outbox = outboxOf(works, {SHARED})).send(session, 'two')", session
+    )
     await second.page.wait_for_function(ONE_WAITS)
     assert await texts_of(ann, session) == []
     await first.page.close()
