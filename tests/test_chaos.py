@@ -169,8 +169,8 @@ def test_a_failure_is_excused_only_by_a_fault_at_the_same_time():
 
 def test_an_experiment_is_good_only_if_nothing_was_counted():
     assert Counts(faults=10, acknowledged=5, recoveries=[4.9]).good
-    zeros = ("lost", "stored_twice", "gaps", "missed", "viewer_missed", "duplicated")
-    zeros += ("read_less", "failed_outside", "broken_rules")
+    zeros = ["lost", "stored_twice", "gaps", "missed", "viewer_missed", "duplicated"]
+    zeros += ["read_less", "failed_outside", "broken_rules"]
     assert not any(Counts(**{name: 1}).good for name in zeros)
     assert not Counts(recoveries=[0.1, 5.1]).good
     assert not Counts(findings=["the server grew"]).good

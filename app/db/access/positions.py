@@ -66,7 +66,7 @@ class PrimaryPositions:
         self.newest: Position | None = None
         self._db, self._on_timeline = db, on_timeline
         self._next: asyncio.Future[Position | None] | None = None
-        self._asked = -GATHER_SECONDS
+        self._began = -GATHER_SECONDS
         self._asking: asyncio.Task[None] | None = None
 
     async def needed(self) -> Needed | None:
@@ -107,9 +107,9 @@ class PrimaryPositions:
         try:
             while (waiting := self._next) is not None:
                 try:
-                    if (gathering := self._asked + GATHER_SECONDS - monotonic()) > 0:
+                    if (gathering := self._began + GATHER_SECONDS - monotonic()) > 0:
                         await asyncio.sleep(gathering)
-                    self._next, self._asked = None, monotonic()
+                    self._next, self._began = None, monotonic()
                     waiting.set_result(await self._position())
                 finally:
                     if not waiting.done():
