@@ -14,6 +14,7 @@ from chaos.writers import Writer
 
 OWNERS, SESSIONS, WRITERS, READERS = 3, 2, 2, 2
 REQUEST_SECONDS = 15
+IDLE_SECONDS = 2  # below the 5 after which a server closes a connection, maybe while a request is on its way
 ACTS_BETWEEN_FAULTS = 20
 STOP_SECONDS = 30
 CREATE = "session { id eventCursor }"
@@ -130,7 +131,8 @@ class Probe:
 @asynccontextmanager
 async def loaded(name: str, urls: list[str], random: Random) -> AsyncIterator[tuple[Load, Probe]]:
     """A load that runs, and a probe; both end with the block."""
-    async with httpx2.AsyncClient(timeout=REQUEST_SECONDS) as http:
+    limits = httpx2.Limits(keepalive_expiry=IDLE_SECONDS)
+    async with httpx2.AsyncClient(timeout=REQUEST_SECONDS, limits=limits) as http:
         load = Load(name, urls, http, random)
         try:
             await load.start()
