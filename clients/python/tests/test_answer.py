@@ -76,6 +76,48 @@ async def test_a_silent_producer_sends_keep_alives_and_notices_a_cancellation(cl
     assert answer.stopped
 
 
+async def test_a_stop_cancels_a_producer_that_waits_for_a_silent_model(client):
+    session = (await client.create_session()).session
+    ended = []
+
+    async def produce():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(True)
+
+    async with client.answer(session.id, keep_alive=0.01) as answer:
+        await client.cancel_message(answer.message.id)
+        await answer.run(produce())
+    assert (answer.stopped, ended) == (True, [True])
+
+
+async def test_a_producer_that_is_run_returns_and_raises_as_itself(client):
+    session = (await client.create_session()).session
+    answers = []
+
+    async def produce(text, error):
+        await answers[-1].write(text)
+        if error:
+            raise error
+        return text
+
+    async def run_block(*arguments):
+        async with client.answer(session.id) as answer:
+            answers.append(answer)
+            return await answer.run(produce(*arguments))
+
+    assert await run_block(TEXT, None) == TEXT
+    assert await stored(client, session, answers[-1]) == ("COMPLETE", TEXT)
+    with pytest.raises(ZeroDivisionError):
+        await run_block("half", ZeroDivisionError())
+    assert await stored(client, session, answers[-1]) == ("FAILED", "half")
+    task = asyncio.create_task(run_block("half", asyncio.CancelledError()))
+    await asyncio.wait({task})
+    assert task.cancelled()
+    assert await stored(client, session, answers[-1]) == ("CANCELLED", "half")
+
+
 async def test_a_cancellation_before_the_end_of_the_block_raises_nothing(client):
     session = (await client.create_session()).session
     async with client.answer(session.id) as answer:
