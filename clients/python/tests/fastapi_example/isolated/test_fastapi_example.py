@@ -97,15 +97,18 @@ async def test_a_stop_on_another_device_cancels_the_run_and_the_chat_goes_on(tro
         session = await ann.asks("When does the train leave?")
         reading = asyncio.create_task(ann.reads(session))
         async for event in ann.client.events(session):
-            if getattr(event, "message", None) and event.message.status == "STREAMING":
+            written = getattr(event, "message", event)  # a message that is being written, or its new parts
+            if any(part["type"] == "tool-input-delta" for part in getattr(written, "parts", None) or ()):
                 break
         assert await bob.client.session(session) is None
-        await ann.client.cancel_message(event.message.id)
+        [answer] = (await ann.client.message_page(session, last=1)).nodes
+        await ann.client.cancel_message(answer.id)
         assert (await reading)[-1] == {"type": "abort"}
         async with asyncio.timeout(60):
             while b"has been cancelled" not in await troubled.process.stdout.readline():
                 assert troubled.process.returncode is None
         assert (await ann.last(session)).status == "CANCELLED"
+        assert [part["type"] for part in shown((await ann.last(session)).raw)][-1] == "tool-timetable"
         await ann.reads(await ann.asks("Fail", session))
         assert (await ann.last(session)).status == "FAILED"
 

@@ -1,9 +1,9 @@
-"""The example with a model that becomes silent, or fails when the question is "Fail"."""
+"""The example with a model that becomes silent in a call, or fails when the question is "Fail"."""
 
 import asyncio
 
 from agent import agent
-from pydantic_ai.models.function import DeltaThinkingPart, FunctionModel
+from pydantic_ai.models.function import DeltaThinkingPart, DeltaToolCall, FunctionModel
 
 from app import app
 
@@ -15,6 +15,7 @@ async def write(messages, _info):
         yield "Trains "
         raise RuntimeError("The model has failed.")
     yield {0: DeltaThinkingPart(content="The timetable ")}
+    yield {1: DeltaToolCall(name="timetable", json_args='{"ci', tool_call_id="trains")}
     try:
         await asyncio.Event().wait()
     finally:
