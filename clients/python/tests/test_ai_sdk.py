@@ -240,15 +240,20 @@ async def test_events_may_have_comments_separators_inside_of_strings_and_many_li
 
 async def test_messages_of_other_programs_come_as_their_text(client, stranger):
     session = (await client.create_session()).session
-    gemini = {"role": "model", "parts": [{"text": "21 degrees."}]}
+    others = [
+        {"id": "g", "role": "model", "parts": [{"text": "21 degrees."}]},
+        {"role": "assistant", "parts": [{"type": "text", "text": "22 degrees."}]},
+    ]
     await client.append_message(session.id, "USER", raw=json.dumps(QUESTION), key="q")
-    await client.append_message(session.id, "ASSISTANT", raw=json.dumps(gemini), key="gemini")
+    for number, other in enumerate(others):
+        await client.append_message(session.id, "ASSISTANT", raw=json.dumps(other), key=f"other-{number}")
     await client.append_message(session.id, "TOOL", "21")
     plain = await client.append_message(session.id, "SYSTEM", "Be brief.")
     answer = await persist(client, session.id, (model := Model(WHOLE["parts"])).answer())
     assert await load_ui_messages(client, session.id) == [
         QUESTION,
-        {"id": "gemini", "role": "assistant", "parts": [{"type": "text", "text": "21 degrees."}]},
+        {"id": "other-0", "role": "assistant", "parts": [{"type": "text", "text": "21 degrees."}]},
+        {"id": "other-1", "role": "assistant", "parts": [{"type": "text", "text": "22 degrees."}]},
         {"id": plain.id, "role": "system", "parts": [{"type": "text", "text": "Be brief."}]},
     ]
     assert await load_ui_messages(stranger, session.id) == []
