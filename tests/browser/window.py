@@ -1,5 +1,6 @@
 """The sidebar in a browser window: what a user sees and does, and what axe finds."""
 
+import re
 from importlib.resources import files
 from typing import Any
 from urllib.parse import urlsplit
@@ -10,6 +11,8 @@ ELSEWHERE = "elsewhere.test"  # resolves to this machine, and is no loopback nam
 AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
 WIDE = ViewportSize(width=1180, height=760)
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
+NOT_STORED = re.compile("sending …|waits for the connection")
 
 WATCH = """element => {
     globalThis.watched = element;
@@ -67,9 +70,9 @@ class Window:
         """Waits until the conversation has exactly these texts."""
         await expect(self.texts).to_have_text(list(texts))
 
-    async def has_sent(self) -> None:
-        """Waits until the server has stored what was sent."""
-        await expect(self.page.get_by_text("sending …")).to_have_count(0)
+    async def has_sent(self, *, timeout: float | None = None) -> None:
+        """Waits until the server has stored what was sent; `timeout` in ms."""
+        await expect(self.page.get_by_text(NOT_STORED)).to_have_count(0, timeout=timeout)
 
     async def reaches(self, locator: Locator, key: str = "Tab") -> None:
         """Presses a key until the element has the focus."""

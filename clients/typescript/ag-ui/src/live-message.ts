@@ -56,21 +56,28 @@ export class LiveMessage {
   private rest(messages: Message[], stored: StoredMessage): AGUIEvent[] {
     const text = this.text.join("");
     const [first, ...others] = messages;
-    // The last events may not have come: the message may be read at its end only.
-    if (this.passed && messages.every((message) => this.received.has(message))) {
-      this.runs.messages.push(...messages);
-      return this.unfinished.close();
-    }
-    if (!this.passed && first?.role === "assistant" && first.content?.startsWith(text)) {
+    if (this.passed) return this.restOfEvents(messages);
+    if (first?.role === "assistant" && first.content?.startsWith(text)) {
       const more = this.addText(this.text.length, first.content.slice(text.length));
       const whole = { ...first, id: stored.id };
       this.runs.messages.push(whole);
       const calls = this.runs.pass(stored, callEvents(whole));
       return [...more, ...this.unfinished.close(), ...calls, ...this.runs.addRest(others, stored)];
     }
-    // The document replaces what has come.
     this.runs.messages.push(...messages);
-    return [...this.unfinished.close(), { type: EventType.MESSAGES_SNAPSHOT, messages: [...this.runs.messages] }];
+    return [...this.unfinished.close(), this.snapshot()];
+  }
+
+  /** The last events may not have come: they continue what has come, or the stored messages take its place. */
+  private restOfEvents(messages: Message[]): AGUIEvent[] {
+    const closing = this.unfinished.close((owner) => this.received.restOf(owner, messages));
+    for (const event of closing) this.received.track(event);
+    this.runs.messages.push(...messages);
+    return messages.every((message) => this.received.has(message)) ? closing : [...closing, this.snapshot()];
+  }
+
+  private snapshot(): AGUIEvent {
+    return { type: EventType.MESSAGES_SNAPSHOT, messages: [...this.runs.messages] };
   }
 
   private pass(events: AGUIEvent[]): AGUIEvent[] {

@@ -2,6 +2,9 @@
 
 import { type AGUIEvent, EventType } from "@ag-ui/core";
 
+/** The message or the call that an event belongs to. */
+export type Owner = { messageId?: string; toolCallId?: string };
+
 export class Unfinished {
   private readonly endings = new Map<string, AGUIEvent>();
 
@@ -11,9 +14,9 @@ export class Unfinished {
     else this.endings.delete(keyOf(event));
   }
 
-  /** The events that end it, the newest first. */
-  close(): AGUIEvent[] {
-    const events = [...this.endings.values()].reverse();
+  /** The events that end it, the newest first; before each comes what `restOf` has of its content. */
+  close(restOf: (owner: Owner) => string = () => ""): AGUIEvent[] {
+    const events = [...this.endings.values()].reverse().flatMap((ending) => [...contentOf(ending, restOf), ending]);
     this.endings.clear();
     return events;
   }
@@ -34,6 +37,22 @@ function endingOf(event: AGUIEvent): AGUIEvent | undefined {
       return { type: EventType.STEP_FINISHED, stepName: event.stepName };
     default:
       return undefined;
+  }
+}
+
+/** The event with the content that is missing before this end. */
+function contentOf(ending: AGUIEvent, restOf: (owner: Owner) => string): AGUIEvent[] {
+  const delta = restOf(ending as Owner);
+  if (!delta) return [];
+  switch (ending.type) {
+    case EventType.TEXT_MESSAGE_END:
+      return [{ type: EventType.TEXT_MESSAGE_CONTENT, messageId: ending.messageId, delta }];
+    case EventType.REASONING_MESSAGE_END:
+      return [{ type: EventType.REASONING_MESSAGE_CONTENT, messageId: ending.messageId, delta }];
+    case EventType.TOOL_CALL_END:
+      return [{ type: EventType.TOOL_CALL_ARGS, toolCallId: ending.toolCallId, delta }];
+    default:
+      return [];
   }
 }
 

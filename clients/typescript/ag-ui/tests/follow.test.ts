@@ -80,10 +80,11 @@ describe("an answer in events of AG-UI", () => {
 
   test.each([
     ["all events", 0, 12, false],
-    ["the rest of a text", 10, 12, true],
+    ["the rest of a text", 10, 12, false],
     ["the end of a text", 11, 12, false],
     ["a call", 12, 16, true],
-    ["the rest of arguments", 14, 16, true],
+    ["the rest of reasoning", 4, 8, false],
+    ["the rest of arguments", 14, 16, false],
   ])("is whole if %s and its end come while the connection is lost", async (_, seen, count, isSnapshot) => {
     const user = newUser();
     const [writer, reader] = [clientOf(user), clientOf(user, { url: proxy.url })];
@@ -105,7 +106,7 @@ describe("an answer in events of AG-UI", () => {
     await expectValid(events);
     const messages = await applied(await collect(replay(writer, { id })));
     expect(await applied(events)).toEqual(messages);
-    expect(messages[2]).toMatchObject({ id: "a1", content: "One moment." });
+    if (count >= 12) expect(messages[2]).toMatchObject({ id: "a1", content: "One moment." });
     expect(typesOf(events).includes(EventType.MESSAGES_SNAPSHOT)).toBe(isSnapshot);
   });
 
