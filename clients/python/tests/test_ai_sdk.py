@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from colloquy import AsyncClient, errors
 from colloquy.ai_sdk import HEADERS, load_ui_messages, persist
-from colloquy.live import MessageAdded, MessageChanged, MessagePartsDelta
 
 from clients.python.tests.conftest import QUICK_RETRIES
+from clients.python.tests.streamed_parts import parts_of
 
 RECORDED = json.loads((Path(__file__).parents[3] / "tests/documents/streams/ai_sdk_7.json").read_text())["streams"]
 WHOLE = RECORDED[0]  # two steps with a thought, a call and a text
@@ -64,23 +64,6 @@ def with_id(chunks, message_id):
     return [chunk | {"messageId": message_id} if chunk["type"] == "start" else chunk for chunk in chunks]
 
 
-async def parts_of(client, session, count):
-    """What a reader that joins now gets of the answer that is being written, up to this number of parts."""
-    parts = []
-    events = client.events(session.id)
-    async for event in events:
-        match event:
-            case MessageAdded(message=message) | MessageChanged(message=message):
-                parts = [*message.parts]
-            case MessagePartsDelta(offset=offset, parts=new):
-                assert offset == len(parts)
-                parts += new
-        if len(parts) == count:
-            break
-    await events.aclose()
-    return parts
-
-
 @pytest.mark.parametrize("form", [lambda chunk: chunk, sse], ids=["dicts", "server-sent events"])
 @pytest.mark.parametrize("number", range(len(RECORDED)))
 async def test_a_stream_is_stored_as_ai_sdk_makes_it_and_goes_to_the_browser(client, number, form):
@@ -107,7 +90,7 @@ async def test_a_browser_that_leaves_at_any_chunk_loses_nothing_and_resumes(clie
         for chunk in with_id(WHOLE["parts"][:count], answer.message_id):
             assert decoded(await anext(answer.stream)) == chunk
         await answer.stream.aclose()
-        assert await parts_of(client, session, len(WHOLE["parts"])) == with_id(WHOLE["parts"], answer.message_id)
+        assert await parts_of(client, session.id, len(WHOLE["parts"])) == with_id(WHOLE["parts"], answer.message_id)
         assert await load_ui_messages(stranger, session.id) == []
         model.may_end.set()
         message = await answer.message()
@@ -121,7 +104,7 @@ async def test_a_stop_of_another_client_cancels_a_silent_model_and_keeps_what_ca
     session = (await client.create_session()).session
     model = Model(WHOLE["parts"][:4])
     answer = await persist(client, session.id, model.answer(), pause=0, keep_alive=0.01)
-    await parts_of(client, session, 4)
+    await parts_of(client, session.id, 4)
     with pytest.raises(errors.NotFound):
         await stranger.cancel_message(answer.message_id)
     await client.cancel_message(answer.message_id)
@@ -153,7 +136,7 @@ async def test_a_new_producer_with_the_key_replaces_the_first_one(client):
     session = (await client.create_session()).session
     model = Model(WHOLE["parts"][:4])
     first = await persist(client, session.id, model.answer(), key="k", pause=0, keep_alive=0.01)
-    await parts_of(client, session, 4)
+    await parts_of(client, session.id, 4)
     second = await persist(client, session.id, all_of(WHOLE["parts"]), key="k")
     with pytest.raises((errors.Fenced, errors.IllegalTransition)):
         await first.message()
@@ -216,7 +199,7 @@ async def test_a_caller_that_no_longer_waits_does_not_end_the_answer(client):
     model = Model(WHOLE["parts"])
     answer = await persist(client, session.id, model.answer())
     waiting = asyncio.create_task(answer.message())
-    await parts_of(client, session, len(WHOLE["parts"]))
+    await parts_of(client, session.id, len(WHOLE["parts"]))
     waiting.cancel()
     await asyncio.wait({waiting})
     model.may_end.set()

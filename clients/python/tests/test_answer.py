@@ -5,10 +5,10 @@ import json
 
 import pytest
 from colloquy import AsyncClient, errors
-from colloquy.live import MessageAdded, MessageChanged, MessagePartsDelta
 from colloquy.results import TokenUsage
 
 from clients.python.tests.conftest import QUICK_RETRIES
+from clients.python.tests.streamed_parts import parts_of
 
 WORDS = ["Grüße ", "aus ", "👋🏽", " ", "Lissabon", "."]
 TEXT = "".join(WORDS)
@@ -214,25 +214,14 @@ CHUNKS = [
 
 async def test_an_answer_in_parts_reaches_readers_part_by_part(client, stranger):
     session = (await client.create_session()).session
-    events = client.events(session.id)
     async with client.answer(session.id, parts_format="AI_SDK", pause=0) as answer:
         for chunk in CHUNKS:
             await answer.write_parts(chunk)
-        parts = ()
-        async for event in events:
-            match event:
-                case MessageAdded(message=message) | MessageChanged(message=message):
-                    parts = message.parts
-                case MessagePartsDelta(offset=offset, parts=new):
-                    assert offset == len(parts)
-                    parts += new
-            if parts == tuple(CHUNKS):
-                break
+        assert await parts_of(client, session.id, len(CHUNKS)) == CHUNKS
         with pytest.raises(errors.NotFound):
             await anext(stranger.events(session.id))
         with pytest.raises(errors.BadInput, match="parts"):
             await answer.write("text")
-    await events.aclose()
     assert (answer.message.status, answer.message.text) == ("COMPLETE", TEXT)
     assert json.loads(answer.message.raw)["parts"] == [
         {"type": "text", "text": TEXT, "state": "done"},

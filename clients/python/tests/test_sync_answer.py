@@ -7,10 +7,10 @@ from contextvars import ContextVar
 
 import pytest
 from colloquy import Client, errors
-from colloquy.live import MessageAdded, MessageChanged, MessagePartsDelta
 from colloquy.results import TokenUsage
 
 from clients.python.tests.conftest import QUICK_RETRIES
+from clients.python.tests.streamed_parts import parts_of
 
 WORDS = ["Grüße ", "aus ", "👋🏽", " ", "Lissabon", "."]
 TEXT = "".join(WORDS)
@@ -76,19 +76,8 @@ async def test_parts_reach_readers_while_they_are_written(client, stranger, sync
             answer.write("text")
         assert everything_was_read.wait(60)
 
-    events = client.events(session.id, after=session.event_cursor)
     writing = asyncio.create_task(write_in_thread(sync_client, session, write, parts_format="AI_SDK"))
-    parts = ()
-    async for event in events:
-        match event:
-            case MessageAdded(message=message) | MessageChanged(message=message):
-                parts = message.parts
-            case MessagePartsDelta(offset=offset, parts=new):
-                assert offset == len(parts)
-                parts += new
-        if parts == tuple(CHUNKS):
-            break
-    await events.aclose()
+    assert await parts_of(client, session.id, len(CHUNKS)) == CHUNKS
     with pytest.raises(errors.NotFound):
         await anext(stranger.events(session.id))
     everything_was_read.set()
