@@ -19,7 +19,7 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
-from sqlalchemy.sql.visitors import ExternallyTraversible, replacement_traverse
+from sqlalchemy.sql.visitors import replacement_traverse
 
 from app.db.access.statement import OWNER, Statement, statement, variant
 from app.db.reading.order import LIMIT, Order, direction
@@ -95,11 +95,13 @@ class Nested(Generic[R]):
         if backward not in self._for_one:
             bound = {id(column): bindparam(f"parent_{column.name}", type_=column.type) for column in self._parents.c}
 
-            def bind(element: ExternallyTraversible) -> Any:
-                return replacement_traverse(element, {}, lambda part, **_: bound.get(id(part)))
+            def replace(element: Any, **_: Any) -> Any:
+                return bound.get(id(element))
 
+            query: Any = replacement_traverse(self._query, {}, replace)
+            parts = [replacement_traverse(part, {}, replace) for part in self._parts]
             within = [(column, bound[id(parent)]) for column, parent in self._within]
-            page = self._page(bind(self._query), backward, within, list(map(bind, self._parts)))
+            page = self._page(query, backward, within, parts)
             self._for_one[backward] = self._statement("for_one", page, backward)
         return self._for_one[backward]
 
