@@ -115,6 +115,8 @@ class Database:
             yield tx
         if tx.changes and self.on_commit:
             self.on_commit(tx.owner, tx.changes)
+        for work in tx.after_commit:
+            await work(self, viewer)
 
     def record_change(self, viewer: Viewer, session_id: str, revision: int) -> None:
         """Publishes the change that a single-statement write has just committed."""
