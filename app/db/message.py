@@ -26,15 +26,16 @@ from sqlalchemy.dialects.postgresql import ARRAY, REGCONFIG, array
 
 from app.db.access.statement import OWNER, Row, Statement, statement, variant
 from app.db.access.transaction import Tx
+from app.db.reading.joined_agent import JOINED_COLUMNS
 from app.db.reading.nested import Nested, parent_arrays, parent_table
 from app.db.reading.order import Order, integer_key
 from app.db.reading.partial_rows import MESSAGE
-from app.db.reading.rows import DocumentRow, MessageKey, MessageRow
-from app.db.tables import messages, sessions
-from app.db.tables.columns import Uuid
+from app.db.reading.rows import DocumentRow, LastMessageRow, MessageKey, MessageRow
+from app.db.tables import agents, messages, session_agents, sessions
+from app.db.tables.columns import Uuid, as_client_text
 from app.documents.search_words import searchable
 
-s, m = sessions.c, messages.c
+s, m, g, a = sessions.c, messages.c, session_agents.c, agents.c
 # A document may be a thousand times as long as its text: only the statements of DocumentRow read `raw` and `content`.
 UNSELECTED = {"raw", "content", "tsv", "agent_kind", "fence"}
 MESSAGE_COLUMNS = (*(column for column in m if column.name not in UNSELECTED), m.raw.is_not(None).label("documented"))
@@ -108,6 +109,41 @@ UNFINISHED_OF_SESSIONS = Nested(
     session,
     MESSAGE,
 )
+RARE_ROLES = ("SYSTEM", "TOOL")
+"""The roles that a session may lack, and that an index has."""
+
+
+def _has_role(role: str) -> ColumnElement[bool]:
+    """One of the roles that the filter names. The plan for a filter omits the others."""
+    literal_role = literal_column(f"'{role}'", Text)
+    return and_(m.role == literal_role, literal_role == any_(ROLE))
+
+
+OF_RARE_ROLES = Nested(
+    "message.of_rare_roles",
+    "The messages of sessions with rare roles that match a filter, by sequence.",
+    select(*MESSAGE_COLUMNS).where(m.owner_id == OWNER, m.session_id == session.c.session_id, FILTER),
+    MessageRow,
+    SEQUENCE,
+    session,
+    MESSAGE,
+    parts=[_has_role(role) for role in RARE_ROLES],
+    counted=select(m.sequence).where(
+        or_(*(m.role == literal_column(f"'{role}'", Text) for role in RARE_ROLES)),
+        m.owner_id == OWNER,
+        m.session_id == session.c.session_id,
+        FILTER,
+    ),
+)
+
+
+def of_sessions(role: Sequence[str] | None, status: Sequence[str] | None) -> Nested[MessageRow]:
+    """The messages of sessions, from the index that suits this filter."""
+    if status is not None and "COMPLETE" not in status:
+        return UNFINISHED_OF_SESSIONS
+    return OF_RARE_ROLES if role is not None and set(role) <= set(RARE_ROLES) else OF_SESSIONS
+
+
 session_agent = parent_table(session_id=Uuid, key=Text())
 OF_SESSION_AGENTS = Nested(
     "message.of_session_agents",
@@ -189,6 +225,31 @@ LAST_OF_SESSIONS = statement(
     select(newest, parent_session.c["index"].label("parent")).select_from(parent_session.join(newest, true())),
     MessageRow,
     MESSAGE,
+)
+writer = (
+    select(*JOINED_COLUMNS, g.agent_id)
+    .select_from(
+        session_agents.outerjoin(agents, and_(a.owner_id == OWNER, a.id == g.agent_id, a.deleted_at.is_(None)))
+    )
+    .where(
+        g.owner_id == OWNER,
+        g.session_id == newest.c.session_id,
+        g.kind == literal("AGENT", Text),
+        g.key == newest.c.agent_key,
+    )
+    .limit(1)
+    .correlate(newest)
+    .lateral("writer")
+)
+LAST_WITH_AGENTS = statement(
+    variant("message.last_of_sessions", "with_agents"),
+    "The newest message of each session, with the catalogue's agent of the session agent that wrote it.",
+    select(
+        *writer.c,
+        *(as_client_text(column) for column in newest.c if column.key in MESSAGE),
+        parent_session.c["index"].label("parent"),
+    ).select_from(parent_session.join(newest, true()).outerjoin(writer, true())),
+    LastMessageRow,
 )
 
 

@@ -141,7 +141,7 @@ class Session(Node):
 
     @field(description=NODE_ID)
     def id(self: SessionRow) -> strawberry.ID:
-        return ids.session(self.id)
+        return f"ses_{self.id}"  # type: ignore[return-value]  # ids.session, without a call
 
     @field(
         description="The event cursor of this read. `sessionEvents(after:)` with it misses no later change. It is not "
@@ -159,7 +159,7 @@ class Session(Node):
 
     @field(graphql_type=int, description="The number of approvals in the session with status PENDING.")
     def pending_approval_count(self: SessionRow, info: Info) -> "BatchValue[int]":
-        return info.context.loaders.total(approvals.OF_SESSIONS, self.id, PENDING)
+        return info.context.loaders.total(approvals.PENDING_OF_SESSIONS, self.id, PENDING)
 
     @field(graphql_type=bool, description="True while at least one message of the session is STREAMING.")
     def streaming(self: SessionRow, info: Info) -> "BatchValue[bool]":
@@ -241,7 +241,8 @@ class Session(Node):
     def approvals(
         self: SessionRow, ctx: Context, window: Window, filter: ApprovalConditions = None
     ) -> "BatchValue[Slice[ApprovalRow]]":
-        return ctx.loaders.page(approvals.OF_SESSIONS, self.id, window, **ApprovalFilter.parameters(filter))
+        filters = ApprovalFilter.parameters(filter)
+        return ctx.loaders.page(approvals.of_sessions(filters["status"]), self.id, window, **filters)
 
 
 LATEST = SessionOrder(field=SessionOrderField.LAST_ACTIVITY, direction=OrderDirection.DESC)
@@ -259,8 +260,7 @@ class SessionQuery:
         id: Annotated[strawberry.ID | None, argument(description="The id of the session.")] = None,
         key: Annotated[str | None, argument(description="The key that the client gave the session.")] = None,
     ) -> "BatchValue[SessionRow | None] | None":
-        loaders = info.context.loaders
-        return ids.load_by_id_or_key(ids.parse_session, loaders.sessions, loaders.sessions_by_key, id, key)
+        return ids.load_by_id_or_key(info.context.loaders, "sessions", ids.parse_session, id, key)
 
     @connection(
         Connection[Session],

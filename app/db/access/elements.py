@@ -22,6 +22,8 @@ FUNCTIONS = frozenset(
     string_to_array strpos substr substring sum to_char to_tsquery to_tsvector ts_rank_cd unnest websearch_to_tsquery
     """.split()  # noqa: SIM905
 )
+# As a bound parameter, these would not match the condition or the expression of a partial index.
+LITERALS = frozenset({"*", "1", "''", "'COMPLETE'", "'PENDING'", "'SYSTEM'", "'TOOL'"})
 OPERATORS = frozenset({"@@", "@>", "&&", "||"})
 RAW_ATTRIBUTES = ("_prefixes", "_suffixes", "_hints", "_statement_hints", "_multi_values")
 
@@ -105,7 +107,7 @@ def _refuse_text(node: Any) -> None:
     if isinstance(node, FunctionElement) and not isinstance(node, sel.TableValuedAlias):
         if getattr(node, "name", None) not in FUNCTIONS or getattr(node, "packagenames", None):
             raise NotOwned(f"function {getattr(node, 'name', node)} is not on the list")
-    elif isinstance(node, el.ColumnClause) and node.is_literal and node.name not in ("*", "1", "''", "'COMPLETE'"):
+    elif isinstance(node, el.ColumnClause) and node.is_literal and node.name not in LITERALS:
         raise NotOwned(f"raw SQL cannot be checked: {node}")
     elif isinstance(node, el.Extract) and node.field != "epoch":
         raise NotOwned(f"extract({node.field}) is not on the list")
