@@ -28,6 +28,10 @@ def cluster_url() -> str | None:
     return os.environ.get(VARIABLE)
 
 
+ACTIVITY = "citus_stat_activity" if cluster_url() else "pg_stat_activity"
+"""The view of what the processes of all servers do: those that wait for a lock of a row are on the row's node."""
+
+
 @asynccontextmanager
 async def databases(coordinator: str, *, migrated: bool = True) -> AsyncIterator[NewDatabase]:
     """Creates databases without rows on the cluster, distributed ones if `migrated`; they are dropped at the end."""
@@ -93,6 +97,9 @@ async def _rename(node: str, before: str, after: str) -> None:
 async def _create_on(node: str, name: str, template: str | None) -> None:
     async with connected(node) as admin:
         await _without_connections(admin, template, f"create database {name} template {template or 'template1'}")
+        if template:  # a copy has no settings
+            for setting, value in distribution.SETTINGS.items():
+                await admin.execute(f"alter database {name} set {setting} to '{value}'")
     if template is None:
         async with connected(at(node, name)) as connection:
             await connection.execute("create extension citus")

@@ -40,6 +40,15 @@ def at(url: str, database: str) -> str:
     return make_url(url).set(database=database).render_as_string(hide_password=False)
 
 
+def with_hosts(url: str, *hosts: str | None) -> str:
+    """The URL with several hosts; `None` is its own."""
+    parts = make_url(url)
+    own = str(parts.query.get("host") or parts.host), str(parts.port or 5432)
+    names, ports = zip(*((host, "5432") if host else own for host in hosts), strict=True)
+    query = {"host": ",".join(names), "port": ",".join(ports)}
+    return parts.set(host=None, port=None, query=query).render_as_string(hide_password=False)
+
+
 @asynccontextmanager
 async def connected(url: str) -> AsyncIterator[asyncpg.Connection]:
     """A connection of the driver, past the application."""

@@ -29,6 +29,11 @@ from tests.support.servers import serving
 from tests.support.users import error
 
 
+pytestmark = pytest.mark.plain_postgresql(
+    "row-level security does not reach the nodes, so the server refuses DATABASE_ROLE there"
+)
+
+
 class Owner:
     """A viewer, without a token."""
 
