@@ -131,7 +131,9 @@ async def test_a_server_on_a_worker_serves_the_same_rows_and_cursors_and_polls(f
         answer = (await elsewhere.http.get(f"{elsewhere.url}/readyz")).json()
         assert (answer["reasons"], answer["engine"]["name"].split()[0]) == ([], "Citus")
         [degraded] = answer["degraded"]
-        assert "a worker of Citus; set DATABASE_DIRECT_URL to the coordinator, or REDIS_URL; live readers poll" in degraded
+        assert (
+            "a worker of Citus; set DATABASE_DIRECT_URL to the coordinator, or REDIS_URL; live readers poll" in degraded
+        )
         async with there.follows(session) as stream:
             await stream.until("CaughtUp")
             await ann.appends(session, "on the coordinator")
