@@ -25,7 +25,8 @@ ATTEMPTS = 20
 
 def cluster_url() -> str | None:
     """The URL of the coordinator, if the tests shall run on Citus."""
-    return os.environ.get(VARIABLE)
+    url = os.environ.get(VARIABLE)
+    return url and make_url(url).set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
 
 
 ACTIVITY = "citus_stat_activity" if cluster_url() else "pg_stat_activity"

@@ -46,7 +46,7 @@ def with_hosts(url: str, *hosts: str | None) -> str:
     own = str(parts.query.get("host") or parts.host), str(parts.port or 5432)
     names, ports = zip(*((host, "5432") if host else own for host in hosts), strict=True)
     query = {"host": ",".join(names), "port": ",".join(ports)}
-    return parts.set(host=None, port=None, query=query).render_as_string(hide_password=False)
+    return parts._replace(host=None, port=None, query=query).render_as_string(hide_password=False)
 
 
 @asynccontextmanager

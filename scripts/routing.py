@@ -14,10 +14,11 @@ from sqlalchemy import Select, Table
 from sqlalchemy.sql import elements as el
 from sqlalchemy.sql.dml import Delete, Insert, Update
 from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.selectable import TableValuedAlias
 
 import app.db
 from app.db.access import elements, ownership
-from app.db.access.statement import Statement
+from app.db.access.statement import AcrossOwners, Query
 from tests.db import variants
 
 # What these return, or lock, is that of the node on which they run: it must be the node of the owner's rows.
@@ -56,25 +57,32 @@ PLAIN_ONLY = {"message.append_idempotent"}
 ON_COORDINATOR = "INSERT ... SELECT runs on the coordinator"
 
 
-def statements() -> dict[str, Statement[Any]]:
+def statements() -> dict[str, Query[Any]]:
     """Every statement that Citus runs, by name; of one with a second form its steps, and not the first form."""
     for module in pkgutil.walk_packages(app.db.__path__, "app.db."):
         import_module(module.name)
     found = variants.registered().items()
-    return {
-        name: query
-        for name, query in found
-        if isinstance(query, Statement) and not query.routed and name not in PLAIN_ONLY
-    }
+    return {name: query for name, query in found if name not in PLAIN_ONLY and not getattr(query, "routed", ())}
 
 
-def problems(queries: Iterable[Statement[Any]]) -> list[str]:
-    """A line for each reason why Citus cannot run one of the statements on the owner's node."""
-    return [f"{query.name}: {why}" for query in queries for why in obstacles(query.element) if not _allowed(query, why)]
+def problems(queries: Iterable[Query[Any]]) -> list[str]:
+    """A line for each reason why Citus cannot run one of the statements where the rows are."""
+    found = []
+    for query in queries:
+        whys = across(query.element) if isinstance(query, AcrossOwners) else obstacles(query.element)
+        found += [f"{query.name}: {why}" for why in whys if not _allowed(query, why)]
+    return found
 
 
-def _allowed(query: Statement[Any], why: str) -> bool:
+def _allowed(query: Query[Any], why: str) -> bool:
     return query.name in FROM_ARRAYS and why == ON_COORDINATOR
+
+
+def across(element: Any) -> Iterator[str]:
+    """Why a statement over the rows of all owners does not run on their nodes; empty if it does."""
+    for node in elements._nodes(element):
+        if isinstance(node, TableValuedAlias) and (of_the_node := _used(node) & OF_THE_NODE):
+            yield f"{', '.join(sorted(of_the_node))} as a table is read on the coordinator; give scalar_table_valued"
 
 
 def obstacles(element: Any) -> Iterator[str]:

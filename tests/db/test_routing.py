@@ -9,7 +9,7 @@ from app.db.access.elements import FUNCTIONS
 from app.db.access.statement import OWNER
 from app.db.viewer_changes import AT_OWNER
 from harness.postgres import dsn
-from scripts.routing import NOT_IMMUTABLE, obstacles, problems, statements
+from scripts.routing import NOT_IMMUTABLE, across, obstacles, problems, statements
 from tests.db import variants
 from tests.db.statement_shapes import S, m, s
 
@@ -91,6 +91,17 @@ def returned_columns(statement):
 def test_what_citus_refuses_is_found(shape):
     element, why = REFUSED[shape]
     assert any(why in found for found in obstacles(element)), list(obstacles(element))
+
+
+def test_a_function_of_the_node_is_no_table_in_a_statement_across_owners():
+    function = func.pg_control_system()
+    table = function.table_valued("system_identifier")
+    bad = select(m.session_id).where(m.sequence == table.c.system_identifier)
+    good = select(m.session_id).where(m.sequence == function.scalar_table_valued("system_identifier"))
+    assert [list(across(element)) for element in (bad, good)] == [
+        ["pg_control_system as a table is read on the coordinator; give scalar_table_valued"],
+        [],
+    ]
 
 
 def test_what_citus_accepts_is_not_found():
