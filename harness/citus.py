@@ -84,10 +84,13 @@ async def create(coordinator: str, name: str, *, template: str | None = None) ->
 
 async def drop(coordinator: str, names: Sequence[str]) -> None:
     """Drops databases on all nodes."""
-    for node in await nodes_of(coordinator):
-        async with connected(node) as admin:
-            for name in names:
-                await admin.execute(f"drop database if exists {name} with (force)")
+    await asyncio.gather(*(_drop_on(node, names) for node in await nodes_of(coordinator)))
+
+
+async def _drop_on(node: str, names: Sequence[str]) -> None:
+    async with connected(node) as admin:
+        for name in names:
+            await admin.execute(f"drop database if exists {name} with (force)")
 
 
 async def _rename(node: str, before: str, after: str) -> None:

@@ -20,6 +20,10 @@ NO_ROLE = "row-level security does not reach the nodes of Citus"
 # A generic plan has no owner, and Citus chooses the node by the owner.
 PLAN_MODE = "set plan_cache_mode = auto"
 
+LOCK_TIMEOUT = "5s"
+# A transaction waits for a row on the row's node, to which Citus passes on no setting of a connection by itself.
+NODE_LIMITS = f"; SET LOCAL citus.propagate_set_commands = 'local'; SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"
+
 
 class DatabaseEngine(NamedTuple):
     """`version` is that of Citus; None on PostgreSQL. `distributed` is the number of our tables that it distributes.
