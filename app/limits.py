@@ -19,6 +19,8 @@ MAX_TEXT_LENGTH = 1_000_000
 """The longest text of one message."""
 MAX_BLOCKS = 5_000
 """Blocks of one message; of a document with more, the last block is the whole document."""
+MAX_PARTS = 10_000
+"""Messages, and parts, that are read of one document; of a document with more, the last block is the whole document."""
 MAX_TOKENS = 2**31 - 1
 """The largest count of tokens of one message."""
 MAX_QUERY_LENGTH = 1_000

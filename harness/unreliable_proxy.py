@@ -27,7 +27,11 @@ class UnreliableProxy:
         if self.is_down:
             to_client.transport.abort()
             return
-        server, to_server = await asyncio.open_connection(self._host, self._port)
+        try:
+            server, to_server = await asyncio.open_connection(self._host, self._port)
+        except OSError:  # the server is away: as if the client had asked it itself
+            to_client.transport.abort()
+            return
         writers = {to_client, to_server}
         self._open |= writers
         try:

@@ -11,7 +11,7 @@ from app.documents.blocks import Block
 from app.documents.format import JsonObject, MessageFormat, items, member
 from app.documents.text import refusal, typed_text
 from app.documents.usage import usage_reader
-from app.limits import MAX_BLOCKS
+from app.limits import MAX_BLOCKS, MAX_PARTS
 
 CLASSES = {
     "HumanMessage": "human",
@@ -55,7 +55,7 @@ def _calls_beside(content: Any, message: JsonObject) -> list[JsonObject]:
     calls = [*items(message.get("tool_calls")), *items(message.get("invalid_tool_calls"))]
     if not calls:
         return []
-    in_content = {key for part in items(content) for key in _call_ids(part)}
+    in_content = {key for part in items(content)[:MAX_PARTS] for key in _call_ids(part)}
     beside = (call for call in calls if isinstance(call, dict) and in_content.isdisjoint(_call_ids(call)))
     return [{"type": "tool_call", **call} for call in islice(beside, MAX_BLOCKS + 1)]
 

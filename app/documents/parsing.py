@@ -14,34 +14,42 @@ ESCAPE = re.compile(rf"\\u(?:0000|{HIGH}(?!\\u{LOW})|(?<!\\u{HIGH}\\u){LOW})")
 # with a regular expression.
 DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
 LONG_NUMBER = b"0" * 19
-# Pairs: what comes before the next number that may be beyond 64 bits or beyond a double, and that number. The search
-# takes one step for all that comes before, and is possessive: linear time. Most numbers are read by SHORT, in half.
-SHORT = r"-?[0-9]{1,18}+(?![0-9.eE])[^0-9-]*+"
-FINITE = r"-?[0-9]{1,18}+(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]{1,2}+)?+(?![0-9.eE])[^0-9-]*+"
-NUMBER = r"-?[0-9]++(?:\.[0-9]++)?+(?:[eE][+-]?[0-9]++)?+"
-NUMBERS = re.compile(rf"([^0-9-]*+(?:{SHORT}|{FINITE}|-(?![0-9])[^0-9-]*+)*+)({NUMBER}|$)")
-MAX_INTEGER = 2**63
-MAX_INTEGER_DIGITS = 19  # of the longest 64-bit integer
+# What else orjson refuses: without it, the text is no JSON.
+REFUSED = re.compile(r"NaN|Infinity|e\+?+[0-9]{3}|E\+?+[0-9]{3}")
+# What comes before the next number that may be beyond 64 bits or beyond a double, and that number: an integer that
+# certainly is, or another. The search takes one step for all that comes before, and is possessive: linear time. It need
+# not stop at a number that is not JSON.
+FRACTION, EXPONENT = r"(?:\.[0-9]++)?+", r"(?:[eE](?:-[0-9]++|\+?+[0-9]{1,2}+))?+"
+FINITE = rf"-?+[0-9]{{1,18}}+(?:[^0-9.eE]|(?=[.eE]){FRACTION}{EXPONENT}(?![0-9]))"
+INTEGER = r"-?+[1-8][0-9]{18}(?![0-9.eE])"
+NO_JSON = r"-(?![0-9])[^0-9]?+|-?+0[0-9]++"
+BEYOND = r"-?+[1-9][0-9]{19,}+(?![.eE])"
+NUMBER = rf"-?+[0-9]++{FRACTION}(?:[eE][+-]?+[0-9]++)?+"
+NUMBERS = re.compile(rf"([^0-9-]*+(?:(?:{FINITE}|{INTEGER}|{NO_JSON})[^0-9-]*+)*+)(?:({BEYOND})|({NUMBER})|$)")
+MAX_INTEGER, MIN_INTEGER = "9223372036854775807", "-9223372036854775808"  # of 64 bits
 MAX_LEVELS = 200
-ORJSON_LEVELS = 254
+# Lists around a text, inside which orjson reads as many levels of the text as are allowed.
+LISTS_AROUND = 1024 - MAX_LEVELS
+# A list in a list takes 100 ns, more than any other value: in a large text, at most every third character opens one.
+MANY_LISTS, MAX_DENSITY = 300_000, 0.35
 # Control characters, which no JSON text has, stand for escapes, new quotes and a constant while quotes are set.
 MARKS = BACKSLASH, QUOTE, NEW_QUOTE, CONSTANT = "\0\1\2\3"
 QUOTED_KEY = re.compile("\2[ \t\r\n]*+:")
 
 
 def parse(text: str) -> Any:
-    """The value of a JSON text; None for a text that is not JSON, or is nested deeper than 200 levels.
+    """The value of a JSON text; None for a text that is not JSON, is nested deeper than 200 levels, or is too dense.
 
     U+FFFD is in the position of each character that PostgreSQL cannot store. The text itself has none of them. NaN,
-    infinity, and a number beyond 64 bits or beyond a double are texts: few JSON readers keep their digits.
+    infinity, and a number beyond 64 bits or beyond a double are texts: few JSON readers keep their digits. A text that
+    opens more than 300,000 lists and objects, with more than 35 % of its characters, is too dense.
     """
     if "\\u" in text and "\0" not in text:
         text = ESCAPE.sub(r"\\ufffd", text.replace("\\\\", "\0")).replace("\0", "\\\\")
     try:
-        value = _decode(text)
+        return _decode(text)
     except ValueError:
         return None
-    return value if text.count("[") + text.count("{") <= MAX_LEVELS or _fits(value) else None
 
 
 def clean(text: str) -> str:
@@ -51,12 +59,14 @@ def clean(text: str) -> str:
 
 def _decode(text: str) -> Any:
     encoded = _encoded(text)
-    if LONG_NUMBER not in encoded.translate(DIGITS_TO_ZERO):
-        try:
-            return orjson.loads(encoded)
-        except ValueError:
-            pass  # for NaN, and a number beyond a double
-    return orjson.loads(_encoded(_with_quotes(text)))
+    if LONG_NUMBER in encoded.translate(DIGITS_TO_ZERO):
+        return _loads(_encoded(_with_quotes(text)))
+    try:
+        return _loads(encoded)
+    except ValueError:
+        if not REFUSED.search(text):
+            raise
+    return _loads(_encoded(_with_quotes(text)))
 
 
 def _encoded(text: str) -> bytes:
@@ -64,6 +74,19 @@ def _encoded(text: str) -> bytes:
         return text.encode()
     except UnicodeEncodeError:
         return SURROGATE.sub("\ufffd", text).encode()
+
+
+def _loads(encoded: bytes) -> Any:
+    """The value of a JSON text. Raises ValueError for no JSON, for more than 200 levels, and for too dense a text."""
+    opened = encoded.count(b"[") + encoded.count(b"{")
+    if opened <= MAX_LEVELS:
+        return orjson.loads(encoded)
+    if opened > max(MANY_LISTS, MAX_DENSITY * len(encoded)):
+        raise ValueError("More than a third of the text opens lists and objects.")
+    value = orjson.loads(b"[" * LISTS_AROUND + encoded + b"]" * LISTS_AROUND)
+    for _ in range(LISTS_AROUND):
+        [value] = value  # more than one value if the text closes a list that it did not open
+    return value
 
 
 def _with_quotes(text: str) -> str:
@@ -84,28 +107,18 @@ def _with_quotes(text: str) -> str:
 
 
 def _with_quoted_numbers(outside: str) -> str:
-    pieces = [piece for pair in NUMBERS.findall(outside) for piece in pair]
-    written = {number: number if _is_kept(number) else NEW_QUOTE + number + NEW_QUOTE for number in set(pieces[1::2])}
-    pieces[1::2] = map(written.__getitem__, pieces[1::2])
-    return "".join(pieces)
+    found, quote = NUMBERS.findall(outside), NEW_QUOTE
+    others = {number for _, _, number in found}
+    written = {number: number if _is_kept(number) else quote + number + quote for number in others}
+    return "".join(
+        [f"{before}{quote}{beyond}{quote}" if beyond else before + written[number] for before, beyond, number in found]
+    )
 
 
 def _is_kept(number: str) -> bool:
-    """True for an integer of 64 bits, for a number that a double can hold, and for what is not JSON."""
-    digits = number.removeprefix("-")
-    if digits[:1] == "0" and digits[1:2].isdigit():
-        return True
-    if digits.isdigit():
-        return len(digits) <= MAX_INTEGER_DIGITS and -MAX_INTEGER <= int(number) < MAX_INTEGER
+    """True for an integer of 64 bits, which has up to 19 digits, and for a number that a double can hold."""
+    if number.isdigit():
+        return len(number) < len(MAX_INTEGER) or (len(number) == len(MAX_INTEGER) and number <= MAX_INTEGER)
+    if number[1:].isdigit():
+        return len(number) < len(MIN_INTEGER) or (len(number) == len(MIN_INTEGER) and number <= MIN_INTEGER)
     return not number or math.isfinite(float(number))
-
-
-def _fits(value: Any) -> bool:
-    """True if the value is nested 200 levels deep at most: the limit of orjson measures faster than Python can."""
-    for _ in range(ORJSON_LEVELS - MAX_LEVELS):
-        value = [value]
-    try:
-        orjson.dumps(value)
-    except orjson.JSONEncodeError:
-        return False
-    return True

@@ -4,6 +4,7 @@ A document is an answer, a message, or a list of messages or parts. Reading neve
 that no format recognises becomes a block of kind "other", and so does a document that yields no block.
 """
 
+import gc
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from typing import Any, NamedTuple, TypeVar
@@ -25,7 +26,7 @@ from app.documents.openai_responses import OPENAI_RESPONSES
 from app.documents.parsing import parse
 from app.documents.pydantic_ai import PYDANTIC_AI
 from app.documents.strands import STRANDS
-from app.limits import MAX_BLOCKS, MAX_TEXT_LENGTH
+from app.limits import MAX_BLOCKS, MAX_PARTS, MAX_TEXT_LENGTH
 
 # By the name of the producer. Where several formats have one key or type, the first that recognises the shape reads it.
 FORMATS: dict[str, MessageFormat] = {
@@ -80,20 +81,27 @@ TYPES = {name: readers + _pattern_readers(name) for name, readers in NAMES.items
 
 
 class Content(NamedTuple):
-    """What the server derives from a document; `usage` is by column, None if the document has none."""
+    """What the server derives from a document.
+
+    `stored_blocks` is JSON, None if the blocks are only the text, which is stored anyway. `usage` is by column, None if
+    the document has none.
+    """
 
     text: str
-    blocks: list[Block]
+    stored_blocks: str | None
     usage: dict[str, int] | None
-
-    @property
-    def stored_blocks(self) -> str | None:
-        """The blocks as JSON; None if they are only the text, which is stored anyway."""
-        return None if self.blocks == blocks.text_blocks(self.text) else orjson.dumps(self.blocks).decode()
 
 
 def read(raw: str) -> Content:
     """The content of a document. A text that is not a JSON object, array or string is its own text, up to the limit."""
+    gc.disable()  # a document of 1 MiB may be 500,000 lists: a collection would traverse them, and none are in cycles
+    try:
+        return _content(raw)
+    finally:
+        gc.enable()
+
+
+def _content(raw: str) -> Content:
     document = parse(raw)
     if isinstance(document, str):
         return _text_only(document)
@@ -102,20 +110,27 @@ def read(raw: str) -> Content:
     message = _message(document) if isinstance(document, dict) else document
     found = _blocks(document, message)
     text = "\n".join(block["text"] for block in found if block["kind"] == "text")[:MAX_TEXT_LENGTH]
-    return Content(text, found, _usage(document) or _usage(message))
+    stored = None if found == blocks.text_blocks(text) else orjson.dumps(found).decode()
+    return Content(text, stored, _usage(document) or _usage(message))
 
 
 def _text_only(text: str) -> Content:
-    return Content(text[:MAX_TEXT_LENGTH], blocks.text_blocks(text[:MAX_TEXT_LENGTH]), None)
+    return Content(text[:MAX_TEXT_LENGTH], None, None)
+
+
+class TooManyParts(Exception):
+    """The document has more blocks, parts or messages than are read."""
 
 
 def _blocks(document: Any, message: Any) -> list[Block]:
     found: list[Block] = []
-    for part in _parts_of_all(message):
-        found += _part_blocks(part)
-        if len(found) > MAX_BLOCKS:
-            found[MAX_BLOCKS - 1 :] = [blocks.other(document)]
-            break
+    try:
+        for count, part in enumerate(_parts_of_all(message)):
+            found += _part_blocks(part)
+            if len(found) > MAX_BLOCKS or count == MAX_PARTS:
+                raise TooManyParts
+    except TooManyParts:
+        found[MAX_BLOCKS - 1 :] = [blocks.other(document)]
     return found or [blocks.other(document)]
 
 
@@ -125,11 +140,15 @@ def _parts_of_all(message: Any) -> Iterator[Any]:
         yield from _parts(message)
         return
     unread = [iter(message)]  # not a generator in a generator, in which each part would cost a step for each level
+    messages = 0  # many are short and have no part
     while unread:
         for item in unread[-1]:
             if not isinstance(item, dict) or WHOLE_KEYS.isdisjoint(item):
                 yield item
-            elif isinstance(inner := _message(item), list):
+                continue
+            if (messages := messages + 1) > MAX_PARTS:
+                raise TooManyParts
+            if isinstance(inner := _message(item), list):
                 unread.append(iter(inner))
                 break
             else:

@@ -19,7 +19,7 @@ const call = [
 ];
 const answer = [
   { type: "text-start", id: "t" },
-  ...pieces("Trains leave at nine and at ten. ".repeat(6)).map((delta) => ({ type: "text-delta", id: "t", delta })),
+  ...pieces("Trains leave at nine and at ten. ".repeat(20)).map((delta) => ({ type: "text-delta", id: "t", delta })),
   { type: "text-end", id: "t" },
   { type: "finish", usage, finishReason: { unified: "stop", raw: "stop" } },
 ];

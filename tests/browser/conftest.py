@@ -4,13 +4,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import httpx2
 import pytest
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from app.main import DEMO
 from harness.programs import program
 from harness.unreliable_proxy import UnreliableProxy, unreliable_proxy
 from tests.browser.window import ELSEWHERE, Window
 from tests.support.users import User
+
+expect.set_options(timeout=30_000)  # ms: the default, 5 s, is short beside other tests on two cores
 
 OFFLINE = [
     "--no-sandbox",

@@ -1,10 +1,9 @@
-"""The page for assistant-ui, followed word for word: a chat in a real browser, with an agent beside it."""
+"""The page for assistant-ui, followed word for word: a chat in a real browser, with agents beside it."""
 
 import asyncio
 import os
 import re
 import signal
-import socket
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,9 +12,14 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, expect
 
+from harness.ports import free_port
 from harness.programs import MissingPrerequisite, program
 from harness.server_settings import settings_for
-from tests.support.servers import Server, serving
+from harness.unreliable_proxy import UnreliableProxy, unreliable_proxy
+from tests.browser import chat_stories
+from tests.browser.chat_stories import ChatWindow, ExpiringTokens, grown, story_of
+from tests.browser.parts_writer import INPUT, TEXT, THOUGHT
+from tests.support.servers import Server, ServerProcess, server_process, serving
 
 ROOT = Path(__file__).parents[2]
 WORKSPACE = ROOT / "clients" / "typescript"
@@ -23,6 +27,8 @@ PAGE = (ROOT / "docs/frontends-assistant-ui.md").read_text()
 FILES = re.findall(r'^```\w+ title="([^"]+)"\n(.*?)^```', PAGE, re.S | re.M)
 INSTALL, START = re.findall(r"^```sh\n(.*?)^```", PAGE, re.S | re.M)
 PACKED = ("client", "assistant-ui")
+FIXED_TOKEN = "token: TOKEN"
+NEW_TOKENS = 'token: () => fetch("/api/token").then((response) => response.text())'
 STEP_TIMEOUT = 300
 pytestmark = [pytest.mark.xdist_group("node"), pytest.mark.timeout(600)]
 
@@ -45,7 +51,12 @@ def project(tmp_path_factory) -> Path:
     subprocess.run(
         ["bash", "-ec", commands], cwd=directory, check=True, timeout=STEP_TIMEOUT, stdout=subprocess.DEVNULL
     )
-    for name, text in FILES:
+    files = dict(FILES)
+    # The same page for users with tokens of their own.
+    files["users.html"] = files["index.html"].replace("/main.tsx", "/users.tsx")
+    assert FIXED_TOKEN in files["main.tsx"]
+    files["users.tsx"] = files["main.tsx"].replace(FIXED_TOKEN, NEW_TOKENS)
+    for name, text in files.items():
         (directory / name).write_text(text)
     return directory
 
@@ -57,28 +68,24 @@ async def server(fresh_database) -> AsyncIterator[Server]:
 
 
 @asynccontextmanager
-async def chat(project: Path, server: Server, owner: str) -> AsyncIterator[str]:
-    """The last step of the page; yields the address that Vite serves at."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    commands = START.replace("npx vite", f"npx vite --host 127.0.0.1 --port {port} --strictPort")
-    environment = {"COLLOQUY_URL": f"{server.url}/graphql", "COLLOQUY_TOKEN": server.token(owner), "NO_COLOR": "1"}
+async def chat(project: Path, commands: str, url: str, token: str) -> AsyncIterator[str]:
+    """The last step of the page, for a server and a token; yields the address that Vite serves at."""
+    port = free_port()
     process = await asyncio.create_subprocess_exec(
-        *("bash", "-ec", commands),
+        *("bash", "-ec", commands.replace("npx vite", f"npx vite --host 127.0.0.1 --port {port} --strictPort")),
         cwd=project,
-        env=os.environ | environment,
+        env=os.environ | {"COLLOQUY_URL": f"{url}/graphql", "COLLOQUY_TOKEN": token, "NO_COLOR": "1"},
         stdout=asyncio.subprocess.PIPE,
         start_new_session=True,
     )
     try:
         output = ""
         async with asyncio.timeout(STEP_TIMEOUT):
-            while f":{port}" not in output or "The agent is ready." not in output:
+            while f":{port}" not in output or ("agent.js" in commands and "The agent is ready." not in output):
                 line = await process.stdout.readline()
                 assert line, output
                 output += line.decode()
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://127.0.0.1:{port}/"
     finally:
         os.killpg(process.pid, signal.SIGTERM)
         await process.wait()
@@ -101,7 +108,7 @@ def answers(page: Page):
 
 
 async def test_the_page_makes_a_working_chat(project, server, browser):
-    async with chat(project, server, "ann") as url:
+    async with chat(project, START, server.url, server.token("ann")) as url:
         here = await opened(browser, url)
         await sends(here, "When does the train leave?")
         await expect(answers(here)).to_contain_text("You wrote: When")
@@ -113,7 +120,7 @@ async def test_the_page_makes_a_working_chat(project, server, browser):
         await expect(answers(there)).to_contain_text("can answer.")
         await expect(answers(here)).to_have_text(await answers(there).inner_text())
 
-        await sends(there, f"Stop in the middle of {'many words ' * 60}")
+        await sends(there, f"Stop in the middle of {'many words ' * 150}")
         await expect(answers(here).last).to_contain_text("You wrote: Stop")
         await here.reload()
         await here.get_by_role("button", name="When does the train leave?").click()
@@ -163,3 +170,70 @@ async def is_stored_for_its_owner_only(server: Server) -> None:
         ("USER", "COMPLETE"),
     ]
     assert (await server.user("bob").asks(shown))["sessions"]["nodes"] == []
+
+
+class AssistantUiChat(ChatWindow):
+    """The page, with the thread of the session."""
+
+    growing = {
+        "reasoning-delta": (".assistant details", [f"Thoughts{text}" for text in grown(THOUGHT)]),
+        "tool-input-delta": (".assistant code", grown(INPUT)),
+        "text-delta": (".assistant p", grown(TEXT)),
+    }
+    answers = ".assistant"
+
+    async def opens(self) -> None:
+        await self.page.goto(self.address)
+        await self.page.get_by_role("button", name=self.title).click()
+
+    async def is_idle(self) -> None:
+        await expect(self.stop).to_have_count(0)
+
+
+@pytest.fixture(scope="module")
+async def mortal(fresh_database) -> AsyncIterator[ServerProcess]:
+    """A server to be killed."""
+    async with server_process(await fresh_database()) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+async def network(mortal) -> AsyncIterator[UnreliableProxy]:
+    """Between that server and the page."""
+    async with unreliable_proxy(mortal.url) as proxy:
+        yield proxy
+
+
+@pytest.fixture(scope="module")
+async def address(project, mortal, network) -> AsyncIterator[str]:
+    """The page without the agent."""
+    async with chat(project, START.splitlines()[-1], network.url, mortal.token("ann")) as url:
+        yield url
+
+
+@pytest.fixture
+async def story(browser, mortal, address) -> AsyncIterator[chat_stories.Story]:
+    async with story_of(AssistantUiChat, browser, mortal, address) as story:
+        yield story
+
+
+async def test_cuts_in_every_kind_of_part_lose_and_repeat_nothing(story, network):
+    await chat_stories.cuts_lose_nothing(story, network)
+
+
+async def test_reloads_in_every_kind_of_part_go_on(story):
+    await chat_stories.reloads_go_on(story)
+
+
+async def test_a_stop_in_the_second_window_keeps_the_parts_so_far(story, mortal):
+    await chat_stories.a_stop_ends_both(story, mortal.user("bob"))
+
+
+async def test_a_server_that_is_killed_in_every_kind_of_part_loses_and_repeats_nothing(story, mortal):
+    await chat_stories.a_killed_server_loses_nothing(story, mortal)
+
+
+async def test_a_token_that_expires_in_the_middle_is_replaced(browser, mortal, address):
+    tokens = ExpiringTokens(mortal)
+    async with story_of(AssistantUiChat, browser, mortal, address, f"{address}users.html", tokens) as story:
+        await chat_stories.an_expired_token_is_replaced(story, tokens)

@@ -12,6 +12,10 @@ AXE = files("axe_playwright_python").joinpath("axe.min.js").read_text()
 WIDE = ViewportSize(width=1180, height=760)
 WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
+# The demo agent writes a piece each 70 ms, which a window on a busy machine may miss.
+SLOW_AGENT = """const wait = globalThis.setTimeout;
+globalThis.setTimeout = (act, delay, ...rest) => wait(act, delay === 70 ? 250 : delay, ...rest);"""
+
 NOT_STORED = re.compile("sending …|waits for the connection")
 
 WATCH = """element => {
@@ -39,6 +43,8 @@ class Window:
         """Opens the sidebar at a server, on the newest conversation or on this one; `agent` switches the demo agent on."""
         window = cls(await browser.new_page(**{"viewport": WIDE, "reduced_motion": "reduce", **looks}))
         await window.page.add_init_script(f"localStorage.setItem('demo-agent', '{'on' if agent else 'off'}')")
+        if agent:
+            await window.page.add_init_script(SLOW_AGENT)
         await window.page.goto(f"{url}/#{session}" if session else url)
         return window
 

@@ -1,5 +1,6 @@
 """Documents of any shape: reading never fails, keeps what it does not recognise, and takes linear time."""
 
+import gc
 import json
 import math
 import re
@@ -12,9 +13,10 @@ from hypothesis import strategies as some
 from app.documents import pydantic_ai, reader
 from app.documents.parsing import parse
 from app.documents.reader import read
-from app.limits import MAX_BLOCKS
-from app.schema.content import blocks
+from app.limits import MAX_BLOCKS, MAX_PARTS
+from app.schema.content import blocks as typed_blocks
 from tests.documents.samples_of_formats import SAMPLES, documents
+from tests.documents.stored_blocks import blocks_of
 
 MORE_KEYS = """
     type role content text parts id call_id toolCallId toolName tool_use_id tool_name input args arguments name state
@@ -55,10 +57,10 @@ def damaged(draw):
 
 def check(document):
     content = read(json.dumps(document))
-    texts = [block["text"] for block in content.blocks if block["kind"] == "text"]
-    assert content.text == "\n".join(texts)
-    assert content.blocks or document == ""
-    assert len(blocks(content.text, content.stored_blocks)) == len(content.blocks)
+    found = blocks_of(content)
+    assert content.text == "\n".join(block["text"] for block in found if block["kind"] == "text")
+    assert found or document == ""
+    assert len(typed_blocks(content.text, content.stored_blocks)) == len(found)
 
 
 @given(document=ANYTHING.filter(lambda value: isinstance(value, dict | list | str)))
@@ -144,6 +146,10 @@ TEXTS = some.lists(some.sampled_from(ESCAPES), max_size=7).map(lambda letters: f
 @example("[" * 201 + "]" * 201)
 @example("[" + "[1]," * 300 + "[" * 199 + "]" * 199 + "]")
 @example("[" + "[1]," * 300 + "[" * 200 + "]" * 200 + "]")
+@example("[" + "[1]," * 300 + "[" * 200 + "]" * 200 + ",1e999]")
+@example("[]," * 300 + "[]")
+@example("[1]],[" + "[1]," * 300 + "1]")
+@example("[1]]" + "[]" * 300 + "[[1]")
 def test_the_two_parsers_agree(text):
     try:
         expected = replaced(DECODER.decode(text))
@@ -189,7 +195,7 @@ def nested(levels, document):
 def steps(document):
     """The calls that reading a document takes."""
     raw = json.dumps(document)
-    return calls(lambda: read(raw).stored_blocks)
+    return calls(lambda: read(raw))
 
 
 def calls(run):
@@ -199,11 +205,13 @@ def calls(run):
     def count(frame, event, argument):
         counted[0] += event == "call"
 
+    gc.disable()  # a collection calls what Hypothesis has registered
     sys.setprofile(count)
     try:
         run()
     finally:
         sys.setprofile(None)
+        gc.enable()
     return counted[0]
 
 
@@ -211,6 +219,20 @@ def calls(run):
 def test_reading_takes_a_number_of_steps_that_grows_with_the_document_only(family):
     small, large = (steps(FAMILIES[family](n)) for n in (500, 2_000))
     assert large <= 4.2 * small + 100
+
+
+@pytest.mark.parametrize("raw", [json.dumps([[]] * 100_000), "[[" + "[]," * 100_000])
+def test_reading_collects_no_garbage(raw):
+    """A collection would traverse all values of the document."""
+    phases = []
+    gc.collect()
+    gc.callbacks.append(lambda phase, _: phases.append(phase))
+    try:
+        read(raw)
+        assert phases == []
+    finally:
+        gc.callbacks.pop()
+    assert gc.isenabled()
 
 
 TOKENS = {
@@ -250,7 +272,26 @@ def test_a_part_takes_a_few_steps_however_many_formats_there_are(producer):
 @pytest.mark.parametrize("n", [MAX_BLOCKS, MAX_BLOCKS + 1, 3 * MAX_BLOCKS])
 def test_a_document_of_many_parts_has_a_limited_number_of_blocks(n):
     document = [{"text": "a"}] * n
-    found = read(json.dumps(document)).blocks
+    found = blocks_of(read(json.dumps(document)))
     assert len(found) == MAX_BLOCKS
     last = {"kind": "text", "text": "a"} if n == MAX_BLOCKS else {"kind": "other", "name": "list", "raw": document}
     assert found[-1] == last
+
+
+def test_a_large_text_of_hardly_any_but_lists_is_not_read():
+    for lists, number, is_read in (
+        ("[]", 330_000, True),
+        ("[[[]]]", 90_000, True),
+        ("[[[]]]", 110_000, False),
+        ("[" * 190 + "]" * 190, 2_000, False),
+    ):
+        raw = f"[{','.join([lists] * number)}]"
+        assert read(raw).text == ("" if is_read else raw)
+
+
+@pytest.mark.parametrize("nothing", [{"parts": []}, {"role": "user", "content": ""}, {"type": "step-start"}])
+def test_a_limited_number_of_messages_and_parts_is_read(nothing):
+    few, many = ([*[nothing] * n, {"text": "a"}] for n in (MAX_PARTS - 1, MAX_PARTS + 1))
+    assert blocks_of(read(json.dumps(few))) == [{"kind": "text", "text": "a"}]
+    assert blocks_of(read(json.dumps(many))) == [{"kind": "other", "name": "list", "raw": many}]
+    assert steps([nothing] * 2 * MAX_PARTS) <= steps([nothing] * MAX_PARTS) + 100

@@ -10,6 +10,7 @@ import pytest
 from app.documents.pydantic_ai import PARTS
 from app.documents.reader import FORMATS, read
 from tests.documents.samples_of_formats import SAMPLES, documents
+from tests.documents.stored_blocks import blocks_of
 
 PAGE = Path("docs/formats.md").read_text()
 OWN = {"annotations", "output_audio"}
@@ -90,7 +91,7 @@ def test_parts_of_the_samples_become_what_the_page_states(sample):
     for name, part in parts_in(documents(SAMPLES[sample])):
         exact = name if name in rows else None
         row = exact or next((row for row in rows if fnmatchcase(name, row)), None)
-        found = {block["kind"] for block in read(json.dumps([part])).blocks}
+        found = {block["kind"] for block in blocks_of(read(json.dumps([part])))}
         if row and rows[row] not in ({"nothing"}, {"its parts"}):
             assert found <= rows[row], (name, part)
             checked += 1

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from app.documents.blocks import text_blocks
 from app.documents.reader import Content, read
 from app.documents.usage import COLUMNS
+from tests.documents.stored_blocks import blocks_of
 
 PNG = "iVBORw0KGgo="  # the eight bytes that a PNG begins with
 CALL = {"kind": "tool_use", "tool_use_id": "c1", "name": "find", "input": {"q": "tea"}}
@@ -155,8 +155,7 @@ ENVELOPES = [  # what no sample has
 
 def blocks(document):
     """The blocks of a document, as a client gets them from what is stored."""
-    content = read(json.dumps(document))
-    return text_blocks(content.text) if content.stored_blocks is None else json.loads(content.stored_blocks)
+    return blocks_of(read(json.dumps(document)))
 
 
 @pytest.mark.parametrize(("part", "block"), [*CONVERSE, *ANTHROPIC, *COMPLETIONS, *RESPONSES])
@@ -214,11 +213,14 @@ def test_openai_message_has_blocks_for_all_its_fields():
     ],
 )
 def test_document_without_any_part_is_one_block(name, empty):
-    assert read(json.dumps(empty)) == Content("", [other(name, empty)], None)
+    assert blocks(empty) == [other(name, empty)]
+    content = read(json.dumps(empty))
+    assert (content.text, content.usage) == ("", None)
 
 
 def test_empty_text_has_no_blocks():
-    assert read('""') == Content("", [], None)
+    assert blocks("") == []
+    assert read('""') == Content("", None, None)
 
 
 def test_text_consists_of_the_text_blocks():
@@ -228,7 +230,7 @@ def test_text_consists_of_the_text_blocks():
 
 @pytest.mark.parametrize("raw", ["", "no json", "null", "12", "[" * 300 + "]" * 300, '{"a":'])
 def test_raw_that_is_no_document_is_its_own_text(raw):
-    assert read(raw) == (raw, text_blocks(raw), None)
+    assert read(raw) == Content(raw, None, None)
 
 
 def test_values_that_cannot_be_stored_are_replaced_in_blocks():

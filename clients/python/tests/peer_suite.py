@@ -10,6 +10,8 @@ from harness.server_settings import SECRET
 from harness.wheels import ROOT
 from tests.support.servers import Server
 
+PEER_SUPPORT = Path(__file__).resolve().parent / "peer_support"
+
 
 class Report:
     """The result of one pytest run: the names of tests that passed, those of all others, and the output."""
@@ -32,10 +34,10 @@ async def run_pytest(
     isolated: Path,
     variables: dict[str, str] | None = None,
 ) -> Report:
-    """Runs pytest in `directory`; `isolated` has the modules that the tests and plugins import."""
+    """Runs pytest in `directory`; `isolated` and `peer_support` have the modules that the tests and plugins import."""
     environ = {
         "PATH": os.environ["PATH"],
-        "PYTHONPATH": os.pathsep.join(map(str, (isolated, ROOT / "clients/python/src"))),
+        "PYTHONPATH": os.pathsep.join(map(str, (isolated, PEER_SUPPORT, ROOT / "clients/python/src"))),
         "COLLOQUY_URL": server.url,
         "COLLOQUY_SECRET": SECRET,
         **(variables or {}),

@@ -7,6 +7,9 @@ import { describe, expect, test } from "vitest";
 import { clientOf, newUser } from "../../tests/users.ts";
 import { applied, expectValid, typesOf } from "./checks.ts";
 
+/** What every agent waits for before it ends. */
+let gate = Promise.resolve();
+
 /** An agent that repeats the question word by word, until it is aborted. */
 class Echo extends AbstractAgent {
   private aborted = false;
@@ -28,6 +31,7 @@ class Echo extends AbstractAgent {
           send({ type: EventType.TEXT_MESSAGE_CONTENT, messageId, delta });
           await new Promise((resolve) => setTimeout(resolve, 30));
         }
+        await gate;
         send({ type: EventType.TEXT_MESSAGE_END, messageId });
         send({ type: EventType.RUN_FINISHED, threadId, runId });
         subscriber.complete();
@@ -56,9 +60,13 @@ describe("the runner of CopilotKit", () => {
     const [here, there] = [new ColloquyAgentRunner(clientOf(user)), new ColloquyAgentRunner(() => clientOf(user))];
     const threadId = randomUUID();
     const first = question("When does the train leave?");
+    let open = () => {};
+    gate = new Promise((resolve) => (open = resolve));
     here.run(requestOf(threadId, [first])).subscribe().unsubscribe();
     await expect.poll(() => there.isRunning({ threadId })).toBe(true);
-    const followed = await all(there.connect({ threadId }));
+    const following = all(there.connect({ threadId }));
+    open();
+    const followed = await following;
     await expectValid(followed);
     const messages = await applied(followed);
     expect(messages.map(({ content }) => content)).toEqual([first.content, first.content]);

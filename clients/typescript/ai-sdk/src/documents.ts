@@ -43,6 +43,7 @@ export interface RowsPage {
 export interface RowEvent {
   __typename: string;
   cursor: string;
+  session?: { deletedAt: string | null };
   message?: Row;
   messageId?: string;
   offset?: number;
@@ -84,6 +85,7 @@ export const EVENTS = `subscription UIMessageEvents($sessionId: ID!, $after: Str
     ... on MessageDelta { messageId offset text }
     ... on MessagePartsDelta { messageId offset parts }
     ... on MessageRemoved { messageId }
+    ... on SessionChanged { session { deletedAt } }
   }
 }
 ${ROW}`;

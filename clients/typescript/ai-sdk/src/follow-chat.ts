@@ -73,16 +73,25 @@ class ChatFollower<M extends UIMessage> {
     }
   }
 
-  private apply({ __typename, message, messageId }: RowEvent): void {
+  private apply({ __typename, message, messageId, offset, parts }: RowEvent): void {
     if (message) {
       const at = this.rows.findLastIndex(({ sequence }) => sequence <= message.sequence) + 1;
       const others = this.rows.slice(0, at).filter(({ id }) => id !== message.id);
       this.change([...others, message, ...this.rows.slice(at)]);
     } else if (__typename === "MessageRemoved") this.change(this.rows.filter(({ id }) => id !== messageId));
+    else if (parts && offset === 0) {
+      this.rows = this.rows.map((row) => (row.id === messageId ? { ...row, parts } : row)); // the first may name the message
+      this.learnIds();
+    }
+  }
+
+  private learnIds(): void {
+    for (const row of this.rows) this.stored.add(idOf(row));
   }
 
   private change(rows: Row[]): void {
     this.rows = rows;
+    this.learnIds();
     this.version++;
     this.retry = BUSY_MS;
     this.schedule(0);
@@ -108,10 +117,11 @@ class ChatFollower<M extends UIMessage> {
 
   private replace(messages: M[]): void {
     const existing = new Map(this.chat.messages.map((message) => [message.id, message]));
-    for (const row of this.rows) if (row.status === "STREAMING") this.stored.delete(idOf(row));
+    const growing = new Set(this.rows.filter(({ status }) => status === "STREAMING").map(idOf));
     for (const { id } of messages) this.stored.add(id);
     const known = new Set(messages.map(({ id }) => id));
-    const local = this.chat.messages.filter(({ id, parts }) => parts.length && !known.has(id) && !this.stored.has(id));
+    const isLocal = (id: string) => !known.has(id) && (growing.has(id) || !this.stored.has(id));
+    const local = this.chat.messages.filter(({ id, parts }) => parts.length && isLocal(id));
     const next = [...messages.map((message) => same(existing.get(message.id), message)), ...local];
     if (next.length !== existing.size || next.some((message, index) => message !== this.chat.messages[index])) {
       this.chat.messages = next;

@@ -84,6 +84,8 @@ export class AnswerReader {
       if (await this.follow(cursor)) return;
       if (signal.aborted) return;
       ({ rows, cursor } = await readRows(this.client, this.sessionId, 100, {}, signal)); // after a StreamReset
+      const { answer } = this;
+      if (answer && !rows.some(({ id }) => id === answer.id)) return; // deleted meanwhile
     }
   }
 
@@ -92,6 +94,7 @@ export class AnswerReader {
     for await (const event of rowEvents(this.client, this.sessionId, cursor, this.left.signal)) {
       if (event.__typename === "StreamReset") return false;
       if (event.__typename === "SessionRemoved") throw new ColloquyError("NOT_FOUND", "The session has been deleted.");
+      if (event.session?.deletedAt && !this.answer) return true; // SOFT: no answer can start
       if (event.message && this.isAnswer(event.message)) {
         if (event.message.status !== "STREAMING") return this.end(event.message).then(() => true);
         this.answer!.chunks.grown(event.message);

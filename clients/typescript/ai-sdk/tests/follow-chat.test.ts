@@ -1,28 +1,71 @@
-import { describe, expect, test } from "vitest";
+import type { UIMessage } from "ai";
+import { describe, expect, test, vi } from "vitest";
 import { clientOf, newUser, tokenOf } from "../../tests/users.ts";
 import { type LiveChat, followChat, loadUIMessages } from "../src/index.ts";
-import { expectEqual, question, textOf, windowOn } from "./chats.ts";
+import { type Window, expectEqual, question, textOf, windowOn } from "./chats.ts";
 import { answering, modelOf } from "./models.ts";
 
 const LONG = Array.from({ length: 120 }, (_, index) => `word${index} `);
+
+/** What the last part of a message shows. */
+function contentOf(message?: UIMessage): string {
+  const { text, input } = (message?.parts.at(-1) ?? {}) as { text?: string; input?: unknown };
+  return text ?? JSON.stringify(input);
+}
+
+/** Parts of every kind that grows. */
+const GROWING = [
+  {
+    beginning: [{ type: "reasoning-start", id: "r" }, { type: "reasoning-delta", id: "r", delta: "Let me " }],
+    half: "Let me ",
+    rest: [{ type: "reasoning-delta", id: "r", delta: "see." }, { type: "reasoning-end", id: "r" }],
+    whole: "Let me see.",
+  },
+  {
+    beginning: [
+      { type: "tool-input-start", toolCallId: "c", toolName: "weather" },
+      { type: "tool-input-delta", toolCallId: "c", inputTextDelta: '{"city": "Os' },
+    ],
+    half: '{"city":"Os"}',
+    rest: [
+      { type: "tool-input-delta", toolCallId: "c", inputTextDelta: 'lo"}' },
+      { type: "tool-input-available", toolCallId: "c", toolName: "weather", input: { city: "Oslo" } },
+    ],
+    whole: '{"city":"Oslo"}',
+  },
+  {
+    beginning: [{ type: "text-start", id: "t" }, { type: "text-delta", id: "t", delta: "It is 2" }],
+    half: "It is 2",
+    rest: [{ type: "text-delta", id: "t", delta: "1 degrees." }, { type: "text-end", id: "t" }],
+    whole: "It is 21 degrees.",
+  },
+];
 
 describe("two windows", () => {
   test("show the same answer while it is written; one is reloaded in the middle of every kind of part", async () => {
     const user = newUser();
     const [laptop, phone, server] = [clientOf(user), clientOf(user), clientOf(user)];
     const { id } = await laptop.createSession();
-    const api = answering(server, modelOf({ words: LONG, delay: 15 }));
-    const first = windowOn(laptop, id, api);
+    const first = windowOn(laptop, id, async () => {});
     let second = windowOn(phone, id);
+    const both = (last: string) => expect.poll(() => [first, second].map(({ chat }) => contentOf(chat.lastMessage))).toEqual([last, last]);
     const sending = first.chat.sendMessage({ text: "When?" });
-    for (const type of ["reasoning", "text", "text", "text"]) {
-      await expect.poll(() => second.chat.lastMessage?.parts.at(-1)?.type, { interval: 2 }).toBe(type);
+    await both("When?");
+    const answer = await server.answer(id, { partsFormat: "AI_SDK", pause: 0, key: "answer" });
+    answer.writeParts({ type: "start" }, { type: "start-step" });
+    for (const { beginning, half, rest, whole } of GROWING) {
+      answer.writeParts(...beginning);
+      await both(half);
       second.close(); // a window that is gone reads no further
       second = windowOn(phone, id, undefined, await loadUIMessages(phone, id));
+      await both(half);
+      answer.writeParts(...rest);
+      await both(whole);
     }
+    await answer.finish();
     await sending;
     const stored = await expectEqual(phone, id, first, second);
-    expect(stored.map(textOf)).toEqual(["When?", LONG.join("")]);
+    expect(stored.map(textOf)).toEqual(["When?", GROWING.at(-1)!.whole]);
     first.close();
     second.close();
   });
@@ -31,7 +74,7 @@ describe("two windows", () => {
     const user = newUser();
     const [laptop, phone, server] = [clientOf(user), clientOf(user), clientOf(user)];
     const { id } = await laptop.createSession();
-    const model = modelOf({ words: Array<string>(1000).fill("word "), delay: 10 });
+    const model = modelOf({ words: Array<string>(5000).fill("word "), delay: 10 });
     const first = windowOn(laptop, id, answering(server, model));
     const second = windowOn(phone, id);
     const sending = first.chat.sendMessage({ text: "When?" });
@@ -97,13 +140,44 @@ describe("two windows", () => {
     mine.close();
   });
 
+  test.each(["message", "session"])("show what is stored when the %s is deleted while an answer is written", async (deleted) => {
+    const user = newUser();
+    const [laptop, phone, server] = [clientOf(user), clientOf(user), clientOf(user)];
+    const { id } = await laptop.createSession();
+    const windows = [windowOn(laptop, id, async () => {}), windowOn(phone, id)];
+    const [first, second] = windows as [Window, Window];
+    const resumed = windows.map(({ chat }) => vi.spyOn(chat, "resumeStream"));
+    const show = (...texts: string[]) => expect.poll(() => windows.map(({ chat }) => chat.messages.map(textOf))).toEqual([texts, texts]);
+    const sending = first.chat.sendMessage({ text: "When?" });
+    await show("When?");
+    const answer = await server.answer(id, { partsFormat: "AI_SDK", pause: 0, key: "answer" });
+    answer.writeParts({ type: "start", messageId: "named" }, { type: "text-start", id: "1" }, { type: "text-delta", id: "1", delta: "At n" });
+    await show("When?", "At n");
+    if (deleted === "message") await server.deleteMessage(answer.message.id);
+    else await server.deleteSession(id); // SOFT: its answers are cancelled
+    await sending;
+    const stored = await expectEqual(phone, id, first, second);
+    expect(stored.map(textOf)).toEqual(deleted === "message" ? ["When?"] : ["When?", "At n"]);
+
+    // Following goes on, and nothing is resumed again.
+    if (deleted === "session") await server.restoreSession(id);
+    await server.appendMessage(id, { role: "USER", text: "And?" });
+    await show(...stored.map(textOf), "And?");
+    const before = resumed.map(({ mock }) => mock.calls.length);
+    await server.appendMessage(id, { role: "USER", text: "Hello?" });
+    await show(...stored.map(textOf), "And?", "Hello?");
+    expect(resumed.map(({ mock }) => mock.calls.length)).toEqual(before);
+    for (const { close } of windows) close();
+    await answer.cancel().catch(() => {}); // the producer of a deleted message gets NOT_FOUND
+  });
+
   test("are equal after tokens have expired in the middle of an answer", async () => {
     const user = newUser();
     let calls = 0;
-    const laptop = clientOf(user, { token: () => tokenOf(user, ++calls < 3 ? 2 : 3600) });
-    const server = clientOf(user, { token: () => tokenOf(user, 2) });
+    const laptop = clientOf(user, { token: () => tokenOf(user, ++calls < 3 ? 4 : 3600) });
+    const server = clientOf(user, { token: () => tokenOf(user, 4) });
     const { id } = await laptop.createSession();
-    const first = windowOn(laptop, id, answering(server, modelOf({ words: LONG, delay: 40 })));
+    const first = windowOn(laptop, id, answering(server, modelOf({ words: LONG, delay: 80 })));
     const second = windowOn(clientOf(user), id);
     await first.chat.sendMessage({ text: "When?" });
     const stored = await expectEqual(clientOf(user), id, first, second);

@@ -39,8 +39,8 @@ export const readChunks = (chunks: readonly Chunk[], message?: UIMessage): Promi
 export const streamOf = (chunks: readonly Chunk[], chunkDelayInMs: number | null = null): ReadableStream<UIMessageChunk> =>
   simulateReadableStream({ chunks: structuredClone(chunks) as unknown as UIMessageChunk[], initialDelayInMs: null, chunkDelayInMs });
 
-export async function collect(stream: ReadableStream<UIMessageChunk>): Promise<Chunk[]> {
-  const chunks: Chunk[] = [];
+/** Reads the chunks to the end, into `chunks` as they come. */
+export async function collect(stream: ReadableStream<UIMessageChunk>, chunks: Chunk[] = []): Promise<Chunk[]> {
   const reader = stream.getReader();
   for (let next = await reader.read(); !next.done; next = await reader.read()) chunks.push(next.value as unknown as Chunk);
   return chunks;

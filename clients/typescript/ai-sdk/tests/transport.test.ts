@@ -1,10 +1,10 @@
 import { Chat } from "@ai-sdk/react";
-import { type ColloquyClient, ColloquyError } from "@colloquy/client";
+import { type ColloquyClient, ColloquyError, type LiveFactory } from "@colloquy/client";
 import type { UIMessage } from "ai";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { type Proxy, proxyOf } from "../../tests/proxy.ts";
-import { clientOf, newUser, tokenOf } from "../../tests/users.ts";
-import { messageOf } from "../src/chunk.ts";
+import { clientOf, newUser, sockets, tokenOf } from "../../tests/users.ts";
+import { type Chunk, messageOf } from "../src/chunk.ts";
 import { type AnswerRequest, ColloquyChatTransport, loadUIMessages } from "../src/index.ts";
 import { json, question, textOf } from "./chats.ts";
 import { collect, read, recordedBy } from "./recorded.ts";
@@ -239,15 +239,16 @@ describe("an answer", () => {
     const id = await chatOf(ann);
     const ends: string[] = [];
     for (const end of ["cancel", "fail", "delete"] as const) {
+      const chunks: Chunk[] = [];
       const stream = await send(ann, id, [question(end, "Tell me.")], {}, async () => {
         const answer = await other.answer(id, { partsFormat: "AI_SDK", pause: 0 });
         answer.writeParts({ type: "start" }, { type: "text-start", id: "1" }, { type: "text-delta", id: "1", delta: "So f" });
-        await expect.poll(async () => (await other.messages(id)).nodes.at(-1)!.text).toBe("So f");
+        await expect.poll(() => chunks.at(-1)?.type).toBe("text-delta");
         if (end === "fail") await answer.fail();
         else await other.cancelMessage(answer.message.id);
         if (end === "delete") await other.deleteMessage(answer.message.id);
       });
-      ends.push((await collect(stream)).at(-1)!.type);
+      ends.push((await collect(stream, chunks)).at(-1)!.type);
     }
     expect(ends.slice(0, 2)).toEqual(["abort", "error"]);
     expect(["abort", "text-delta"]).toContain(ends[2]);
@@ -255,14 +256,47 @@ describe("an answer", () => {
     await expect.poll(texts).toEqual(["Tell me.", "So f", "Tell me.", "So f", "Tell me."]);
   });
 
+  test("cannot start in a deleted session, so the stream ends", async () => {
+    const ann = clientOf(newUser());
+    const id = await chatOf(ann);
+    const stream = await send(ann, id, [question("q", "When?")]);
+    await ann.deleteSession(id); // SOFT
+    expect(await collect(stream)).toEqual([]);
+  });
+
+  test("that is deleted while its events have a gap ends the stream", async () => {
+    const user = newUser();
+    const other = clientOf(user);
+    const id = await chatOf(other);
+    let [isLost, reset] = [false, () => {}];
+    const live: LiveFactory = (context) => {
+      const inner = sockets()(context);
+      const subscribe: typeof inner.subscribe = (query, variables, sink) => {
+        reset = () => sink.next({ sessionEvents: { __typename: "StreamReset", cursor: "" } }); // as after a long time offline
+        return inner.subscribe(query, variables, { ...sink, next: (data) => void (isLost || sink.next(data)) });
+      };
+      return { ...inner, subscribe };
+    };
+    const answer = await other.answer(id, { key: "answer", pause: 0 });
+    const stream = await new ColloquyChatTransport({ client: clientOf(user, { live }) }).reconnectToStream({ chatId: id });
+    answer.write("So f");
+    const reader = stream!.getReader();
+    while ((await reader.read()).value!.type !== "text-delta");
+    isLost = true;
+    await other.deleteMessage(answer.message.id);
+    reset();
+    expect((await reader.read()).done).toBe(true);
+    await answer.cancel().catch(() => {});
+  });
+
   test("goes on when the token expires in the middle", async () => {
     const user = newUser();
     let calls = 0;
-    const ann = clientOf(user, { token: () => tokenOf(user, ++calls < 3 ? 2 : 3600) });
+    const ann = clientOf(user, { token: () => tokenOf(user, ++calls < 3 ? 4 : 3600) });
     const id = await chatOf(ann);
     const { parts } = STREAMS[0]!;
     const stream = await send(ann, id, [question("q", "How warm?")]);
-    const pauses = new Map([[5, 2500], [9, 2500]]);
+    const pauses = new Map([[5, 4500], [9, 4500]]);
     await produce(ann, id, parts, async (stored) => new Promise((resolve) => setTimeout(resolve, pauses.get(stored) ?? 0)));
     expect(json(await read(stream))).toEqual(await messageOf(parts, "answer"));
     expect(calls).toBeGreaterThan(2);

@@ -33,7 +33,8 @@ type Sent = (sessionId: string, message: Message) => void;
 
 /**
  * Sends messages one after the other, whenever there is a network. The server stores each once, because each has a key.
- * Tabs with the same storage share one outbox: one of them sends at a time (Web Locks).
+ * Tabs with the same storage share one outbox: one of them sends at a time (Web Locks). An outbox without a storage is
+ * alone.
  */
 export class Outbox implements Readable<readonly Outgoing[]> {
   readonly getSnapshot: () => readonly Outgoing[];
@@ -42,6 +43,8 @@ export class Outbox implements Readable<readonly Outgoing[]> {
   private readonly listeners = new Set<Sent>();
   private readonly added: Outgoing[] = [];
   private storage: OutboxStorage;
+  /** False for a storage of this object alone, whose lock would make unrelated outboxes wait for each other. */
+  private isShared: boolean;
   private readonly name: string;
   private readonly closed = new AbortController();
   private writing: Promise<unknown>;
@@ -49,9 +52,10 @@ export class Outbox implements Readable<readonly Outgoing[]> {
 
   constructor(
     private readonly client: ColloquyClient,
-    { storage = memory(), name = "" }: OutboxOptions = {},
+    { storage, name = "" }: OutboxOptions = {},
   ) {
-    this.storage = storage;
+    this.storage = storage ?? memory();
+    this.isShared = storage !== undefined;
     this.name = `colloquy-outbox:${name}`;
     this.getSnapshot = this.value.getSnapshot;
     this.subscribe = this.value.subscribe;
@@ -110,7 +114,7 @@ export class Outbox implements Readable<readonly Outgoing[]> {
   /** Changes the stored list, which other tabs change too. */
   private change(next: (all: readonly Outgoing[]) => readonly Outgoing[]): Promise<void> {
     const changed = Promise.resolve(this.writing).then(() =>
-      locked(this.name, async () => {
+      this.locked("", async () => {
         const before = JSON.parse((await this.storage.getItem(this.name)) ?? "[]") as Outgoing[];
         const after = next(before);
         if (after !== before) await this.store(JSON.stringify(after));
@@ -126,13 +130,20 @@ export class Outbox implements Readable<readonly Outgoing[]> {
       await this.storage.setItem(this.name, list);
     } catch {
       this.storage = memory(); // full or forbidden: sent all the same, as long as this page lives
+      this.isShared = false;
       await this.storage.setItem(this.name, list);
     }
   }
 
+  /** Runs `act` while no other tab with this storage runs one of this kind, where the platform has Web Locks. */
+  private async locked(kind: string, act: () => Promise<void>): Promise<void> {
+    const locks = this.isShared && (globalThis.navigator as Partial<Navigator> | undefined)?.locks;
+    await (locks ? locks.request(this.name + kind, act) : act());
+  }
+
   private wake(): void {
     if (this.closed.signal.aborted || !this.getSnapshot().some(isWaiting)) return;
-    this.sending ??= locked(`${this.name}:sender`, () => this.sendAll()).finally(() => {
+    this.sending ??= this.locked(":sender", () => this.sendAll()).finally(() => {
       this.sending = undefined;
       this.wake(); // for a message that came after the last look
     });
@@ -171,12 +182,6 @@ export class Outbox implements Readable<readonly Outgoing[]> {
 }
 
 const isWaiting = ({ state }: Outgoing) => state === "waiting";
-
-/** Runs `act` while no other tab runs one of this name, where the platform has Web Locks. */
-async function locked(name: string, act: () => Promise<void>): Promise<void> {
-  const locks = (globalThis.navigator as Partial<Navigator> | undefined)?.locks;
-  await (locks ? locks.request(name, act) : act());
-}
 
 function memory(): OutboxStorage {
   const items = new Map<string, string>();

@@ -1,5 +1,5 @@
-import { ColloquyError } from "@colloquy/client";
-import { describe, expect, inject, test } from "vitest";
+import { ColloquyError, ConversationStore, webSocket } from "@colloquy/client";
+import { afterEach, describe, expect, inject, test, vi } from "vitest";
 import { clientOf, newUser, tokenOf } from "../../tests/users.ts";
 
 const code = (promise: Promise<unknown>) =>
@@ -132,7 +132,7 @@ describe("an error", () => {
 describe("the token", () => {
   test("is asked for again after a refusal and before it expires", async () => {
     const user = newUser();
-    const tokens = ["not a token", tokenOf(user, 2), tokenOf(user, 3600)];
+    const tokens = ["not a token", tokenOf(user, 5), tokenOf(user, 3600)];
     let calls = 0;
     const ann = clientOf(user, { token: async () => tokens[calls++]! });
     expect((await ann.viewer()).subject).toBe(user);
@@ -141,11 +141,23 @@ describe("the token", () => {
   });
 });
 
-test("requests need no implementation of WebSockets", async () => {
-  const live = () => {
-    throw new Error("There is no WebSocket.");
-  };
-  const ann = clientOf(newUser(), { live });
-  expect((await ann.viewer()).unreadSessionCount).toBe(0);
-  await expect(ann.viewerEvents().next()).rejects.toThrow("There is no WebSocket.");
+describe("a platform without WebSockets", () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  test("has requests, and its subscriptions say at once what to pass", async () => {
+    vi.stubGlobal("WebSocket", undefined); // as Node 20 is
+    let calls = 0;
+    const user = newUser();
+    const ann = clientOf(user, { live: webSocket(), token: () => (calls++, tokenOf(user)) });
+    const missing = { code: "BAD_USER_INPUT", transient: false, message: expect.stringContaining("webSocketImpl: WebSocket") as string };
+    await expect(ann.viewerEvents().next()).rejects.toMatchObject(missing);
+    expect([calls, ann.connection.getSnapshot()]).toEqual([0, "idle"]); // there was no attempt, and none is to come
+
+    const { id } = await ann.createSession({ title: "Lisbon" });
+    const store = new ConversationStore(ann, id);
+    const close = store.subscribe(() => {});
+    await expect.poll(() => store.getSnapshot().error).toMatchObject(missing);
+    expect(store.getSnapshot()).toMatchObject({ status: "ready", session: { title: "Lisbon" } });
+    close();
+  });
 });

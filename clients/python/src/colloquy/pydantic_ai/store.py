@@ -119,7 +119,7 @@ def _write(
     try:
         yield from _mirror(session_id, [*shared, *new_entries])
     except ColloquyError as error:  # the conversation is stored: an error would be taken for a save that failed
-        log.warning("The messages of conversation %r were not appended; the next save does it: %s", name, error)
+        log.warning("The messages of conversation %r were not appended; the next save tries again: %s", name, error)
 
 
 def _shared(

@@ -14,6 +14,7 @@ from chainlit.user import User
 from colloquy import Client
 from colloquy.errors import ColloquyError, Invalid, NotFound
 from data_layers import URL, data_layer, new_owner, token
+from sent_operations import sent_operations
 
 
 @pytest.fixture(autouse=True)
@@ -258,6 +259,44 @@ async def test_a_step_that_is_created_and_updated_at_once_has_the_values_of_the_
     await asyncio.gather(own.update_step(step("s0", "y", type)), own.delete_step("s0"))
     assert "s0" not in [id for id, _ in await outputs(own)]
     await own.close()
+
+
+async def test_a_step_is_stored_though_its_key_was_taken_and_free_again(owner):
+    """Between its requests, another process appends the message and a third one deletes it."""
+    own = data_layer(owner)
+    await own.create_step(step("one", "Hello"))
+    with client_of(owner) as client:
+        session = client.session(key="trip").id
+        theirs = []
+
+        async def take() -> None:
+            theirs.append(client.append_message(session, "ASSISTANT", "theirs", key="two"))
+
+        async def free() -> None:
+            client.delete_message(theirs.pop().id)
+
+        names = sent_operations(own, ("AppendMessage", take), ("Message", free))
+        await own.create_step(step("two", "At nine.", "assistant_message", 1))
+        assert names[-5:] == ["PutRecords", "AppendMessage", "Message", "PutRecords", "AppendMessage"]
+        assert theirs == []
+    assert await outputs(own) == [("one", "Hello"), ("two", "At nine.")]
+    await own.close()
+
+
+async def test_a_step_that_another_process_stores_first_is_completed(owner):
+    own, other = data_layer(owner), data_layer(owner)
+    await own.create_step(step("one", "Hello"))
+
+    async def store() -> None:
+        await other.create_step(step("two", "At nine.", "assistant_message", 1))
+
+    names = sent_operations(own, ("AppendMessage", store))
+    await own.create_step(step("two", "", "assistant_message", 1, tags=["a"]))
+    assert names[-3:] == ["AppendMessage", "Message", "UpdateMessage"]
+    _, found = (await own.get_thread("trip"))["steps"]
+    assert (found["output"], found["tags"]) == ("At nine.", ["a"])
+    for each in (own, other):
+        await each.close()
 
 
 async def test_marked_steps_are_listed(owner):

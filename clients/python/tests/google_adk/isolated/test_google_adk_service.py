@@ -15,6 +15,7 @@ from google.adk.events import Event, EventActions
 from google.adk.sessions import InMemorySessionService, Session
 from google.adk.sessions.base_session_service import GetSessionConfig
 from google.genai.types import Content, FunctionCall, FunctionResponse, Part
+from sent_operations import sent_operations
 
 TRIP = {"app_name": "guide", "user_id": "ann", "session_id": "trip"}
 ANN = {"app_name": "guide", "user_id": "ann"}
@@ -212,6 +213,53 @@ async def test_a_session_is_created_once_by_concurrent_calls(owner):
             await own.create_session(**TRIP)
 
 
+@pytest.mark.parametrize("name", ["CreateSession", "PutRecords"])
+async def test_a_session_that_another_service_creates_first_exists(owner, name):
+    async with service(owner) as own, service(owner) as other:
+
+        async def create() -> None:
+            await other.create_session(**TRIP, state={"theirs": True})
+
+        names = sent_operations(own, (name, create))
+        with pytest.raises(AlreadyExistsError):
+            await own.create_session(**TRIP, state={"mine": True})
+        assert name in names
+        assert (await own.get_session(**TRIP)).state == {"theirs": True}
+
+
+async def test_a_state_that_another_session_changes_first_has_both_changes(owner):
+    async with service(owner) as own, service(owner) as other:
+        mine, theirs = [await own.create_session(**ANN, session_id=name) for name in ("mine", "theirs")]
+
+        async def append() -> None:
+            await other.append_event(theirs, event("x", **{"user:theirs": 1}))
+
+        names = sent_operations(own, ("PutRecords", append))
+        await own.append_event(mine, event("y", **{"user:mine": 2}))
+        assert names.count("PutRecords") == 2
+        assert await own.get_user_state(**ANN) == {"theirs": 1, "mine": 2}
+
+
+@pytest.mark.parametrize("name", ["MarkSessionRead", "AppendMessage"])
+async def test_a_session_is_stale_if_an_event_comes_first_after_a_deleted_message(owner, name):
+    async with service(owner) as own:
+        await own.append_event(await own.create_session(**TRIP), event("one"))
+        with Client(URL, token(owner)) as client:
+            server_id = client.session(key="guide/ann/trip").id
+            client.delete_message(client.append_message(server_id, "USER", "gone").id)
+            session = await own.get_session(**TRIP)
+
+            async def append() -> None:
+                client.append_message(server_id, "USER", "theirs")
+
+            # The deleted message refuses the first attempt.
+            names = sent_operations(own, ("AppendMessage", lambda: asyncio.sleep(0)), (name, append))
+            with pytest.raises(StaleSessionError):
+                await own.append_event(session, event("two"))
+            assert name in names[1 + names.index("AppendMessage") :]
+        assert texts(await own.get_session(**TRIP)) == ["one", "theirs"]
+
+
 async def test_the_states_of_an_event_count_after_its_process_ended(owner):
     """The process ended after the event and before the states: the event is the truth."""
     async with service(owner) as own:
@@ -278,6 +326,16 @@ async def test_sessions_are_listed_by_their_last_event(owner):
         hers = (await own.list_sessions(**ANN)).sessions
         assert [(each.id, each.state["user:n"]) for each in hers] == [("c", "ann"), ("a", "ann")]
         assert (await own.list_sessions(app_name="gui")).sessions == []
+
+
+async def test_a_list_takes_three_requests_however_many_sessions_there_are(owner):
+    async with service(owner) as own:
+        for number in range(12):
+            await own.create_session(app_name="guide", user_id=f"user {number % 4}")
+        for user, sessions in ((None, 12), ("user 1", 3), ("nobody", 0)):
+            names = sent_operations(own)
+            found = await own.list_sessions(app_name="guide", user_id=user)
+            assert (len(found.sessions), len(names)) == (sessions, 3)
 
 
 async def test_a_deleted_session_is_gone_and_the_users_state_stays(owner):
