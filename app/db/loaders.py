@@ -3,7 +3,7 @@
 They know every noun, so they lie above the nouns; batching and the choice of partial rows are `reading/loader.py`.
 """
 
-from asyncio import Future, InvalidStateError
+from asyncio import InvalidStateError
 from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 from typing import Any, TypeVar
@@ -25,6 +25,7 @@ from app.db import (
 )
 from app.db.access.reads import Reads
 from app.db.access.transaction import Viewer
+from app.db.reading.joined_agent import joined_agent
 from app.db.reading.loader import BatchReader, DataLoader, Filters
 from app.db.reading.nested import Nested
 from app.db.reading.page import KeptSlice, Slice, Window
@@ -35,8 +36,10 @@ from app.db.reading.rows import (
     AuditRow,
     DocumentRow,
     Entity,
+    LastMessageRow,
     MessageKey,
     MessageRow,
+    PartialSessionAgent,
     RecordRow,
     SessionAgentRow,
     SessionRow,
@@ -51,9 +54,6 @@ R = TypeVar("R", bound=Entity)
 V = TypeVar("V")
 
 
-KeptLater = tuple[KeptSession, What, BatchValue[Any]]
-
-
 class Reader(BatchReader):
     """The batches of nouns that take more than one statement by key."""
 
@@ -64,15 +64,27 @@ class Reader(BatchReader):
         joined = self._partial.joined
         statement = session_agent.WITH_AGENTS if joined else session_agent.BY_KEYS
         rows = await self.by_parent(statement, ("session_id", "kind", "key"), keys)
-        for row in rows if joined else ():
-            if row is not None and row.agent_id is not None:
-                agents.prime(row.agent_id, session_agent.joined_agent(row))
+        if joined:
+            _prime(agents, rows)
+        return rows
+
+    async def last_messages(self, agents: DataLoader[str, Any], sessions: Sequence[str]) -> list[MessageRow | None]:
+        """With the agents in the catalogue that wrote them, put into their loader."""
+        rows: list[Any] = await self.by_parent(message.LAST_WITH_AGENTS, ("session_id",), sessions)
+        _prime(agents, rows)
         return rows
 
     async def is_streaming(self, sessions: Sequence[str]) -> list[bool]:
         rows = await self._db.fetch(self._viewer, streaming_message.STREAMING_SESSIONS, ids=sessions)
         found = {row["session_id"] for row in rows}
         return [session in found for session in sessions]
+
+
+def _prime(agents: DataLoader[str, Any], rows: Sequence[Any]) -> None:
+    """Puts the catalogue's agents that came with these rows into their loader."""
+    linked = {row.agent_id: row for row in rows if row is not None and row.agent_id is not None}
+    for agent_id, row in linked.items():
+        agents.prime(agent_id, joined_agent(row))
 
 
 class Loaders:
@@ -89,8 +101,6 @@ class Loaders:
         self._cache, self._owner = cache, viewer.subject
         self._kept: dict[str, KeptSession | None] = {}
         """By session id, for the sessions whose head this operation has read."""
-        self._kept_later: dict[Future[None], list[KeptLater]] = {}
-        """What the cache keeps once it is loaded, by batch."""
         self._listed: Sequence[SessionRow] = ()
         self._immediate = True
         """Kept values come at once, until the cache lacks one. From then on they come with the batch of their level:
@@ -159,6 +169,11 @@ class Loaders:
         return DataLoader(partial(self._read.by_parent, message.LAST_OF_SESSIONS, ("session_id",)))
 
     @cached_property
+    def last_messages_with_agents(self) -> DataLoader[str, MessageRow | None]:
+        """The same; their agents need no statement of their own."""
+        return DataLoader(partial(self._read.last_messages, self.agents))
+
+    @cached_property
     def agent_metrics(self) -> DataLoader[str, AgentMetricsRow | None]:
         """The metrics of an agent, by the agent's id."""
         return DataLoader(partial(self._read.by_parent, stats.AGENT_METRICS, ("agent_id",)))
@@ -219,25 +234,29 @@ class Loaders:
 
     def last_message(self, session: SessionRow) -> "MessageRow | BatchValue[MessageRow | None] | None":
         """The newest message of a session whose row this operation has read."""
+        if self._cache is None and self.partial.last_joined:
+            return self.last_messages_with_agents.load(session.id)  # a cache keeps no agents: no head covers them
         kept = self._known(session)
         if kept is None:
             return self.last_messages.load(session.id)
         return self._kept_or_loaded(self.last_messages, session.id, kept, ("last", MessageRow in self.partial.rows))
 
-    def session_agent(
-        self, session_id: str, kind: str, key: str
-    ) -> "SessionAgentRow | BatchValue[SessionAgentRow | None] | None":
-        """One agent of a session; from the cache if this operation has read the session's row."""
+    def writer(
+        self, row: MessageRow, key: str
+    ) -> "SessionAgentRow | PartialSessionAgent | BatchValue[SessionAgentRow | None] | None":
+        """The session agent with the key that a message names; from the cache if its session's row was read."""
+        session_id = row.session_id
+        if isinstance(row, LastMessageRow):
+            return PartialSessionAgent(session_id, "AGENT", key, row.agent_id)
         kept = self._kept.get(session_id)
         if kept is None:
-            return self.session_agents.load((session_id, kind, key))
-        what = ("agent", SessionAgentRow in self.partial.rows, kind, key)
-        return self._kept_or_loaded(self.session_agents, (session_id, kind, key), kept, what)
+            return self.session_agents.load((session_id, "AGENT", key))
+        what = ("agent", SessionAgentRow in self.partial.rows, "AGENT", key)
+        return self._kept_or_loaded(self.session_agents, (session_id, "AGENT", key), kept, what)
 
     def catalogue_agent(self, agent_id: str) -> "AgentRow | BatchValue[AgentRow | None] | None":
-        """An agent of the catalogue by its id: at once if the operation's session agents come with theirs."""
-        found = self.agents.requested(agent_id) if self.partial.joined else None
-        return found.result() if found is not None and found.done() else self.agents.load(agent_id)
+        """An agent of the catalogue by its id: at once if it came with a session agent."""
+        return self.agents.known(agent_id) if self.partial.joined else self.agents.load(agent_id)
 
     def kept_lists(self) -> KeptSession | None:
         """What is kept of the viewer's lists of sessions. Call this before a list is read."""
@@ -304,11 +323,7 @@ class Loaders:
         if value is None:
             kept.cache.misses += 1
             value = loader.load(key)
-            later = self._kept_later.get(value.batch)
-            if later is None:
-                later = self._kept_later[value.batch] = []
-                value.batch.add_done_callback(partial(_keep, later))
-            later.append((kept, what, value))
+            loader.when_read(partial(_keep, kept, what, value))
         return value
 
     def _pages(self, nested: Nested[R], window: Window, filters: Filters) -> DataLoader[Any, Slice[R]]:
@@ -326,14 +341,11 @@ class Loaders:
         return loader
 
 
-def _keep(loaded: list[KeptLater], batch: Future[None]) -> None:
+def _keep(kept: KeptSession, what: What, loaded: BatchValue[Any]) -> None:
     """Keeps what was loaded, unless a message in it is being written: its text grows without a number."""
-    if batch.cancelled():
+    if loaded.error is not None:
         return
-    for kept, what, later in loaded:
-        if later.error is not None:
-            continue
-        value = later.result()
-        rows = value.rows if isinstance(value, Slice) else [value]
-        if not any(isinstance(row, MessageRow) and row.status == "STREAMING" for row in rows):
-            kept.keep(what, (value.rows, value.has_next, value.has_previous) if isinstance(value, Slice) else value)
+    value = loaded.value
+    rows = value.rows if isinstance(value, Slice) else [value]
+    if not any(isinstance(row, MessageRow) and row.status == "STREAMING" for row in rows):
+        kept.keep(what, (value.rows, value.has_next, value.has_previous) if isinstance(value, Slice) else value)

@@ -26,15 +26,16 @@ from sqlalchemy.dialects.postgresql import ARRAY, REGCONFIG, array
 
 from app.db.access.statement import OWNER, Row, Statement, statement, variant
 from app.db.access.transaction import Tx
+from app.db.reading.joined_agent import JOINED_COLUMNS
 from app.db.reading.nested import Nested, parent_arrays, parent_table
 from app.db.reading.order import Order, integer_key
 from app.db.reading.partial_rows import MESSAGE
-from app.db.reading.rows import DocumentRow, MessageKey, MessageRow
-from app.db.tables import messages, sessions
-from app.db.tables.columns import Uuid
+from app.db.reading.rows import DocumentRow, LastMessageRow, MessageKey, MessageRow
+from app.db.tables import agents, messages, session_agents, sessions
+from app.db.tables.columns import Uuid, as_client_text
 from app.documents.search_words import searchable
 
-s, m = sessions.c, messages.c
+s, m, g, a = sessions.c, messages.c, session_agents.c, agents.c
 # A document may be a thousand times as long as its text: only the statements of DocumentRow read `raw` and `content`.
 UNSELECTED = {"raw", "content", "tsv", "agent_kind", "fence"}
 MESSAGE_COLUMNS = (*(column for column in m if column.name not in UNSELECTED), m.raw.is_not(None).label("documented"))
@@ -224,6 +225,31 @@ LAST_OF_SESSIONS = statement(
     select(newest, parent_session.c["index"].label("parent")).select_from(parent_session.join(newest, true())),
     MessageRow,
     MESSAGE,
+)
+writer = (
+    select(*JOINED_COLUMNS, g.agent_id)
+    .select_from(
+        session_agents.outerjoin(agents, and_(a.owner_id == OWNER, a.id == g.agent_id, a.deleted_at.is_(None)))
+    )
+    .where(
+        g.owner_id == OWNER,
+        g.session_id == newest.c.session_id,
+        g.kind == literal("AGENT", Text),
+        g.key == newest.c.agent_key,
+    )
+    .limit(1)
+    .correlate(newest)
+    .lateral("writer")
+)
+LAST_WITH_AGENTS = statement(
+    variant("message.last_of_sessions", "with_agents"),
+    "The newest message of each session, with the catalogue's agent of the session agent that wrote it.",
+    select(
+        *writer.c,
+        *(as_client_text(column) for column in newest.c if column.key in MESSAGE),
+        parent_session.c["index"].label("parent"),
+    ).select_from(parent_session.join(newest, true()).outerjoin(writer, true())),
+    LastMessageRow,
 )
 
 

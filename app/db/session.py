@@ -47,7 +47,8 @@ NOT_DELETED = and_(HAS_ID, s.deleted_at.is_(None))
 _started = func.date_part("epoch", func.pg_postmaster_start_time(), type_=Float)
 # Below zero on a standby: one that is promoted goes on without another start.
 _signed = case((func.pg_is_in_recovery(type_=Boolean), -_started), else_=_started)
-SESSIONS = select(sessions, _signed.label("postgres_started"))  # what queries read, for the session cache
+# What queries read, for the session cache; a subquery, since it is evaluated once and not for every row.
+SESSIONS = select(sessions, select(_signed).scalar_subquery().label("postgres_started"))
 NEXT_REVISION = {"head": s.head + 1, "revision": s.head + 1, "updated_at": func.now()}
 
 ACTIVITY = (time_key(s.last_activity_at), uuid_key(s.id))

@@ -8,10 +8,11 @@ from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, func, insert,
 
 from app.db.access.statement import OWNER, Statement, statement, variant
 from app.db.access.transaction import Tx
+from app.db.reading.joined_agent import JOINED_COLUMNS
 from app.db.reading.nested import Nested, parent_table
 from app.db.reading.order import Order, integer_key
-from app.db.reading.partial_rows import ADDED, SESSION_AGENT
-from app.db.reading.rows import PartialAgent, SessionAgentRow
+from app.db.reading.partial_rows import SESSION_AGENT
+from app.db.reading.rows import PartialSessionAgent, SessionAgentRow
 from app.db.tables import agents, session_agents
 from app.db.tables.columns import Uuid
 
@@ -37,20 +38,14 @@ BY_KEYS = statement(
     SessionAgentRow,
     SESSION_AGENT,
 )
-JOINED_COLUMNS = tuple(a[name].label(f"agents_{name}") for name in PartialAgent._fields)
 WITH_AGENTS = statement(
     "session_agent.with_agents",
     "The agents of sessions with these keys, each with its agent in the catalogue.",
-    select(*(g[name] for name in sorted(SESSION_AGENT - ADDED)), *JOINED_COLUMNS, keys.c["index"].label("parent"))
+    select(*JOINED_COLUMNS, *(g[name] for name in PartialSessionAgent._fields), keys.c["index"].label("parent"))
     .select_from(keyed.outerjoin(agents, and_(a.owner_id == OWNER, a.id == g.agent_id, a.deleted_at.is_(None))))
     .where(g.owner_id == OWNER),
     SessionAgentRow,
 )
-
-
-def joined_agent(row: SessionAgentRow) -> Any:
-    """The catalogue's agent in a row of `WITH_AGENTS`, as a stand-in for its own row; None if it was deleted."""
-    return PartialAgent(*(row[f"agents_{name}"] for name in PartialAgent._fields)) if row["agents_id"] else None
 
 
 CREATED = Order("created", "g", (integer_key(g.created_revision),))

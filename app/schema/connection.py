@@ -1,7 +1,7 @@
 """Connections: the schema types of a page of rows. A row is its own edge, because it carries its cursor."""
 
 from collections.abc import Callable
-from typing import Annotated, Any, Generic, TypeVar, cast
+from typing import Annotated, Any, Generic, TypeVar
 
 import strawberry
 from strawberry.types.fields.resolver import Parameter, Signature
@@ -68,11 +68,11 @@ class Edge(Generic[T]):
 class Connection(Generic[T]):
     @strawberry.field(description="The nodes of the page, each with its cursor.")
     def edges(self: Slice[Any]) -> list[Edge[T]]:
-        return cast(list[Edge[T]], self.rows)
+        return self.rows
 
     @strawberry.field(description="The nodes of the page, without their cursors.")
     def nodes(self: Slice[Any]) -> list[T]:
-        return cast(list[T], self.rows)
+        return self.rows
 
     @strawberry.field(description="The position of the page in the whole connection.")
     def page_info(self: Slice[Any]) -> PageInfo:

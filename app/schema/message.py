@@ -13,8 +13,10 @@ from app.db.reading.page import Slice, Window
 from app.db.reading.rows import (
     ApprovalRow,
     DocumentRow,
+    LastMessageRow,
     MessageKey,
     MessageRow,
+    PartialSessionAgent,
     SessionAgentRow,
     SessionRow,
     StreamedRow,
@@ -103,7 +105,7 @@ class Message(Node):
     created_at: DateTime = field(description="The time at which the server stored the message.")
     updated_at: DateTime = field(description="The time of the newest change of the message.")
 
-    is_type_of = rows_of(MessageRow)
+    is_type_of = rows_of(MessageRow, LastMessageRow)
 
     @field(description=NODE_ID)
     def id(self: MessageRow) -> strawberry.ID:
@@ -114,10 +116,11 @@ class Message(Node):
         return info.context.loaders.sessions.load(self.session_id)
 
     @field(graphql_type=SessionAgent | None, description="The agent that wrote the message; null if none was named.")
-    def agent(self: MessageRow, info: Info) -> "SessionAgentRow | BatchValue[SessionAgentRow | None] | None":
-        if self.agent_key is None:
-            return None
-        return info.context.loaders.session_agent(self.session_id, "AGENT", self.agent_key)
+    def agent(
+        self: MessageRow, info: Info
+    ) -> "SessionAgentRow | PartialSessionAgent | BatchValue[SessionAgentRow | None] | None":
+        key = self.agent_key
+        return None if key is None else info.context.loaders.writer(self, key)
 
     @connection(Connection[Approval], "The approvals of its tool calls, the oldest first.")
     def approvals(self: MessageRow, ctx: Context, window: Window) -> "BatchValue[Slice[ApprovalRow]]":

@@ -43,4 +43,6 @@ def columns_for(selected: frozenset[tuple[str, str]]) -> PartialRows:
         if type_name in fields:
             fields[type_name].add(field)
     rows = frozenset(kind.row for name, kind in TYPES.items() if fields[name] <= kind.fields | {"__typename"})
-    return PartialRows(rows, ("SessionAgent", "agent") in selected and {SessionAgentRow, AgentRow} <= rows)
+    joined = ("SessionAgent", "agent") in selected and {SessionAgentRow, AgentRow} <= rows
+    last_joined = joined and MessageRow in rows and {("Session", "lastMessage"), ("Message", "agent")} <= selected
+    return PartialRows(rows, joined, last_joined)

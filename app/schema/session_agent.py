@@ -10,7 +10,7 @@ from strawberry import Maybe
 from app.context import Context
 from app.db import message as messages
 from app.db.reading.page import Slice, Window
-from app.db.reading.rows import AgentRow, MessageRow, SessionAgentRow, SessionRow
+from app.db.reading.rows import AgentRow, MessageRow, PartialSessionAgent, SessionAgentRow, SessionRow
 from app.limits import DEFAULT_PAGE_SIZE
 from app.live.cursors import SessionCursor
 from app.resolvers import session_agent
@@ -74,7 +74,7 @@ class SessionAgent(Node):
     created_at: DateTime = field(description="The time at which the server created the SessionAgent.")
     updated_at: DateTime = field(description="The time of the newest change of the SessionAgent.")
 
-    is_type_of = rows_of(SessionAgentRow)
+    is_type_of = rows_of(SessionAgentRow, PartialSessionAgent)
 
     @field(description=NODE_ID)
     def id(self: SessionAgentRow) -> strawberry.ID:

@@ -17,7 +17,7 @@ export default defineConfig({
     include: ["*/tests/**/*.test.{ts,tsx}"],
     maxWorkers: 2,
     testTimeout: 60_000,
-    hookTimeout: 120_000,
+    hookTimeout: 240_000,
     expect: { poll: { timeout: 30_000, interval: 20 } },
   },
 });

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from graphql import ExecutionResult, build_schema, execute, parse
 from graphql_compiled import compile_operation
-from graphql_compiled.batch import BatchValue
+from graphql_compiled.batch import Batch, BatchValue
 
 SCHEMA = build_schema("""
 type Query { books: [Book!] one: Book }
@@ -45,20 +45,23 @@ class Loader:
         self.cache: dict[str, BatchValue[Any]] = {}
         self.batches: list[list[str]] = []
         self.keys: list[str] = []
-        self.batch: asyncio.Future[None] | None = None
+        self.batch: Batch | None = None
+        self.readers: list[asyncio.Task[Any] | None] = []
 
     def load(self, key: str) -> BatchValue[Any]:
         if key not in self.cache:
-            loop = asyncio.get_running_loop()
             if self.batch is None:
-                self.batch = loop.create_future()
-                loop.call_soon(self.read)
+                self.batch = Batch(self.read)
             self.cache[key] = BatchValue(self.batch)
             self.keys.append(key)
         return self.cache[key]
 
-    def read(self) -> None:
+    async def read(self) -> None:
+        self.readers.append(asyncio.current_task())
         self.batches.append(self.keys)
+        await asyncio.sleep(0)
+        if "cancelled" in self.keys:
+            raise asyncio.CancelledError
         for key in self.keys:
             if key == "broken":
                 self.cache[key].fail(LookupError(key))
@@ -66,7 +69,8 @@ class Loader:
                 self.cache[key].value = Author(self, key)
         batch, self.batch, self.keys = self.batch, None, []
         assert batch is not None
-        batch.set_result(None)
+        if not batch.done():
+            batch.set_result(None)
 
 
 class Book:
@@ -188,3 +192,56 @@ async def test_an_error_that_many_raise_keeps_its_traceback():
             await value
         depths.append(len(raised.traceback))
     assert len(set(depths[1:])) == 1
+
+
+async def executed(document: str, root: Root) -> ExecutionResult:
+    result = compile_operation(SCHEMA, parse(document)).execute(root)
+    return result if isinstance(result, ExecutionResult) else await result
+
+
+@pytest.mark.parametrize("authors", [("ann",), ("ann", "bob")])
+async def test_a_batch_that_is_all_that_is_pending_is_read_without_a_task(authors):
+    root = Root(*authors)
+    await executed("{ books { author { friend { name } } } }", root)
+    assert root.loader.readers == 2 * [asyncio.current_task()]
+
+
+async def test_batches_of_one_level_are_read_at_once():
+    root, other = Root("ann", "bob"), Loader()
+    root.books[1].loader = other
+    await executed("{ books { author { name } } }", root)
+    assert (root.loader.batches, other.batches) == ([["ann"]], [["bob"]])
+    assert asyncio.current_task() not in root.loader.readers + other.readers
+
+
+async def test_a_resolver_that_awaits_a_value_shares_the_batch_of_its_level():
+    root = Root("ann", "bob")
+    root.books[1].key = "ann"
+    await executed("{ books { slow { name } author { name } } }", root)
+    assert root.loader.batches == [["ann"]]
+
+
+async def test_nothing_is_read_before_something_waits():
+    loader = Loader()
+    values = [loader.load(key) for key in ("ann", "bob")]
+    await asyncio.sleep(0)
+    assert loader.batches == []
+    assert (await values[1]).name == "bob"
+    assert loader.batches == [["ann", "bob"]]
+
+
+async def test_a_cancelled_operation_cancels_the_read_that_it_runs():
+    root = Root("ann")
+    task = asyncio.create_task(executed("{ books { author { name } } }", root))
+    while not root.loader.readers:
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+
+@pytest.mark.parametrize("authors", [("cancelled",), ("cancelled", "ann")])
+async def test_a_read_that_ends_cancelled_is_an_error_of_its_positions(authors):
+    result = await executed("{ books { author { name } } }", Root(*authors))
+    assert result.data == {"books": [{"author": None} for _ in authors]}
+    assert len(result.errors) == len(authors)

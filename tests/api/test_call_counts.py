@@ -8,7 +8,7 @@ import pytest
 
 import app
 from harness.server_settings import settings_for
-from tests.api.test_statement_counts import W1, W3
+from tests.api.test_statement_counts import W1, W2, W3
 from tests.support.servers import serving
 
 OURS = (str(Path(app.__file__).parent), str(Path(graphql_compiled.__file__).parent), "<compiled operation>")
@@ -54,3 +54,14 @@ async def test_a_message_of_a_page_makes_few_calls(running):
         await ann.does("appendMessages", sessionId=session, messages=messages)
         counts.append(await calls(ann, W1, id=session))
     assert (counts[1] - counts[0]) / 40 <= 9
+
+
+async def test_a_session_of_a_list_makes_few_calls(running):
+    ann = running.user("ann-of-a-list")
+    counts = []
+    for _ in range(2):
+        for _ in range(8):
+            session = await ann.creates_session()
+            await ann.appends(session, "t", role="ASSISTANT", agentKey="guide")
+        counts.append(await calls(ann, W2))
+    assert (counts[1] - counts[0]) / 8 <= 18

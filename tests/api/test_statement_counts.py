@@ -108,6 +108,30 @@ async def test_benchmark_operations_need_one_statement_per_level(counts):
     assert found == (4, 4, 1)
 
 
+async def test_a_last_message_comes_with_its_agents(database_url, logged):
+    """Without cache. A compiled document joins the agents to session agents, and both to last messages."""
+    _, statements = logged
+    async with serving(settings_for(database_url, session_cache_bytes=0)) as running:
+        ann, bob = (running.user(f"{name}-{uuid4().hex[:12]}") for name in ("ann", "bob"))
+        session = await fills(ann, 1)
+        await ann.creates_session("empty")
+        unlinked = await ann.creates_session("unlinked")
+        await ann.appends(unlinked, "t", role="ASSISTANT", agentKey="unlinked")
+        await ann.appends(await ann.creates_session("plain"), "t")
+        runs = []
+        for document, variables in 3 * [(W1, {"id": session}), (W2, {})]:
+            statements.clear()
+            data = await ann.asks(document, **variables)
+            runs.append((data, sum(ann.name in statement.args for statement in statements)))
+        assert [count for _, count in [*runs[:2], *runs[-2:]]] == [4, 4, 3, 2]
+        assert [data for data, _ in runs[:2]] == [data for data, _ in runs[-2:]]
+        last = {edge["node"]["title"]: edge["node"]["lastMessage"] for edge in runs[-1][0]["sessions"]["edges"]}
+        assert (last["empty"], last["plain"]["agent"]) == (None, None)
+        assert last["unlinked"]["agent"] == {"key": "unlinked", "agent": None}
+        assert last["1"]["agent"]["agent"]["name"] == "1"
+        assert (await bob.asks(W2))["sessions"]["edges"] == []
+
+
 async def test_unchanged_sessions_need_the_sessions_and_the_catalogue_only(counts):
     """A compiled document reads partial rows: these are kept from the second read under a head on."""
     session, warm1, warm2 = counts.sessions[0], W1.replace("W1", "Warm1"), W2.replace("W2", "Warm2")

@@ -85,7 +85,7 @@ class StatementRunner:
         if (query, owner) not in self._arguments:
             self._arguments[query, owner] = Arguments(query, self.rows[owner])
         values = self._arguments[query, owner].values(wanted)
-        return query.bind(**values) if isinstance(query, AcrossOwners) else query.bind(owner, **values)
+        return query.bind(None if isinstance(query, AcrossOwners) else owner, **values)
 
     async def _begin(self, query, owner, wanted):
         """A transaction of its own for a statement that writes; statements that read share one."""

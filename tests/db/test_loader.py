@@ -1,4 +1,4 @@
-"""The dataloader: one batch per turn of the event loop, each key once; a failed batch is not cached."""
+"""The dataloader: one batch of all keys until something waits for one, each key once; a failed batch is not cached."""
 
 import asyncio
 
@@ -59,6 +59,39 @@ async def test_a_value_has_no_result_before_its_batch_is_done(loader):
         loader.loaded("a")
     with pytest.raises(KeyError):
         loader.loaded("b")
+
+
+async def test_nothing_is_read_before_something_waits(loader, batches):
+    values = [loader.load(key) for key in ("a", "b")]
+    await asyncio.sleep(0)
+    assert batches == []
+    assert await values[0] == "aa"
+    assert batches == [["a", "b"]]
+
+
+async def test_a_known_value_comes_at_once(loader, batches):
+    loader.prime("a", "primed")
+    assert loader.known("a") == "primed"
+    read = loader.known("b")
+    assert read is loader.known("b")
+    assert await read == loader.known("b") == "bb"
+    assert batches == [["b"]]
+
+
+async def test_a_failed_value_is_no_known_one(loader):
+    value = loader.load("fail")
+    with pytest.raises(LookupError):
+        await value
+    with pytest.raises(LookupError):
+        await loader.known("fail")
+
+
+async def test_a_callback_runs_before_those_who_wait(loader):
+    order = []
+    value = loader.load("a")
+    loader.when_read(lambda: order.append(("read", value.value)))
+    order.append(await value)
+    assert order == [("read", "aa"), "aa"]
 
 
 async def test_a_primed_key_is_not_read(loader, batches):

@@ -68,6 +68,20 @@ async def test_a_wait_for_a_connection_times_out(own_database, outside):
     await db.close()
 
 
+async def test_a_task_that_is_cancelled_when_it_gets_a_connection_passes_it_on(own_database):
+    db = open_database(own_database, pool_size=1)
+    for cancelled in range(3):
+        async with db.begin(ANN):
+            tasks = [asyncio.create_task(db.one(ANN, ADD, id=str(uuid4()))) for _ in range(3)]
+            await asyncio.sleep(0)
+            assert db.pool.waiting == 3
+        tasks[cancelled].cancel()
+        results = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [isinstance(result, asyncio.CancelledError) for result in results].count(True) == 1
+        assert (db.pool.waiting, db.pool.busy) == (0, 0)
+    await db.close()
+
+
 async def test_connections_are_acquired_in_the_order_of_the_requests(own_database, outside):
     db = open_database(own_database, pool_size=1)
     order = []

@@ -79,7 +79,7 @@ def test_a_missing_or_unexpected_argument_is_refused_with_the_name(values):
     with pytest.raises(TypeError, match=r"^test_note\.get takes id; missing or unexpected: "):
         GET.bind("ann", **values)
     with pytest.raises(TypeError, match=r"^test_note\.all_owners takes no parameters; missing or unexpected: id$"):
-        ALL_OWNERS.bind(id="x")
+        ALL_OWNERS.bind(None, id="x")
 
 
 def test_arguments_are_bound_in_the_order_of_the_parameters():

@@ -86,16 +86,21 @@ class Database:
 
     def fetch(self, viewer: Viewer, statement: Statement[R], /, **values: Any) -> Coroutine[Any, Any, list[R]]:
         """All rows, in a transaction of its own. A read whose connection is lost runs once more."""
-        return self._run_alone(viewer, statement, values)
+        if statement.routed and self.pool.database_engine is not POSTGRESQL:
+            return self._run_in_second_form(viewer, statement, values)
+        if self.role:
+            statement = row_security.self_contained(statement)
+        begin = self._begin_custom_plan if statement.custom_plan or self._always_begin else None
+        return self._run(statement, statement.bind(viewer.subject, **values), begin)
 
     async def one(self, viewer: Viewer, statement: Statement[R], /, **values: Any) -> R | None:
         """The first row, or None; otherwise as `fetch`."""
-        rows = await self._run_alone(viewer, statement, values)
+        rows = await self.fetch(viewer, statement, **values)
         return rows[0] if rows else None
 
     def fetch_across(self, query: AcrossOwners[R], /, **values: Any) -> Coroutine[Any, Any, list[R]]:
         """All rows of all owners: for sweeper and command line only."""
-        return self._run(query, query.bind(**values), self._begin_across)
+        return self._run(query, query.bind(None, **values), self._begin_across)
 
     def look(self, query: Query[R]) -> Coroutine[Any, Any, list[R]]:
         """All rows of a query without tables and parameters, about the server."""
@@ -131,20 +136,10 @@ class Database:
         """Closes the pool."""
         await self.pool.close()
 
-    def _run_alone(
-        self, viewer: Viewer, statement: Statement[R], values: dict[str, Any]
-    ) -> Coroutine[Any, Any, list[R]]:
-        if statement.routed and self.pool.database_engine is not POSTGRESQL:
-            return self._run_in_second_form(viewer, statement, values)
-        if self.role:
-            statement = row_security.self_contained(statement)
-        begin = self._begin_custom_plan if statement.custom_plan or self._always_begin else None
-        return self._run(statement, statement.bind(viewer.subject, **values), begin)
-
     async def _run_in_second_form(self, viewer: Viewer, statement: Statement[R], values: dict[str, Any]) -> list[R]:
         if self.routes and len(statement.routed) == 1:
             [step] = statement.routed
-            rows: list[R] = await self._run_alone(viewer, step.statement, values)
+            rows: list[R] = await self.fetch(viewer, step.statement, **values)
             return rows
         async with self.begin(viewer) as tx:  # has a connection, so the engine is known
             return await tx.fetch(statement, **values)
@@ -163,7 +158,8 @@ class Database:
                     rows = await self.slow.fetch(driver, query, arguments)
                     current = self.pool.is_current(driver)
             else:
-                connection = await self.pool.acquire(opened_after)
+                idle = None if opened_after else self.pool.take()
+                connection = idle or await self.pool.acquire(opened_after)
                 try:
                     rows = await self.slow.fetch(connection.driver, query, arguments)
                 except BaseException as error:

@@ -1,6 +1,7 @@
 """The connection pool: one SQLAlchemy engine, whose connections serve one statement or one transaction at a time."""
 
 import asyncio
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from time import monotonic
@@ -45,10 +46,15 @@ class Pool:
         event.listen(self._pool, "connect", self._on_connect)
         event.listen(self._pool, "checkout", _on_checkout)
         self._acquire_timeout = acquire_timeout
-        self._free = asyncio.Semaphore(size)
-        self.waiting = 0
-        """How many tasks wait for a connection."""
+        self._free = size
+        """How many more connections may be in use; 0 while tasks wait for one."""
+        self._waiters: deque[asyncio.Future[None]] = deque()
         self._idle: list[PooledConnection] = []
+
+    @property
+    def waiting(self) -> int:
+        """How many tasks wait for a connection."""
+        return len(self._waiters)
 
     @property
     def idle(self) -> int:
@@ -65,10 +71,7 @@ class Pool:
 
         Raises Unavailable.
         """
-        if self._free.locked():
-            await self._wait()
-        else:
-            await self._free.acquire()
+        await self._wait()
         try:
             while True:
                 connection = self._idle.pop() if self._idle else await self._open()
@@ -76,8 +79,19 @@ class Pool:
                     return connection
                 connection.proxy.invalidate()
         except BaseException:
-            self._free.release()
+            self._hand_on()
             raise
+
+    def take(self) -> PooledConnection | None:
+        """An idle connection, as `acquire` returns it, without a coroutine; None if only `acquire` can get one."""
+        if not self._free or not self._idle:
+            return None
+        connection = self._idle.pop()
+        if connection.driver.is_closed():
+            connection.proxy.invalidate()
+            return None
+        self._free -= 1
+        return connection
 
     def is_current(self, driver: Any) -> bool:
         """False if the server of this open connection has become read-only, although it is for writing.
@@ -99,7 +113,7 @@ class Pool:
             else:
                 self._idle.append(connection)
         finally:
-            self._free.release()
+            self._hand_on()
         return current
 
     def on_failure(self, connection: PooledConnection, error: BaseException) -> None:
@@ -126,7 +140,7 @@ class Pool:
             async with self.engine.connect() as connection:
                 yield connection
         finally:
-            self._free.release()
+            self._hand_on()
 
     async def close(self) -> None:
         """Closes every connection; waits at most CLOSE_TIMEOUT_SECONDS for the server."""
@@ -137,14 +151,32 @@ class Pool:
                 await self.engine.dispose()
 
     async def _wait(self) -> None:
-        self.waiting += 1
+        """Waits until this task may use a connection; the task that has waited longest comes first."""
+        if self._free:
+            self._free -= 1
+            return
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
         try:
             async with asyncio.timeout(self._acquire_timeout):
-                await self._free.acquire()
-        except TimeoutError:
-            raise Unavailable("All database connections are busy; try again.") from None
-        finally:
-            self.waiting -= 1
+                await waiter
+        except BaseException as error:
+            if not waiter.cancelled():
+                self._hand_on()  # it was handed to this task in the same moment
+            elif waiter in self._waiters:
+                self._waiters.remove(waiter)
+            if isinstance(error, TimeoutError):
+                raise Unavailable("All database connections are busy; try again.") from None
+            raise
+
+    def _hand_on(self) -> None:
+        """Lets another task use a connection in place of this one."""
+        while self._waiters:
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+        self._free += 1
 
     def _discard_idle(self) -> None:
         while self._idle:

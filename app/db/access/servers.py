@@ -12,7 +12,6 @@ from app.settings.postgres_url import driver_arguments, each_host
 
 HOST_SECONDS = 2.0  # a host that is switched off refuses nothing: without a limit the next ones would never be tried
 WRITABLE = ("target_session_attrs=read-write", "target_session_attrs=primary")
-READ_ONLY = ("default_transaction_read_only", "in_hot_standby")
 
 
 class Servers:
@@ -54,7 +53,8 @@ class Servers:
         if not self.writable:
             return False
         settings = connection.get_settings()
-        return any(getattr(settings, name, "off") == "on" for name in READ_ONLY)
+        by_default = getattr(settings, "default_transaction_read_only", "off")
+        return "on" in (by_default, getattr(settings, "in_hot_standby", "off"))
 
     def _prefer(self, url: str) -> None:
         if self._urls[0] != url and self.writable:

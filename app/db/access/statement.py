@@ -98,7 +98,11 @@ class Query(Generic[R]):
             raise NotOwned(f"{self.name}: a default made in Python is not supported; bind the value")
         return compiled
 
-    def _arguments(self, values: dict[str, Any], owner: str | None) -> tuple[Any, ...]:
+    def bind(self, owner: str | None, /, **values: Any) -> tuple[Any, ...]:
+        """The arguments in the order of `sql`; without an owner those of a query across owners.
+
+        Raises TypeError for a missing or unexpected value.
+        """
         if values.keys() != self._supplied:
             expected = ", ".join(self.parameters) or "no parameters"
             wrong = ", ".join(sorted(values.keys() ^ self._supplied))
@@ -119,19 +123,11 @@ class Statement(Query[R]):
         super().__init__(name, sentence, element, row)
         self.partial = self
 
-    def bind(self, owner: str, /, **values: Any) -> tuple[Any, ...]:
-        """The arguments in the order of `sql`. Raises TypeError for a missing or unexpected value."""
-        return self._arguments(values, owner)
-
 
 class AcrossOwners(Query[R]):
     """A query that reads the rows of all owners."""
 
     custom_plan = True
-
-    def bind(self, /, **values: Any) -> tuple[Any, ...]:
-        """As `Statement.bind`, without an owner."""
-        return self._arguments(values, None)
 
 
 REGISTERED: dict[str, Query[Any]] = {}

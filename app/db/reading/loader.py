@@ -5,11 +5,11 @@ What is loaded of which noun is in `app/db/loaders.py`.
 
 from asyncio import Future, get_running_loop
 from collections.abc import Callable, Coroutine, Sequence
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Self, TypeVar
 
 import aiodataloader
-from graphql_compiled.batch import BatchValue
+from graphql_compiled.batch import Batch, BatchValue
 
 from app.db.access.reads import Reads
 from app.db.access.statement import Statement
@@ -26,25 +26,30 @@ Filters = tuple[tuple[str, Any], ...]
 
 
 class DataLoader(aiodataloader.DataLoader[K, V]):
-    """aiodataloader's, with one task, one turn of the event loop and one future per batch, and a fast path for keys
+    """aiodataloader's, with one future per batch, which is read once something waits for it, and a fast path for keys
     that are loaded already.
     """
 
     def __init__(self, batch: Callable[[list[K]], Coroutine[Any, Any, list[V]]]) -> None:
-        self.loop, self.batch_load_fn = get_running_loop(), batch
+        self.batch_load_fn = batch
         self._cache: dict[K, BatchValue[V]] = {}  # type: ignore[assignment]  # a value per key, a future per batch
         self._keys: list[K] = []
         self._values: list[BatchValue[V]] = []
-        self._batch: Future[None] | None = None
+        self._when_read: list[Callable[[], None]] = []
+        self._batch: Batch | None = None
 
     def load(self, key: K) -> BatchValue[V]:  # type: ignore[override]
-        """The value of `key`; one batch reads all keys that are requested before the loop's next turn."""
+        """The value of `key`; one batch reads all keys that are requested before something waits for one of them."""
         value = self._cache.get(key)
         if value is None:
             value = self._cache[key] = BatchValue(self._batch or self._begin())
             self._keys.append(key)
             self._values.append(value)
         return value
+
+    def when_read(self, callback: Callable[[], None]) -> None:
+        """Calls this once the newest batch is read, before anything that waits for it continues."""
+        self._when_read.append(callback)
 
     def requested(self, key: K) -> BatchValue[V] | None:
         """The value of a key that was loaded before; None for another key."""
@@ -61,12 +66,17 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
             found = self._cache[key] = BatchValue(self._batch or self._begin(), value)
         return found
 
+    def known(self, key: K) -> V | BatchValue[V]:
+        """The value of `key` at once if it was read before; otherwise as `load`."""
+        found = self._cache.get(key)
+        if found is None:
+            return self.load(key)
+        return found.value if found.batch.done() and found.error is None else found  # type: ignore[return-value]
+
     def prime(self, key: K, value: V) -> Self:
         """Sets the value of a key that was not loaded before."""
         if key not in self._cache:
-            batch = self.loop.create_future()
-            batch.set_result(None)
-            self._cache[key] = BatchValue(batch, value)
+            self._cache[key] = BatchValue(self._read_before, value)
         return self
 
     def clear(self, key: K) -> Self:
@@ -74,25 +84,28 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         self._cache.pop(key, None)
         return self
 
-    def _begin(self) -> "Future[None]":
-        self._batch = self.loop.create_future()
-        self.loop.call_soon(self._dispatch)
+    @cached_property
+    def _read_before(self) -> "Future[None]":
+        """What primed values wait for."""
+        done: Future[None] = get_running_loop().create_future()
+        done.set_result(None)
+        return done
+
+    def _begin(self) -> Batch:
+        self._batch = Batch(self._read)
         return self._batch
 
-    def _dispatch(self) -> None:
-        batch, keys, values = self._batch, self._keys, self._values
+    async def _read(self) -> None:
+        """Reads the batch. The keys of a failed batch are not cached."""
+        batch, keys, values, callbacks = self._batch, self._keys, self._values, self._when_read
         assert batch is not None
-        self._batch, self._keys, self._values = None, [], []
-        if keys:
-            self.loop.create_task(self._read(batch, keys, values))
-        elif not batch.done():
-            batch.set_result(None)
-
-    async def _read(self, batch: "Future[None]", keys: list[K], values: list[BatchValue[V]]) -> None:
-        """Reads one batch. The keys of a failed batch are not cached."""
+        self._batch, self._keys, self._values, self._when_read = None, [], [], []
         try:
-            for value, found in zip(values, await self.batch_load_fn(keys), strict=True):
-                value.value = found
+            found = await self.batch_load_fn(keys) if keys else []
+            for value, row in zip(values, found, strict=True):
+                value.value = row
+            for callback in callbacks:
+                callback()
         except Exception as error:
             for key, value in zip(keys, values, strict=True):
                 self.clear(key)
@@ -152,6 +165,6 @@ class BatchReader:
         totals = {row.parent: row.total for row in await self._db.fetch(self._viewer, count, **parameters)}
         return [totals[index] for index in range(1, len(parents) + 1)]
 
-    async def _rows(self, statement: Statement[R], **values: Any) -> list[R]:
+    def _rows(self, statement: Statement[R], **values: Any) -> Coroutine[Any, Any, list[R]]:
         chosen = statement.partial if statement.row in self._partial.rows else statement
-        return await self._db.fetch(self._viewer, chosen, **values)
+        return self._db.fetch(self._viewer, chosen, **values)

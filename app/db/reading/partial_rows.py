@@ -21,11 +21,13 @@ AGENT = ADDED | {"id", "key", "name", "type", "status"}
 class PartialRows(NamedTuple):
     """The classes of rows that may be partial in an operation.
 
-    `joined`: the operation reads the catalogue's agents of session agents, so one statement reads both.
+    `joined`: the operation reads the catalogue's agents of session agents, so one statement reads both. `last_joined`:
+    it reads them for the last messages of sessions, so one statement reads all three.
     """
 
     rows: frozenset[type[Entity]] = frozenset()
     joined: bool = False
+    last_joined: bool = False
 
 
 FULL = PartialRows()

@@ -83,6 +83,15 @@ class PartialAgent(NamedTuple):
     status: str
 
 
+class PartialSessionAgent(NamedTuple):
+    """A partial session agent that was read together with something else."""
+
+    session_id: str
+    kind: str
+    key: str
+    agent_id: str | None
+
+
 class SessionAgentRow(Entity):
     """One agent in one session."""
 
@@ -125,6 +134,12 @@ class MessageRow(Entity):
     updated_at: datetime
     redacted_at: datetime | None
     deleted_at: datetime | None
+
+
+class LastMessageRow(MessageRow):
+    """A partial message with its agent in the catalogue: `agent_id` is that of its session agent."""
+
+    agent_id: str | None
 
 
 class DocumentRow(MessageRow):

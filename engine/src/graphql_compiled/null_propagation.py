@@ -1,9 +1,9 @@
 """Await the pending values of an execution, complete them as they become ready, and propagate nulls.
 
-A future and a batch (a loader's) get no task; a coroutine gets one unless it is the only pending value. All ready
-values are completed before new work starts, so the loads of one level form one batch. Null propagation runs after all
-ready values are complete and after each task that has just started has made its first step: errors that occur together
-are all recorded, as in graphql-core.
+A future gets no task; a coroutine, and a batch (a loader's) that is not being read, gets one unless nothing else is
+pending. All ready values are completed before new work starts, so the loads of one level form one batch. Null
+propagation runs after all ready values are complete and after each task that has just started has made its first step:
+errors that occur together are all recorded, as in graphql-core.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any, cast
 
 from graphql import GraphQLError, located_error
 
-from graphql_compiled.batch import BatchValue
+from graphql_compiled.batch import Batch, BatchValue, reading
 from graphql_compiled.response_path import ResponsePath, response_path
 from graphql_compiled.runtime import ExecutionState, PendingValue, pending_path
 
@@ -32,6 +32,8 @@ class _Scheduler:
         self.loop = asyncio.get_running_loop()
         self.futures: dict[asyncio.Future[Any], list[PendingValue]] = {}
         """What waits for a future, or for any value of a batch, by that of the batch."""
+        self.unread: list[Batch] = []
+        """The batches among them that nothing has begun to read."""
         self.tasks: dict[asyncio.Future[Any], PendingValue] = {}
         """The tasks started here, each with the pending value that it began with."""
         self.abandoned: dict[asyncio.Future[Any], PendingValue] = {}
@@ -62,7 +64,8 @@ class _Scheduler:
                 elif self.propagating:
                     await self.propagate()
                 elif self.futures or self.tasks:
-                    await self.wait()
+                    batch = self.begin_reading() if self.unread else None
+                    await (self.wait() if batch is None else self.read(batch))
                 else:
                     return
         finally:
@@ -116,7 +119,7 @@ class _Scheduler:
         value = pending[0]
         try:
             if type(value) is BatchValue:
-                await value.batch
+                await reading(value.batch)
                 self.complete(pending, value.result())
             else:
                 self.complete(pending, await value)
@@ -144,6 +147,8 @@ class _Scheduler:
                 futures[value] = [pending]
                 if value.done():
                     self.ready.append(value)
+                elif isinstance(value, Batch):
+                    self.unread.append(value)
                 else:
                     value.add_done_callback(self.on_done)
 
@@ -151,6 +156,26 @@ class _Scheduler:
         self.ready.append(future)
         if self.wake_up is not None and not self.wake_up.done():
             self.wake_up.set_result(None)
+
+    def begin_reading(self) -> Batch | None:
+        """Begin to read batches, each in a task. A batch that is all that is pending is returned instead."""
+        unread, self.unread = [batch for batch in self.unread if batch in self.futures], []
+        if len(self.futures) == len(unread) == 1 and not self.tasks:
+            return unread[0]
+        for batch in unread:
+            batch.add_done_callback(self.on_done)
+            batch.start()
+        return None
+
+    async def read(self, batch: Batch) -> None:
+        """Read a batch that is all that is pending."""
+        try:
+            await reading(batch)
+        except asyncio.CancelledError:
+            if _is_cancelled():
+                raise
+            batch.cancel()
+        self.ready.append(batch)
 
     async def wait(self) -> None:
         self.has_unstarted_task = False

@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
-test("installs into an empty project, type-checks strictly and prints what its README promises", async () => {
+test("installs into an empty project, type-checks strictly and prints what its README promises", { timeout: 180_000 }, async () => {
   const readme = await readFile(join(PACKAGE, "README.md"), "utf8");
   const files = { "example.ts": example(readme, "Quick start", "ts") };
   const packages = [...archives, "@ag-ui/core@1.0.0", "graphql-ws@6", "graphql", "ws", "@types/ws", "@types/node"];

@@ -1,0 +1,14 @@
+"""The catalogue's agents in rows of other nouns, in statements that join them."""
+
+from app.db.access.statement import Row
+from app.db.reading.rows import PartialAgent
+from app.db.tables import agents
+
+JOINED_COLUMNS = tuple(agents.c[name].label(f"agents_{name}") for name in PartialAgent._fields)
+"""The first columns of such a statement: `joined_agent` finds them by position."""
+JOINED = slice(len(JOINED_COLUMNS))
+
+
+def joined_agent(row: Row) -> PartialAgent | None:
+    """The agent in a row that begins with `JOINED_COLUMNS`, as a stand-in for its own row; None if it was deleted."""
+    return PartialAgent._make(row[JOINED]) if row[0] is not None else None
