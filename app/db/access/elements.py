@@ -11,7 +11,7 @@ from sqlalchemy.sql import elements as el
 from sqlalchemy.sql import operators
 from sqlalchemy.sql import selectable as sel
 from sqlalchemy.sql.dml import Delete, Insert, Update
-from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.functions import FunctionElement, ScalarFunctionColumn
 
 FUNCTIONS = frozenset(
     """
@@ -35,7 +35,7 @@ KNOWN = (
     *DERIVED,
     *WRAPPERS,
     *(Table, sel.Alias, sel.Join, sel.ScalarSelect, sel.Exists, sel.ForUpdateArg),
-    *(OnConflictDoNothing, OnConflictDoUpdate, aggregate_order_by, array, FunctionElement),
+    *(OnConflictDoNothing, OnConflictDoUpdate, aggregate_order_by, array, FunctionElement, ScalarFunctionColumn),
     *(el.BinaryExpression, el.UnaryExpression, el.BooleanClauseList, el.ExpressionClauseList, el.ClauseList),
     *(el.BindParameter, el.ColumnClause, el.TableValuedColumn, el.Label, el.Cast, el.TypeCoerce, el.TypeClause),
     *(el.Extract, el.CollectionAggregate, el.Case, el.Tuple, el.Over, el.FunctionFilter, el.AggregateOrderBy),
