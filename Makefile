@@ -1,4 +1,4 @@
-.PHONY: help run test test-frameworks test-clients nightly check audit docs bench bench-live chaos sidebar lock migration
+.PHONY: help run test test-citus test-frameworks test-clients nightly check audit docs bench bench-live chaos sidebar lock migration
 .DEFAULT_GOAL := help
 bin := .venv/bin
 
@@ -11,6 +11,10 @@ run: .venv/run.stamp  ## Start everything: PostgreSQL, migrations, server; Ctrl-
 test: .venv/dev.stamp  ## Run the whole suite against real PostgreSQL
 	$(bin)/python -m pytest -n 2 --dist loadgroup --cov --cov-report term:skip-covered $(ARGS)
 
+test-citus: .venv/dev.stamp  ## Run the suite on a cluster of Citus: make test-citus COLLOQUY_CITUS_URL=postgresql://...
+	@[ -n "$${COLLOQUY_CITUS_URL:-}" ] || { echo "Citus is NOT tested: set COLLOQUY_CITUS_URL (docs/scale.md)"; exit 1; }
+	$(bin)/python -m pytest tests clients/python/tests $(ARGS)
+
 test-frameworks: .venv/dev.stamp  ## Run the long suites of agent frameworks against our stores
 	$(bin)/python -m pytest -n 2 --dist loadgroup --durations=20 clients/python/tests/*/*_cases.py $(ARGS)
 
@@ -21,13 +25,14 @@ test-clients: .venv/dev.stamp  ## Check, build and test the TypeScript clients a
 nightly: .venv/dev.stamp  ## Compare compiled operations with graphql-core on 20,000 documents
 	FUZZ_EXAMPLES=20000 $(bin)/python -m pytest engine/tests tests/properties/test_compiled_execution.py -s $(ARGS)
 
-check: .venv/dev.stamp  ## Check style, types, imports, words, migrations, generated files and manifests
+check: .venv/dev.stamp  ## Check style, types, imports, words, statements, migrations, generated files and manifests
 	$(bin)/ruff format --check .
 	$(bin)/ruff check .
 	$(bin)/mypy
 	$(bin)/lint-imports --no-logo
 	$(bin)/python scripts/check_structure.py
 	$(bin)/python scripts/vocabulary.py
+	$(bin)/python scripts/routing.py
 	$(bin)/python scripts/migrations.py check
 	scripts/check_generated
 	$(bin)/python scripts/manifests.py

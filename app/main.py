@@ -318,7 +318,7 @@ async def _ready(services: Services, _request: Request) -> Response:
     """Readiness: 200, or 503 with the reasons. `degraded` lists what makes the process slower but not unready."""
     reasons, bus = await _unready(services), services.bus
     read_only = await readiness.degraded(services.db)
-    polling = None if bus.healthy else f"wake-ups: {bus.name} is out of reach; live readers poll"
+    polling = None if bus.healthy else f"wake-ups: {bus.name} {bus.trouble}; live readers poll"
     degraded = [what for what in (read_only, polling) if what]
     degraded += services.standbys.degraded if services.standbys else []
     if services.budgets and not services.budgets.spending.healthy:

@@ -19,6 +19,10 @@ Ready = Callable[[str], Awaitable[None]]
 log = logging.getLogger("uvicorn.error")
 
 START_FAILED = 3  # uvicorn's exit code
+HUNG_SECONDS = 30
+"""A worker that answers its supervisor later is replaced. A start takes more than uvicorn's 5 s on a busy machine: each
+worker would be killed before it serves, again and again.
+"""
 MAX_HEAD_BYTES = 32_768
 """The largest request line with headers: as much as nginx accepts. uvicorn itself has no limit."""
 LINGER_SECONDS = 1.0
@@ -131,6 +135,7 @@ def config_for(app: Starlette | Callable[[], Starlette], settings: Settings) -> 
         app,
         factory=not isinstance(app, Starlette),
         workers=settings.workers,
+        timeout_worker_healthcheck=HUNG_SECONDS,
         host=settings.host,
         port=settings.port,
         http=BoundedProtocol,

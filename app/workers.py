@@ -50,6 +50,16 @@ def _workers_socket(family: int, address: Any) -> WorkersSocket:
     return one
 
 
+class Supervisor(Multiprocess):
+    """uvicorn's, which notices at once that a worker has ended while it waits for this worker's answer."""
+
+    def keep_subprocess_alive(self) -> None:
+        """Replaces workers that have ended, or do not answer for HUNG_SECONDS."""
+        for process in self.processes:
+            process.child_conn.close()  # the worker has its own: with it the last one goes, which ends the wait
+        super().keep_subprocess_alive()
+
+
 def serve(settings: Settings, ready: Callable[[str], None] | None = None) -> None:
     """Serves with `settings.workers` processes until SIGINT or SIGTERM; exits with 3 if they cannot start.
 
@@ -57,7 +67,7 @@ def serve(settings: Settings, ready: Callable[[str], None] | None = None) -> Non
     """
     with _metrics_directory() as directory, _bound(settings) as listener:
         config = config_for(partial(create_worker, settings, Path(directory)), settings)
-        supervisor = Multiprocess(config, [listener])
+        supervisor = Supervisor(config, [listener])
         if ready:
             address = address_of(listener)
             threading.Thread(target=_call_when_accepting, args=(listener, partial(ready, address)), daemon=True).start()

@@ -42,6 +42,7 @@ async def _measure(rounds: int, seconds: int) -> None:
         await asyncio.to_thread(migrate.upgrade, group.primary.url)
         async with connected(group.primary.url) as connection:
             await data.fill(connection, ROWS)
+            await connection.execute("checkpoint")  # otherwise the primary writes it out during the rounds
         await group.caught_up()
         sessions = await data.sessions_of(group.primary.url)
         for workload in CACHES:

@@ -28,12 +28,14 @@ class Counts:
     faults: int = 0
     acknowledged: int = 0
     events: int = 0
+    reads: int = 0
     lost: int = 0
     stored_twice: int = 0
     gaps: int = 0
     missed: int = 0
     viewer_missed: int = 0
     duplicated: int = 0
+    read_less: int = 0
     failed_outside: int = 0
     broken_rules: int = 0
     recoveries: list[float] = field(default_factory=list)
@@ -49,7 +51,7 @@ class Counts:
     def good(self) -> bool:
         """True if the experiment found nothing wrong."""
         stored = (self.lost, self.stored_twice, self.gaps, self.broken_rules)
-        delivered = (self.missed, self.viewer_missed, self.duplicated, self.failed_outside)
+        delivered = (self.missed, self.viewer_missed, self.duplicated, self.read_less, self.failed_outside)
         return not any(stored + delivered) and not self.findings and self.slowest <= RECOVERY_SECONDS
 
     def note(self, name: str, value: float) -> None:
@@ -109,6 +111,8 @@ async def count(load: Load, counts: Counts) -> None:
     await _count_delivered(load, rows, counts)
     counts.acknowledged = load.acts
     counts.events = sum(reader.received for reader in load.readers)
+    counts.reads = sum(poller.reads for poller in load.pollers)
+    counts.read_less = counts.find("read less", [less for poller in load.pollers for less in poller.read_less])
     counts.failed_outside = counts.find("failed outside of a fault", failed_outside(load))
 
 

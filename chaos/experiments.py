@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from chaos import faults
+from chaos import faults, replication_faults
 from chaos.context import Context
 from chaos.stalled_subscribers import stop_reading
 from chaos.thundering_herd import reconnect_at_once
@@ -15,8 +15,9 @@ Fault = Callable[[Context], Awaitable[float]]
 class Experiment:
     """A fault, how often it is made, and on how many replicas of how many workers.
 
-    With `standbys`, the database is a PostgreSQL of its own, which they follow synchronously. During a harmless fault
-    no request may fail. Experiments that mostly wait (`waits`) run beside the others.
+    With `standbys`, the database is a PostgreSQL of its own, which they follow synchronously; with `read_on_standbys`
+    queries are read there. During a harmless fault no request may fail. Experiments that mostly wait (`waits`) run
+    beside the others.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Experiment:
     replicas: int = 1
     redis: bool = False
     standbys: int = 0
+    read_on_standbys: bool = False
     harmless: bool = False
     waits: bool = False
     times: int = 10
@@ -75,9 +77,19 @@ EXPERIMENTS = [
     Experiment(
         "failover",
         "A synchronous standby is promoted, beside the read-only primary or after it was killed with -9.",
-        faults.fail_over,
+        replication_faults.fail_over,
         2,
         standbys=2,
+    ),
+    Experiment(
+        "read replicas",
+        "Queries are read on two standbys. In turn one is killed with -9, one lags by 30 and 500 ms, one is promoted"
+        " beside the read-only primary, and one after the primary was killed with -9.",
+        replication_faults.break_standbys,
+        2,
+        standbys=2,
+        read_on_standbys=True,
+        quick_times=4,
     ),
     Experiment(
         "rolling deploy",

@@ -6,9 +6,7 @@ import signal
 import time
 
 from chaos.context import Context
-from chaos.readers import ViewerReader
 from harness.previous_program import PreviousProgram
-from harness.replication import Replication
 from harness.server_process import ServerProcess
 
 SHUTDOWN_SECONDS = 5
@@ -55,33 +53,6 @@ async def kill_postgres(context: Context) -> float:
     return time.monotonic()
 
 
-async def fail_over(context: Context) -> float:
-    """Every second time the primary is read-only first, as in a planned change; otherwise it is killed first."""
-    group = context.replication
-    assert group
-    await _replace_killed(context, group)
-    for reader in context.load.readers:
-        if isinstance(reader, ViewerReader):
-            reader.permitted_resets += 1  # another timeline counts other transactions
-    old = group.primary
-    if context.counts.faults % 2:
-        old.kill()
-        await group.fail_over()
-    else:
-        await old.demote()
-        await group.fail_over()
-        old.kill()
-    context.state["killed"] = old
-    return group.promoted
-
-
-async def _replace_killed(context: Context, group: Replication) -> None:
-    """The server that was killed last comes back as a standby."""
-    if killed := context.state.pop("killed", None):
-        await asyncio.to_thread(group.rebuild, killed)
-        await group.caught_up()
-
-
 async def deploy(context: Context) -> float:
     """A load balancer would send nothing to a server that stops: nothing but its connections may fail."""
     if "previous" not in context.state:
@@ -96,8 +67,7 @@ async def deploy(context: Context) -> float:
     else:
         server.command, server.environment = command, environment
     await _start(context, server)  # the other server serves meanwhile
-    failures = [failure for client in context.load.clients for failure in client.failures if failure.ended > began]
-    refused = [failure.reason for failure in failures if not failure.lost_connection]
+    refused = [failure.reason for failure in context.load.failed_since(began) if not failure.lost_connection]
     context.counts.find("refused during a deploy", refused)
     return time.monotonic()
 

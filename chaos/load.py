@@ -7,12 +7,14 @@ from random import Random
 
 import httpx2
 
-from chaos.client import Client
+from chaos.client import Client, Failure
+from chaos.pollers import Poller
 from chaos.readers import Reader, SessionReader, ViewerReader
 from chaos.writers import Writer
 
 OWNERS, SESSIONS, WRITERS, READERS = 3, 2, 2, 2
 REQUEST_SECONDS = 15
+IDLE_SECONDS = 2  # below the 5 after which a server closes a connection, maybe while a request is on its way
 ACTS_BETWEEN_FAULTS = 20
 STOP_SECONDS = 30
 CREATE = "session { id eventCursor }"
@@ -26,8 +28,10 @@ class Load:
         self.clients: list[Client] = []
         self.writers: list[Writer] = []
         self.readers: list[Reader] = []
+        self.pollers: list[Poller] = []
         self.fault_windows: list[tuple[float, float]] = []  # a failure in one of them is excused
         self._writing: list[asyncio.Task[None]] = []
+        self._polling: list[asyncio.Task[None]] = []
         self._reading: list[asyncio.Task[None]] = []
 
     def client(self, owner: str) -> Client:
@@ -48,10 +52,13 @@ class Load:
     async def _add_session(self, owner: str, title: str) -> None:
         payload = await self.client(owner).mutate("createSession", CREATE, title, title=title)
         session = payload["session"]
-        for number in range(WRITERS):
-            writer = Writer(self.client(owner), session["id"], f"{title} writer {number}", renames=number == 0)
-            self.writers.append(writer)
-            self._writing.append(asyncio.create_task(writer.write()))
+        names = [f"{title} writer {number}" for number in range(WRITERS)]
+        writers = [Writer(self.client(owner), session["id"], name, renames=name == names[0]) for name in names]
+        self.writers += writers
+        self._writing += [asyncio.create_task(writer.write()) for writer in writers]
+        poller = Poller(self.client(owner), session["id"], writers)
+        self.pollers.append(poller)
+        self._polling.append(asyncio.create_task(poller.poll()))
         for _ in range(READERS):
             self.add_reader(SessionReader(self.client(owner), session["id"], session["eventCursor"]))
 
@@ -65,11 +72,15 @@ class Load:
         """The number of writes that were acknowledged so far."""
         return sum(writer.acknowledged.acts for writer in self.writers)
 
+    def failed_since(self, began: float) -> list[Failure]:
+        """The failures that ended after this moment."""
+        return [failure for client in self.clients for failure in client.failures if failure.ended > began]
+
     async def wait_for_acts(self) -> None:
-        """Returns after some more acts. Raises what a writer raised: a refused writer ends the experiment."""
+        """Returns after some more acts. Raises what a client raised: one that is refused ends the experiment."""
         goal = self.acts + ACTS_BETWEEN_FAULTS
         while self.acts < goal:
-            for task in self._writing:
+            for task in (*self._writing, *self._polling):
                 if task.done():
                     task.result()
             await asyncio.sleep(0.01)
@@ -82,8 +93,8 @@ class Load:
             await asyncio.gather(*self._writing)
 
     async def cancel(self) -> None:
-        """Ends all writers and readers."""
-        tasks = [*self._writing, *self._reading]
+        """Ends all writers, pollers and readers."""
+        tasks = [*self._writing, *self._polling, *self._reading]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -120,7 +131,8 @@ class Probe:
 @asynccontextmanager
 async def loaded(name: str, urls: list[str], random: Random) -> AsyncIterator[tuple[Load, Probe]]:
     """A load that runs, and a probe; both end with the block."""
-    async with httpx2.AsyncClient(timeout=REQUEST_SECONDS) as http:
+    limits = httpx2.Limits(keepalive_expiry=IDLE_SECONDS)
+    async with httpx2.AsyncClient(timeout=REQUEST_SECONDS, limits=limits) as http:
         load = Load(name, urls, http, random)
         try:
             await load.start()

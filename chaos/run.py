@@ -32,7 +32,7 @@ async def run(
     random = Random(f"{seed} {experiment.name}")
     async with (
         _replication(experiment) as replication,
-        _servers(experiment, url := replication.url if replication else await database(), directory) as (
+        _servers(experiment, url := replication.url if replication else await database(), replication, directory) as (
             servers,
             redis,
         ),
@@ -81,10 +81,12 @@ async def _replication(experiment: Experiment) -> AsyncIterator[Replication | No
 
 @asynccontextmanager
 async def _servers(
-    experiment: Experiment, url: str, directory: Path
+    experiment: Experiment, url: str, replication: Replication | None, directory: Path
 ) -> AsyncIterator[tuple[list[ServerProcess], RedisServer | None]]:
     """Ready replicas, and Redis if the experiment has one; killed at the end."""
     settings = {"LOG_LEVEL": "WARNING", "SHUTDOWN_SECONDS": str(SHUTDOWN_SECONDS), "WORKERS": str(experiment.workers)}
+    if replication and experiment.read_on_standbys:
+        settings["DATABASE_REPLICA_URLS"] = ",".join(node.url for node in replication.standbys)
     async with AsyncExitStack() as stack:
         http = await stack.enter_async_context(httpx2.AsyncClient(timeout=5))
         redis = None

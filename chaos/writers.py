@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chaos.client import Client
+from chaos.versions import NOTHING, Version
 
 PAUSE_SECONDS = 0.01, 0.08
 CHUNKS = [" tea", " with milk,", " no sugar", "\n", " 🫖", " é", " and then some more of it"]
+SELECTED = "id sequence revision"
 RESTART_PROBABILITY, CANCEL_PROBABILITY = 0.1, 0.3
 
 
@@ -18,7 +20,10 @@ class Acknowledged:
     texts: dict[str, str] = field(default_factory=dict)
     sequences: dict[str, int] = field(default_factory=dict)
     statuses: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, Version] = field(default_factory=dict)
+    """By id, of messages that are being written too."""
     title: str | None = None
+    session: Version = NOTHING
     acts: int = 0
 
 
@@ -51,6 +56,10 @@ class Writer:
         self.acknowledged.texts[message["id"]] = text
         self.acknowledged.sequences[message["id"]] = message["sequence"]
         self.acknowledged.statuses[message["id"]] = status
+        self._record_version(message, text)
+
+    def _record_version(self, message: dict[str, Any], text: str) -> None:
+        self.acknowledged.versions[message["id"]] = Version(message["sequence"], message["revision"], len(text))
 
     async def _append(self) -> None:
         """With an idempotency key, with a message key, or with both: each alone prevents a second message."""
@@ -58,7 +67,7 @@ class Writer:
         key, message_key = self.client.random.choice([(text, None), (None, text), (text, text)])
         message = {"role": "USER", "text": text, "key": message_key}
         payload = await self.client.mutate(
-            "appendMessage", "message { id sequence }", key, sessionId=self.session, message=message
+            "appendMessage", f"message {{ {SELECTED} }}", key, sessionId=self.session, message=message
         )
         self._record(payload["message"], text)
 
@@ -68,13 +77,14 @@ class Writer:
             return
         text = self._next("corrects")
         changed = self.client.random.choice(complete[-20:])
-        payload = await self.client.mutate("updateMessage", "message { id sequence }", text, id=changed, text=text)
+        payload = await self.client.mutate("updateMessage", f"message {{ {SELECTED} }}", text, id=changed, text=text)
         self._record(payload["message"], text)
 
     async def _rename(self) -> None:
         title = self._next("renames")
-        await self.client.mutate("updateSession", "session { id }", title, id=self.session, title=title)
-        self.acknowledged.title = title
+        payload = await self.client.mutate("updateSession", "session { revision }", title, id=self.session, title=title)
+        self.acknowledged.title, revision = title, payload["session"]["revision"]
+        self.acknowledged.session = Version(0, revision, 0)
 
     async def _stream(self) -> None:
         """An answer in chunks, finished or cancelled. Now and then the producer starts again, with the same key."""
@@ -86,15 +96,16 @@ class Writer:
             message = {"id": started["message"]["id"], "fence": started["fence"]}
             await self.client.mutate("extendMessage", "cursor", **message, offset=len(text), text=chunk)
             text += chunk
+            self._record_version(started["message"], text)
             await self.client.pause(*PAUSE_SECONDS)
         if random.random() < CANCEL_PROBABILITY:
             mutation, message = "cancelMessage", {"id": started["message"]["id"]}
         else:
             mutation, message = "finishMessage", {"id": started["message"]["id"], "fence": started["fence"]}
-        payload = await self.client.mutate(mutation, "message { id sequence status }", f"{name} ends", **message)
+        payload = await self.client.mutate(mutation, f"message {{ {SELECTED} status }}", f"{name} ends", **message)
         self._record(payload["message"], text, payload["message"]["status"])
 
     async def _start(self, name: str) -> Any:
         return await self.client.mutate(
-            "startMessage", "message { id } fence", sessionId=self.session, role="ASSISTANT", key=name
+            "startMessage", f"message {{ {SELECTED} }} fence", sessionId=self.session, role="ASSISTANT", key=name
         )

@@ -25,7 +25,12 @@ ATTEMPTS = 20
 
 def cluster_url() -> str | None:
     """The URL of the coordinator, if the tests shall run on Citus."""
-    return os.environ.get(VARIABLE)
+    url = os.environ.get(VARIABLE)
+    return url and make_url(url).set(drivername="postgresql+asyncpg").render_as_string(hide_password=False)
+
+
+ACTIVITY = "citus_stat_activity" if cluster_url() else "pg_stat_activity"
+"""The view of what the processes of all servers do: those that wait for a lock of a row are on the row's node."""
 
 
 @asynccontextmanager
@@ -79,10 +84,13 @@ async def create(coordinator: str, name: str, *, template: str | None = None) ->
 
 async def drop(coordinator: str, names: Sequence[str]) -> None:
     """Drops databases on all nodes."""
-    for node in await nodes_of(coordinator):
-        async with connected(node) as admin:
-            for name in names:
-                await admin.execute(f"drop database if exists {name} with (force)")
+    await asyncio.gather(*(_drop_on(node, names) for node in await nodes_of(coordinator)))
+
+
+async def _drop_on(node: str, names: Sequence[str]) -> None:
+    async with connected(node) as admin:
+        for name in names:
+            await admin.execute(f"drop database if exists {name} with (force)")
 
 
 async def _rename(node: str, before: str, after: str) -> None:
@@ -93,6 +101,9 @@ async def _rename(node: str, before: str, after: str) -> None:
 async def _create_on(node: str, name: str, template: str | None) -> None:
     async with connected(node) as admin:
         await _without_connections(admin, template, f"create database {name} template {template or 'template1'}")
+        if template:  # a copy has no settings
+            for setting, value in distribution.SETTINGS.items():
+                await admin.execute(f"alter database {name} set {setting} to '{value}'")
     if template is None:
         async with connected(at(node, name)) as connection:
             await connection.execute("create extension citus")

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import asyncpg
 from sqlalchemy.engine import make_url
+from sqlalchemy.util import immutabledict
 
 from app.db.operations import migrate, row_policies
 from app.db.operations.embedded import embedded_postgres
@@ -38,6 +39,15 @@ def dsn(url: str) -> str:
 def at(url: str, database: str) -> str:
     """The URL of another database on the same server."""
     return make_url(url).set(database=database).render_as_string(hide_password=False)
+
+
+def with_hosts(url: str, *hosts: str | None) -> str:
+    """The URL with several hosts; `None` is its own."""
+    parts = make_url(url)
+    own = str(parts.query.get("host") or parts.host), str(parts.port or 5432)
+    names, ports = zip(*((host, "5432") if host else own for host in hosts), strict=True)
+    query: immutabledict[str, tuple[str, ...] | str] = immutabledict({"host": ",".join(names), "port": ",".join(ports)})
+    return parts._replace(host=None, port=None, query=query).render_as_string(hide_password=False)
 
 
 @asynccontextmanager

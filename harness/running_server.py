@@ -43,3 +43,8 @@ class RunningServer:
         except httpx2.TransportError:
             return False
         return is_ready(answer)
+
+    async def count(self, metric: str) -> float:
+        """The value of a metric at `/metrics`, by its name with labels. 0 if the server has none of it."""
+        lines = (await self.http.get(f"{self.url}/metrics")).text.splitlines()
+        return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(f"{metric} "))

@@ -43,12 +43,14 @@ OUTSIDE = {
     "deploy/cloudrun/README.md": "cloud-run.md",
     "examples/sidebar/README.md": "example-sidebar.md",
     "examples/ai-sdk/README.md": "example-ai-sdk.md",
+    "examples/fastapi/README.md": "example-fastapi.md",
 }
 STANDS_FOR = {  # links to these lead to a page
     "schema.graphql": "schema/index.md",
     "docs/decisions": "decisions/index.md",
     "examples/sidebar": "example-sidebar.md",
     "examples/ai-sdk": "example-ai-sdk.md",
+    "examples/fastapi": "example-fastapi.md",
     "deploy": "deploying.md",
     "deploy/cloudrun": "cloud-run.md",
 }

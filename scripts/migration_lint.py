@@ -1,7 +1,7 @@
 """Refuses migrations that block clients or break running programs: `problems` returns a line for each.
 
 Squawk reads the SQL that Alembic would run. This script adds what Squawk has no rule for: rows that are changed in one
-statement, and a revision that does not declare whether older programs can go on.
+statement, a revision that does not declare whether older programs can go on, and what Citus refuses.
 """
 
 import io
@@ -18,10 +18,14 @@ from alembic.script import Script, ScriptDirectory
 from app.db.operations import online, readiness
 
 UNDECLARED = ("0001", "0002", "0003", "0004", "0005")  # from before the rule
+BEFORE_CITUS = "0015"  # its tables can be distributed; what came before has run by then
 UNLINTED = ("0001", "0002", "0003", "0005")
 SQUAWK = (str(Path(sys.executable).with_name("squawk")), "--pg-version=15", "--reporter=gcc")
 ALLOWED = ("prefer-bigint-over-int",)  # numbers within a session fit
 ALLOWED_IN_CONTRACT = ("ban-drop-column", "ban-drop-table", "renaming-column", "renaming-table")
+CONSTRAINT_BESIDE = re.compile(
+    r"alter table .*, *add constraint|alter table .*add constraint .*, *(add|drop|alter) ", re.I
+)
 WRITE = re.compile(r"(?:update|delete\s+from|insert\s+into)\s+(?!alembic_version\b)", re.IGNORECASE)
 
 
@@ -60,3 +64,5 @@ def _unsafe(config: Config, script: Script) -> Iterator[str]:
         words = " ".join(statement.split())
         if WRITE.match(words) and "skip locked" not in words:
             yield f"change rows with online.update_in_batches, not with: {words[:80]}"
+        if script.revision > BEFORE_CITUS and CONSTRAINT_BESIDE.match(words):
+            yield f"Citus accepts ADD CONSTRAINT only alone, not with other parts of: {words[:80]}"

@@ -7,7 +7,9 @@ import pytest
 from chaos.client import Failure
 from chaos.counts import Counts, Stored, count_stored, failed_outside
 from chaos.load import Load
+from chaos.pollers import Poller
 from chaos.readers import SessionReader, ViewerReader
+from chaos.versions import Version
 from chaos.writers import Acknowledged
 
 
@@ -112,6 +114,52 @@ def test_a_sidebar_that_knows_less_than_the_rows_is_counted():
     assert len(sidebar.differences({"s": {"id": "s", "title": "new"}, "t": {"id": "t", "title": ""}})) == 2
 
 
+def answer(*messages, revision=1, listed=True):
+    """What a poller reads of the session "s", the newest message last."""
+    session = {"id": "s", "revision": revision, "messages": {"nodes": messages}, "lastMessage": (None, *messages)[-1]}
+    return {"session": session, "sessions": {"nodes": [session] if listed else []}}
+
+
+READ = answer(*[message(number) for number in (2, 3)], revision=4)
+
+
+@pytest.mark.parametrize(
+    ("read", "wrong"),
+    [
+        (READ, 0),
+        (answer(message(2), message(3), message(4), revision=5), 0),
+        (answer(message(2), message(3)), 2),  # the page and the entry of the list have an older session
+        (answer(message(2), revision=4), 2),  # both lack the newest message
+        (answer(message(3), revision=4), 0),  # the page is shorter
+        (answer(message(1), message(3), revision=4), 1),
+        (answer(message(2, revision=1), message(3), revision=4), 1),
+        (answer(message(2, "hell"), message(3), revision=4), 1),  # of a message that is being written
+        ({**READ, "sessions": {"nodes": []}}, 3),
+        ({**READ, "session": None}, 3),
+    ],
+)
+def test_a_query_that_returns_less_than_was_acknowledged_or_shown_is_counted(read, wrong):
+    versions = {"m2": Version(2, 2, 5), "m3": Version(3, 3, 5)}
+    acknowledged = Acknowledged(versions=versions, session=Version(0, 4, 0))
+    for writers, shown in (([SimpleNamespace(acknowledged=acknowledged)], []), ([], [READ])):
+        poller = Poller(None, "s", writers)
+        for earlier in shown:
+            poller.compare(poller.known(), earlier)
+        assert poller.read_less == []
+        poller.compare(poller.known(), read)
+        assert len(poller.read_less) == wrong
+
+
+def test_a_write_that_is_acknowledged_during_a_query_need_not_be_in_it():
+    acknowledged = Acknowledged()
+    poller = Poller(None, "s", [SimpleNamespace(acknowledged=acknowledged)])
+    expected = poller.known()
+    acknowledged.versions["m1"] = Version(1, 1, 5)
+    poller.compare(expected, answer())
+    assert poller.read_less == []
+    assert set(poller.known()) == {"s", "m1"}
+
+
 def test_a_failure_is_excused_only_by_a_fault_at_the_same_time():
     load = Load("", [], None, None)
     failures = [Failure(1, 2, "before"), Failure(4, 6, "into it"), Failure(7, 7, "in it"), Failure(9.5, 9.6, "after")]
@@ -121,7 +169,8 @@ def test_a_failure_is_excused_only_by_a_fault_at_the_same_time():
 
 def test_an_experiment_is_good_only_if_nothing_was_counted():
     assert Counts(faults=10, acknowledged=5, recoveries=[4.9]).good
-    zeros = ("lost", "stored_twice", "gaps", "missed", "viewer_missed", "duplicated", "failed_outside", "broken_rules")
+    zeros = ["lost", "stored_twice", "gaps", "missed", "viewer_missed", "duplicated"]
+    zeros += ["read_less", "failed_outside", "broken_rules"]
     assert not any(Counts(**{name: 1}).good for name in zeros)
     assert not Counts(recoveries=[0.1, 5.1]).good
     assert not Counts(findings=["the server grew"]).good

@@ -1,10 +1,24 @@
 """Statements on approvals."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from sqlalchemy import BigInteger, Integer, Text, and_, any_, bindparam, column, func, insert, or_, select, update
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    column,
+    func,
+    insert,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects.postgresql import ARRAY
 
 from app.db.access.reads import Reads
@@ -87,6 +101,18 @@ OF_SESSIONS = Nested(
     session,
     within=[(p.session_id, session.c.session_id)],
 )
+# The first condition is that of an index: few approvals are PENDING.
+PENDING_OF_SESSIONS = Nested(
+    "approval.pending_of_sessions",
+    "The approvals of sessions that are PENDING and match a filter, in the order of the requests.",
+    select(approvals).where(
+        p.status == literal_column("'PENDING'", Text), p.owner_id == OWNER, p.session_id.is_not(None), FILTER
+    ),
+    ApprovalRow,
+    CREATED,
+    session,
+    within=[(p.session_id, session.c.session_id)],
+)
 message = parent_table(session_id=Uuid, sequence=Integer())
 OF_MESSAGES = Nested(
     "approval.of_messages",
@@ -121,6 +147,11 @@ def _page(backward: bool, by_status: bool) -> Statement[ApprovalRow]:
         ApprovalRow,
         custom_plan=True,
     )
+
+
+def of_sessions(status: Sequence[str] | None) -> Nested[ApprovalRow]:
+    """The approvals of sessions, from the index that suits this filter."""
+    return PENDING_OF_SESSIONS if status is not None and set(status) == {"PENDING"} else OF_SESSIONS
 
 
 async def page(db: Reads, viewer: Viewer, window: Window, filters: Mapping[str, Any]) -> Slice[ApprovalRow]:

@@ -230,10 +230,7 @@ class Loaders:
         """A page of the messages of a session, from the index that suits the filters."""
         if agent_key is not None:
             return self.page_in_session(message.OF_SESSION_AGENTS, session, window, (session.id, agent_key), **filters)
-        complete = filters["status"] is None or "COMPLETE" in filters["status"]
-        return self.page_in_session(
-            message.OF_SESSIONS if complete else message.UNFINISHED_OF_SESSIONS, session, window, **filters
-        )
+        return self.page_in_session(message.of_sessions(**filters), session, window, **filters)
 
     def last_message(self, session: SessionRow) -> "MessageRow | BatchValue[MessageRow | None] | None":
         """The newest message of a session whose row this operation has read."""

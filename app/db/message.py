@@ -109,6 +109,41 @@ UNFINISHED_OF_SESSIONS = Nested(
     session,
     MESSAGE,
 )
+RARE_ROLES = ("SYSTEM", "TOOL")
+"""The roles that a session may lack, and that an index has."""
+
+
+def _has_role(role: str) -> ColumnElement[bool]:
+    """One of the roles that the filter names. The plan for a filter omits the others."""
+    literal_role = literal_column(f"'{role}'", Text)
+    return and_(m.role == literal_role, literal_role == any_(ROLE))
+
+
+OF_RARE_ROLES = Nested(
+    "message.of_rare_roles",
+    "The messages of sessions with rare roles that match a filter, by sequence.",
+    select(*MESSAGE_COLUMNS).where(m.owner_id == OWNER, m.session_id == session.c.session_id, FILTER),
+    MessageRow,
+    SEQUENCE,
+    session,
+    MESSAGE,
+    parts=[_has_role(role) for role in RARE_ROLES],
+    counted=select(m.sequence).where(
+        or_(*(m.role == literal_column(f"'{role}'", Text) for role in RARE_ROLES)),
+        m.owner_id == OWNER,
+        m.session_id == session.c.session_id,
+        FILTER,
+    ),
+)
+
+
+def of_sessions(role: Sequence[str] | None, status: Sequence[str] | None) -> Nested[MessageRow]:
+    """The messages of sessions, from the index that suits this filter."""
+    if status is not None and "COMPLETE" not in status:
+        return UNFINISHED_OF_SESSIONS
+    return OF_RARE_ROLES if role is not None and set(role) <= set(RARE_ROLES) else OF_SESSIONS
+
+
 session_agent = parent_table(session_id=Uuid, key=Text())
 OF_SESSION_AGENTS = Nested(
     "message.of_session_agents",

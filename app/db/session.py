@@ -14,10 +14,14 @@ from sqlalchemy import (
     any_,
     bindparam,
     case,
+    cast,
     func,
     insert,
+    literal,
+    not_,
     or_,
     select,
+    true,
     update,
 )
 from sqlalchemy.dialects.postgresql import ARRAY
@@ -217,21 +221,41 @@ def is_filtered(filters: Mapping[str, Any]) -> bool:
 
 
 agent = parent_table(agent_id=Uuid)
-has_agent = (
-    select(1)
-    .where(g.owner_id == OWNER, g.session_id == s.id, g.agent_id == agent.c.agent_id)
-    .correlate(sessions, agent)
-    .exists()
+MAX_FEW_SESSIONS = 200
+"""How many sessions an agent may take part in so that a page reads them all, instead of the newest of the owner."""
+_taking_part = select(g.session_id).where(g.owner_id == OWNER, g.agent_id == agent.c.agent_id)
+_first = _taking_part.limit(literal(MAX_FEW_SESSIONS + 1, Integer)).correlate(agent).lateral("first")
+_has_few = (
+    select(func.count() <= literal(MAX_FEW_SESSIONS, Integer)).select_from(_first).correlate(agent).scalar_subquery()
+)
+_few = select(func.array_agg(_first.c.session_id)).correlate(agent).scalar_subquery()
+# Scalar subqueries keep the planner from joins: it takes the agent of an owner for an average one.
+_takes_part = (
+    _taking_part.where(g.session_id == s.id).limit(literal(1, Integer)).correlate(sessions, agent).scalar_subquery()
+).is_not(None)
+_is_one_of_few = s.id == any_(cast(_few, ARRAY(Uuid)))
+_each = _taking_part.distinct().correlate(agent).lateral("each")
+_existing = (
+    select(s.id)
+    .where(s.owner_id == OWNER, s.id == _each.c.session_id, s.deleted_at.is_(None))
+    .limit(literal(1, Integer))
+    .correlate(_each)
+    .lateral("existing")
 )
 OF_AGENTS = Nested(
     "session.of_agents",
     "The sessions of agents, the most recently active first.",
-    SESSIONS.where(s.owner_id == OWNER, s.deleted_at.is_(None), has_agent),
+    SESSIONS.where(s.owner_id == OWNER, s.deleted_at.is_(None)),
     SessionRow,
     ORDERS["LAST_ACTIVITY", "DESC"],
     agent,
     SESSION,
-    parts=(s.archived_at.is_(None), s.archived_at.is_not(None)),
+    parts=(
+        and_(_has_few, _is_one_of_few),
+        and_(not_(_has_few), _takes_part, s.archived_at.is_(None)),
+        and_(not_(_has_few), _takes_part, s.archived_at.is_not(None)),
+    ),
+    counted=select(_existing.c.id).select_from(_each.join(_existing, true())),
 )
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import Integer, Text, and_, bindparam, func, literal_column, or_
 
 from app.db import session, session_totals
 from app.db.access.routed import Step
-from app.db.access.statement import OWNER, Row, Statement, statement
+from app.db.access.statement import OWNER, Row, statement
 from app.db.access.transaction import Tx
 from app.db.reading.page import Count
 from app.db.reading.rows import SessionRow
@@ -36,11 +36,23 @@ _others = (
     select(sessions).where(OTHER_ACTIVE, s.id == _candidates.c.id).limit(1).correlate(_candidates).lateral("others")
 )
 _from_others = _candidates.join(_others, true())
+
+
+class LockedCap(Row):
+    """`changed`: how many sessions the count of active ones will read, of those that the totals can take over."""
+
+    changed: int
+
+
 _lock = select(
-    func.pg_advisory_xact_lock(func.hashtextextended(OWNER.concat(" ").concat(AGENT_TYPE), 0)).label("locked")
+    func.pg_advisory_xact_lock(func.hashtextextended(OWNER.concat(" ").concat(AGENT_TYPE), 0)).label("locked"),
+    session_totals.CHANGED_COUNT.label("changed"),
 )
-LOCK: Statement[Row] = statement(
-    "session_cap.lock", "Takes the lock of the cap for an agent type, until the end of the transaction.", _lock
+LOCK = statement(
+    "session_cap.lock",
+    "Takes the lock of the cap for an agent type, until the end of the transaction.",
+    _lock,
+    LockedCap,
 )
 LOCK.routed = (
     Step(
@@ -48,6 +60,7 @@ LOCK.routed = (
             "session_cap.lock[routed]",
             "Takes the lock of the cap on the owner's node, where all coordinators meet.",
             _lock.select_from(AT_OWNER),
+            LockedCap,
         )
     ),
 )
@@ -70,7 +83,10 @@ BEYOND = statement(
 
 async def lock(tx: Tx, agent_type: str) -> None:
     """Blocks other transactions that change the number of active sessions of this type, until this one ends."""
-    await tx.fetch(LOCK, agent_type=agent_type)
+    [cap] = await tx.fetch(LOCK, agent_type=agent_type)
+    if cap.changed > session_totals.MANY_CHANGED:
+        # After the commit: the lock of the count is the last that a transaction takes.
+        tx.after_commit.append(session_totals.count_batch)
 
 
 async def count_others(tx: Tx, row: SessionRow) -> int:

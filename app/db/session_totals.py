@@ -2,8 +2,9 @@
 
 No write keeps a total: all writes of an owner would queue for its row. A reader adds the sessions that have changed
 since the position of the count, and subtracts what the totals contain of them. When these sessions are many, the reader
-counts them, and moves the position forward. The position is a transaction below which all transactions have ended, as
-in `viewer_changes`: a change that the count did not see is above the position.
+counts them, and moves the position forward; so does a writer that has read them for the cap, after its commit. The
+position is a transaction below which all transactions have ended, as in `viewer_changes`: a change that the count did
+not see is above the position.
 
 The row of the position is the lock of the count, and the last lock that a transaction takes.
 """
@@ -139,6 +140,11 @@ _parts = union_all(
     .select_from(sessions.join(_counted, true()))
     .where(CHANGED_SINCE),
 ).subquery("parts")
+_many_changed = (
+    select(s.id).where(CHANGED_SINCE, ENDED).order_by(s.changed_xid, s.id).limit(literal(MANY_CHANGED + 1, Integer))
+)
+CHANGED_COUNT = select(func.count()).select_from(_many_changed.subquery("many_changed")).scalar_subquery()
+"""How many sessions a count can take over, counted up to one more than `MANY_CHANGED`."""
 READ = statement(
     "session_totals.read",
     "The totals of the owner's sessions by agent type.",
@@ -239,7 +245,7 @@ async def read(db: Reads, viewer: Viewer) -> list[Totals]:
     """The totals of the owner's sessions, a row for each agent type that has any."""
     rows = await db.fetch(viewer, READ)
     if sum(row.changed for row in rows) > MANY_CHANGED:
-        await _count_changed(db.primary, viewer)
+        await _count_changed(db.primary, viewer, MAX_BATCHES)
     return [row for row in rows if row.sessions]
 
 
@@ -294,14 +300,19 @@ async def _add_figures(tx: Tx, parts: Iterable[tuple[int, Any, list[int]]]) -> N
     await tx.fetch(ADD, **parent_arrays(("type", "sessions", *FIGURES), added))
 
 
-async def _count_changed(db: Database, viewer: Viewer) -> None:
-    """Counts in small transactions. A failure is logged only: the reader has its answer."""
+async def count_batch(db: Database, viewer: Viewer) -> None:
+    """Counts one batch of changed sessions, for a write that has read many of them."""
+    await _count_changed(db, viewer, 1)
+
+
+async def _count_changed(db: Database, viewer: Viewer, batches: int) -> None:
+    """Counts in small transactions. A failure is logged only: the caller has its answer."""
     queue = db.session_queue(viewer, "")
     if queue.locked():
         return
     async with queue:
         try:
-            for _ in range(MAX_BATCHES):
+            for _ in range(batches):
                 async with db.begin(viewer) as tx:
                     more = await count(tx)
                 if not more:

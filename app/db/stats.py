@@ -104,31 +104,55 @@ def _of_each(*columns: ColumnElement[Any]) -> Select[Any]:
     return select(*columns).where(_of_session_agent).correlate(session_agents)
 
 
-_counted = _of_each(func.count().label("message_count")).lateral("counted")
-_newest = _of_each(m.created_at).order_by(m.sequence.desc()).limit(1).lateral("newest")
-_messages = (
-    select(
-        cast(func.coalesce(func.sum(_counted.c.message_count), 0), BigInteger).label("message_count"),
-        func.max(_newest.c.created_at).label("last_active_at"),
-    )
+_counted = _of_each(func.count().label("message_count"), func.max(m.sequence).label("newest")).lateral("counted")
+_newest = (
+    select(m.created_at)
+    .where(m.owner_id == OWNER, m.session_id == g.session_id, m.sequence == _counted.c.newest)
+    .limit(literal(1, Integer))
+    .correlate(session_agents, _counted)
+    .lateral("newest")
+)
+_counts = (
+    select(g.session_id, g.key, _counted.c.message_count, _newest.c.created_at)
     .select_from(session_agents.join(_counted, true()).outerjoin(_newest, true()))
     .where(_of_agent, g.kind == "AGENT")
     .correlate(_agent)
+    .lateral("counts")
+)
+# In a CTE, since both the sums and the newest answers begin with them.
+_of_agents = select(_agent.c["index"], *_counts.c).select_from(_agent.join(_counts, true())).cte("of_agents")
+_o = _of_agents.c
+_messages = (
+    select(
+        cast(func.coalesce(func.sum(_o.message_count), 0), BigInteger).label("message_count"),
+        func.max(_o.created_at).label("last_active_at"),
+    )
+    .where(_o["index"] == _agent.c["index"])
+    .correlate(_agent)
     .lateral("agent_messages")
 )
+# Of so many newest messages none is in any other session.
+_latest = (
+    select(_o.session_id, _o.key)
+    .where(_o["index"] == _agent.c["index"], _o.message_count > literal(0, Integer))
+    .order_by(_o.created_at.desc())
+    .limit(literal(MAX_ANSWERS, Integer))
+    .correlate(_agent)
+    .lateral("latest")
+)
 _newest_answers = (
-    _of_each(m.session_id, m.sequence, m.created_at, m.agent_key)
+    select(m.session_id, m.sequence, m.created_at, m.agent_key)
+    .where(m.owner_id == OWNER, m.session_id == _latest.c.session_id, m.agent_key == _latest.c.key)
     .order_by(m.sequence.desc())
     .limit(literal(MAX_ANSWERS, Integer))
+    .correlate(_latest)
     .lateral("newest_answers")
 )
 _answers = (
     select(_newest_answers)
-    .select_from(session_agents.join(_newest_answers, true()))
-    .where(_of_agent, g.kind == "AGENT")
+    .select_from(_latest.join(_newest_answers, true()))
     .order_by(_newest_answers.c.created_at.desc())
     .limit(literal(MAX_ANSWERS, Integer))
-    .correlate(_agent)
     .lateral("answers")
 )
 _before = messages.alias("before")

@@ -3,11 +3,13 @@
 import asyncio
 from typing import Any
 
+from app.db.access import engine
 from app.db.access.servers import Servers
-from app.live.shared_bus import WAKE_UP_CHANNEL, SharedBus
+from app.live.shared_bus import OUT_OF_REACH, WAKE_UP_CHANNEL, SharedBus
 from app.live.tuning import LiveTuning
 
 CONNECT_SECONDS = 5.0
+ON_A_WORKER = "leads to a worker of Citus; set DATABASE_DIRECT_URL to the coordinator, or REDIS_URL"
 
 
 class PostgresBus(SharedBus):
@@ -27,6 +29,10 @@ class PostgresBus(SharedBus):
         closed = asyncio.Event()
         connection = await self._servers.connect(timeout=CONNECT_SECONDS)
         try:
+            if await engine.is_worker(connection):
+                self.trouble = ON_A_WORKER
+                raise ConnectionError(ON_A_WORKER)
+            self.trouble = OUT_OF_REACH
             connection.add_termination_listener(lambda _: closed.set())
             await connection.add_listener(
                 WAKE_UP_CHANNEL, lambda _connection, _pid, _channel, payload: self.on_payload(payload)

@@ -17,6 +17,7 @@ log = get_logger("colloquy.live")
 WAKE_UP_CHANNEL = "colloquy"
 RETRY_SECONDS = 0.1, 1.0  # the first delay and the longest; jitter keeps replicas from reconnecting together
 MAX_UNSENT = 10_000
+OUT_OF_REACH = "is out of reach"
 CAUSE_BYTES = 10  # of a cause in a payload, beside its text
 
 
@@ -33,6 +34,8 @@ class SharedBus(Bus):
     name: str
     """For logs and `/readyz`."""
     max_payload_bytes: int
+    trouble = OUT_OF_REACH
+    """Why it is not healthy, for `/readyz`."""
 
     def __init__(self, *, heartbeat_seconds: float, send_timeout_seconds: float) -> None:
         super().__init__()

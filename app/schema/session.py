@@ -159,7 +159,7 @@ class Session(Node):
 
     @field(graphql_type=int, description="The number of approvals in the session with status PENDING.")
     def pending_approval_count(self: SessionRow, info: Info) -> "BatchValue[int]":
-        return info.context.loaders.total(approvals.OF_SESSIONS, self.id, PENDING)
+        return info.context.loaders.total(approvals.PENDING_OF_SESSIONS, self.id, PENDING)
 
     @field(graphql_type=bool, description="True while at least one message of the session is STREAMING.")
     def streaming(self: SessionRow, info: Info) -> "BatchValue[bool]":
@@ -241,7 +241,8 @@ class Session(Node):
     def approvals(
         self: SessionRow, ctx: Context, window: Window, filter: ApprovalConditions = None
     ) -> "BatchValue[Slice[ApprovalRow]]":
-        return ctx.loaders.page(approvals.OF_SESSIONS, self.id, window, **ApprovalFilter.parameters(filter))
+        filters = ApprovalFilter.parameters(filter)
+        return ctx.loaders.page(approvals.of_sessions(filters["status"]), self.id, window, **filters)
 
 
 LATEST = SessionOrder(field=SessionOrderField.LAST_ACTIVITY, direction=OrderDirection.DESC)

@@ -24,8 +24,9 @@ HEADERS = [
 class EventStreams:
     """The open responses of a server, of every format.
 
-    A heartbeat every `heartbeat` seconds keeps proxies from closing an idle connection. `send_timeout` is how long a
-    client may leave a result unread, in seconds, at most one heartbeat more.
+    A heartbeat every `heartbeat` seconds keeps proxies from closing an idle connection. A response that has sent a
+    result in the second half of that time needs none. `send_timeout` is how long a client may leave a result unread, in
+    seconds, at most one heartbeat more.
     """
 
     def __init__(
@@ -65,11 +66,11 @@ class EventStreams:
 
     def _check_streams(self) -> None:
         """One timer for all streams: aborts those that the client does not read, sends a heartbeat on the others."""
-        limit = monotonic() - self.send_timeout
+        now = monotonic()
         for stream in list(self._streams):
-            if stream.connection.blocked_since < limit:
+            if stream.connection.blocked_since < now - self.send_timeout:
                 stream.abort()
-            else:
+            elif stream.wrote_at < now - self._heartbeat / 2:
                 stream.send_heartbeat()
         self._timer = self._schedule() if self._streams else None
 
@@ -91,6 +92,8 @@ class EventStream(OperationTask):
         self._heartbeat: asyncio.Task[None] | None = None
         self._expiry: asyncio.TimerHandle | None = None
         self.connection = connection
+        self.wrote_at = monotonic()
+        """When the newest text was sent, in monotonic seconds."""
 
     async def serve(self, parameters: Parameters, context_values: dict[str, Any]) -> None:
         """Sends the whole response."""
@@ -148,6 +151,7 @@ class EventStream(OperationTask):
     async def write(self, text: bytes) -> None:
         """Sends text unless the stream has ended."""
         if not self._over.done():
+            self.wrote_at = monotonic()
             await self.connection.send({"type": "http.response.body", "body": text, "more_body": True})
 
     def _check_expiry(self) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.growth.ids import Ids
 
-MATCHES, SESSION, CATALOGUE = "its matches", "the session", "the catalogue"
+MATCHES, SESSION, CATALOGUE, RECORDS = "its matches", "the session", "the catalogue", "the records"
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ subscription ($after: String) { viewerEvents(after: $after, follow: false) { __t
 
 def reads(ids: Ids) -> Iterator[Operation]:
     """All that changes nothing."""
-    for part in (_nodes, _viewer, _session, _messages, _sessions, _agents, _work, _audit, _search, _replays):
+    for part in (_nodes, _viewer, _session, _messages, _sessions, _agents, _work, _audit, _records, _search, _replays):
         yield from part(ids)
 
 
@@ -193,6 +193,19 @@ def _audit(ids: Ids) -> Iterator[Operation]:
     subject = {"subjectId": f'subjectId: "{ids.focus["team"]}"'}
     yield from _connection("auditEvents", "team", "auditEvents", "last: 50", rare | subject, "")
     yield from _connection("auditEvents", "team", "auditEvents", "last: 50", common, MATCHES)
+
+
+def _records(_: Ids) -> Iterator[Operation]:
+    yield Operation("record", "team", '{ record(namespace: ["notes"], key: "record-8") { value revision } }')
+    for namespace, may_grow in (("rare", ""), ("notes", MATCHES)):
+        page = f'{{ records(namespacePrefix: ["{namespace}"], first: 50) {{ nodes {{ key value }} }} }}'
+        yield Operation(f"records: of {namespace}", "team", page)
+        total = f'{{ records(namespacePrefix: ["{namespace}"], first: 1) {{ totalCount }} }}'
+        yield Operation(f"records: totalCount, of {namespace}", "team", total, {}, may_grow)
+    tagged = '{ records(first: 50, filter: {metadataContains: {kind: "rare"}}) { nodes { key } } }'
+    yield Operation("records: metadataContains", "team", tagged, {}, RECORDS)
+    namespaces = "{ recordNamespaces(first: 50) { totalCount nodes { namespace } } }"
+    yield Operation("recordNamespaces", "team", namespaces, {}, RECORDS)
 
 
 def _search(ids: Ids) -> Iterator[Operation]:

@@ -16,7 +16,7 @@ INPUTS = {
 
 def writes(ids: Ids) -> Iterator[Operation]:
     """All mutations; those that write most come last."""
-    for part in (_messages, _streams, _sessions, _agents, _work, _deletions):
+    for part in (_messages, _streams, _sessions, _agents, _work, _records, _deletions):
         yield from part(ids)
 
 
@@ -97,6 +97,15 @@ def _work(ids: Ids) -> Iterator[Operation]:
     yield _mutation("", "team", "setTaskStatus", "task { id }", id=ids.task, status="ACTIVE")
     yield _mutation("", "team", "requestApproval", "approval { id }", taskId=ids.task)
     yield _mutation("", "team", "decideApproval", "approval { id }", id=ids.approval, decision="APPROVE")
+
+
+def _records(_: Ids) -> Iterator[Operation]:
+    note = {"namespace": ["notes"], "value": {"text": "Hello"}}
+    for name, key in (("", "my-own"), (": again", "record-8")):
+        yield _mutation(name, "team", "putRecords", "records { id }", records=[{**note, "key": key}])
+    one = [{"namespace": ["notes"], "key": "record-8"}]
+    yield _mutation("", "team", "deleteRecords", "deletedCount", keys=one)
+    yield _mutation(": of a namespace", "team", "deleteRecords", "deletedCount", namespacePrefix=["rare"])
 
 
 def _deletions(ids: Ids) -> Iterator[Operation]:

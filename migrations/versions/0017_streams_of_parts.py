@@ -35,17 +35,17 @@ and (x.owner_id, x.session_id, x.sequence) = (c.owner_id, c.session_id, c.sequen
 
 
 def upgrade() -> None:
-    # An interrupted run of this migration may have added them before.
+    # An interrupted run of this migration may have added them before. Citus accepts ADD CONSTRAINT only alone.
     op.execute(
         "-- squawk-ignore ban-drop-constraint\nalter table streams add column if not exists parts_format text, "
-        "add column if not exists size integer default 0 not null, "
-        "drop constraint if exists streams_parts_format, "
-        f"add constraint streams_parts_format check ({FORMATS}) not valid"
+        "add column if not exists size integer default 0 not null, drop constraint if exists streams_parts_format"
     )
+    op.execute(f"alter table streams add constraint streams_parts_format check ({FORMATS}) not valid")
     op.execute(
         "-- squawk-ignore ban-drop-constraint\nalter table message_chunks add column if not exists parts text, "
-        f"drop constraint if exists message_chunks_text, add constraint message_chunks_text check ({CONTENT}) not valid"
+        "drop constraint if exists message_chunks_text"
     )
+    op.execute(f"alter table message_chunks add constraint message_chunks_text check ({CONTENT}) not valid")
     online.validate_constraint("streams", "streams_parts_format")
     online.validate_constraint("message_chunks", "message_chunks_text")
 
@@ -54,8 +54,6 @@ def downgrade() -> None:
     op.execute(FAIL)
     for removal in REMOVE:
         op.execute(removal)
-    op.execute(
-        "alter table message_chunks drop constraint message_chunks_text, drop column parts, "
-        "add constraint message_chunks_text check (\"offset\" >= 0 AND text <> '')"
-    )
+    op.execute("alter table message_chunks drop constraint message_chunks_text, drop column parts")
+    op.execute("alter table message_chunks add constraint message_chunks_text check (\"offset\" >= 0 AND text <> '')")
     op.execute("alter table streams drop column size, drop column parts_format")

@@ -190,7 +190,12 @@ async def test_last_reads_the_newest_events(ann):
     [
         "update audit_events set actor = 'nobody'",
         "delete from audit_events",
-        "delete from audit_events where false",
+        pytest.param(
+            "delete from audit_events where false",
+            marks=pytest.mark.plain_postgresql(
+                "a statement that can find no row is sent to no node, so no trigger runs"
+            ),
+        ),
         "truncate audit_events",
         "insert into audit_events select * from audit_events on conflict (owner_id, id) do update set role = null",
     ],

@@ -39,6 +39,7 @@ async def calls(user, document, **variables):
     return min(counts)
 
 
+@pytest.mark.plain_postgresql("an append has two steps there, and so more calls")
 async def test_an_append_makes_few_calls(running):
     ann = running.user("ann")
     session = await ann.creates_session()

@@ -280,3 +280,22 @@ async def test_message_returns_its_session_and_agent(ann, bob):
         "agent": {"key": "guide", "session": {"id": session}, "messages": {"nodes": [{"text": "hello"}]}},
     }
     assert (await bob.asks(document, id=message))["node"] is None
+
+
+async def test_messages_of_rare_roles_come_in_their_order(ann, bob):
+    """They are read from an index of these roles, alone or for many sessions, and merged by sequence."""
+    roles = ["SYSTEM", "USER", "TOOL", "TOOL", "ASSISTANT", "SYSTEM", "USER", "TOOL"]
+    sessions = [await ann.creates_session(f"{number}") for number in range(2)]
+    for role in roles:
+        await ann.appends(sessions[0], "said", role=role)
+    for wanted in (["SYSTEM"], ["TOOL"], ["TOOL", "SYSTEM"], ["TOOL", "USER"], []):
+        expected = [number for number, role in enumerate(roles, 1) if role in wanted]
+        for size, page in (("first: 3", expected[:3]), ("last: 3", expected[-3:])):
+            messages = f"messages({size}, filter: {{role: $roles}}) {{ totalCount nodes {{ sequence }} }}"
+            one = f"query ($id: ID!, $roles: [MessageRole!]) {{ session(id: $id) {{ {messages} }} }}"
+            found = (await ann.asks(one, id=sessions[0], roles=wanted))["session"]["messages"]
+            assert found == {"totalCount": len(expected), "nodes": [{"sequence": number} for number in page]}
+            both = f"query ($roles: [MessageRole!]) {{ sessions(first: 2) {{ nodes {{ {messages} }} }} }}"
+            lists = [node["messages"] for node in (await ann.asks(both, roles=wanted))["sessions"]["nodes"]]
+            assert lists == [found, {"totalCount": 0, "nodes": []}]
+            assert (await bob.asks(one, id=sessions[0], roles=wanted))["session"] is None

@@ -46,12 +46,14 @@ def statements(shapes):
     return [Statement(name, "A shape.", element, Row) for name, element in shapes.items()]
 
 
+@pytest.mark.plain_postgresql("the coordinator's plan has no scan of a table")
 async def test_every_scan_of_our_statements_is_bound_in_the_plan(connection):
     ours = [query for query in variants.registered().values() if isinstance(query, Statement)]
     scans = {s.name: await unbound_scans(connection, s, metadata.tables) for s in ours}
     assert {name: aliases for name, aliases in scans.items() if aliases} == {}
 
 
+@pytest.mark.plain_postgresql("it runs first forms, which Citus refuses for some arguments")
 async def test_our_statements_behave_the_same_beside_another_owner(connection):
     assert len(OURS) > 50
     different, without_effect = await compare(SampleTables(connection, metadata, OURS), OURS, rows=90)

@@ -18,7 +18,11 @@ from tests.db.declared_bounds import BOUNDS, KNOWN_TO_GROW
 from tests.db.plan_bounds import ALLOWED, CIRCUMSTANCES, D, Measurements
 from tests.support.invariants import assert_nothing_broken
 
-pytestmark = [pytest.mark.xdist_group("plan bounds"), pytest.mark.timeout(600)]
+pytestmark = [
+    pytest.mark.xdist_group("plan bounds"),
+    pytest.mark.timeout(600),
+    pytest.mark.plain_postgresql("a connection counts its own buffers, and a process of the node touches them"),
+]
 m, s = messages.c, sessions.c
 MEASURED_ON = 18  # the version of the list KNOWN_TO_GROW
 # What the measurements must notice, and what they cannot run.

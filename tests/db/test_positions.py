@@ -1,10 +1,12 @@
 """Which statements a standby can run, how requests share a question to the primary, and what Citus cannot do."""
 
 import asyncio
+from time import monotonic
 
 import pytest
 
 from app.db import message, session, session_totals, stats, viewer_changes
+from app.db.access import positions as access
 from app.db.access.database import Database
 from app.db.access.engine import DatabaseEngine
 from app.db.access.positions import PrimaryPositions
@@ -56,6 +58,20 @@ async def test_waiting_requests_share_a_question_that_began_after_their_call(dat
     await early
     assert {(await each).written >= end for each in late} == {True}
     assert db.questions == 2
+    await positions.close()
+    await db.close()
+
+
+async def test_many_requests_a_second_ask_few_questions(database_url, monkeypatch):
+    """Each request begins after the one before has its answer, so it needs a new one: only the pause limits these."""
+    monkeypatch.setattr(access, "GATHER_SECONDS", gather := 0.02)
+    db = Asked(database_url, **settings_for(database_url).database_options)
+    db.released.set()
+    positions, began = PrimaryPositions(db, lambda: None), monotonic()
+    for _ in range(20):
+        found = await asyncio.gather(*(positions.needed() for _ in range(5)))
+        assert len(set(found)) == 1
+    assert 20 == db.questions <= 1 + (monotonic() - began) / (gather - 0.001)
     await positions.close()
     await db.close()
 

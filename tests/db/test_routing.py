@@ -1,23 +1,22 @@
-"""Every statement can be sent to the one node of its owner, by the rules of Citus; checked on plain PostgreSQL."""
+"""Every statement can be sent to the one node of its owner, by the rules of Citus; no cluster is needed."""
 
 import asyncpg
 import pytest
 from sqlalchemy import case, delete, func, insert, literal, select, update
 from sqlalchemy.dialects import postgresql
 
-from app.db.access.statement import OWNER, Statement
-from app.db.operations import check, reindex, sweep
+from app.db.access.elements import FUNCTIONS
+from app.db.access.statement import OWNER
 from app.db.viewer_changes import AT_OWNER
 from harness.postgres import dsn
+from scripts.routing import NOT_IMMUTABLE, across, obstacles, problems, statements
 from tests.db import variants
-from tests.db.routing_checks import Functions, obstacles
 from tests.db.statement_shapes import S, m, s
 
-# Correct on the coordinator, and no tables of others are read there: the new rows come from arrays.
-FROM_ARRAYS = {"message.append_many[insert]", "record.put", "session_totals.add", "session_totals.count"}
-# On Citus a key is claimed in a transaction (`resolvers.append`).
-PLAIN_ONLY = {"message.append_idempotent"}
-ON_COORDINATOR = "INSERT ... SELECT runs on the coordinator"
+VOLATILITY = """
+select proname, pronargs::int, max(array_position('{i,s,v}', provolatile)) from pg_proc
+where proname = any($1::text[]) group by proname, pronargs having max(array_position('{i,s,v}', provolatile)) > 1
+"""
 BOUND = s.owner_id == OWNER
 SCALAR = select(func.count()).where(m.owner_id == s.owner_id, m.session_id == s.id).correlate(S).scalar_subquery()
 NEW_SESSION = {"owner_id": OWNER, "id": literal("1")}
@@ -60,25 +59,17 @@ REFUSED["a parameter in ON CONFLICT"] = (
 )
 
 
-@pytest.fixture
-async def functions(fresh_database):
-    connection = await asyncpg.connect(dsn(await fresh_database()))
-    yield await Functions.of(connection)
-    await connection.close()
-
-
-async def test_every_statement_runs_on_the_node_of_its_owner(functions):
-    found: dict[str, list[str]] = {}
-    assert {check, reindex, sweep}  # imported, so that their statements are registered
-    for name, query in variants.registered().items():
-        if isinstance(query, Statement) and not query.routed and name not in PLAIN_ONLY:
-            found[name] = [why for why in obstacles(query.element, functions) if not allowed(name, why)]
+def test_every_statement_runs_on_the_node_of_its_owner():
+    found = statements()
     assert len(found) > 240
-    assert {name: whys for name, whys in found.items() if whys} == {}
+    assert problems(found.values()) == []
 
 
-def allowed(name, why):
-    return name in FROM_ARRAYS and why == ON_COORDINATOR
+async def test_the_check_knows_the_volatility_of_every_function_that_a_statement_may_use(database_url):
+    connection = await asyncpg.connect(dsn(database_url))
+    found = {(name, count): worst for name, count, worst in await connection.fetch(VOLATILITY, sorted(FUNCTIONS))}
+    await connection.close()
+    assert found == NOT_IMMUTABLE
 
 
 def test_a_second_form_takes_the_parameters_of_the_first():
@@ -97,12 +88,23 @@ def returned_columns(statement):
 
 
 @pytest.mark.parametrize("shape", REFUSED)
-async def test_what_citus_refuses_is_found(functions, shape):
+def test_what_citus_refuses_is_found(shape):
     element, why = REFUSED[shape]
-    assert any(why in found for found in obstacles(element, functions)), list(obstacles(element, functions))
+    assert any(why in found for found in obstacles(element)), list(obstacles(element))
 
 
-async def test_what_citus_accepts_is_not_found(functions):
+def test_a_function_of_the_node_is_no_table_in_a_statement_across_owners():
+    function = func.pg_control_system()
+    table = function.table_valued("system_identifier")
+    bad = select(m.session_id).where(m.sequence == table.c.system_identifier)
+    good = select(m.session_id).where(m.sequence == function.scalar_table_valued("system_identifier"))
+    assert [list(across(element)) for element in (bad, good)] == [
+        ["pg_control_system as a table is read on the coordinator; give scalar_table_valued"],
+        [],
+    ]
+
+
+def test_what_citus_accepts_is_not_found():
     for element in (
         select(func.pg_current_snapshot()).select_from(AT_OWNER),
         update(S)
@@ -111,4 +113,4 @@ async def test_what_citus_accepts_is_not_found(functions):
         insert(S).values(NEW_SESSION).returning(s.id),
         select(delete(S).where(BOUND).returning(s.id).cte("deleted")),
     ):
-        assert list(obstacles(element, functions)) == []
+        assert list(obstacles(element)) == []

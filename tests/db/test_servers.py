@@ -5,23 +5,17 @@ from contextlib import asynccontextmanager, suppress
 
 import asyncpg
 import pytest
-from sqlalchemy import make_url
 
 from app.db import session
 from app.db.access.servers import Servers
 from app.errors import Unavailable
 from harness.outage import Outage
+from harness.postgres import with_hosts
 from tests.db.notes import ANN
 from tests.support.databases import open_database
 
 WRITABLE = "&target_session_attrs=read-write"
 ABSENT = {"session_id": "00000000-0000-0000-0000-000000000000"}
-
-
-def with_hosts(url, *hosts):
-    """The URL with several hosts; `None` is its own."""
-    own = str(make_url(url).query["host"])
-    return url.partition("?")[0] + "?host=" + ",".join(host or own for host in hosts)
 
 
 @asynccontextmanager

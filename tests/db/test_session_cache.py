@@ -180,7 +180,6 @@ def test_another_start_of_postgresql_empties_the_cache():
 
 def test_a_change_of_any_session_drops_the_lists_of_its_owner_only():
     cache = SessionCache(MAX_BYTES)
-    assert cache.lists("ann") is None  # no session was read yet
     keeps(cache, "ann", "s", 1, ("page",), "x")
     for owner in ("ann", "bob"):
         kept = [cache.lists(owner) for _ in range(2)][-1]
@@ -189,6 +188,16 @@ def test_a_change_of_any_session_drops_the_lists_of_its_owner_only():
     assert cache.lists("ann").get(("list",)) is None
     assert cache.lists("bob").get(("list",))
     assert finds(cache, "ann", "s", 1, ("page",))
+
+
+def test_lists_are_kept_although_their_owners_read_on_different_servers():
+    cache, owners = SessionCache(MAX_BYTES), {"ann": -1.0, "bob": -2.0}
+    for _ in range(3):
+        for owner, started in owners.items():
+            if kept := cache.lists(owner):  # as an operation does, before it reads a session
+                kept.keep(("list",), owner)
+            reads(cache, owner, "s", 1, started=started)
+    assert [cache.lists(owner).get(("list",))[0] for owner in owners] == [*owners]
 
 
 @given(st.lists(st.text() | st.integers() | st.none() | st.booleans() | st.just(Decimal("1.5")) | st.just(TIME)))

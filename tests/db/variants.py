@@ -1,6 +1,7 @@
 """The statements that the code builds at their first use, built here so that the tests check them too."""
 
 from itertools import product
+from typing import Any
 
 from app.db import agent, approval, audit, message, record, search, session, session_agent, task
 from app.db.access.statement import REGISTERED
@@ -16,7 +17,7 @@ STATES = frozenset({"state", "conversation_manager_state", "internal_state", "ra
 CONTENT = frozenset({"text", "raw", "content", "metadata", "input_tokens", "output_tokens", "total_tokens"})
 
 
-def registered():
+def registered() -> dict[str, Any]:
     """Every registered query of the program by name, with all shapes of it."""
     for backward in (False, True):
         for nested in NESTED:

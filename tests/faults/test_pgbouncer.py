@@ -17,6 +17,7 @@ from tests.support.users import error
 CONNECTIONS, CLIENTS, ROUNDS = 3, 8, 6
 BACKENDS = (
     "select count(*) from pg_stat_activity where datname = current_database() and backend_type = 'client backend'"
+    " and application_name not like 'citus%'"  # connections of the nodes
 )
 
 

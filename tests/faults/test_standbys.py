@@ -29,6 +29,8 @@ STEPS = st.lists(
     max_size=14,
 )
 LATE = [("lag", 300, None), ("write", 0, 1), ("write", 1, 1), ("race", 0, 2)]
+UNCHANGED = [*[("lag", 5, None)] * 3, ("write", 2, 1), ("write", 1, 1)]
+LIST = "{ sessions(first: 2) { nodes { id title lastMessage { text } } } }"
 QUICK = settings(max_examples=settings().max_examples // 8, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("faults")]
 
@@ -140,6 +142,8 @@ class Story:
             await getattr(self, kind)(*arguments)
             for user in self.users:
                 assert await texts(user, self.session) == self.written
+                [listed] = (await user.asks(LIST))["sessions"]["nodes"]
+                assert (listed["lastMessage"] or {}).get("text") == (None, *self.written)[-1]
         assert await self.stranger.sees(self.session, READ) is None
 
     async def lag(self, milliseconds, _):
@@ -174,7 +178,7 @@ async def check(group):
 
         @QUICK
         @given(STEPS)
-        @example(LATE)
+        @example(LATE + UNCHANGED)
         def interleaving(steps):
             asyncio.run_coroutine_threadsafe(Story(group, servers).play(steps), loop).result(60)
 
@@ -192,6 +196,27 @@ async def test_reads_that_do_not_wait_for_the_standby_are_found_out(group, monke
     monkeypatch.setattr(Standby, "_reach", lambda self, driver, needed: reach(self, driver, needed._replace(written=0)))
     with pytest.raises(AssertionError):
         await check(group)
+
+
+@pytest.mark.parametrize("group", [2], indirect=True)
+async def test_lists_are_kept_although_their_owners_read_on_different_standbys(group):
+    async with reading_on(group) as server:
+        await server.ready()
+        names = [next(name for name in map(str, range(100)) if hash(name) % 2 == place) for place in range(2)]
+        users, expected, found = [server.user(name) for name in names], {}, dict.fromkeys(names, 0)
+        for user in users:
+            session = await user.creates_session(f"of {user.name}")
+            await user.appends(session, f"by {user.name}")
+            expected[user.name] = [{"id": session, "title": f"of {user.name}"}]
+        for _ in range(20):
+            for user in users:
+                await user.asks("{ sessions(first: 1) { nodes { messages(last: 1) { nodes { text } } } } }")
+                before = await server.count('colloquy_session_cache_total{what="hits"}')
+                assert (await user.asks("{ sessions(first: 2) { nodes { id title } } }"))["sessions"] == {
+                    "nodes": expected[user.name]
+                }
+                found[user.name] += await server.count('colloquy_session_cache_total{what="hits"}') > before
+        assert all(found.values())
 
 
 @pytest.mark.parametrize("group", [2], indirect=True)

@@ -7,6 +7,7 @@ import httpx2
 import pytest
 from websockets.exceptions import ConnectionClosed
 
+from harness import citus
 from harness.postgres import dsn
 from tests.support.invariants import assert_nothing_broken
 from tests.support.servers import server_process
@@ -15,7 +16,7 @@ from tests.support.users import EVENTS, Refusal
 GRACE_SECONDS = 5
 WRITERS = 8
 LOST = (httpx2.TransportError, Refusal, ValueError)  # a lost connection, or a response that is not GraphQL
-WAITING = "select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"
+WAITING = f"select count(*) from {citus.ACTIVITY} where datname = current_database() and wait_event_type = 'Lock'"
 
 
 @pytest.mark.xdist_group("faults")
@@ -87,7 +88,7 @@ async def test_a_stop_ends_after_its_grace_period_although_a_write_is_blocked(fr
         session = await ann.creates_session("Stuck")
         connection = await asyncpg.connect(dsn(url))
         async with connection.transaction():
-            await connection.fetch("select * from sessions for update")
+            await connection.fetch("select * from sessions where owner_id = $1 for update", ann.name)
             stuck = asyncio.create_task(ann.appends(session, "never acknowledged"))
             while not await connection.fetchval(WAITING):
                 await asyncio.sleep(0.01)

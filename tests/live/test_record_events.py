@@ -66,7 +66,8 @@ async def test_a_replay_has_the_latest_state_of_each_live_record_once(ann, bob):
     assert values(events) == {(*LIVE, key): value for key, value in expected.items()} | {("live", "k"): 1}
     assert len(events) == len(expected) + 1
     assert kinds(await ann.catches_up(await ann.quiet_cursor())) == ["CaughtUp"]
-    assert kinds(await bob.catches_up(start)) == ["CaughtUp"]
+    # On Citus the cursor of an owner on another node is unknown.
+    assert set(kinds(await bob.catches_up(start))) <= {"StreamReset", "CaughtUp"}
 
 
 async def test_a_deleted_live_record_is_absent_and_empty(ann, sql):

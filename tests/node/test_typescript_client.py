@@ -101,6 +101,10 @@ def test_streams_of_ai_sdk_are_persisted_stopped_and_failed(failures):
     assert failures["ai-sdk/tests/persist.test.ts"] == []
 
 
+def test_windows_of_ai_sdk_read_and_stop_answers_of_a_server_in_python(failures):
+    assert failures["ai-sdk/tests/python.test.ts"] == []
+
+
 def test_windows_of_ai_sdk_are_equal(failures):
     assert failures["ai-sdk/tests/follow-chat.test.ts"] == []
     assert failures["ai-sdk/tests/crash.test.ts"] == []

@@ -278,6 +278,7 @@ async def provider(url):
         return await connection.fetchval("select collprovider from pg_collation where collname = 'colloquy_case'")
 
 
+@pytest.mark.plain_postgresql("it needs PostgreSQL 17, and the cluster may be of an older one")
 @pytest.mark.parametrize("options", [LOCALE_C, f"{LOCALE_C} locale_provider builtin builtin_locale 'C'"])
 async def test_case_does_not_count_in_a_database_of_the_locale_c(embedded_database, options):
     url = await embedded_database(options)

@@ -9,9 +9,9 @@ from app.db.operations import distribution, migrate, readiness
 from app.db.operations.migrate import MigrationError
 from app.db.tables import metadata
 from harness import citus
-from harness.postgres import connected
+from harness.postgres import at, connected
 from harness.server_settings import settings_for
-from tests.live.test_session_events import kinds
+from tests.live.test_session_events import NO_POLL, kinds
 from tests.support.databases import open_database
 from tests.support.servers import serving
 
@@ -114,3 +114,50 @@ async def test_a_moved_shard_resets_the_viewers_events_and_keeps_those_of_sessio
             assert reset["reason"] == "CURSOR_UNKNOWN"
         assert kinds(await ann.replays(session, cursor))[-2:] == ["MessageAdded", "CaughtUp"]
         assert kinds(await ann.catches_up(viewer))[0] == "StreamReset"
+
+
+async def on_worker(url):
+    """The URL of the same database on a node that is not the coordinator."""
+    return at((await citus.nodes_of(citus.cluster_url()))[1], url.rsplit("/", 1)[1])
+
+
+@on_citus
+async def test_a_server_on_a_worker_serves_the_same_rows_and_cursors_and_polls(fresh_database):
+    url = await fresh_database()
+    async with serving(settings_for(url)) as server, serving(settings_for(await on_worker(url))) as elsewhere:
+        ann, there, bob = server.user("ann"), elsewhere.user("ann"), elsewhere.user("bob")
+        session = await there.creates_session("On a worker")
+        viewer, cursor = await ann.quiet_cursor(), (await ann.sees(session, "eventCursor"))["eventCursor"]
+        answer = (await elsewhere.http.get(f"{elsewhere.url}/readyz")).json()
+        assert (answer["reasons"], answer["engine"]["name"].split()[0]) == ([], "Citus")
+        [degraded] = answer["degraded"]
+        assert (
+            "a worker of Citus; set DATABASE_DIRECT_URL to the coordinator, or REDIS_URL; live readers poll" in degraded
+        )
+        async with there.follows(session) as stream:
+            await stream.until("CaughtUp")
+            await ann.appends(session, "on the coordinator")
+            assert (await stream.until("MessageAdded"))[-1]["message"]["text"] == "on the coordinator"
+        assert kinds(await there.replays(session, cursor))[-2:] == ["MessageAdded", "CaughtUp"]
+        assert kinds(await there.catches_up(viewer)) == ["SessionChanged", "CaughtUp"]
+        assert await bob.sees(session, "title") is None
+
+
+@on_citus
+async def test_wake_ups_on_the_coordinator_reach_servers_on_workers(fresh_database):
+    url = await fresh_database()
+    settings = settings_for(await on_worker(url), database_direct_url=url)
+    async with serving(settings_for(url), NO_POLL) as server, serving(settings, NO_POLL) as elsewhere:
+        await server.ready()
+        await elsewhere.ready()
+        session = await server.user("ann").creates_session("Everywhere")
+        async with elsewhere.user("ann").follows(session) as stream:
+            await stream.until("CaughtUp")
+            await server.user("ann").appends(session, "on the coordinator")
+            assert (await stream.until("MessageAdded"))[-1]["message"]["text"] == "on the coordinator"
+
+
+@on_citus
+async def test_tables_are_distributed_from_the_coordinator_only(fresh_database):
+    with pytest.raises(MigrationError, match="leads to a worker"):
+        await asyncio.to_thread(distribution.distribute, await on_worker(await fresh_database()))

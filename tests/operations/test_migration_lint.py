@@ -58,6 +58,10 @@ def test_the_migrations_are_accepted():
         ),
         ('op.rename_table("streams", "writing")', "renaming-table"),
         ('op.execute("update messages set fence = null")', "update_in_batches"),
+        (
+            'op.execute("alter table streams add a int, add constraint a check (a > 0) not valid")',
+            "Citus accepts ADD CONSTRAINT only alone",
+        ),
         ('op.execute("delete from messages where deleted_at is not null")', "update_in_batches"),
         ('op.execute("insert into streams select 1")', "update_in_batches"),
     ],

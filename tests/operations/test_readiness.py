@@ -8,7 +8,7 @@ import pytest
 
 from app.db.operations import migrate, readiness
 from harness.outage import Outage
-from harness.postgres import dsn
+from harness.postgres import dsn, with_hosts
 from harness.running_server import is_ready
 from harness.server_settings import settings_for
 from tests.support.databases import open_database
@@ -78,7 +78,10 @@ async def test_an_older_program_stays_ready_while_newer_migrations_only_add(url,
 
 
 async def test_a_read_only_database_is_named_and_a_group_without_a_primary_is_not_ready(database_server, url):
-    async with serving(settings_for(url)) as server, serving(settings_for(f"{url},/nowhere")) as several:
+    async with (
+        serving(settings_for(url)) as server,
+        serving(settings_for(with_hosts(url, None, "/nowhere"))) as several,
+    ):
         await server.ready()
         await several.ready()
         async with Outage(database_server, url).read_only():

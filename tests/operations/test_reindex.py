@@ -85,7 +85,7 @@ async def test_a_locked_message_is_renewed_when_it_is_free(indexed):
     await creates_messages(ann, "main.py", "see main.py")
     await admin.execute(OLD_INDEX)
     async with admin.transaction():
-        await admin.execute("SELECT FROM messages WHERE sequence = 1 FOR UPDATE")
+        await admin.execute("SELECT FROM messages WHERE owner_id = $1 AND sequence = 1 FOR UPDATE", ann.name)
         running = asyncio.create_task(renews(db))
         await asyncio.sleep(0.2)
         assert not running.done()

@@ -284,7 +284,7 @@ async def test_a_session_that_stays_locked_delays_no_other(swept, swept_url, mon
     report = Report()
     async with impatient(swept_url) as hurried:
         async with admin.transaction():
-            await admin.execute("select 1 from sessions where title = 'locked' for update")
+            await admin.execute("select 1 from sessions where owner_id = $1 and title = 'locked' for update", ann.name)
             counts = await sweeper.sweep_once(hurried, WEEK, report)
         assert (counts["sessions expired"], counts["idempotency keys removed"]) == (2, 1)
         assert report.of("sessions expired") == [[0, 1], [1, 0], [1, 0]]

@@ -125,6 +125,17 @@ async def test_workers_end_without_their_supervisor(server):
     assert not ports.accepts(server.port)
 
 
+async def test_a_worker_that_gets_no_processor_for_some_seconds_is_not_replaced(server):
+    workers = server.workers()
+    standing = next(iter(workers))
+    os.kill(standing, signal.SIGSTOP)
+    await asyncio.sleep(7)  # longer than the 5 s after which uvicorn replaces a worker
+    os.kill(standing, signal.SIGCONT)
+    await all_workers_serve(server)
+    assert server.workers() == workers
+    assert (await server.user("ann").creates_session()).startswith("ses_")
+
+
 async def test_an_application_that_cannot_start_ends_the_server(database_url, tmp_path):
     (tmp_path / "manifest.json").write_text("[]")
     async with httpx2.AsyncClient() as http:

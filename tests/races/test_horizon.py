@@ -15,7 +15,7 @@ from tests.live.test_viewer_events import subjects
 from tests.support.databases import open_database
 from tests.support.servers import serving
 
-RENAME = "update sessions set title = $2, head = head + 1, revision = head + 1 where id = $1::uuid"
+RENAME = "update sessions set title = $2, head = head + 1, revision = head + 1 where owner_id = $3 and id = $1::uuid"
 
 
 async def follow(user, start, seen, *, cut):
@@ -48,7 +48,7 @@ async def commit_out_of_order(ann, database_url):
         for n in range(1, 7):
             async with connection.transaction():
                 for session in mine:  # the first gets a transaction id, the last commits long after
-                    await connection.execute(RENAME, session.removeprefix("ses_"), f"{n}")
+                    await connection.execute(RENAME, session.removeprefix("ses_"), f"{n}", ann.name)
                     await asyncio.sleep(dice.random() * 0.03)
         await connection.close()
         # Servers send wake-ups for their own writes; this connection is not a server's, so a write follows on one.
@@ -80,7 +80,7 @@ async def test_a_long_transaction_is_read_after_its_commit_and_hides_no_other(an
     try:
         transaction = connection.transaction()
         await transaction.start()
-        await connection.execute(RENAME, slow.removeprefix("ses_"), "late")
+        await connection.execute(RENAME, slow.removeprefix("ses_"), "late", ann.name)
         await ann.does("updateSession", id=quick, title="early")
         first = await ann.catches_up(start)
         assert subjects(first[:-1]) == [("SessionChanged", quick)]  # the slow one is not committed yet

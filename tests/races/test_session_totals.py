@@ -1,7 +1,7 @@
 """Totals of sessions that are counted while sessions change: every read is exact."""
 
 import asyncio
-from itertools import cycle
+from itertools import count, cycle
 
 import asyncpg
 import pytest
@@ -123,4 +123,24 @@ async def test_reading_totals_does_not_touch_sessions_that_have_been_counted(ann
     await ann.does("deleteSession", id=session, mode="HARD")
     await ann.asks("{ viewer { unreadSessionCount } }")
     await until_counted(ann, database, 4)
+    await assert_exact(ann, database)
+
+
+@pytest.mark.parametrize("directive", ["", '@idempotent(key: "{0}")'])
+async def test_writes_under_the_cap_count_what_they_have_read(ann, bob, database, monkeypatch, directive):
+    """Nobody reads totals here. A transaction elsewhere on the PostgreSQL of all tests delays the count."""
+    monkeypatch.setattr(session_totals, "MANY_CHANGED", 3)
+
+    async def creates(user, number):
+        create = 'createSession(input: {agentType: "helper"})'
+        await user.asks(f"mutation {{ {create} {directive.format(number)} {{ session {{ id }} }} }}")
+
+    for number in count():
+        await creates(ann, number)
+        if await database.fetchval(COUNTED, ann.name):
+            break
+        await asyncio.sleep(0.05)
+    assert number >= 4
+    await creates(bob, 0)
+    assert not await database.fetchval(COUNTED, bob.name)
     await assert_exact(ann, database)

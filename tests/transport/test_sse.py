@@ -11,6 +11,7 @@ import pytest
 from tests.transport.sample_server import Server, eventually, serving, token
 
 IDLE = "subscription{count(to:1000,every:60)}"
+TALKING = "subscription{count(to:1000)}"
 EVENTS = {"accept": "text/event-stream"}
 JSON = {"content-type": "application/json"}
 PING = {"query": "{ping}"}
@@ -113,6 +114,21 @@ async def test_an_idle_stream_sends_heartbeats():
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
     assert server.streams.open_streams == 0
+
+
+async def test_a_stream_that_has_just_sent_an_event_needs_no_heartbeat():
+    """The server's timer does not fire in this test: it is called."""
+    async with serving(streams={"heartbeat": 3_600}) as server, server.stream(TALKING) as stream:
+        await anext(stream)
+        opening = stream.beats
+        server.streams._check_streams()
+        await anext(stream)
+        assert stream.beats == opening
+        for silent in server.streams._streams:
+            silent.wrote_at -= 3_600
+        server.streams._check_streams()
+        while stream.beats == opening:  # the events on their way come before it
+            await anext(stream)
 
 
 async def test_a_stream_ends_without_complete_when_its_token_expires(server: Server):

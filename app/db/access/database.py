@@ -12,7 +12,7 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from app.db.access import failures, row_security
-from app.db.access.engine import POSTGRESQL, DatabaseEngine
+from app.db.access.engine import LOCK_TIMEOUT, NODE_LIMITS, POSTGRESQL, DatabaseEngine
 from app.db.access.pool import Pool
 from app.db.access.slow_statements import SlowStatements
 from app.db.access.statement import AcrossOwners, Query, R, Statement
@@ -46,7 +46,7 @@ class Database:
         statements: Callable[[float], SlowStatements] = SlowStatements,
     ) -> None:
         limits = {
-            "lock_timeout": "5s",
+            "lock_timeout": LOCK_TIMEOUT,
             "statement_timeout": f"{round(statement_timeout * 1000)}ms",
             "idle_in_transaction_session_timeout": "30s",
             **({"role": role} if role else {}),
@@ -115,6 +115,8 @@ class Database:
             yield tx
         if tx.changes and self.on_commit:
             self.on_commit(tx.owner, tx.changes)
+        for work in tx.after_commit:
+            await work(self, viewer)
 
     def record_change(self, viewer: Viewer, session_id: str, revision: int) -> None:
         """Publishes the change that a single-statement write has just committed."""
@@ -182,7 +184,7 @@ class Database:
         connection = await self.pool.acquire(opened_after)
         driver = connection.driver
         try:
-            await driver.execute(begin)
+            await driver.execute(f"{begin}{NODE_LIMITS}" if self.routes else begin)
             try:
                 yield driver
             except Exception:

@@ -11,7 +11,7 @@ from sqlalchemy.sql import elements as el
 from sqlalchemy.sql import operators
 from sqlalchemy.sql import selectable as sel
 from sqlalchemy.sql.dml import Delete, Insert, Update
-from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.sql.functions import FunctionElement, ScalarFunctionColumn
 
 FUNCTIONS = frozenset(
     """
@@ -22,6 +22,8 @@ FUNCTIONS = frozenset(
     string_to_array strpos substr substring sum to_char to_tsquery to_tsvector ts_rank_cd unnest websearch_to_tsquery
     """.split()  # noqa: SIM905
 )
+# As a bound parameter, these would not match the condition or the expression of a partial index.
+LITERALS = frozenset({"*", "1", "''", "'COMPLETE'", "'PENDING'", "'SYSTEM'", "'TOOL'"})
 OPERATORS = frozenset({"@@", "@>", "&&", "||"})
 RAW_ATTRIBUTES = ("_prefixes", "_suffixes", "_hints", "_statement_hints", "_multi_values")
 
@@ -33,7 +35,7 @@ KNOWN = (
     *DERIVED,
     *WRAPPERS,
     *(Table, sel.Alias, sel.Join, sel.ScalarSelect, sel.Exists, sel.ForUpdateArg),
-    *(OnConflictDoNothing, OnConflictDoUpdate, aggregate_order_by, array, FunctionElement),
+    *(OnConflictDoNothing, OnConflictDoUpdate, aggregate_order_by, array, FunctionElement, ScalarFunctionColumn),
     *(el.BinaryExpression, el.UnaryExpression, el.BooleanClauseList, el.ExpressionClauseList, el.ClauseList),
     *(el.BindParameter, el.ColumnClause, el.TableValuedColumn, el.Label, el.Cast, el.TypeCoerce, el.TypeClause),
     *(el.Extract, el.CollectionAggregate, el.Case, el.Tuple, el.Over, el.FunctionFilter, el.AggregateOrderBy),
@@ -105,7 +107,7 @@ def _refuse_text(node: Any) -> None:
     if isinstance(node, FunctionElement) and not isinstance(node, sel.TableValuedAlias):
         if getattr(node, "name", None) not in FUNCTIONS or getattr(node, "packagenames", None):
             raise NotOwned(f"function {getattr(node, 'name', node)} is not on the list")
-    elif isinstance(node, el.ColumnClause) and node.is_literal and node.name not in ("*", "1", "''", "'COMPLETE'"):
+    elif isinstance(node, el.ColumnClause) and node.is_literal and node.name not in LITERALS:
         raise NotOwned(f"raw SQL cannot be checked: {node}")
     elif isinstance(node, el.Extract) and node.field != "epoch":
         raise NotOwned(f"extract({node.field}) is not on the list")

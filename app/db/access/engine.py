@@ -1,7 +1,7 @@
 """The engine behind a connection: PostgreSQL, or Citus with all tables distributed by `owner_id`.
 
 This module, the second forms of statements (`routed`) and `failures.violates` are all that differs between the two.
-Everything else is the same text on both; `tests/db/test_routing.py` checks that Citus sends it to one node.
+Everything else is the same text on both; `scripts/routing.py` checks that Citus sends it to one node.
 """
 
 from typing import Any, NamedTuple
@@ -14,9 +14,15 @@ select count(*) from pg_dist_partition join pg_class on pg_class.oid = logicalre
 where partmethod = 'h' and relname = any($1::text[]) and relnamespace = current_schema()::regnamespace
 """
 NODES = "select nodename || ':' || nodeport from pg_dist_node where isactive and shouldhaveshards order by 1"
+GROUP = "select groupid from pg_dist_local_group"
+COORDINATOR = 0
 NO_ROLE = "row-level security does not reach the nodes of Citus"
 # A generic plan has no owner, and Citus chooses the node by the owner.
 PLAN_MODE = "set plan_cache_mode = auto"
+
+LOCK_TIMEOUT = "5s"
+# A transaction waits for a row on the row's node, to which Citus passes on no setting of a connection by itself.
+NODE_LIMITS = f"; SET LOCAL citus.propagate_set_commands = 'local'; SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'"
 
 
 class DatabaseEngine(NamedTuple):
@@ -50,6 +56,11 @@ class DatabaseEngine(NamedTuple):
 
 
 POSTGRESQL = DatabaseEngine()
+
+
+async def is_worker(driver: Any) -> bool:
+    """True if a connection leads to a worker of Citus, whose NOTIFY reaches no client of another node."""
+    return await driver.fetchval(EXTENSION) is not None and await driver.fetchval(GROUP) != COORDINATOR
 
 
 async def detect(driver: Any) -> DatabaseEngine:

@@ -17,6 +17,8 @@ from app.db.access.statement import Query, Row
 
 ANSWER_SECONDS = 1.0
 CONFIRM_SECONDS = 0.05
+GATHER_SECONDS = 0.002
+"""From the beginning of a question to that of the next one, at least: many requests a second ask few questions."""
 # A commit is in the log up to the flushed position before anybody sees it, unless synchronous_commit is off.
 _PRIMARY = """
 ('x' || left(pg_walfile_name(position), 8))::bit(32)::integer AS timeline,
@@ -54,6 +56,9 @@ POSITION = Question("primary.position", "The position of the primary.", _PRIMARY
 class PrimaryPositions:
     """Asks the primary for its position; all requests that wait share the next answer.
 
+    A question that is under way is of no use to a request that comes meanwhile: the primary may have answered it before
+    a write that this request must find. So the request waits for the next question. On an idle server that is asked at
+    once, on a busy one GATHER_SECONDS after the one before.
     `on_timeline` is called when the timeline is another one: a standby was promoted, and may lack what others had.
     """
 
@@ -61,6 +66,7 @@ class PrimaryPositions:
         self.newest: Position | None = None
         self._db, self._on_timeline = db, on_timeline
         self._next: asyncio.Future[Position | None] | None = None
+        self._began = -GATHER_SECONDS
         self._asking: asyncio.Task[None] | None = None
 
     async def needed(self) -> Needed | None:
@@ -100,8 +106,10 @@ class PrimaryPositions:
     async def _ask(self) -> None:
         try:
             while (waiting := self._next) is not None:
-                self._next = None
                 try:
+                    if (gathering := self._began + GATHER_SECONDS - monotonic()) > 0:
+                        await asyncio.sleep(gathering)
+                    self._next, self._began = None, monotonic()
                     waiting.set_result(await self._position())
                 finally:
                     if not waiting.done():

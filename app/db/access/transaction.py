@@ -1,6 +1,6 @@
 """One owner's transaction: statements bound to the owner, and the changes that are published after the commit."""
 
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from app.db.access import routed
@@ -30,6 +30,10 @@ OnCommit = Callable[[str, Sequence[Change]], None]
 """Receives the owner and the changes of one commit."""
 
 
+AfterCommit = Callable[[Any, Viewer], Awaitable[None]]
+"""Receives the `Database` and the viewer once the transaction has committed and released its connection."""
+
+
 class Origin(NamedTuple):
     """The cause of a transaction, for the audit: the token's subject and role, and the trace of the request."""
 
@@ -50,6 +54,7 @@ class Tx:
     def __init__(self, owner: str, origin: Origin, driver: Any, slow: SlowStatements, *, routes: bool = False) -> None:
         self.owner, self.origin, self.routes = owner, origin, routes
         self.changes: list[Change] = []
+        self.after_commit: list[AfterCommit] = []
         self._driver, self._slow = driver, slow
 
     def fetch(self, statement: Statement[R], /, **values: Any) -> Coroutine[Any, Any, list[R]]:

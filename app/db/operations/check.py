@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Integer,
     ScalarSelect,
@@ -16,7 +17,6 @@ from sqlalchemy import (
     literal,
     or_,
     select,
-    true,
     union_all,
 )
 
@@ -37,7 +37,6 @@ from app.db.tables import (
     tasks,
 )
 from app.db.tables.columns import Uuid
-from app.db.viewer_changes import CONTROL
 
 s, m, g, t, p = sessions.c, messages.c, session_agents.c, tasks.c, approvals.c
 x, c, r = streams.c, message_chunks.c, records.c
@@ -183,21 +182,21 @@ _rule(
 _is_counted = and_(n.owner_id == s.owner_id, n.session_id == s.id)
 _differs = or_(n.agent_type != AGENT_TYPE, *(n[name] != figure for name, figure in NOW.items()))
 _position = count_positions.c
+# A column of the function, and not a table: Citus would read that table on its coordinator, once for all nodes.
+_cluster = func.pg_control_system().scalar_table_valued("system_identifier", BigInteger)
 _rule(
     "counted_sessions",
     "a session is counted as it is, unless it has changed since",
     _sessions(
         s.changed_xid < _position.xid,
-        _position.epoch == CONTROL.c.system_identifier,
+        _position.epoch == _cluster,
         or_(
             and_(s.deleted_at.is_not(None), n.session_id.is_not(None)),
             and_(s.deleted_at.is_(None), or_(n.session_id.is_(None), _differs)),
         ),
-    )
-    .select_from(
+    ).select_from(
         sessions.join(count_positions, _position.owner_id == s.owner_id).outerjoin(counted_sessions, _is_counted)
-    )
-    .join(CONTROL, true()),
+    ),
 )
 _rule(
     "existing_counted_session",

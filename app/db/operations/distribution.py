@@ -3,6 +3,7 @@
 from alembic.config import Config
 from sqlalchemy import Connection, text
 
+from app.db.access.engine import COORDINATOR, GROUP
 from app.db.operations import migrate
 from app.db.operations.migrate import MigrationError, Report, ignore
 from app.db.operations.readiness import SCRIPTS
@@ -30,6 +31,8 @@ FUNCTION_IS_DISTRIBUTED = text("""
 select exists (select from pg_dist_object where classid = 'pg_proc'::regclass and objid = to_regprocedure(:name))
 """)
 DISTRIBUTE_FUNCTION = text("select create_distributed_function(:name)")
+LOCAL_GROUP = text(GROUP)
+ON_A_WORKER = "the URL leads to a worker of Citus; give that of the coordinator"
 NO_EXTENSION = "the database has no extension citus; create it on every node, and add the nodes (docs/scale.md)"
 
 
@@ -46,6 +49,8 @@ def _distribute(config: Config) -> None:
     migrate.take_turn(connection, SCRIPTS, report)
     if connection.scalar(VERSION) is None:
         raise MigrationError(NO_EXTENSION)
+    if connection.scalar(LOCAL_GROUP) != COORDINATOR:
+        raise MigrationError(ON_A_WORKER)
     _prepare_nodes(connection)
     tables = [table.name for table in metadata.sorted_tables if table.name != FIRST]
     names = [FIRST, *tables]

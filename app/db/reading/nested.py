@@ -62,7 +62,8 @@ class Nested(Generic[R]):
     `query` selects the children of `parents`, a `parent_table`; a row's `parent` is the index of its parent. The
     statements are named `name[for_many,forward]` and the like. `stored_count` selects the number of children, without
     a filter, from where the program keeps it: `total` and `parent`. `parts` are conditions that divide the rows as
-    partial indexes do: the page of one parent reads each part in the order of its index, with a plan for that parent.
+    partial indexes do: a page reads each part in the order of its index, with a plan for its parents. `counted` selects
+    what a count reads, where that is not `query`.
     `within` are pairs of a child's column and the parent's column that it equals, where `query` does not state it: the
     planner, misled by its estimates, would read all rows of the owner, in the order of the page, by the primary key.
     """
@@ -79,12 +80,13 @@ class Nested(Generic[R]):
         stored_count: Select[Any] | None = None,
         parts: Sequence[ColumnElement[bool]] = (),
         within: Sequence[tuple[ColumnElement[Any], ColumnElement[Any]]] = (),
+        counted: Select[Any] | None = None,
     ) -> None:
         self.name, self.sentence, self.order, self.row, self._partial = name, sentence, order, row, partial
         self.names = [column.name for column in parents.c if column.name != "index"]
         self._query, self._parents, self._stored_count = query, parents, stored_count
         self._index = parents.c["index"].label("parent")
-        self._parts, self._within = parts, within
+        self._parts, self._within, self._counted = parts, within, query if counted is None else counted
         self._for_one: dict[bool, Statement[R]] = {}
         self._for_many: dict[bool, Statement[R]] = {}
 
@@ -92,15 +94,22 @@ class Nested(Generic[R]):
         """The page of a single parent, whose key is plain parameters: a third of the cost of `for_many`."""
         if backward not in self._for_one:
             bound = {id(column): bindparam(f"parent_{column.name}", type_=column.type) for column in self._parents.c}
-            query: Any = replacement_traverse(self._query, {}, lambda element, **_: bound.get(id(element)))
+
+            def replace(element: Any, **_: Any) -> Any:
+                return bound.get(id(element))
+
+            query: Any = replacement_traverse(self._query, {}, replace)
+            parts = [replacement_traverse(part, {}, replace) for part in self._parts]
             within = [(column, bound[id(parent)]) for column, parent in self._within]
-            self._for_one[backward] = self._statement("for_one", self._page(query, backward, within), backward)
+            page = self._page(query, backward, within, parts)
+            self._for_one[backward] = self._statement("for_one", page, backward)
         return self._for_one[backward]
 
     def for_many(self, backward: bool) -> Statement[R]:
         """The pages of many parents, built at the first use."""
         if backward not in self._for_many:
-            page = self.order.page(self._query.correlate(self._parents), backward, self._within).lateral("page")
+            children = self._query.correlate(self._parents)
+            page = self._page(children, backward, self._within, self._parts).lateral("page")
             query = select(page, self._index).select_from(self._parents.join(page, true()))
             query = query.order_by(*self._directed(page, backward))
             self._for_many[backward] = self._statement("for_many", query, backward)
@@ -109,7 +118,7 @@ class Nested(Generic[R]):
     @cached_property
     def count(self) -> Statement[Count]:
         """The number of children of each parent."""
-        of_parent = self._query.where(*(column == parent for column, parent in self._within))
+        of_parent = self._counted.where(*(column == parent for column, parent in self._within))
         children = of_parent.correlate(self._parents)
         total = children.with_only_columns(func.count().label("total")).lateral("counted")
         query = select(total, self._index).select_from(self._parents.join(total, true()))
@@ -126,11 +135,15 @@ class Nested(Generic[R]):
         return statement(variant(self.name, "stored_count"), sentence, self._stored_count, Count)
 
     def _page(
-        self, query: Select[Any], backward: bool, within: Sequence[tuple[ColumnElement[Any], ColumnElement[Any]]]
+        self,
+        query: Select[Any],
+        backward: bool,
+        within: Sequence[tuple[ColumnElement[Any], ColumnElement[Any]]],
+        parts: Sequence[ColumnElement[bool]],
     ) -> Select[Any]:
-        if not self._parts:
+        if not parts:
             return self.order.page(query, backward, within)
-        rows = union_all(*(self.order.page(query.where(part), backward) for part in self._parts)).subquery("parts")
+        rows = union_all(*(self.order.page(query.where(part), backward) for part in parts)).lateral("parts")
         return select(*rows.c).order_by(*self._directed(rows, backward)).limit(LIMIT)
 
     def _directed(self, rows: FromClause, backward: bool) -> list[ColumnElement[Any]]:

@@ -40,6 +40,7 @@ ENTRY_BYTES = 128  # the tuple and the size of an entry
 EMPTY_TEXT_BYTES = getsizeof("")
 SESSION_BYTES = 512  # the key, the head and the object of a session
 LISTS = ""  # in place of a session's id
+ANY_START = 0.0  # in place of the time at which PostgreSQL started
 What = tuple[Any, ...]
 
 
@@ -78,7 +79,6 @@ class SessionCache:
         self._sessions: OrderedDict[tuple[str, str], KeptSession] = OrderedDict()
         self._size = 0
         self._reads = ReadCounts(max_bytes // COUNTS_SHARE + 1, self._period)
-        self._postgres_started: float | None = None
 
     @property
     def bytes(self) -> int:
@@ -101,7 +101,6 @@ class SessionCache:
         None at the first read under this head, while others are read more often, and if a later head is known. Call
         this before the read whose result is kept: `keep` refuses what was read before a drop.
         """
-        self._postgres_started = postgres_started
         key = owner, session_id
         kept = self._sessions.get(key)
         if kept is not None:
@@ -124,9 +123,11 @@ class SessionCache:
         return kept
 
     def lists(self, owner: str) -> KeptSession | None:
-        """What is kept of the owner's lists of sessions until any of them changes, beside the rows that were read."""
-        started = self._postgres_started
-        return None if started is None else self.session(owner, LISTS, 0, started)
+        """What is kept of the owner's lists of sessions until any of them changes, beside the rows that were read.
+
+        Each of these rows has the start of its PostgreSQL, so a list of another server differs from the kept one.
+        """
+        return self.session(owner, LISTS, 0, ANY_START)
 
     def _admits(self, reads: int) -> bool:
         """True if there is room, or if the least recently used session has fewer reads."""

@@ -36,4 +36,11 @@ agents = Table(
     CheckConstraint("hourly_rate >= 0", name="hourly_rate"),
 )
 Index("agents_key", agents.c.owner_id, agents.c.key, unique=True, postgresql_where=agents.c.key.is_not(None))
-Index("agents_name", agents.c.owner_id, agents.c.name, agents.c.id)
+# The catalogue in its order, without tombstones: its pages, and its number from the index alone.
+Index(
+    "agents_name",
+    agents.c.owner_id,
+    agents.c.name,
+    agents.c.id,
+    postgresql_where=agents.c.deleted_at.is_(None),
+)

@@ -10,6 +10,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    and_,
 )
 
 from app.db.tables.columns import BytewiseText, Timestamp, Uuid, Xid8, metadata, owner_column, timestamp_column
@@ -51,6 +52,14 @@ in_session = p.session_id.is_not(None)
 Index("approvals_changes", p.owner_id, p.session_id, p.revision, unique=True, postgresql_where=in_session)
 # Each ends with the order of its page: the primary key has this order too, but reads all approvals of the owner.
 Index("approvals_session", p.owner_id, p.session_id, p.id, postgresql_where=in_session)
+# Few approvals wait: a list of sessions counts them for each session.
+Index(
+    "approvals_pending",
+    p.owner_id,
+    p.session_id,
+    p.id,
+    postgresql_where=and_(p.status == "PENDING", in_session),
+)
 Index("approvals_message", p.owner_id, p.session_id, p.message_sequence, p.id, postgresql_where=in_session)
 Index("approvals_task", p.owner_id, p.task_id, p.id, postgresql_where=p.task_id.is_not(None))
 Index("approvals_changed", p.owner_id, p.changed_xid, p.id, postgresql_where=p.changed_xid.is_not(None))

@@ -102,6 +102,15 @@ Index(
     m.sequence,
     postgresql_where=m.agent_key.is_not(None),
 )
+# Of the roles that a session may lack. USER and ASSISTANT are in every session: a page of theirs is soon full.
+Index(
+    "messages_by_role",
+    m.owner_id,
+    m.session_id,
+    m.role,
+    m.sequence,
+    postgresql_where=and_(m.role.in_(("SYSTEM", "TOOL")), m.deleted_at.is_(None)),
+)
 # Few messages are in this index.
 Index(
     "messages_unfinished",

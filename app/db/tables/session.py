@@ -97,15 +97,15 @@ Index(
     postgresql_where=and_(s.archived_at.is_(None), s.deleted_at.is_(None)),
 )
 Index("sessions_changed", s.owner_id, s.changed_xid, s.id, postgresql_where=s.changed_xid.is_not(None))
-# Appends do not add to these: their sessions take no messages.
+# Appends do not add to these: their sessions take no messages, or are ACTIVE from the first one on.
 Index(
-    "sessions_ended",
+    "sessions_by_status",
     s.owner_id,
     s.status,
     s.last_activity_at,
     s.id,
     postgresql_where=and_(
-        s.status.in_(("COMPLETED", "FAILED", "EXPIRED")), s.archived_at.is_(None), s.deleted_at.is_(None)
+        s.status.in_(("PENDING", "COMPLETED", "FAILED", "EXPIRED")), s.archived_at.is_(None), s.deleted_at.is_(None)
     ),
 )
 Index(

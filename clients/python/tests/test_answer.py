@@ -5,10 +5,10 @@ import json
 
 import pytest
 from colloquy import AsyncClient, errors
-from colloquy.live import MessageAdded, MessageChanged, MessagePartsDelta
 from colloquy.results import TokenUsage
 
 from clients.python.tests.conftest import QUICK_RETRIES
+from clients.python.tests.streamed_parts import parts_of
 
 WORDS = ["Grüße ", "aus ", "👋🏽", " ", "Lissabon", "."]
 TEXT = "".join(WORDS)
@@ -74,6 +74,48 @@ async def test_a_silent_producer_sends_keep_alives_and_notices_a_cancellation(cl
         await client.cancel_message(answer.message.id)
         await write_forever(answer, "")
     assert answer.stopped
+
+
+async def test_a_stop_cancels_a_producer_that_waits_for_a_silent_model(client):
+    session = (await client.create_session()).session
+    ended = []
+
+    async def produce():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append(True)
+
+    async with client.answer(session.id, keep_alive=0.01) as answer:
+        await client.cancel_message(answer.message.id)
+        await answer.run(produce())
+    assert (answer.stopped, ended) == (True, [True])
+
+
+async def test_a_producer_that_is_run_returns_and_raises_as_itself(client):
+    session = (await client.create_session()).session
+    answers = []
+
+    async def produce(text, error):
+        await answers[-1].write(text)
+        if error:
+            raise error
+        return text
+
+    async def run_block(*arguments):
+        async with client.answer(session.id) as answer:
+            answers.append(answer)
+            return await answer.run(produce(*arguments))
+
+    assert await run_block(TEXT, None) == TEXT
+    assert await stored(client, session, answers[-1]) == ("COMPLETE", TEXT)
+    with pytest.raises(ZeroDivisionError):
+        await run_block("half", ZeroDivisionError())
+    assert await stored(client, session, answers[-1]) == ("FAILED", "half")
+    task = asyncio.create_task(run_block("half", asyncio.CancelledError()))
+    await asyncio.wait({task})
+    assert task.cancelled()
+    assert await stored(client, session, answers[-1]) == ("CANCELLED", "half")
 
 
 async def test_a_cancellation_before_the_end_of_the_block_raises_nothing(client):
@@ -172,25 +214,14 @@ CHUNKS = [
 
 async def test_an_answer_in_parts_reaches_readers_part_by_part(client, stranger):
     session = (await client.create_session()).session
-    events = client.events(session.id)
     async with client.answer(session.id, parts_format="AI_SDK", pause=0) as answer:
         for chunk in CHUNKS:
             await answer.write_parts(chunk)
-        parts = ()
-        async for event in events:
-            match event:
-                case MessageAdded(message=message) | MessageChanged(message=message):
-                    parts = message.parts
-                case MessagePartsDelta(offset=offset, parts=new):
-                    assert offset == len(parts)
-                    parts += new
-            if parts == tuple(CHUNKS):
-                break
+        assert await parts_of(client, session.id, len(CHUNKS)) == CHUNKS
         with pytest.raises(errors.NotFound):
             await anext(stranger.events(session.id))
         with pytest.raises(errors.BadInput, match="parts"):
             await answer.write("text")
-    await events.aclose()
     assert (answer.message.status, answer.message.text) == ("COMPLETE", TEXT)
     assert json.loads(answer.message.raw)["parts"] == [
         {"type": "text", "text": TEXT, "state": "done"},

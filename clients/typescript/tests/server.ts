@@ -77,7 +77,7 @@ function ended(server: ChildProcess): Promise<void> {
 }
 
 /** A free port below the ephemeral range: no outgoing connection takes it while a killed server is away. */
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   const port = 20_000 + Math.floor(Math.random() * 12_000);
   return new Promise((resolve) => {
     const probe = createServer();

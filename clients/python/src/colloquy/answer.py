@@ -1,46 +1,27 @@
 """`AsyncClient.answer`: a message that clients read while this program writes it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Coroutine
 from contextlib import asynccontextmanager, suppress
-from typing import Any, Literal
+from typing import Any, TypeVar
 
-from colloquy.errors import BadInput, ColloquyError, IllegalTransition
+from colloquy.answer_state import AnswerState, Stopped, stopped_if_cancelled
+from colloquy.errors import ColloquyError, IllegalTransition
 from colloquy.methods import AsyncRunner
-from colloquy.operation import UNSET, JSONObject, Operation, Unset
-from colloquy.operations.streaming_message import cancel_message, extend_message, finish_message
-from colloquy.results import Message, StartedMessage, TokenUsage
+from colloquy.operation import Operation
+from colloquy.operations.streaming_message import cancel_message
+from colloquy.results import StartedMessage
 
 LAST_REQUEST_SECONDS = 5.0
+T = TypeVar("T")
 
 
-class Stopped(Exception):
-    """Another client has cancelled the message. The block of the answer ends without an error."""
-
-
-class Answer:
-    """A streaming message that this program writes.
-
-    - `message`: the message as the server returned it last, and as it ended after the block
-    - `existing_text`: the text of an earlier producer with the same key; new text follows it
-    - `existing_parts`: the same for a message of parts
-    - `stopped`: True if another client has cancelled the message
-    - `raw`, `usage`, `metadata`: set them to send them with the end; `raw` replaces what was written
-    """
+class Answer(AnswerState):
+    """An answer of the asyncio client, with the attributes of AnswerState."""
 
     def __init__(self, client: AsyncRunner, started: StartedMessage, pause: float, keep_alive: float) -> None:
-        self.message: Message = started.message
-        self.existing_text = started.message.text
-        self.existing_parts = started.message.parts or ()
-        self.stopped = False
-        self.raw: str | None = None
-        self.usage: TokenUsage | None = None
-        self.metadata: JSONObject | Unset = UNSET
-        self._client, self._fence = client, started.fence
-        self._pause, self._keep_alive = pause, keep_alive
-        self._is_text = started.message.parts is None
-        self._offset = len(self.existing_text if self._is_text else self.existing_parts)
-        self._buffer: list[Any] = []
+        super().__init__(started)
+        self._client, self._pause, self._keep_alive = client, pause, keep_alive
         self._wake, self._ending = asyncio.Event(), asyncio.Event()
         self._sender = asyncio.create_task(self._send_in_background())
 
@@ -62,13 +43,28 @@ class Answer:
             self._buffer += parts
             self._wake.set()
 
+    async def run(self, producer: Coroutine[Any, Any, T]) -> T:
+        """Runs a coroutine that writes this answer and returns its result; cancels it when nothing more can be written.
+
+        A producer that waits for a silent model ends within `keep_alive` seconds of a stop. Raises as `write`.
+        """
+        task = asyncio.create_task(producer)
+        try:
+            await asyncio.wait({task, self._sender}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        if self._sender.done():
+            await self._flush()
+        return task.result()
+
     async def finish(self) -> None:
         """Sends the rest and completes the message. The end of the block does the same."""
         await self._flush()
         try:
             self.message = await self._client.run(self._end("COMPLETE"))
         except IllegalTransition as error:
-            raise _stopped_if_cancelled(error, error.from_status) from None
+            raise stopped_if_cancelled(error, error.from_status) from None
 
     async def fail(self) -> None:
         """Sends the rest if possible and fails the message."""
@@ -87,15 +83,9 @@ class Answer:
         self._sender.cancel()
 
     async def _check_writable(self, *, is_text: bool) -> None:
-        if is_text is not self._is_text:
-            raise BadInput(f"This message consists of {'text' if self._is_text else 'parts'}.")
+        self._check_kind(is_text=is_text)
         if self._sender.done():
             await self._flush()
-
-    def _end(self, status: Literal["COMPLETE", "FAILED"]) -> Operation[Message]:
-        return finish_message(
-            self.message.id, self._fence, status, raw=self.raw, usage=self.usage, metadata=self.metadata
-        )
 
     async def _flush(self) -> None:
         """Waits until the background task has sent everything, and raises what it raised."""
@@ -104,17 +94,15 @@ class Answer:
         try:
             await asyncio.shield(self._sender)  # after a cancellation the text that is buffered is still sent
         except IllegalTransition as error:
-            raise _stopped_if_cancelled(error, error.to_status) from None
+            raise stopped_if_cancelled(error, error.to_status) from None
 
     async def _send_in_background(self) -> None:
         while not self._ending.is_set() or self._buffer:
             await _wait(self._wake, self._keep_alive)
             self._wake.clear()
-            piece = "".join(self._buffer) if self._is_text else [*self._buffer]
-            self._buffer.clear()
+            piece = self._take()
             if piece or not self._ending.is_set():  # an empty piece keeps the message alive
-                content: dict[str, Any] = {"text": piece} if self._is_text else {"parts": piece}
-                await self._client.run(extend_message(self.message.id, self._fence, self._offset, **content))
+                await self._client.run(self._extension(piece))
                 self._offset += len(piece)
                 await _wait(self._ending, self._pause)  # texts written meanwhile go out together
 
@@ -123,10 +111,6 @@ async def _wait(event: asyncio.Event, seconds: float) -> None:
     with suppress(TimeoutError):
         async with asyncio.timeout(seconds):
             await event.wait()
-
-
-def _stopped_if_cancelled(error: IllegalTransition, status: str) -> Exception:
-    return Stopped() if status == "CANCELLED" else error
 
 
 @asynccontextmanager

@@ -1,6 +1,7 @@
 """The blocking client of the GraphQL API."""
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -20,6 +21,7 @@ from colloquy.operations import streaming_message as streaming_message_operation
 from colloquy.operations import task as task_operations
 from colloquy.operations import viewer as viewer_operations
 from colloquy.retries import ATTEMPTS, MAX_WAIT_SECONDS, TOTAL_TIMEOUT_SECONDS, RetryPolicy
+from colloquy.sync_answer import SyncAnswer, answering
 from colloquy.validation import Owner, bearer_token, endpoint, owner_headers
 
 T = TypeVar("T")
@@ -75,6 +77,17 @@ class Client:
         It is sent once, unless `repeatable=True` or with an `idempotency_key`.
         """
         return self.run(custom_operation(document, variables, **options))
+
+    def answer(
+        self, session_id: str, *, pause: float = 0.05, keep_alive: float = 20.0, **fields: Any
+    ) -> AbstractContextManager[SyncAnswer]:
+        """Starts a streaming message, and ends it with the block: `with client.answer(...) as answer`.
+
+        The arguments are those of `AsyncClient.answer`; a background thread sends what is written. The message ends
+        COMPLETE, FAILED after an exception, or CANCELLED after an interrupt. After another client has cancelled it, the
+        next `write` ends the block without an exception.
+        """
+        return answering(self, streaming_message_operations.start_message(session_id, **fields), pause, keep_alive)
 
     def _send(self, operation: Operation[Any], body: bytes) -> Mapping[str, Any]:
         token = self._token if isinstance(self._token, str) else bearer_token(self._token())
