@@ -26,6 +26,11 @@ worker would be killed before it serves, again and again.
 MAX_HEAD_BYTES = 32_768
 """The largest request line with headers: as much as nginx accepts. uvicorn itself has no limit."""
 LINGER_SECONDS = 1.0
+IDLE_SECONDS = 620
+"""A connection is closed after so long without a request. A request that is sent while it is closed is lost, and the
+sender cannot know whether it was executed; so clients and proxies must close first: nginx after 60 s, the load balancer
+of Google Cloud after 600.
+"""
 PING_SECONDS = 20.0
 """A client that sends nothing for as long is pinged; after another time as long it is lost."""
 TOO_LARGE = b"The request line and the headers are longer than %d bytes.\n" % MAX_HEAD_BYTES
@@ -142,6 +147,7 @@ def config_for(app: Starlette | Callable[[], Starlette], settings: Settings) -> 
         ws=partial(SocketProtocol, keepalive=Keepalive(PING_SECONDS)),  # type: ignore[arg-type]  # it is only called
         ws_max_size=settings.max_frame_bytes,
         ws_per_message_deflate=False,
+        timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=settings.shutdown_seconds,
         lifespan="on",
         server_header=False,

@@ -60,6 +60,16 @@ async def test_a_head_over_the_limit_is_431_whole_or_in_pieces(server: Server, u
     assert (await server.query("{ping}")) == {"data": {"ping": "pong"}}
 
 
+async def test_a_connection_outlives_the_idle_time_of_clients(server: Server):
+    request = head(server, "/graphql?query={ping}").replace(b"connection: close\r\n", b"")
+    reader, writer = await asyncio.open_connection("127.0.0.1", httpx2.URL(server.url).port)
+    for idle in (6.0, 0.0):  # longer than the 5 s of httpx2 and of uvicorn
+        writer.write(request)
+        assert (await reader.readuntil(b'{"data":{"ping":"pong"}}')).startswith(b"HTTP/1.1 200 OK")
+        await asyncio.sleep(idle)
+    writer.close()
+
+
 async def test_a_head_that_never_ends_is_cut_off(server: Server):
     response = await answered(server, head(server)[:-2], *[b"x: " + b"y" * 9_000 + b"\r\n"] * 60)
     assert response.startswith(b"HTTP/1.1 431 ") or response == b""  # the reset may overtake the response
