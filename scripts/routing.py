@@ -19,7 +19,7 @@ from sqlalchemy.sql.selectable import TableValuedAlias
 import app.db
 from app.db.access import elements, ownership
 from app.db.access.statement import AcrossOwners, Query
-from tests.db import variants
+from harness import statement_variants
 
 # What these return, or lock, is that of the node on which they run: it must be the node of the owner's rows.
 OF_THE_NODE = {
@@ -61,7 +61,7 @@ def statements() -> dict[str, Query[Any]]:
     """Every statement that Citus runs, by name; of one with a second form its steps, and not the first form."""
     for module in pkgutil.walk_packages(app.db.__path__, "app.db."):
         import_module(module.name)
-    found = variants.registered().items()
+    found = statement_variants.registered().items()
     return {name: query for name, query in found if name not in PLAIN_ONLY and not getattr(query, "routed", ())}
 
 

@@ -82,10 +82,11 @@ _stored = (
     .correlate(session)
     .lateral("stored")
 )
+_in_session = select(*MESSAGE_COLUMNS).where(m.owner_id == OWNER, m.session_id == session.c.session_id, FILTER)
 OF_SESSIONS = Nested(
     "message.of_sessions",
     "The messages of sessions that match a filter, by sequence.",
-    select(*MESSAGE_COLUMNS).where(m.owner_id == OWNER, m.session_id == session.c.session_id, FILTER),
+    _in_session,
     MessageRow,
     SEQUENCE,
     session,
@@ -111,29 +112,18 @@ UNFINISHED_OF_SESSIONS = Nested(
 )
 RARE_ROLES = ("SYSTEM", "TOOL")
 """The roles that a session may lack, and that an index has."""
-
-
-def _has_role(role: str) -> ColumnElement[bool]:
-    """One of the roles that the filter names. The plan for a filter omits the others."""
-    literal_role = literal_column(f"'{role}'", Text)
-    return and_(m.role == literal_role, literal_role == any_(ROLE))
-
-
+_rare_roles = [literal_column(f"'{role}'", Text) for role in RARE_ROLES]
 OF_RARE_ROLES = Nested(
     "message.of_rare_roles",
     "The messages of sessions with rare roles that match a filter, by sequence.",
-    select(*MESSAGE_COLUMNS).where(m.owner_id == OWNER, m.session_id == session.c.session_id, FILTER),
+    _in_session,
     MessageRow,
     SEQUENCE,
     session,
     MESSAGE,
-    parts=[_has_role(role) for role in RARE_ROLES],
-    counted=select(m.sequence).where(
-        or_(*(m.role == literal_column(f"'{role}'", Text) for role in RARE_ROLES)),
-        m.owner_id == OWNER,
-        m.session_id == session.c.session_id,
-        FILTER,
-    ),
+    # The plan for a filter omits the roles that it does not name.
+    parts=[and_(m.role == role, role == any_(ROLE)) for role in _rare_roles],
+    counted=_in_session.where(or_(*(m.role == role for role in _rare_roles))),
 )
 
 

@@ -39,7 +39,7 @@ _from_others = _candidates.join(_others, true())
 
 
 class LockedCap(Row):
-    """`changed`: how many sessions the count of active ones will read, of those that the totals can take over."""
+    """`changed`: how many sessions have changed since the last count and can be counted; the cap reads each of them."""
 
     changed: int
 
@@ -86,7 +86,7 @@ async def lock(tx: Tx, agent_type: str) -> None:
     [cap] = await tx.fetch(LOCK, agent_type=agent_type)
     if cap.changed > session_totals.MANY_CHANGED:
         # After the commit: the lock of the count is the last that a transaction takes.
-        tx.after_commit.append(session_totals.count_batch)
+        tx.after_commit.append(session_totals.count_changed)
 
 
 async def count_others(tx: Tx, row: SessionRow) -> int:

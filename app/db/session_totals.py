@@ -245,7 +245,7 @@ async def read(db: Reads, viewer: Viewer) -> list[Totals]:
     """The totals of the owner's sessions, a row for each agent type that has any."""
     rows = await db.fetch(viewer, READ)
     if sum(row.changed for row in rows) > MANY_CHANGED:
-        await _count_changed(db.primary, viewer, MAX_BATCHES)
+        await count_changed(db.primary, viewer, MAX_BATCHES)
     return [row for row in rows if row.sessions]
 
 
@@ -300,13 +300,8 @@ async def _add_figures(tx: Tx, parts: Iterable[tuple[int, Any, list[int]]]) -> N
     await tx.fetch(ADD, **parent_arrays(("type", "sessions", *FIGURES), added))
 
 
-async def count_batch(db: Database, viewer: Viewer) -> None:
-    """Counts one batch of changed sessions, for a write that has read many of them."""
-    await _count_changed(db, viewer, 1)
-
-
-async def _count_changed(db: Database, viewer: Viewer, batches: int) -> None:
-    """Counts in small transactions. A failure is logged only: the caller has its answer."""
+async def count_changed(db: Database, viewer: Viewer, batches: int = 1) -> None:
+    """Counts changed sessions in small transactions. A failure is logged only: the caller has its answer."""
     queue = db.session_queue(viewer, "")
     if queue.locked():
         return

@@ -121,7 +121,7 @@ class Agent(Node):
 
     @field(description=NODE_ID)
     def id(self: AgentRow) -> strawberry.ID:
-        return f"agt_{self.id}"  # type: ignore[return-value]  # ids.agent, without a call
+        return ids.agent(self.id)
 
     @field(graphql_type=AgentMetrics, description="Figures about the work of the agent.")
     def metrics(self: AgentRow, info: Info) -> "BatchValue[AgentMetricsRow | None]":
@@ -152,7 +152,7 @@ class AgentQuery:
         key: Annotated[str | None, argument(description="The key that the client gave the agent.")] = None,
     ) -> "BatchValue[AgentRow | None] | None":
         loaders = info.context.loaders
-        return ids.load_by_id_or_key(loaders, "agents", ids.parse_agent, id, key)
+        return ids.load_by_id_or_key(ids.parse_agent, loaders.agents, loaders.agents_by_key, id, key)
 
     @connection(Connection[Agent], "The agents in the catalogue of the viewer.")
     async def agents(

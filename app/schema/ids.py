@@ -216,11 +216,11 @@ def load(loaders: Any, text: str) -> Any:
     return None
 
 
-def load_by_id_or_key(loaders: Any, noun: str, parse: Any, id: str | None, key: str | None) -> Any:
+def load_by_id_or_key(parse: Any, by_id: Any, by_key: Any, id: str | None, key: str | None) -> Any:
     """The future of the row with this id or this key; None for a text that is not an id. Raises BadInput."""
     if (id is None) == (key is None):
         raise BadInput("Name it by exactly one of id and key.")
     if key is not None:
-        return getattr(loaders, f"{noun}_by_key").load(key)
+        return by_key.load(key)
     row_id = parse(id)
-    return getattr(loaders, noun).load(row_id) if row_id else None
+    return by_id.load(row_id) if row_id else None

@@ -141,7 +141,7 @@ class Session(Node):
 
     @field(description=NODE_ID)
     def id(self: SessionRow) -> strawberry.ID:
-        return f"ses_{self.id}"  # type: ignore[return-value]  # ids.session, without a call
+        return ids.session(self.id)
 
     @field(
         description="The event cursor of this read. `sessionEvents(after:)` with it misses no later change. It is not "
@@ -260,7 +260,8 @@ class SessionQuery:
         id: Annotated[strawberry.ID | None, argument(description="The id of the session.")] = None,
         key: Annotated[str | None, argument(description="The key that the client gave the session.")] = None,
     ) -> "BatchValue[SessionRow | None] | None":
-        return ids.load_by_id_or_key(info.context.loaders, "sessions", ids.parse_session, id, key)
+        loaders = info.context.loaders
+        return ids.load_by_id_or_key(ids.parse_session, loaders.sessions, loaders.sessions_by_key, id, key)
 
     @connection(
         Connection[Session],

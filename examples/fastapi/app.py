@@ -15,7 +15,7 @@ from pydantic_ai.ui.vercel_ai.request_types import SubmitMessage
 
 STATUS = {"UNAUTHENTICATED": 401, "FORBIDDEN": 403, "NOT_FOUND": 404, "CONFLICT": 409, "VALIDATION": 422}
 
-# The token of the user who sends the request. Colloquy verifies it, and another user's session does not exist for it.
+# The token of the user who sends the request. Colloquy verifies it, and answers NOT_FOUND for another user's session.
 token: ContextVar[str] = ContextVar("token")
 client = AsyncClient(os.environ["COLLOQUY_URL"], token.get)
 

@@ -7,8 +7,9 @@ from sqlalchemy.schema import CreateTable
 from app.db.access.pool import use_text_codecs
 from app.db.access.statement import DIALECT, REGISTERED, Row, Statement
 from app.db.tables import metadata
+from harness import statement_variants
 from harness.postgres import dsn
-from tests.db import statement_shapes, variants
+from tests.db import statement_shapes
 from tests.db.ownership_checks import SampleTables, compare, unbound_scans
 
 OURS = [query for name, query in REGISTERED.items() if isinstance(query, Statement) and not name.startswith("test_")]
@@ -48,7 +49,7 @@ def statements(shapes):
 
 @pytest.mark.plain_postgresql("the coordinator's plan has no scan of a table")
 async def test_every_scan_of_our_statements_is_bound_in_the_plan(connection):
-    ours = [query for query in variants.registered().values() if isinstance(query, Statement)]
+    ours = [query for query in statement_variants.registered().values() if isinstance(query, Statement)]
     scans = {s.name: await unbound_scans(connection, s, metadata.tables) for s in ours}
     assert {name: aliases for name, aliases in scans.items() if aliases} == {}
 

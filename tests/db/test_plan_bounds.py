@@ -12,8 +12,8 @@ import app.db
 from app.db.access.bounds import Bound
 from app.db.access.statement import OWNER, AcrossOwners, Row, Statement
 from app.db.tables import messages, sessions
+from harness import statement_variants
 from harness.postgres import dsn
-from tests.db import variants
 from tests.db.declared_bounds import BOUNDS, KNOWN_TO_GROW
 from tests.db.plan_bounds import ALLOWED, CIRCUMSTANCES, D, Measurements
 from tests.support.invariants import assert_nothing_broken
@@ -56,7 +56,7 @@ def registered():
     """Every statement by name, but for the variants with fewer columns: they read the rows of the full statement."""
     for module in pkgutil.walk_packages(app.db.__path__, "app.db."):
         import_module(module.name)
-    queries = variants.registered()
+    queries = statement_variants.registered()
     partial = {query.partial.name for query in queries.values() if getattr(query, "partial", query) is not query}
     return {name: query for name, query in queries.items() if name not in partial}
 

@@ -8,9 +8,9 @@ from sqlalchemy.dialects import postgresql
 from app.db.access.elements import FUNCTIONS
 from app.db.access.statement import OWNER
 from app.db.viewer_changes import AT_OWNER
+from harness import statement_variants
 from harness.postgres import dsn
 from scripts.routing import NOT_IMMUTABLE, across, obstacles, problems, statements
-from tests.db import variants
 from tests.db.statement_shapes import S, m, s
 
 VOLATILITY = """
@@ -73,7 +73,7 @@ async def test_the_check_knows_the_volatility_of_every_function_that_a_statement
 
 
 def test_a_second_form_takes_the_parameters_of_the_first():
-    second = [query for query in variants.registered().values() if getattr(query, "routed", ())]
+    second = [query for query in statement_variants.registered().values() if getattr(query, "routed", ())]
     assert len(second) > 5
     for query in second:
         returned = {column for step in query.routed for column in returned_columns(step.statement)}

@@ -18,10 +18,10 @@ from app.db.access.statement import Row, Statement
 from app.db.operations import check, readiness, row_policies
 from app.db.tables import agents, messages, metadata, sessions
 from app.sweeper import retention, sweep_once
+from harness import statement_variants
 from harness.pgbouncer import pgbouncer
 from harness.postgres import SERVER_ROLE, dsn
 from harness.server_settings import settings_for
-from tests.db import variants
 from tests.support.databases import open_database
 from tests.support.invariants import assert_nothing_broken
 from tests.support.sample_data import create_sample_data
@@ -159,7 +159,7 @@ async def test_the_owner_is_set_before_a_row_is_read_in_every_plan(url):
     await use_text_codecs(connection)
     await connection.execute("set plan_cache_mode = force_generic_plan")
     await connection.execute(f"set role {SERVER_ROLE}")
-    ours = [query for query in variants.registered().values() if isinstance(query, Statement)]
+    ours = [query for query in statement_variants.registered().values() if isinstance(query, Statement)]
     explained = 0
     for query in ours:
         if not query.reads and not list(query.element.cte().c):

@@ -8,11 +8,11 @@ from app.db.access.pool import use_text_codecs
 from app.db.access.slow_statements import SlowStatements
 from app.db.access.statement import Statement
 from app.db.tables import metadata
+from harness import statement_variants
 from harness.postgres import dsn
-from tests.db import variants
 from tests.db.ownership_checks import ANN, BOB, SampleTables, has_effect, run
 
-WRITES = [query for query in variants.registered().values() if isinstance(query, Statement) and query.routed]
+WRITES = [query for query in statement_variants.registered().values() if isinstance(query, Statement) and query.routed]
 WRITES = [query for query in WRITES if not query.reads]
 ATTEMPTS = 1_500
 

@@ -9,8 +9,8 @@ from sqlalchemy import delete, insert, select, text
 
 from app.db.access.elements import NotOwned
 from app.db.access.statement import NAME, OWNER, REGISTERED, across_owners, statement, variant
+from harness import statement_variants
 from harness.postgres import dsn
-from tests.db import variants
 from tests.db.notes import ADD, ALL_OWNERS, ANN, GET, NOTES, Note, by_owner
 
 NO_ID = "00000000-0000-0000-0000-000000000000"
@@ -18,14 +18,14 @@ SENTENCE = re.compile(r"[A-Z].*[^.]\.")
 
 
 def test_every_registered_statement_has_a_name_and_a_sentence():
-    found = variants.registered()
+    found = statement_variants.registered()
     assert len(found) > 150
     assert [name for name, query in found.items() if not NAME.fullmatch(name) or query.name != name] == []
     assert [name for name, query in found.items() if not SENTENCE.fullmatch(query.sentence)] == []
 
 
 def test_the_sql_text_of_every_registered_statement_has_its_name_behind_the_first_word():
-    found = variants.registered()
+    found = statement_variants.registered()
     begins = {name: re.match(r"(SELECT|INSERT|UPDATE|DELETE|WITH) /\* (.*?) \*/ ", q.sql) for name, q in found.items()}
     assert {name: match and match[2] for name, match in begins.items()} == {name: name for name in found}
 

@@ -84,7 +84,7 @@ class PartialAgent(NamedTuple):
 
 
 class PartialSessionAgent(NamedTuple):
-    """A partial session agent that was read together with something else."""
+    """A partial session agent that came with another row."""
 
     session_id: str
     kind: str

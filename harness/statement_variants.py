@@ -1,4 +1,4 @@
-"""The statements that the code builds at their first use, built here so that the tests check them too."""
+"""The statements that the code builds at their first use, built here so that checks and tests see them too."""
 
 from itertools import product
 from typing import Any
