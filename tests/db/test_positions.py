@@ -6,7 +6,6 @@ from time import monotonic
 import pytest
 
 from app.db import message, session, session_totals, stats, viewer_changes
-from app.db.access import positions as access
 from app.db.access.database import Database
 from app.db.access.engine import DatabaseEngine
 from app.db.access.positions import PrimaryPositions
@@ -62,16 +61,15 @@ async def test_waiting_requests_share_a_question_that_began_after_their_call(dat
     await db.close()
 
 
-async def test_many_requests_a_second_ask_few_questions(database_url, monkeypatch):
+async def test_many_requests_a_second_ask_few_questions(database_url):
     """Each request begins after the one before has its answer, so it needs a new one: only the pause limits these."""
-    monkeypatch.setattr(access, "GATHER_SECONDS", gather := 0.02)
     db = Asked(database_url, **settings_for(database_url).database_options)
     db.released.set()
-    positions, began = PrimaryPositions(db, lambda: None), monotonic()
+    positions, began = PrimaryPositions(db, lambda: None, gather=0.02), monotonic()
     for _ in range(20):
         found = await asyncio.gather(*(positions.needed() for _ in range(5)))
         assert len(set(found)) == 1
-    assert 20 == db.questions <= 1 + (monotonic() - began) / (gather - 0.001)
+    assert 20 == db.questions <= 1 + (monotonic() - began) / 0.019
     await positions.close()
     await db.close()
 

@@ -58,15 +58,15 @@ class PrimaryPositions:
 
     A question that is under way is of no use to a request that comes meanwhile: the primary may have answered it before
     a write that this request must find. So the request waits for the next question. On an idle server that is asked at
-    once, on a busy one GATHER_SECONDS after the one before.
+    once, on a busy one `gather` seconds after the one before.
     `on_timeline` is called when the timeline is another one: a standby was promoted, and may lack what others had.
     """
 
-    def __init__(self, db: Database, on_timeline: Callable[[], None]) -> None:
+    def __init__(self, db: Database, on_timeline: Callable[[], None], gather: float = GATHER_SECONDS) -> None:
         self.newest: Position | None = None
-        self._db, self._on_timeline = db, on_timeline
+        self._db, self._on_timeline, self._gather = db, on_timeline, gather
         self._next: asyncio.Future[Position | None] | None = None
-        self._began = -GATHER_SECONDS
+        self._began = -gather
         self._asking: asyncio.Task[None] | None = None
 
     async def needed(self) -> Needed | None:
@@ -107,7 +107,7 @@ class PrimaryPositions:
         try:
             while (waiting := self._next) is not None:
                 try:
-                    if (gathering := self._began + GATHER_SECONDS - monotonic()) > 0:
+                    if (gathering := self._began + self._gather - monotonic()) > 0:
                         await asyncio.sleep(gathering)
                     self._next, self._began = None, monotonic()
                     waiting.set_result(await self._position())
