@@ -25,7 +25,7 @@ from app.db import (
 )
 from app.db.access.reads import Reads
 from app.db.access.transaction import Viewer
-from app.db.reading.joined_agent import joined_agent
+from app.db.reading.joined_agent import agents_of, joined_agent
 from app.db.reading.loader import BatchReader, DataLoader, Filters
 from app.db.reading.nested import Nested
 from app.db.reading.page import KeptSlice, Slice, Window
@@ -52,10 +52,31 @@ from app.db.streaming_parts import PartsRow
 
 R = TypeVar("R", bound=Entity)
 V = TypeVar("V")
+JoinedAgents = dict[tuple[str, int, str], PartialSessionAgent]
+"""The agents that came with the row of their session, by its id, the head in the row, and the agent's key."""
 
 
 class Reader(BatchReader):
     """The batches of nouns that take more than one statement by key."""
+
+    async def sessions(
+        self,
+        session_agents: DataLoader[Any, Any],
+        agents: DataLoader[str, Any],
+        joined: JoinedAgents,
+        ids: Sequence[str],
+    ) -> list[SessionRow | None]:
+        """With their agents and those in the catalogue, put into their loaders, if the operation reads them next."""
+        if not self._partial.session_joined:
+            return await self.by_column(session.BY_IDS, "ids", "id", ids)
+        rows = await self.by_column(session.WITH_AGENTS, "ids", "id", ids)
+        for row in filter(None, rows):
+            for found, linked in agents_of(row):
+                joined[row.id, row.head, found.key] = found
+                session_agents.prime((row.id, found.kind, found.key), found)
+                if found.agent_id is not None:
+                    agents.prime(found.agent_id, linked)
+        return rows
 
     async def session_agents(
         self, agents: DataLoader[str, Any], keys: Sequence[tuple[str, str, str]]
@@ -101,6 +122,7 @@ class Loaders:
         self._cache, self._owner = cache, viewer.subject
         self._kept: dict[str, KeptSession | None] = {}
         """By session id, for the sessions whose head this operation has read."""
+        self._joined: JoinedAgents = {}
         self._listed: Sequence[SessionRow] = ()
         self._immediate = True
         """Kept values come at once, until the cache lacks one. From then on they come with the batch of their level:
@@ -109,7 +131,7 @@ class Loaders:
     @cached_property
     def sessions(self) -> DataLoader[str, SessionRow | None]:
         """By id."""
-        return DataLoader(partial(self._read.by_column, session.BY_IDS, "ids", "id"))
+        return DataLoader(partial(self._read.sessions, self.session_agents, self.agents, self._joined))
 
     @cached_property
     def sessions_by_key(self) -> DataLoader[str, SessionRow | None]:
@@ -252,6 +274,9 @@ class Loaders:
         if kept is None:
             return self.session_agents.load((session_id, "AGENT", key))
         what = ("agent", SessionAgentRow in self.partial.rows, "AGENT", key)
+        joined = self._joined.get((session_id, kept.head, key))
+        if joined is not None and what not in kept.entries:
+            kept.keep(what, joined)
         return self._kept_or_loaded(self.session_agents, (session_id, "AGENT", key), kept, what)
 
     def catalogue_agent(self, agent_id: str) -> "AgentRow | BatchValue[AgentRow | None] | None":

@@ -24,12 +24,13 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSON
 
 from app.db import session_totals
 from app.db.access.reads import Reads
 from app.db.access.statement import OWNER, Statement, statement, variant
 from app.db.access.transaction import Tx, Viewer
+from app.db.reading.joined_agent import JOINED_COLUMNS
 from app.db.reading.matching import contains
 from app.db.reading.nested import Nested, parent_table
 from app.db.reading.order import Order, direction, time_key, uuid_key
@@ -37,10 +38,10 @@ from app.db.reading.page import Count, Slice, Window
 from app.db.reading.partial_rows import SESSION
 from app.db.reading.root import read_page
 from app.db.reading.rows import SessionRow
-from app.db.tables import messages, session_agents, sessions
-from app.db.tables.columns import Uuid
+from app.db.tables import agents, messages, session_agents, sessions
+from app.db.tables.columns import Uuid, as_client_text
 
-s, m, g = sessions.c, messages.c, session_agents.c
+s, m, g, a = sessions.c, messages.c, session_agents.c, agents.c
 
 HAS_ID = and_(s.owner_id == OWNER, s.id == bindparam("session_id"))
 NOT_DELETED = and_(HAS_ID, s.deleted_at.is_(None))
@@ -66,6 +67,29 @@ BY_IDS = statement(
     SESSIONS.where(s.owner_id == OWNER, s.id == any_(bindparam("ids", type_=ARRAY(Uuid))), s.erased_at.is_(None)),
     SessionRow,
     SESSION,
+)
+MAX_AGENTS = 8
+"""How many agents come with a session. The agents beyond that are read like others: few sessions have so many."""
+_agent = (
+    select(g.key, g.agent_id, *JOINED_COLUMNS)
+    .select_from(
+        session_agents.outerjoin(agents, and_(a.owner_id == OWNER, a.id == g.agent_id, a.deleted_at.is_(None)))
+    )
+    .where(g.owner_id == OWNER, g.session_id == s.id, g.kind == literal("AGENT", Text))
+    .order_by(g.key)
+    .limit(literal(MAX_AGENTS, Integer))
+    .correlate(sessions)
+    .subquery("agent")
+)
+_agents = select(func.json_agg(func.json_build_array(*_agent.c, type_=JSON), type_=JSON)).scalar_subquery()
+WITH_AGENTS = statement(
+    variant("session.by_ids", "with_agents"),
+    "The sessions with these ids, each with its agents, and theirs in the catalogue.",
+    select(
+        *(as_client_text(column) for column in BY_IDS.element.selected_columns if column.key in SESSION),
+        _agents.label("agents"),
+    ).where(*BY_IDS.element._where_criteria),
+    SessionRow,
 )
 BY_KEYS = statement(
     "session.by_keys",

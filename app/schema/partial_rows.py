@@ -45,4 +45,6 @@ def columns_for(selected: frozenset[tuple[str, str]]) -> PartialRows:
     rows = frozenset(kind.row for name, kind in TYPES.items() if fields[name] <= kind.fields | {"__typename"})
     joined = ("SessionAgent", "agent") in selected and {SessionAgentRow, AgentRow} <= rows
     last_joined = joined and MessageRow in rows and {("Session", "lastMessage"), ("Message", "agent")} <= selected
-    return PartialRows(rows, joined, last_joined)
+    of_messages = {("Query", "session"), ("Session", "messages"), ("Message", "agent")} <= selected
+    session_joined = joined and SessionRow in rows and of_messages
+    return PartialRows(rows, joined, last_joined, session_joined)

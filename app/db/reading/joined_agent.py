@@ -1,7 +1,11 @@
 """The catalogue's agents in rows of other nouns, in statements that join them."""
 
+from collections.abc import Iterator
+
+import orjson
+
 from app.db.access.statement import Row
-from app.db.reading.rows import PartialAgent
+from app.db.reading.rows import PartialAgent, PartialSessionAgent, SessionRow
 from app.db.tables import agents
 
 JOINED_COLUMNS = tuple(agents.c[name].label(f"agents_{name}") for name in PartialAgent._fields)
@@ -12,3 +16,10 @@ JOINED = slice(len(JOINED_COLUMNS))
 def joined_agent(row: Row) -> PartialAgent | None:
     """The agent in a row that begins with `JOINED_COLUMNS`, as a stand-in for its own row; None if it was deleted."""
     return PartialAgent._make(row[JOINED]) if row[0] is not None else None
+
+
+def agents_of(session: SessionRow) -> Iterator[tuple[PartialSessionAgent, PartialAgent | None]]:
+    """The agents in a session's column `agents`, each with its agent in the catalogue; None as above."""
+    for key, agent_id, *joined in orjson.loads(session.agents or "[]"):
+        agent = PartialAgent._make(joined) if joined[0] is not None else None
+        yield PartialSessionAgent(session.id, "AGENT", key, agent_id), agent

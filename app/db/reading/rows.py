@@ -25,9 +25,11 @@ class SessionRow(Entity):
     """One session; `head` is the newest change number in it, `revision` that of the session's own newest change.
 
     Queries also read when PostgreSQL started, in seconds since 1970: only until its next start does a head count once.
+    `agents` is JSON, of a statement that reads the session's agents too: see `joined_agent`.
     """
 
     postgres_started: float
+    agents: str | None
 
     owner_id: str
     id: str
