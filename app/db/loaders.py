@@ -6,6 +6,7 @@ They know every noun, so they lie above the nouns; batching and the choice of pa
 from asyncio import InvalidStateError
 from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
+from itertools import chain
 from typing import Any, TypeVar
 
 from graphql_compiled.batch import BatchValue
@@ -52,30 +53,22 @@ from app.db.streaming_parts import PartsRow
 
 R = TypeVar("R", bound=Entity)
 V = TypeVar("V")
-JoinedAgents = dict[tuple[str, int, str], PartialSessionAgent]
-"""The agents that came with the row of their session, by its id, the head in the row, and the agent's key."""
+JoinedAgents = dict[tuple[str, str], BatchValue[Any]]
+"""The agents that came with the row of their session, by its id and their key."""
 
 
 class Reader(BatchReader):
     """The batches of nouns that take more than one statement by key."""
 
     async def sessions(
-        self,
-        session_agents: DataLoader[Any, Any],
-        agents: DataLoader[str, Any],
-        joined: JoinedAgents,
-        ids: Sequence[str],
+        self, joined: JoinedAgents, agents: DataLoader[str, Any], ids: Sequence[str]
     ) -> list[SessionRow | None]:
-        """With their agents and those in the catalogue, put into their loaders, if the operation reads them next."""
-        if not self._partial.session_joined:
-            return await self.by_column(session.BY_IDS, "ids", "id", ids)
+        """With the first of their agents, put into `joined`, and those in the catalogue, put into their loader."""
         rows = await self.by_column(session.WITH_AGENTS, "ids", "id", ids)
-        for row in filter(None, rows):
-            for found, linked in agents_of(row):
-                joined[row.id, row.head, found.key] = found
-                session_agents.prime((row.id, found.kind, found.key), found)
-                if found.agent_id is not None:
-                    agents.prime(found.agent_id, linked)
+        for found, linked in chain.from_iterable(map(agents_of, filter(None, rows))):
+            joined[found.session_id, found.key] = BatchValue(agents.read_before, found)
+            if found.agent_id is not None:
+                agents.prime(found.agent_id, linked)
         return rows
 
     async def session_agents(
@@ -131,7 +124,9 @@ class Loaders:
     @cached_property
     def sessions(self) -> DataLoader[str, SessionRow | None]:
         """By id."""
-        return DataLoader(partial(self._read.sessions, self.session_agents, self.agents, self._joined))
+        if self.partial.session_joined:
+            return DataLoader(partial(self._read.sessions, self._joined, self.agents))
+        return DataLoader(partial(self._read.by_column, session.BY_IDS, "ids", "id"))
 
     @cached_property
     def sessions_by_key(self) -> DataLoader[str, SessionRow | None]:
@@ -271,12 +266,9 @@ class Loaders:
         if isinstance(row, LastMessageRow):
             return PartialSessionAgent(session_id, "AGENT", key, row.agent_id)
         kept = self._kept.get(session_id)
-        if kept is None:
-            return self.session_agents.load((session_id, "AGENT", key))
+        if kept is None:  # a cache takes no agent that was read before it had a place for it
+            return self._joined.get((session_id, key)) or self.session_agents.load((session_id, "AGENT", key))
         what = ("agent", SessionAgentRow in self.partial.rows, "AGENT", key)
-        joined = self._joined.get((session_id, kept.head, key))
-        if joined is not None and what not in kept.entries:
-            kept.keep(what, joined)
         return self._kept_or_loaded(self.session_agents, (session_id, "AGENT", key), kept, what)
 
     def catalogue_agent(self, agent_id: str) -> "AgentRow | BatchValue[AgentRow | None] | None":

@@ -137,22 +137,31 @@ async def test_a_last_message_comes_with_its_agents(database_url, logged):
         assert (await bob.asks(W2))["sessions"]["edges"] == []
 
 
-async def test_a_session_comes_with_its_first_agents(logged, counts):
+async def test_a_session_comes_with_its_first_agents(database_url, logged):
     """The agents beyond these need one more statement, and every way to read them returns the same."""
-    ann, bob = counts.ann, logged[0].user(f"bob-{uuid4().hex[:12]}")
-    deleted = (await ann.does("createAgent", "agent { id }", name="deleted", type="helper"))["agent"]["id"]
-    for number, expected in ((MAX_AGENTS, [4, 2, 1]), (MAX_AGENTS + 1, [4, 3, 2])):
-        session, keys = await ann.creates_session(), [f"agent-{index}" for index in range(number)]
-        await ann.does("putSessionAgent", sessionId=session, key=keys[-1], agentId=deleted)
-        messages = [{"role": "ASSISTANT", "text": key, "agentKey": key} for key in keys]
-        await ann.does("appendMessages", sessionId=session, messages=messages)
-        if number > MAX_AGENTS:
-            await ann.does("deleteAgent", id=deleted)
-        document = W1.replace("W1", f"With{number}")
-        read = await ann.asks(document, id=session)
-        assert [await counts(document, id=session) for _ in range(3)] == expected
-        assert await ann.asks(document, id=session) == read
-        assert await bob.asks(document, id=session) == {"session": None}
+    _, statements = logged
+    async with serving(settings_for(database_url, session_cache_bytes=0)) as running:
+        ann, bob = (running.user(f"{name}-{uuid4().hex[:12]}") for name in ("ann", "bob"))
+        agents = [
+            (await ann.does("createAgent", "agent { id }", name=name, type="helper"))["agent"]["id"]
+            for name in ("kept", "deleted")
+        ]
+        for number, expected in ((MAX_AGENTS, 2), (MAX_AGENTS + 1, 3)):
+            session, keys = await ann.creates_session(), [f"agent-{index}" for index in range(number)]
+            for key, agent in zip((keys[0], keys[-1]), agents, strict=True):
+                await ann.does("putSessionAgent", sessionId=session, key=key, agentId=agent)
+            messages = [{"role": "ASSISTANT", "text": key, "agentKey": key} for key in keys]
+            await ann.does("appendMessages", sessionId=session, messages=messages)
+            if number > MAX_AGENTS:
+                await ann.does("deleteAgent", id=agents[1])
+            document, found = W1.replace("W1", f"With{number}"), []
+            for _ in range(4):
+                statements.clear()
+                data = await ann.asks(document, id=session)
+                found.append((data, sum(ann.name in statement.args for statement in statements)))
+            assert (found[0][1], found[-1][1]) == (4, expected)
+            assert all(data == found[0][0] for data, _ in found)
+            assert await bob.asks(document, id=session) == {"session": None}
 
 
 async def test_unchanged_sessions_need_the_sessions_and_the_catalogue_only(counts):
@@ -162,7 +171,7 @@ async def test_unchanged_sessions_need_the_sessions_and_the_catalogue_only(count
     assert (runs[0], runs[-1]) == ((4, 4), (1, 2))
     await counts.ann.appends(session, "t", agentKey="guide")
     changed = [await counts(warm1, id=session) for _ in range(3)]
-    assert changed == [2, 2, 1]  # one statement joins the session, its agents and the catalogue
+    assert changed == [2, 3, 1]  # the cache keeps only what was read after the head
 
 
 async def test_sessions_of_which_one_has_changed_need_no_statements_of_their_own(counts):
