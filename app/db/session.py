@@ -39,7 +39,7 @@ from app.db.reading.partial_rows import SESSION
 from app.db.reading.root import read_page
 from app.db.reading.rows import SessionRow
 from app.db.tables import agents, messages, session_agents, sessions
-from app.db.tables.columns import Uuid, as_client_text
+from app.db.tables.columns import Uuid
 
 s, m, g, a = sessions.c, messages.c, session_agents.c, agents.c
 
@@ -69,7 +69,7 @@ BY_IDS = statement(
     SESSION,
 )
 MAX_AGENTS = 8
-"""How many agents come with a session. The agents beyond that are read like others: few sessions have so many."""
+"""How many agents come with a session at most. Others are read by key: few sessions have more."""
 _agent = (
     select(g.key, g.agent_id, *JOINED_COLUMNS)
     .select_from(
@@ -84,11 +84,8 @@ _agent = (
 _agents = select(func.json_agg(func.json_build_array(*_agent.c, type_=JSON), type_=JSON)).scalar_subquery()
 WITH_AGENTS = statement(
     variant("session.by_ids", "with_agents"),
-    "The sessions with these ids, each with its agents, and theirs in the catalogue.",
-    select(
-        *(as_client_text(column) for column in BY_IDS.element.selected_columns if column.key in SESSION),
-        _agents.label("agents"),
-    ).where(*BY_IDS.element._where_criteria),
+    "The sessions with these ids, each with the first of its agents, and theirs in the catalogue.",
+    BY_IDS.partial.element.add_columns(_agents.label("agents")),
     SessionRow,
 )
 BY_KEYS = statement(
