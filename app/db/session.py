@@ -30,7 +30,7 @@ from app.db import session_totals
 from app.db.access.reads import Reads
 from app.db.access.statement import OWNER, Statement, statement, variant
 from app.db.access.transaction import Tx, Viewer
-from app.db.reading.joined_agent import JOINED_COLUMNS
+from app.db.reading.joined_agent import IS_LINKED, JOINED_COLUMNS
 from app.db.reading.matching import contains
 from app.db.reading.nested import Nested, parent_table
 from app.db.reading.order import Order, direction, time_key, uuid_key
@@ -41,7 +41,7 @@ from app.db.reading.rows import SessionRow
 from app.db.tables import agents, messages, session_agents, sessions
 from app.db.tables.columns import Uuid
 
-s, m, g, a = sessions.c, messages.c, session_agents.c, agents.c
+s, m, g = sessions.c, messages.c, session_agents.c
 
 HAS_ID = and_(s.owner_id == OWNER, s.id == bindparam("session_id"))
 NOT_DELETED = and_(HAS_ID, s.deleted_at.is_(None))
@@ -72,9 +72,7 @@ MAX_AGENTS = 8
 """How many agents come with a session at most. Others are read by key: few sessions have more."""
 _agent = (
     select(g.key, g.agent_id, *JOINED_COLUMNS)
-    .select_from(
-        session_agents.outerjoin(agents, and_(a.owner_id == OWNER, a.id == g.agent_id, a.deleted_at.is_(None)))
-    )
+    .select_from(session_agents.outerjoin(agents, IS_LINKED))
     .where(g.owner_id == OWNER, g.session_id == s.id, g.kind == literal("AGENT", Text))
     .order_by(g.key)
     .limit(literal(MAX_AGENTS, Integer))

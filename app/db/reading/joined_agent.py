@@ -3,11 +3,14 @@
 from collections.abc import Iterator
 
 import orjson
+from sqlalchemy import and_
 
-from app.db.access.statement import Row
+from app.db.access.statement import OWNER, Row
 from app.db.reading.rows import PartialAgent, PartialSessionAgent, SessionRow
-from app.db.tables import agents
+from app.db.tables import agents, session_agents
 
+IS_LINKED = and_(agents.c.owner_id == OWNER, agents.c.id == session_agents.c.agent_id, agents.c.deleted_at.is_(None))
+"""The catalogue's agent of a session agent: the condition of an outer join."""
 JOINED_COLUMNS = tuple(agents.c[name].label(f"agents_{name}") for name in PartialAgent._fields)
 """The first columns of such a statement: `joined_agent` finds them by position."""
 JOINED = slice(len(JOINED_COLUMNS))
