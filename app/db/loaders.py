@@ -7,7 +7,7 @@ from asyncio import InvalidStateError
 from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
 from itertools import chain
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from graphql_compiled.batch import BatchValue
 
@@ -26,7 +26,7 @@ from app.db import (
 )
 from app.db.access.reads import Reads
 from app.db.access.transaction import Viewer
-from app.db.reading.joined_agent import agents_of, joined_agent
+from app.db.reading.joined import agents_of, joined_agent, last_message_of
 from app.db.reading.loader import BatchReader, DataLoader, Filters
 from app.db.reading.nested import Nested
 from app.db.reading.page import KeptSlice, Slice, Window
@@ -40,6 +40,7 @@ from app.db.reading.rows import (
     LastMessageRow,
     MessageKey,
     MessageRow,
+    PartialMessage,
     PartialSessionAgent,
     RecordRow,
     SessionAgentRow,
@@ -115,6 +116,8 @@ class Loaders:
         self._cache, self._owner = cache, viewer.subject
         self._kept: dict[str, KeptSession | None] = {}
         """By session id, for the sessions whose head this operation has read."""
+        self.joins_last = cache is None and partial.last_joined
+        """The last messages of sessions come with their agents: a cache keeps no agents, since no head covers them."""
         self._joined: JoinedAgents = {}
         self._listed: Sequence[SessionRow] = ()
         self._immediate = True
@@ -186,7 +189,7 @@ class Loaders:
         return DataLoader(partial(self._read.by_parent, message.LAST_OF_SESSIONS, ("session_id",)))
 
     @cached_property
-    def last_messages_with_agents(self) -> DataLoader[str, MessageRow | None]:
+    def last_messages_with_agents(self) -> DataLoader[str, Any]:
         """The same; their agents need no statement of their own."""
         return DataLoader(partial(self._read.last_messages, self.agents))
 
@@ -222,6 +225,13 @@ class Loaders:
     def listed(self, sessions: Sequence[SessionRow]) -> None:
         """Announces a page of sessions that this operation has read."""
         self._listed = sessions
+        if self.joins_last:
+            messages, agents = self.last_messages_with_agents, cast(DataLoader[str, Any], self.agents)
+            for row in sessions:
+                found, linked = last_message_of(row)
+                messages.prime(row.id, found)
+                if found is not None and found.agent_id is not None:
+                    agents.prime(found.agent_id, linked)
 
     def page_in_session(
         self, nested: Nested[R], session: SessionRow, window: Window, parent: Any = None, **filters: Any
@@ -251,8 +261,8 @@ class Loaders:
 
     def last_message(self, session: SessionRow) -> "MessageRow | BatchValue[MessageRow | None] | None":
         """The newest message of a session whose row this operation has read."""
-        if self._cache is None and self.partial.last_joined:
-            return self.last_messages_with_agents.load(session.id)  # a cache keeps no agents: no head covers them
+        if self.joins_last:
+            return self.last_messages_with_agents.known(session.id)
         kept = self._known(session)
         if kept is None:
             return self.last_messages.load(session.id)
@@ -263,7 +273,7 @@ class Loaders:
     ) -> "SessionAgentRow | PartialSessionAgent | BatchValue[SessionAgentRow | None] | None":
         """The session agent with the key that a message names; from the cache if its session's row was read."""
         session_id = row.session_id
-        if isinstance(row, LastMessageRow):
+        if isinstance(row, (LastMessageRow, PartialMessage)):
             return PartialSessionAgent(session_id, "AGENT", key, row.agent_id)
         kept = self._kept.get(session_id)
         if kept is None:  # a cache takes no agent that was read before it had a place for it

@@ -26,7 +26,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, REGCONFIG, array
 
 from app.db.access.statement import OWNER, Row, Statement, statement, variant
 from app.db.access.transaction import Tx
-from app.db.reading.joined_agent import IS_LINKED, JOINED_COLUMNS
+from app.db.reading.joined import IS_LINKED, JOINED_COLUMNS
 from app.db.reading.nested import Nested, parent_arrays, parent_table
 from app.db.reading.order import Order, integer_key
 from app.db.reading.partial_rows import MESSAGE

@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, func, insert,
 
 from app.db.access.statement import OWNER, Statement, statement, variant
 from app.db.access.transaction import Tx
-from app.db.reading.joined_agent import IS_LINKED, JOINED_COLUMNS
+from app.db.reading.joined import IS_LINKED, JOINED_COLUMNS
 from app.db.reading.nested import Nested, parent_table
 from app.db.reading.order import Order, integer_key
 from app.db.reading.partial_rows import SESSION_AGENT

@@ -114,7 +114,7 @@ async def test_benchmark_operations_need_one_statement_per_level(counts):
 
 
 async def test_a_last_message_comes_with_its_agents(database_url, logged):
-    """Without cache. A compiled document joins the agents to session agents, and both to a session or last messages."""
+    """Without cache. A compiled document joins session agents, their agents and last messages to sessions."""
     _, statements = logged
     async with serving(settings_for(database_url, session_cache_bytes=0)) as running:
         ann, bob = (running.user(f"{name}-{uuid4().hex[:12]}") for name in ("ann", "bob"))
@@ -128,12 +128,14 @@ async def test_a_last_message_comes_with_its_agents(database_url, logged):
             statements.clear()
             data = await ann.asks(document, **variables)
             runs.append((data, sum(ann.name in statement.args for statement in statements)))
-        assert [count for _, count in [*runs[:2], *runs[-2:]]] == [4, 4, 2, 2]
+        assert [count for _, count in [*runs[:2], *runs[-2:]]] == [4, 4, 2, 1]
         assert [data for data, _ in runs[:2]] == [data for data, _ in runs[-2:]]
         last = {edge["node"]["title"]: edge["node"]["lastMessage"] for edge in runs[-1][0]["sessions"]["edges"]}
         assert (last["empty"], last["plain"]["agent"]) == (None, None)
         assert last["unlinked"]["agent"] == {"key": "unlinked", "agent": None}
         assert last["1"]["agent"]["agent"]["name"] == "1"
+        await writes(ann, await starts(ann, unlinked), "so far")
+        assert (await ann.asks(W2))["sessions"]["edges"][0]["node"]["lastMessage"]["text"] == "so far"
         assert (await bob.asks(W2))["sessions"]["edges"] == []
 
 

@@ -1,4 +1,4 @@
-"""The catalogue's agents in rows of other nouns, in statements that join them."""
+"""Agents and messages in rows of other nouns, in statements that join them."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ import orjson
 from sqlalchemy import and_
 
 from app.db.access.statement import OWNER, Row
-from app.db.reading.rows import PartialAgent, PartialSessionAgent, SessionRow
+from app.db.reading.rows import PartialAgent, PartialMessage, PartialSessionAgent, SessionRow
 from app.db.tables import agents, session_agents
 
 IS_LINKED = and_(agents.c.owner_id == OWNER, agents.c.id == session_agents.c.agent_id, agents.c.deleted_at.is_(None))
@@ -26,3 +26,12 @@ def agents_of(session: SessionRow) -> Iterator[tuple[PartialSessionAgent, Partia
     for key, agent_id, *joined in orjson.loads(session.agents or "[]"):
         agent = PartialAgent._make(joined) if joined[0] is not None else None
         yield PartialSessionAgent(session.id, "AGENT", key, agent_id), agent
+
+
+def last_message_of(session: SessionRow) -> tuple[PartialMessage | None, PartialAgent | None]:
+    """The message in a session's column `last`, with the catalogue's agent that wrote it."""
+    if session.last is None:
+        return None, None
+    values = orjson.loads(session.last)
+    agent = PartialAgent._make(values[JOINED]) if values[0] is not None else None
+    return PartialMessage._make(values[JOINED.stop :]), agent
