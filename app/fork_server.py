@@ -12,7 +12,7 @@ FORKS = multiprocessing.get_context("forkserver")
 
 
 def start() -> None:
-    """Starts the fork server, which imports the program while this process goes on."""
+    """Starts the fork server unless it runs. Raises OSError if there is no place for its socket."""
     # As for the command itself, `app` is the installed one: the directory in which it is started may have another.
     os.environ["PYTHONSAFEPATH"] = "1"
     FORKS.set_forkserver_preload(["app.cli", "app.worker_imports"])

@@ -24,8 +24,7 @@ from starlette.applications import Starlette
 from uvicorn import _subprocess
 from uvicorn.supervisors import Multiprocess
 
-from app import telemetry
-from app.fork_server import FORKS
+from app import fork_server, telemetry
 from app.server import START_FAILED, address_of, config_for, keep_imported_objects
 from app.settings import Settings
 from app.structured_log import get_logger
@@ -62,7 +61,7 @@ class Supervisor(Multiprocess):
 
     def init_processes(self) -> None:
         """Starts the workers."""
-        _subprocess.spawn = FORKS  # type: ignore[assignment]  # uvicorn would start Python anew for each worker
+        _subprocess.spawn = fork_server.FORKS  # type: ignore[assignment]  # uvicorn would start Python anew for each worker
         super().init_processes()
 
     def keep_subprocess_alive(self) -> None:
@@ -88,11 +87,14 @@ def serve(settings: Settings, ready: Callable[[str], None] | None = None) -> Non
 
 
 def _metrics_directory() -> "TemporaryDirectory[str]":
-    """A directory for the metrics that the workers share. Exits where nothing can be written."""
+    """A directory for the metrics that the workers share, beside that of the fork server's socket. Exits without one."""
     try:
+        fork_server.start()
         return TemporaryDirectory(prefix="colloquy-workers-")
-    except OSError:
-        log.error("WORKERS: there is no directory to write to; mount one at /tmp, set TMPDIR, or give WORKERS=1")
+    except OSError as error:
+        no_directory = "there is no directory to write to; mount one at /tmp, set TMPDIR, or give WORKERS=1"
+        too_long = "the path of TMPDIR is too long for a socket; set a shorter one, or give WORKERS=1"
+        log.error(f"WORKERS: {no_directory if error.errno else too_long}")
         sys.exit(START_FAILED)
 
 
@@ -138,9 +140,9 @@ def _call_when_accepting(address: str, call: Callable[[str], None]) -> None:
 
 
 def _stop_without_supervisor() -> None:
-    supervisor, fork_server = multiprocessing.parent_process(), os.getppid()
+    supervisor, parent = multiprocessing.parent_process(), os.getppid()
     if supervisor is None:
         return
-    while supervisor.is_alive() and os.getppid() == fork_server:
+    while supervisor.is_alive() and os.getppid() == parent:  # the fork server
         supervisor.join(WATCH_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)

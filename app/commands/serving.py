@@ -4,7 +4,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 from app import fork_server, telemetry
@@ -61,8 +61,9 @@ def _serve(settings: Settings, *, welcome: bool = False) -> None:
 
     telemetry.set_up_logs(settings)
     if settings.workers > 1:
-        fork_server.start()
-        from app import workers  # while the fork server imports the program
+        with suppress(OSError):  # which `workers.serve` reports
+            fork_server.start()  # it imports the program while this process imports uvicorn
+        from app import workers
 
         workers.serve(settings, (lambda address: asyncio.run(greet(address))) if welcome else None)
         return

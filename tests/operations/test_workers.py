@@ -202,3 +202,14 @@ async def test_an_application_that_cannot_start_ends_the_server(database_url, tm
         code = await asyncio.to_thread(server._popen.wait, 30)
     assert code == 3
     assert "manifest.json" in server.log.read_text()
+
+
+async def test_a_temporary_directory_with_too_long_a_path_is_named(database_url, tmp_path):
+    long = tmp_path / ("d" * 100)
+    long.mkdir()
+    async with httpx2.AsyncClient() as http:
+        server = Workers("long", database_url, tmp_path, http, WORKERS="2", TMPDIR=str(long))
+        code = await asyncio.to_thread(server._popen.wait, 30)
+    assert code == 3
+    assert "the path of TMPDIR is too long for a socket; set a shorter one, or give WORKERS=1" in server.log.read_text()
+    assert "Traceback" not in server.log.read_text()
