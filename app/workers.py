@@ -61,7 +61,7 @@ class Supervisor(Multiprocess):
 
     def init_processes(self) -> None:
         """Starts the workers."""
-        _subprocess.spawn = fork_server.FORKS  # type: ignore[assignment]  # uvicorn would start Python anew for each worker
+        _subprocess.spawn = fork_server.FORKS  # type: ignore[assignment]  # uvicorn would start Python for each worker
         super().init_processes()
 
     def keep_subprocess_alive(self) -> None:
@@ -87,7 +87,7 @@ def serve(settings: Settings, ready: Callable[[str], None] | None = None) -> Non
 
 
 def _metrics_directory() -> "TemporaryDirectory[str]":
-    """A directory for the metrics that the workers share, beside that of the fork server's socket. Exits without one."""
+    """A directory for the metrics that the workers share. Exits where there is none, or none for the fork server."""
     try:
         fork_server.start()
         return TemporaryDirectory(prefix="colloquy-workers-")

@@ -136,6 +136,7 @@ async def test_workers_are_forked_from_a_process_that_has_imported_the_program(s
     for pid in (fork_server, *server.workers()):
         assert "asyncpg/protocol" in Path(f"/proc/{pid}/maps").read_text()
     assert "asyncpg" not in Path(f"/proc/{server.pid}/maps").read_text()
+    assert os.listdir(f"/proc/{fork_server}/task") == [str(fork_server)]  # other threads would make a fork unsafe
 
 
 async def test_workers_whose_fork_server_is_killed_are_replaced(server):
