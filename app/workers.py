@@ -30,9 +30,8 @@ from app.settings import Settings
 from app.structured_log import get_logger
 
 log = get_logger("colloquy.workers")
-WATCH_SECONDS = (
-    1.0  # after which a worker looks whether the fork server is there; it notices its supervisor's end at once
-)
+WATCH_SECONDS = 1.0
+"""A worker notices the end of the fork server after at most so long, that of the supervisor at once."""
 
 
 class WorkersSocket(socket.socket):
@@ -140,9 +139,9 @@ def _call_when_accepting(address: str, call: Callable[[str], None]) -> None:
 
 
 def _stop_without_supervisor() -> None:
-    supervisor, parent = multiprocessing.parent_process(), os.getppid()
-    if supervisor is None:
-        return
-    while supervisor.is_alive() and os.getppid() == parent:  # the fork server
+    """Sends this worker SIGTERM when the supervisor or the fork server is gone."""
+    supervisor, fork_server_id = multiprocessing.parent_process(), os.getppid()
+    assert supervisor
+    while supervisor.is_alive() and os.getppid() == fork_server_id:
         supervisor.join(WATCH_SECONDS)
     os.kill(os.getpid(), signal.SIGTERM)

@@ -168,6 +168,16 @@ async def test_a_stop_signal_to_every_process_drains_all_workers_too(server):
     await until_ended(fork_servers | workers)
 
 
+async def test_a_server_that_is_stopped_while_its_workers_start_ends(database_url, tmp_path):
+    async with httpx2.AsyncClient() as http:
+        server = Workers("starting", database_url, tmp_path, http, WORKERS=str(WORKERS))
+        while not server.workers():
+            await asyncio.sleep(0.001)
+        processes = server.fork_servers() | server.workers()
+        assert await asyncio.to_thread(server.stop) == 0
+        await until_ended(processes)
+
+
 async def test_a_worker_that_gets_no_processor_for_some_seconds_is_not_replaced(server):
     workers = server.workers()
     standing = next(iter(workers))
