@@ -1,7 +1,8 @@
 """JSON texts of any producer, parsed without loss where PostgreSQL and common JSON readers allow it."""
 
-import math
 import re
+from functools import reduce
+from math import isinf
 from typing import Any
 
 import orjson
@@ -14,26 +15,31 @@ ESCAPE = re.compile(rf"\\u(?:0000|{HIGH}(?!\\u{LOW})|(?<!\\u{HIGH}\\u){LOW})")
 # with a regular expression.
 DIGITS_TO_ZERO = bytes.maketrans(b"123456789", b"000000000")
 LONG_NUMBER = b"0" * 19
-# What else orjson refuses: without it, the text is no JSON.
-REFUSED = re.compile(r"NaN|Infinity|e\+?+[0-9]{3}|E\+?+[0-9]{3}")
-# What comes before the next number that may be beyond 64 bits or beyond a double, and that number: an integer that
-# certainly is, or another. The search takes one step for all that comes before, and is possessive: linear time. It need
-# not stop at a number that is not JSON.
-FRACTION, EXPONENT = r"(?:\.[0-9]++)?+", r"(?:[eE](?:-[0-9]++|\+?+[0-9]{1,2}+))?+"
-FINITE = rf"-?+[0-9]{{1,18}}+(?:[^0-9.eE]|(?=[.eE]){FRACTION}{EXPONENT}(?![0-9]))"
-INTEGER = r"-?+[1-8][0-9]{18}(?![0-9.eE])"
-NO_JSON = r"-(?![0-9])[^0-9]?+|-?+0[0-9]++"
-BEYOND = r"-?+[1-9][0-9]{19,}+(?![.eE])"
-NUMBER = rf"-?+[0-9]++{FRACTION}(?:[eE][+-]?+[0-9]++)?+"
-NUMBERS = re.compile(rf"([^0-9-]*+(?:(?:{FINITE}|{INTEGER}|{NO_JSON})[^0-9-]*+)*+)(?:({BEYOND})|({NUMBER})|$)")
-MAX_INTEGER, MIN_INTEGER = "9223372036854775807", "-9223372036854775808"  # of 64 bits
+# Where orjson refuses a text that may be readable with quotes: a constant, or a number beyond a double.
+REFUSED = re.compile(r"NaN|Infinity|-?[1-9]|-?0\.")
+# What comes before the next value that may need quotes, and that value without its sign: a constant, an integer beyond
+# 64 bits, or another number that may be beyond a double. The search takes one step for all that comes before, and is
+# possessive: linear time. It need not stop at a number that is not JSON.
+MAX_INTEGER = "9223372036854775807"  # of 64 bits
+GREATER = reduce(lambda less, digit: f"(?:[{int(digit) + 1}-9]|{digit}{less})", reversed(MAX_INTEGER[1:]), "(?!)")
+OTHER, STRING = r'[^0-9"NI]*+', r'"[^"]*+"'
+INTEGER = r'[0-9]{1,18}+[^0-9.eE"NI]'
+LONG_INTEGER = rf"(?:(?!9{GREATER})[0-9]{{19}}|(?<=-)9223372036854775808)(?![0-9.eE])"
+FRACTION = r'[0-9]{1,200}+\.[0-9]++[^0-9eE"NI]'
+MANTISSA = r"[0-9]{1,200}+(?:\.[0-9]++)?+[eE]"
+FINITE = rf'{INTEGER}|{FRACTION}|{MANTISSA}\+?+[0-9]{{1,2}}+[^0-9"NI]|{MANTISSA}-[0-9]++|{LONG_INTEGER}'
+NO_JSON = "0[0-9]++"
+QUOTED = r"[0-9]++(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+|(?<!-)NaN|Infinity"
+VALUES = re.compile(rf"({OTHER}(?:(?:{STRING}|{FINITE}|{NO_JSON}){OTHER})*+)(?:({QUOTED})|$)")
+# A value with quotes takes 1 us: in a large text, at most every twentieth character begins one.
+MANY_QUOTED, MAX_QUOTED_DENSITY = 10_000, 0.05
 MAX_LEVELS = 200
 # Lists around a text, inside which orjson reads as many levels of the text as are allowed.
 LISTS_AROUND = 1024 - MAX_LEVELS
 # A list in a list takes 100 ns, more than any other value: in a large text, at most every third character opens one.
 MANY_LISTS, MAX_DENSITY = 300_000, 0.35
-# Control characters, which no JSON text has, stand for escapes, new quotes and a constant while quotes are set.
-MARKS = BACKSLASH, QUOTE, NEW_QUOTE, CONSTANT = "\0\1\2\3"
+# Control characters, which no JSON text has, stand for escapes and new quotes while quotes are set.
+MARKS = BACKSLASH, QUOTE, NEW_QUOTE = "\0\1\2"
 QUOTED_KEY = re.compile("\2[ \t\r\n]*+:")
 
 
@@ -63,10 +69,12 @@ def _decode(text: str) -> Any:
         return _loads(_encoded(_with_quotes(text)))
     try:
         return _loads(encoded)
-    except ValueError:
-        if not REFUSED.search(text):
-            raise
-    return _loads(_encoded(_with_quotes(text)))
+    except orjson.JSONDecodeError as refused:
+        at = refused.pos - (len(refused.doc) - len(text)) // 2  # without the lists around
+    if not REFUSED.match(text, at):
+        raise ValueError("The text is no JSON.")
+    at -= text[at - 1 : at] == "-"
+    return _loads(_encoded(text[:at] + _with_quotes(text[at:])))
 
 
 def _encoded(text: str) -> bytes:
@@ -92,33 +100,28 @@ def _loads(encoded: bytes) -> Any:
 def _with_quotes(text: str) -> str:
     """The text with the values that orjson cannot keep as strings. Raises ValueError for some texts that are not JSON.
 
-    Nothing runs once for each string of the document, which may consist of short ones: they are cut out together.
+    Nothing runs once for each other value of the document, which may consist of short ones.
     """
     if any(mark in text for mark in MARKS):
         raise ValueError("JSON has no such control characters.")
-    pieces = text.replace("\\\\", BACKSLASH).replace('\\"', QUOTE).split('"')
-    outside = _with_quoted_numbers('"'.join(pieces[::2]))
-    for name, mark in (("-Infinity", CONSTANT), ("Infinity", "Infinity"), ("NaN", "NaN"), (CONSTANT, "-Infinity")):
-        outside = outside.replace(name, mark if mark == CONSTANT else NEW_QUOTE + mark + NEW_QUOTE)
-    if QUOTED_KEY.search(outside):
+    text = text.replace("\\\\", BACKSLASH).replace('\\"', QUOTE)
+    pieces = VALUES.split(text, int(max(MANY_QUOTED, MAX_QUOTED_DENSITY * len(text))))
+    if any(pieces[::3]):
+        raise ValueError("The text is no JSON, or has too many values that need quotes.")
+    quoted = _with_new_quotes(pieces[1::3], pieces[2::3]).replace("-" + NEW_QUOTE, NEW_QUOTE + "-")
+    if QUOTED_KEY.search(quoted):
         raise ValueError("A key is a string.")
-    pieces[::2] = outside.split('"')
-    return '"'.join(pieces).replace(NEW_QUOTE, '"').replace(QUOTE, '\\"').replace(BACKSLASH, "\\\\")
+    return quoted.replace(NEW_QUOTE, '"').replace(QUOTE, '\\"').replace(BACKSLASH, "\\\\")
 
 
-def _with_quoted_numbers(outside: str) -> str:
-    found, quote = NUMBERS.findall(outside), NEW_QUOTE
-    others = {number for _, _, number in found}
-    written = {number: number if _is_kept(number) else quote + number + quote for number in others}
+def _with_new_quotes(before: list[str], values: list[str | None]) -> str:
+    """All pieces in turn. A value has quotes if it is a constant, an integer beyond 64 bits, or beyond a double."""
+    quote = NEW_QUOTE
     return "".join(
-        [f"{before}{quote}{beyond}{quote}" if beyond else before + written[number] for before, beyond, number in found]
+        [
+            f"{piece}{quote}{value}{quote}"
+            if value and (value.isdigit() or value[0] in "NI" or isinf(float(value)))
+            else piece + (value or "")
+            for piece, value in zip(before, values, strict=True)
+        ]
     )
-
-
-def _is_kept(number: str) -> bool:
-    """True for an integer of 64 bits, which has up to 19 digits, and for a number that a double can hold."""
-    if number.isdigit():
-        return len(number) < len(MAX_INTEGER) or (len(number) == len(MAX_INTEGER) and number <= MAX_INTEGER)
-    if number[1:].isdigit():
-        return len(number) < len(MIN_INTEGER) or (len(number) == len(MIN_INTEGER) and number <= MIN_INTEGER)
-    return not number or math.isfinite(float(number))
