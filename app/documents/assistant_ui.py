@@ -10,6 +10,7 @@ from app.documents.blocks import Block
 from app.documents.format import JsonObject, MessageFormat, items, member
 from app.documents.text import cited_source, typed_reasoning, typed_text
 from app.documents.usage import usage_columns, usage_reader
+from app.limits import MAX_BLOCKS
 
 USAGES = (
     usage_reader("inputTokens", "outputTokens", "totalTokens"),
@@ -32,7 +33,7 @@ def _repository(repository: JsonObject) -> Any | None:
 def _contents(message: JsonObject) -> list[Any] | None:
     match message:
         case {"role": str(), "content": content, "attachments": list(attachments)}:
-            return [content, *(member(attachment, "content") for attachment in attachments)]
+            return [content, *(each["content"] for each in attachments if isinstance(each, dict) and "content" in each)]
     return None
 
 
@@ -80,7 +81,7 @@ def _generative_ui(part: JsonObject) -> list[Block] | None:
 
 def _steps(steps: Any) -> dict[str, int] | None:
     """The sum of the usages of an answer's steps."""
-    usages = [found for step in items(steps) for read in USAGES if (found := read(member(step, "usage")))]
+    usages = [found for step in items(steps)[:MAX_BLOCKS] for read in USAGES if (found := read(member(step, "usage")))]
     return usage_columns(*map(sum, zip(*(usage.values() for usage in usages), strict=True))) if usages else None
 
 

@@ -28,16 +28,16 @@ def _text(part: JsonObject) -> list[Block] | None:
         return None
     if not part.get("citations"):
         return [blocks.text_block(text)]
-    cited = chain.from_iterable(items(member(citation, "sources")) for citation in items(part["citations"]))
-    found = (_source(source) for source in islice(cited, MAX_BLOCKS))
+    citations = [each for each in items(part["citations"]) if each and isinstance(each, dict) and "sources" in each]
+    cited = chain.from_iterable(items(citation["sources"]) for citation in citations)
+    found = (_source(source) for source in islice(cited, MAX_BLOCKS) if isinstance(source, dict))
     return [blocks.text_block(text), *distinct(found)]
 
 
-def _source(source: Any) -> Block | None:
-    match source:
-        case {"kind": "web" | "document"}:
-            return blocks.source(source.get("url"), source.get("title"))
-    return None
+def _source(source: JsonObject) -> Block | None:
+    if source.get("kind") not in ("web", "document"):
+        return None
+    return blocks.source(source.get("url"), source.get("title"))
 
 
 def _speech(part: JsonObject) -> list[Block] | None:
