@@ -39,6 +39,9 @@ MANY_QUOTED, MAX_QUOTED_DENSITY = 10_000, 0.05
 MAX_LEVELS = 200
 # Lists around a text, inside which orjson reads as many levels of the text as are allowed.
 LISTS_AROUND = 1024 - MAX_LEVELS
+# Lists around a value, inside which orjson writes as many levels as are allowed: 6 us for a short text, in which it would
+# take 40 us to read and leave the lists around.
+LISTS_AROUND_WRITTEN, FEW_LISTS = 254 - MAX_LEVELS, 2_000
 # A list in a list takes 100 ns, more than any other value: in a large text, at most every third character opens one.
 MANY_LISTS, MAX_DENSITY = 300_000, 0.35
 # Control characters, which no JSON text has, stand for escapes and new quotes while quotes are set.
@@ -94,9 +97,23 @@ def _loads(encoded: bytes) -> Any:
         return orjson.loads(encoded)
     if opened > max(MANY_LISTS, MAX_DENSITY * len(encoded)):
         raise ValueError("More than a third of the text opens lists and objects.")
+    if opened <= FEW_LISTS:
+        return _checked(orjson.loads(encoded))
     value = orjson.loads(b"[" * LISTS_AROUND + encoded + b"]" * LISTS_AROUND)
     for _ in range(LISTS_AROUND):
         [value] = value  # more than one value if the text closes a list that it did not open
+    return value
+
+
+def _checked(value: Any) -> Any:
+    """The value, which has few lists. Raises ValueError if it is nested deeper than 200 levels."""
+    written = value
+    for _ in range(LISTS_AROUND_WRITTEN):
+        written = [written]
+    try:
+        orjson.dumps(written)
+    except TypeError as refused:
+        raise ValueError("The text is nested deeper than 200 levels.") from refused
     return value
 
 

@@ -26,7 +26,7 @@ from app.documents.openai_responses import OPENAI_RESPONSES
 from app.documents.parsing import parse
 from app.documents.pydantic_ai import PYDANTIC_AI
 from app.documents.strands import STRANDS
-from app.limits import MAX_BLOCKS, MAX_PARTS, MAX_TEXT_LENGTH
+from app.limits import MAX_BLOCKS, MAX_DENSE_PARTS, MAX_PARTS, MAX_TEXT_LENGTH
 
 # By the name of the producer. Where several formats have one key or type, the first that recognises the shape reads it.
 FORMATS: dict[str, MessageFormat] = {
@@ -44,6 +44,8 @@ FORMATS: dict[str, MessageFormat] = {
 }
 METADATA = ("metadata", "custom", "response_metadata")
 """The keys under which producers keep what belongs to no part."""
+# A large text that opens more lists and objects than this, with more of its characters, is parsed slowly.
+MANY_OPENED, MANY_OPENED_DENSITY = 50_000, 0.05
 Reader = TypeVar("Reader")
 
 
@@ -108,7 +110,7 @@ def _content(raw: str) -> Content:
     if not isinstance(document, dict | list):
         return _text_only(raw)
     message = _message(document) if isinstance(document, dict) else document
-    found = _blocks(document, message)
+    found = _blocks(document, message, _max_parts(raw))
     text = "\n".join(block["text"] for block in found if block["kind"] == "text")[:MAX_TEXT_LENGTH]
     stored = None if found == blocks.text_blocks(text) else orjson.dumps(found).decode()
     return Content(text, stored, _usage(document) or _usage(message))
@@ -122,19 +124,26 @@ class TooManyParts(Exception):
     """The document has more blocks, parts or messages than are read."""
 
 
-def _blocks(document: Any, message: Any) -> list[Block]:
+def _max_parts(raw: str) -> int:
+    """How many parts and messages are read: fewer if parsing takes most of the time."""
+    opened = raw.count("[") + raw.count("{")
+    return MAX_DENSE_PARTS if opened > max(MANY_OPENED, MANY_OPENED_DENSITY * len(raw)) else MAX_PARTS
+
+
+def _blocks(document: Any, message: Any, max_parts: int) -> list[Block]:
     found: list[Block] = []
     try:
-        for count, part in enumerate(_parts_of_all(message)):
+        for count, part in enumerate(_parts_of_all(message, max_parts)):
             found += _part_blocks(part)
-            if len(found) > MAX_BLOCKS or count == MAX_PARTS:
+            if len(found) > MAX_BLOCKS or count == max_parts:
                 raise TooManyParts
     except TooManyParts:
         found[MAX_BLOCKS - 1 :] = [blocks.other(document)]
+    blocks.parse_inputs(found)
     return found or [blocks.other(document)]
 
 
-def _parts_of_all(message: Any) -> Iterator[Any]:
+def _parts_of_all(message: Any, max_parts: int) -> Iterator[Any]:
     """The parts of a message, or of all messages of a list, with the lists in them."""
     if not isinstance(message, list):
         yield from _parts(message)
@@ -146,7 +155,7 @@ def _parts_of_all(message: Any) -> Iterator[Any]:
             if not isinstance(item, dict) or WHOLE_KEYS.isdisjoint(item):
                 yield item
                 continue
-            if (messages := messages + 1) > MAX_PARTS:
+            if (messages := messages + 1) > max_parts:
                 raise TooManyParts
             if isinstance(inner := _message(item), list):
                 unread.append(iter(inner))
