@@ -22,15 +22,16 @@ REFUSED = re.compile(r"NaN|Infinity|-?[1-9]|-?0\.")
 # possessive: linear time. It need not stop at a number that is not JSON.
 MAX_INTEGER = "9223372036854775807"  # of 64 bits
 GREATER = reduce(lambda less, digit: f"(?:[{int(digit) + 1}-9]|{digit}{less})", reversed(MAX_INTEGER[1:]), "(?!)")
-OTHER, STRING = r'[^0-9"NI]*+', r'"[^"]*+"'
-INTEGER = r'[0-9]{1,18}+[^0-9.eE"NI]'
+OTHER, STRING, END = r'[^0-9"NI]*+', r'"[^"]*+"', r'[^0-9.eE"NI]'
+INTEGER, EXPONENT = rf"[0-9]{{1,18}}+{END}", r"[eE][+-]?+[0-9]{1,2}+"
+SHORT = rf"[0-9]{{1,18}}+(?:{END}|{EXPONENT}{END}|\.[0-9]++(?:{END}|{EXPONENT}{END}))"
+FINITE = r"[0-9]{1,200}+(?=[.eE])(?:\.[0-9]++)?+(?:[eE](?:-[0-9]++|\+?+[0-9]{1,2}+))?+(?![0-9.eE])"
 LONG_INTEGER = rf"(?:(?!9{GREATER})[0-9]{{19}}|(?<=-)9223372036854775808)(?![0-9.eE])"
-FRACTION = r'[0-9]{1,200}+\.[0-9]++[^0-9eE"NI]'
-MANTISSA = r"[0-9]{1,200}+(?:\.[0-9]++)?+[eE]"
-FINITE = rf'{INTEGER}|{FRACTION}|{MANTISSA}\+?+[0-9]{{1,2}}+[^0-9"NI]|{MANTISSA}-[0-9]++|{LONG_INTEGER}'
-NO_JSON = "0[0-9]++"
-QUOTED = r"[0-9]++(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+|(?<!-)NaN|Infinity"
-VALUES = re.compile(rf"({OTHER}(?:(?:{STRING}|{FINITE}|{NO_JSON}){OTHER})*+)(?:({QUOTED})|$)")
+NO_JSON = r'0[0-9]++|"|(?<=-)N|(?!NaN|Infinity)[NI]'
+QUOTED = r"[0-9]++(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+|NaN|Infinity"
+VALUES = re.compile(
+    rf"({OTHER}(?:(?:{STRING}|{INTEGER}|{SHORT}|{FINITE}|{LONG_INTEGER}|{NO_JSON}){OTHER})*+)(?:({QUOTED})|$)"
+)
 # The smallest number that a double cannot hold (IEEE 754, section 7.4), and what compares numbers with it exactly, in
 # linear time: `float` takes 12 us for a number of 300 digits.
 INFINITE, EXACT = Decimal(2**1024 - 2**970), Context(prec=400, rounding=ROUND_DOWN, traps=[])
@@ -126,8 +127,8 @@ def _with_quotes(text: str) -> str:
         raise ValueError("JSON has no such control characters.")
     text = text.replace("\\\\", BACKSLASH).replace('\\"', QUOTE)
     pieces = VALUES.split(text, int(max(MANY_QUOTED, MAX_QUOTED_DENSITY * len(text))))
-    if any(pieces[::3]):
-        raise ValueError("The text is no JSON, or has too many values that need quotes.")
+    if pieces[-1]:
+        raise ValueError("Too many values need quotes.")
     quoted = _with_new_quotes(pieces[1::3], pieces[2::3]).replace("-" + NEW_QUOTE, NEW_QUOTE + "-")
     if QUOTED_KEY.search(quoted):
         raise ValueError("A key is a string.")
