@@ -19,7 +19,7 @@ MAX_TEXT_LENGTH = 1_000_000
 """The longest text of one message."""
 MAX_BLOCKS = 5_000
 """Blocks of one message; of a document with more, the last block is the whole document."""
-MAX_PARTS = 10_000
+MAX_PARTS = 5_000
 """Messages, and parts, that are read of one document; of a document with more, the last block is the whole document."""
 MAX_DENSE_PARTS = 1_000
 """The same of a document that has more than 50,000 lists and objects in less than 20 characters each."""

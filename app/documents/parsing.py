@@ -35,8 +35,9 @@ VALUES = re.compile(
 # The smallest number that a double cannot hold (IEEE 754, section 7.4), and what compares numbers with it exactly, in
 # linear time: `float` takes 12 us for a number of 300 digits.
 INFINITE, EXACT = Decimal(2**1024 - 2**970), Context(prec=400, rounding=ROUND_DOWN, traps=[])
-# A value with quotes takes 1 us: in a large text, at most every twentieth character begins one.
-MANY_QUOTED, MAX_QUOTED_DENSITY = 10_000, 0.05
+# A constant or a number beyond a double takes 1 us, and is as short as NaN: in a large text, at most every 200th character
+# begins one. All values that need quotes begin at most every twentieth, as integers beyond 64 bits do.
+MANY_QUOTED, MAX_QUOTED_DENSITY, QUOTED_LENGTH = 5_000, 0.005, 20
 MAX_LEVELS = 200
 # Lists around a text, inside which orjson reads as many levels of the text as are allowed.
 LISTS_AROUND = 1024 - MAX_LEVELS
@@ -126,23 +127,25 @@ def _with_quotes(text: str) -> str:
     if any(mark in text for mark in MARKS):
         raise ValueError("JSON has no such control characters.")
     text = text.replace("\\\\", BACKSLASH).replace('\\"', QUOTE)
-    pieces = VALUES.split(text, int(max(MANY_QUOTED, MAX_QUOTED_DENSITY * len(text))))
-    if pieces[-1]:
+    most = max(MANY_QUOTED, int(MAX_QUOTED_DENSITY * len(text)))
+    pieces = VALUES.split(text, most + len(text) // QUOTED_LENGTH)
+    values = [value or "" for value in pieces[2::3]]
+    if pieces[-1] or len([value for value in values if not value.isdigit()]) > most:
         raise ValueError("Too many values need quotes.")
-    quoted = _with_new_quotes(pieces[1::3], pieces[2::3]).replace("-" + NEW_QUOTE, NEW_QUOTE + "-")
+    quoted = _with_new_quotes(pieces[1::3], values).replace("-" + NEW_QUOTE, NEW_QUOTE + "-")
     if QUOTED_KEY.search(quoted):
         raise ValueError("A key is a string.")
     return quoted.replace(NEW_QUOTE, '"').replace(QUOTE, '\\"').replace(BACKSLASH, "\\\\")
 
 
-def _with_new_quotes(before: list[str], values: list[str | None]) -> str:
+def _with_new_quotes(before: list[str], values: list[str]) -> str:
     """All pieces in turn. A value has quotes if it is a constant, an integer beyond 64 bits, or beyond a double."""
     quote, decimal = NEW_QUOTE, EXACT.create_decimal
     return "".join(
         [
             f"{piece}{quote}{value}{quote}"
             if value and (value.isdigit() or value[0] in "NI" or decimal(value) >= INFINITE)
-            else piece + (value or "")
+            else piece + value
             for piece, value in zip(before, values, strict=True)
         ]
     )
