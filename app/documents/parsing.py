@@ -30,7 +30,7 @@ LONG_INTEGER = rf"(?:(?!9{GREATER})[0-9]{{19}}|(?<=-)9223372036854775808)(?![0-9
 NO_JSON = r'0[0-9]++|"|(?<=-)N|(?!NaN|Infinity)[NI]'
 QUOTED = r"[0-9]++(?:\.[0-9]++)?+(?:[eE][+-]?+[0-9]++)?+|NaN|Infinity"
 VALUES = re.compile(
-    rf"({OTHER}(?:(?:{STRING}|{INTEGER}|{SHORT}|{FINITE}|{LONG_INTEGER}|{NO_JSON}){OTHER})*+)(?:({QUOTED})|$)"
+    rf"({OTHER}(?:(?:{STRING}|{INTEGER}|{SHORT}|{FINITE}|{LONG_INTEGER}|{NO_JSON}){OTHER})*+)({QUOTED}|$)"
 )
 # The smallest number that a double cannot hold (IEEE 754, section 7.4), and what compares numbers with it exactly, in
 # linear time: `float` takes 12 us for a number of 300 digits.
@@ -46,8 +46,8 @@ LISTS_AROUND = 1024 - MAX_LEVELS
 LISTS_AROUND_WRITTEN, FEW_LISTS = 254 - MAX_LEVELS, 2_000
 # A list in a list takes 100 ns, more than any other value: in a large text, at most every third character opens one.
 MANY_LISTS, MAX_DENSITY = 300_000, 0.35
-# Control characters, which no JSON text has, stand for escapes and new quotes while quotes are set.
-MARKS = BACKSLASH, QUOTE, NEW_QUOTE = "\0\1\2"
+# Control characters, which no JSON text has, stand for escapes, new quotes and values without them while quotes are set.
+MARKS = BACKSLASH, QUOTE, NEW_QUOTE, KEPT = "\0\1\2\3"
 QUOTED_KEY = re.compile("\2[ \t\r\n]*+:")
 
 
@@ -122,30 +122,33 @@ def _checked(value: Any) -> Any:
 def _with_quotes(text: str) -> str:
     """The text with the values that orjson cannot keep as strings. Raises ValueError for some texts that are not JSON.
 
-    Nothing runs once for each other value of the document, which may consist of short ones.
+    Nothing runs once for each value of the document, which may consist of short ones.
     """
     if any(mark in text for mark in MARKS):
         raise ValueError("JSON has no such control characters.")
     text = text.replace("\\\\", BACKSLASH).replace('\\"', QUOTE)
-    most = max(MANY_QUOTED, int(MAX_QUOTED_DENSITY * len(text)))
-    pieces = VALUES.split(text, most + len(text) // QUOTED_LENGTH)
-    values = [value or "" for value in pieces[2::3]]
-    if pieces[-1] or len([value for value in values if not value.isdigit()]) > most:
-        raise ValueError("Too many values need quotes.")
-    quoted = _with_new_quotes(pieces[1::3], values).replace("-" + NEW_QUOTE, NEW_QUOTE + "-")
+    quoted = NEW_QUOTE.join(_pieces(text)).replace(NEW_QUOTE + KEPT, "").replace(KEPT + NEW_QUOTE, "")
+    quoted = quoted.replace("-" + NEW_QUOTE, NEW_QUOTE + "-")
     if QUOTED_KEY.search(quoted):
         raise ValueError("A key is a string.")
     return quoted.replace(NEW_QUOTE, '"').replace(QUOTE, '\\"').replace(BACKSLASH, "\\\\")
 
 
-def _with_new_quotes(before: list[str], values: list[str]) -> str:
-    """All pieces in turn. A value has quotes if it is a constant, an integer beyond 64 bits, or beyond a double."""
-    quote, decimal = NEW_QUOTE, EXACT.create_decimal
-    return "".join(
-        [
-            f"{piece}{quote}{value}{quote}"
-            if value and (value.isdigit() or value[0] in "NI" or decimal(value) >= INFINITE)
-            else piece + value
-            for piece, value in zip(before, values, strict=True)
-        ]
-    )
+def _pieces(text: str) -> list[str]:
+    """What is before a value that may need quotes, and the value, in turn; at last what is behind all of them.
+
+    A value that needs none is marked. Raises ValueError for too many values.
+    """
+    most = max(MANY_QUOTED, int(MAX_QUOTED_DENSITY * len(text)))
+    pieces = VALUES.split(text, most + len(text) // QUOTED_LENGTH)
+    if pieces.pop():
+        raise ValueError("Too many values need quotes.")
+    del pieces[::3]  # what is between two matches: nothing
+    del pieces[-3 if pieces[-3:] == ["", "", ""] else -1 :]  # the end matches alone too
+    values = pieces[1::2]
+    if len(values) - sum(map(str.isdigit, values)) > most:
+        raise ValueError("Too many values need quotes.")
+    for at, value in enumerate(values):
+        if not (value.isdigit() or value[0] in "NI" or EXACT.create_decimal(value) >= INFINITE):
+            pieces[2 * at + 1] = KEPT + value + KEPT
+    return pieces
