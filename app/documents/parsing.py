@@ -145,10 +145,11 @@ def _pieces(text: str) -> list[str]:
         raise ValueError("Too many values need quotes.")
     del pieces[::3]  # what is between two matches: nothing
     del pieces[-3 if pieces[-3:] == ["", "", ""] else -1 :]  # the end matches alone too
-    values = pieces[1::2]
-    if len(values) - sum(map(str.isdigit, values)) > most:
+    short = [at for at, is_integer in enumerate(map(str.isdigit, pieces)) if not is_integer and at % 2]
+    if len(short) > most:
         raise ValueError("Too many values need quotes.")
-    for at, value in enumerate(values):
-        if not (value.isdigit() or value[0] in "NI" or EXACT.create_decimal(value) >= INFINITE):
-            pieces[2 * at + 1] = KEPT + value + KEPT
+    for at in short:
+        value = pieces[at]
+        if value[0] not in "NI" and EXACT.create_decimal(value) < INFINITE:
+            pieces[at] = KEPT + value + KEPT
     return pieces
