@@ -10,8 +10,8 @@ from app.documents.blocks import Block
 from app.documents.format import JsonObject, MessageFormat, items, member
 from app.documents.text import cited_source, typed_reasoning, typed_text
 from app.documents.usage import usage_columns, usage_reader
-from app.limits import MAX_BLOCKS
 
+MAX_STEPS = 1_000
 USAGES = (
     usage_reader("inputTokens", "outputTokens", "totalTokens"),
     usage_reader("promptTokens", "completionTokens", "totalTokens"),
@@ -80,8 +80,9 @@ def _generative_ui(part: JsonObject) -> list[Block] | None:
 
 
 def _steps(steps: Any) -> dict[str, int] | None:
-    """The sum of the usages of an answer's steps."""
-    usages = [found for step in items(steps)[:MAX_BLOCKS] for read in USAGES if (found := read(member(step, "usage")))]
+    """The sum of the usages of an answer's steps, of which a limited number is read."""
+    with_usage = [step["usage"] for step in items(steps)[:MAX_STEPS] if isinstance(step, dict) and "usage" in step]
+    usages = [found for usage in with_usage for read in USAGES if (found := read(usage))]
     return usage_columns(*map(sum, zip(*(usage.values() for usage in usages), strict=True))) if usages else None
 
 

@@ -56,7 +56,7 @@ def _calls_beside(content: Any, message: JsonObject) -> list[JsonObject]:
     if not calls:
         return []
     in_content = {key for part in items(content)[:MAX_PARTS] for key in _call_ids(part)}
-    # In the same steps as `_call_ids`, without a function call for each of many calls that are not read.
+    # No call of `_call_ids` for each: no limit counts those that are in the content.
     beside = (
         call
         for call in calls

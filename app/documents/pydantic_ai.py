@@ -30,14 +30,9 @@ def _text(part: JsonObject) -> list[Block] | None:
         return [blocks.text_block(text)]
     citations = [each for each in items(part["citations"]) if each and isinstance(each, dict) and "sources" in each]
     cited = chain.from_iterable(items(citation["sources"]) for citation in citations)
-    found = (_source(source) for source in islice(cited, MAX_BLOCKS) if isinstance(source, dict))
-    return [blocks.text_block(text), *distinct(found)]
-
-
-def _source(source: JsonObject) -> Block | None:
-    if source.get("kind") not in ("web", "document"):
-        return None
-    return blocks.source(source.get("url"), source.get("title"))
+    objects = (source for source in islice(cited, MAX_BLOCKS) if isinstance(source, dict))
+    found = [source for source in objects if source.get("kind") in ("web", "document")]
+    return [blocks.text_block(text), *distinct(blocks.source(each.get("url"), each.get("title")) for each in found)]
 
 
 def _speech(part: JsonObject) -> list[Block] | None:

@@ -42,8 +42,8 @@ FORMATS: dict[str, MessageFormat] = {
     "pydantic-ai": PYDANTIC_AI,
     "OpenAI Responses": OPENAI_RESPONSES,
 }
-METADATA = ("metadata", "custom", "response_metadata")
-"""The keys under which producers keep what belongs to no part."""
+METADATA, METADATA_LEVELS = ("metadata", "custom", "response_metadata"), 2
+"""The keys under which producers keep what belongs to no part, and how many are in one another."""
 # A large text that opens more lists and objects than this, with more of its characters, is parsed slowly.
 MANY_OPENED, MANY_OPENED_DENSITY = 50_000, 0.05
 Reader = TypeVar("Reader")
@@ -113,7 +113,7 @@ def _content(raw: str) -> Content:
     found = _blocks(document, message, _max_parts(raw))
     text = "\n".join(block["text"] for block in found if block["kind"] == "text")[:MAX_TEXT_LENGTH]
     stored = None if found == blocks.text_blocks(text) else orjson.dumps(found).decode()
-    return Content(text, stored, _usage(document) or _usage(message))
+    return Content(text, stored, _usage(document) or (None if message is document else _usage(message)))
 
 
 def _text_only(text: str) -> Content:
@@ -126,7 +126,7 @@ class TooManyParts(Exception):
 
 def _max_parts(raw: str) -> int:
     """How many parts and messages are read: fewer if parsing takes most of the time."""
-    opened = raw.count("[") + raw.count("{")
+    opened = raw.count("[") + raw.count("{") if len(raw) > MANY_OPENED else 0
     return MAX_DENSE_PARTS if opened > max(MANY_OPENED, MANY_OPENED_DENSITY * len(raw)) else MAX_PARTS
 
 
@@ -134,8 +134,10 @@ def _blocks(document: Any, message: Any, max_parts: int) -> list[Block]:
     found: list[Block] = []
     try:
         for count, part in enumerate(_parts_of_all(message, max_parts)):
+            if count == max_parts:
+                raise TooManyParts
             found += _part_blocks(part)
-            if len(found) > MAX_BLOCKS or count == max_parts:
+            if len(found) > MAX_BLOCKS:
                 raise TooManyParts
     except TooManyParts:
         found[MAX_BLOCKS - 1 :] = [blocks.other(document)]
@@ -222,14 +224,14 @@ def _readers(part: JsonObject) -> Iterable[PartReader]:
     return chain.from_iterable(KEYS[key] for key in part if key in KEYS)
 
 
-def _usage(document: Any) -> dict[str, int] | None:
+def _usage(document: Any, levels: int = METADATA_LEVELS) -> dict[str, int] | None:
     """The usage in an answer or message, or else in its metadata."""
     if not isinstance(document, dict):
         return None
     for key, usage_of in USAGES:
         if key in document and (found := usage_of(document[key])) is not None:
             return found
-    for key in METADATA:
-        if key in document and (found := _usage(document[key])) is not None:
+    for key in METADATA if levels else ():
+        if key in document and (found := _usage(document[key], levels - 1)) is not None:
             return found
     return None

@@ -12,8 +12,9 @@ from hypothesis import strategies as some
 
 from app.documents import pydantic_ai, reader
 from app.documents.parsing import parse
+from app.documents.quoting import VALUES
 from app.documents.reader import read
-from app.limits import MAX_BLOCKS, MAX_PARTS
+from app.limits import MAX_BLOCKS, MAX_DENSE_PARTS, MAX_PARSED_INPUTS, MAX_PARTS
 from app.schema.content import blocks as typed_blocks
 from tests.documents.samples_of_formats import SAMPLES, documents
 from tests.documents.stored_blocks import blocks_of
@@ -153,12 +154,20 @@ TEXTS = some.lists(some.sampled_from(ESCAPES), max_size=7).map(lambda letters: f
 @example("[]," * 300 + "[]")
 @example("[1]],[" + "[1]," * 300 + "1]")
 @example("[1]]" + "[]" * 300 + "[[1]")
+@example("[" + "[1]," * 3_000 + "[" * 199 + "]" * 199 + ",NaN]")
+@example("[" + "[1]," * 3_000 + "[" * 200 + "]" * 200 + "]")
 def test_the_two_parsers_agree(text):
     try:
         expected = replaced(DECODER.decode(text))
     except ValueError:
         expected = None
     assert repr(parse(text)) == repr(expected)
+
+
+@given(some.lists(some.sampled_from([*NUMBERS, *"0123456789.eE+-NI\"[,:", "NaN", "Infinity"])).map("".join))
+def test_the_search_for_values_that_need_quotes_leaves_no_gap(text):
+    """Where it did not match, it would start again at each character: quadratic time."""
+    assert not any(VALUES.split(text.encode())[::3])
 
 
 FAMILIES = {
@@ -247,6 +256,11 @@ TOKENS = {
     "an open list": lambda n: "[1" + ",1" * n,
     "an open text": lambda n: '["' + '\\"' * n,
     "half surrogate pairs": lambda n: "[" + ",".join(['"\\ud800"'] * n) + "]",
+    "numbers beyond a double": lambda n: "[" + ",".join(f"{i}e999" for i in range(n)) + "]",
+    "numbers near the largest double": lambda n: "[" + ",".join(f"{i}e30{i % 10}" for i in range(n)) + "]",
+    "objects of constants": lambda n: "[" + ",".join(['{"":NaN}'] * n) + "]",
+    "constants with a sign": lambda n: "[" + ",".join(["-NaN"] * n) + "]",
+    "lists before a number beyond a double": lambda n: "[" + "[1]," * n + "1e999]",
 }
 
 
@@ -254,6 +268,39 @@ TOKENS = {
 def test_the_parser_takes_no_step_for_each_token(tokens):
     few, many = TOKENS[tokens](10), TOKENS[tokens](1_000)
     assert calls(lambda: parse(few)) == calls(lambda: parse(many))
+
+
+INNER = {
+    "annotations": lambda items: {"role": "a", "content": [{"type": "text", "text": "a", "annotations": items}]},
+    "attachments": lambda items: {"role": "user", "content": "a", "attachments": items},
+    "citations": lambda items: {"parts": [{"part_kind": "text", "content": "a", "citations": items}]},
+    "sources": lambda items: {"parts": [{"part_kind": "text", "content": "a", "citations": [{"sources": items}]}]},
+    "steps": lambda items: {"role": "a", "content": "a", "metadata": {"steps": items}},
+    "calls": lambda items: {"type": "ai", "content": [{"type": "text", "text": "a", "id": "b"}], "tool_calls": items},
+}
+
+
+@pytest.mark.parametrize("inner", INNER)
+def test_what_is_inside_a_part_and_is_not_read_takes_no_step(inner):
+    """No limit counts it, as it is no part."""
+    few, many = (INNER[inner]([1, {}, {"a": 1}] * n if inner != "calls" else [1, {"id": "b"}] * n) for n in (3, 300))
+    assert steps(few) == steps(many)
+    assert read(json.dumps(many)).text == "a"
+
+
+def test_the_usage_of_a_limited_number_of_steps_is_added():
+    whole = {"role": "a", "content": "a", "metadata": {"steps": [{"usage": {"inputTokens": 1, "outputTokens": 1}}] * 1_001}}
+    assert read(json.dumps(whole)).usage == {"input_tokens": 1_000, "output_tokens": 1_000, "total_tokens": 2_000}
+
+
+def test_metadata_is_read_a_limited_number_of_levels_deep():
+    def tree(levels):
+        return dict.fromkeys(reader.METADATA, tree(levels - 1)) if levels else {}
+
+    usage = {"input_tokens": 1, "output_tokens": 1}
+    assert read(json.dumps({"metadata": {"response_metadata": {"usage": usage}}})).usage
+    assert not read(json.dumps({"metadata": {"custom": {"response_metadata": {"usage": usage}}}})).usage
+    assert steps(tree(7)) == steps(tree(4))
 
 
 PARTS = {
@@ -290,6 +337,38 @@ def test_a_large_text_of_hardly_any_but_lists_is_not_read():
     ):
         raw = f"[{','.join([lists] * number)}]"
         assert read(raw).text == ("" if is_read else raw)
+
+
+@pytest.mark.parametrize("value", ["NaN", "-Infinity", "1e999", "-17e308", "1e300"])
+def test_a_large_text_of_many_constants_and_numbers_beyond_a_double_is_not_read(value):
+    """Few of them are texts, and so are all integers beyond 64 bits."""
+    kept = 1e300 if value == "1e300" else value
+    assert parse(f"[{','.join([value] * 5_000)}]") == [kept] * 5_000
+    assert parse(f"[{','.join([value] * 5_001)},{'1' * 20}]") is None
+    assert parse(f"[{','.join([value] * 5_001)}{' ' * 1_100_000}]") == [kept] * 5_001
+    assert parse(f"[{','.join([str(10**19 + n) for n in range(50_000)])},{value}]")[-2:] == [str(10**19 + 49_999), kept]
+
+
+def test_such_a_document_is_its_own_text():
+    raw = f"[{','.join(f'{n}e999' for n in range(1_000, 121_000))}]"
+    assert read(raw) == (raw[:1_000_000], None, None)
+
+
+def test_a_dense_document_has_fewer_parts():
+    """A document with more than 50,000 lists and objects in less than 20 characters each."""
+    texts = [{"text": "a"}] * MAX_DENSE_PARTS
+    for document, is_read in (([*texts[1:], [[]] * 60_000], True), ([*texts, [[]] * 60_000], False)):
+        found = blocks_of(read(json.dumps(document)))
+        assert found[:-1] == [{"kind": "text", "text": "a"}] * (len(document) - 1)
+        assert found[-1]["raw"] == (document[-1] if is_read else document)
+    sparse = [*texts, [["a" * 20]] * 60_000]
+    assert blocks_of(read(json.dumps(sparse)))[-1]["raw"] == sparse[-1]
+
+
+def test_the_inputs_of_a_limited_number_of_calls_are_parsed():
+    call = {"type": "function_call", "call_id": "a", "name": "b", "arguments": '{"c": NaN}'}
+    found = blocks_of(read(json.dumps([call] * (MAX_PARSED_INPUTS + 1))))
+    assert [block["input"] for block in found] == [{"c": "NaN"}] * MAX_PARSED_INPUTS + ['{"c": NaN}']
 
 
 @pytest.mark.parametrize("nothing", [{"parts": []}, {"role": "user", "content": ""}, {"type": "step-start"}])
