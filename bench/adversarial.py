@@ -84,15 +84,15 @@ ADVERSARIAL: dict[str, Callable[[], str]] = {
     "spaces": lambda: "[" + " " * (MEBIBYTE - 2) + "]",
     "base64": lambda: json.dumps({"content": [{"type": "image_url", "image_url": f"data:;base64,{'=' * 10**6}"}]}),
     "deep objects": lambda: repeated('{"a":' * 190 + "1" + "}" * 190),
-    "texts of NaN and objects in calls": lambda: repeated(call('[NaN,' + ",".join(['{"a":1}'] * 70) + "]")),
+    "texts of NaN and objects in calls": lambda: repeated(call("[NaN," + ",".join(['{"a":1}'] * 70) + "]")),
     "texts of NaN in calls": lambda: repeated(call("NaN")),
     "texts of lists in calls": lambda: repeated(call("[" + "[]," * 201 + "1]")),
     "texts of long numbers in a call": lambda: f"[{call(numbered(lambda n: str(10**19 + n))[:-200] + ']')}]",
     "calls and objects": lambda: "[" + ",".join([call("")] * 4_900 + ['{"a":1}'] * 75_000) + "]",
     "messages and objects": lambda: "[" + ",".join(['{"type":"ai","content":""}'] * 9_900 + ['{"a":1}'] * 97_000) + "]",
-    "messages and texts": lambda: "[1e999," + ",".join(
-        ['{"type":"ai","data":{"content":""}}'] * 9_900 + ['""'] * 220_000
-    ) + "]",
+    "messages and texts": lambda: (
+        "[1e999," + ",".join(['{"type":"ai","data":{"content":""}}'] * 9_900 + ['""'] * 220_000) + "]"
+    ),
     "annotations that cite nothing": lambda: repeated(CITED, '{"role":"a","content":[%s]}'),
     "attachments without content": lambda: repeated("1", '{"role":"user","content":[],"attachments":[%s]}'),
     "steps without usage": lambda: repeated("1", '{"role":"a","content":[],"metadata":{"steps":[%s]}}'),

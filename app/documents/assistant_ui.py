@@ -7,7 +7,7 @@ from typing import Any
 
 from app.documents import blocks
 from app.documents.blocks import Block
-from app.documents.format import JsonObject, MessageFormat, items, member
+from app.documents.format import JsonObject, MessageFormat, items
 from app.documents.text import cited_source, typed_reasoning, typed_text
 from app.documents.usage import usage_columns, usage_reader
 

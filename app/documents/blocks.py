@@ -33,7 +33,7 @@ def tool_use(call_id: str, name: str, arguments: Any) -> Block:
 
 
 def parse_inputs(found: list[Block]) -> None:
-    """Parses the JSON texts among the inputs of the first MAX_PARSED_INPUTS calls; a text that is not JSON stays one."""
+    """Parses the first MAX_PARSED_INPUTS inputs of tools that are texts; a text that is not JSON stays one."""
     texts = (block for block in found if block["kind"] == "tool_use" and isinstance(block["input"], str))
     for block in islice(texts, MAX_PARSED_INPUTS):
         value = parse(block["input"])

@@ -31,9 +31,9 @@ def parse(text: str) -> Any:
     """The value of a JSON text; None for a text that is not JSON, is nested deeper than 200 levels, or is too dense.
 
     U+FFFD is in the position of each character that PostgreSQL cannot store. The text itself has none of them. NaN,
-    infinity, and a number beyond 64 bits or beyond a double are texts: few JSON readers keep their digits. A text is too
-    dense if it opens more than 300,000 lists and objects, with more than 35 % of its characters, or if it has more than
-    5,000 constants and numbers that may be beyond a double, in less than 200 characters each.
+    infinity, and a number beyond 64 bits or beyond a double are texts: few JSON readers keep their digits. A text is
+    too dense if it opens more than 300,000 lists and objects, with more than 35 % of its bytes, or if `with_quotes`
+    refuses it.
     """
     encoded = _encoded(text)
     if b"\\u" in encoded and b"\0" not in encoded:

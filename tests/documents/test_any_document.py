@@ -116,8 +116,25 @@ NUMBERS += [
 ]
 NUMBERS += [f"0.{'3' * 25}", f"{'7' * 25}e-20", " 1e999 ", "1e999 1e999", "1e999\x00", "\x021e999"]
 NUMBERS += [str(2**1024 - 2**970), f"{2**1024 - 2**970}.0", f"-{2**1024 - 2**970 - 1}.9", "1.7976931348623157e308"]
-NUMBERS += ["1.7976931348623159e308", f"{'7' * 400}e-200", f"0.{'0' * 500}1e600", "9" * 19 + "e2", "0e9999999999999999999"]
-NUMBERS += ["-Infinity-1", "1NaN", "1-1e999", '1e999"', '"-"', '"1e999"', '"NaN"', '"\\"NaN"', "--1e999", "8" * 19 + "1"]
+NUMBERS += [
+    "1.7976931348623159e308",
+    f"{'7' * 400}e-200",
+    f"0.{'0' * 500}1e600",
+    "9" * 19 + "e2",
+    "0e9999999999999999999",
+]
+NUMBERS += [
+    "-Infinity-1",
+    "1NaN",
+    "1-1e999",
+    '1e999"',
+    '"-"',
+    '"1e999"',
+    '"NaN"',
+    '"\\"NaN"',
+    "--1e999",
+    "8" * 19 + "1",
+]
 ESCAPES = [
     "\\u0000",
     "\\ud83d",
@@ -164,7 +181,7 @@ def test_the_two_parsers_agree(text):
     assert repr(parse(text)) == repr(expected)
 
 
-@given(some.lists(some.sampled_from([*NUMBERS, *"0123456789.eE+-NI\"[,:", "NaN", "Infinity"])).map("".join))
+@given(some.lists(some.sampled_from([*NUMBERS, *'0123456789.eE+-NI"[,:', "NaN", "Infinity"])).map("".join))
 def test_the_search_for_values_that_need_quotes_leaves_no_gap(text):
     """Where it did not match, it would start again at each character: quadratic time."""
     assert not any(VALUES.split(text.encode())[::3])
@@ -289,7 +306,11 @@ def test_what_is_inside_a_part_and_is_not_read_takes_no_step(inner):
 
 
 def test_the_usage_of_a_limited_number_of_steps_is_added():
-    whole = {"role": "a", "content": "a", "metadata": {"steps": [{"usage": {"inputTokens": 1, "outputTokens": 1}}] * 1_001}}
+    whole = {
+        "role": "a",
+        "content": "a",
+        "metadata": {"steps": [{"usage": {"inputTokens": 1, "outputTokens": 1}}] * 1_001},
+    }
     assert read(json.dumps(whole)).usage == {"input_tokens": 1_000, "output_tokens": 1_000, "total_tokens": 2_000}
 
 
