@@ -23,8 +23,9 @@ LISTS_AROUND = 1024 - MAX_LEVELS
 # Lists around a value, inside which orjson writes as many levels as are allowed. For a short text this takes 6 us, and
 # reading it with lists around 40 us.
 LISTS_AROUND_VALUE, SHORT_TEXT = 254 - MAX_LEVELS, 4_000
-# A list in a list takes 100 ns, more than any other value: in a large text, at most every third character opens one.
-MANY_LISTS, MAX_DENSITY = 300_000, 0.35
+# A list in a list takes 100 ns, and an object three times as long: more than any other value. In a large text, at most
+# every fourth byte opens a list.
+MANY_LISTS, MAX_DENSITY, LISTS_OF_OBJECT = 250_000, 0.25, 3
 
 
 def parse(text: str) -> Any:
@@ -32,8 +33,8 @@ def parse(text: str) -> Any:
 
     U+FFFD is in the position of each character that PostgreSQL cannot store. The text itself has none of them. NaN,
     infinity, and a number beyond 64 bits or beyond a double are texts: few JSON readers keep their digits. A text is
-    too dense if it opens more than 300,000 lists and objects, with more than 35 % of its bytes, or if `with_quotes`
-    refuses it.
+    too dense if it opens more than 250,000 lists, with more than 25 % of its bytes, where an object counts as three, or
+    if `with_quotes` refuses it.
     """
     encoded = _encoded(text)
     if b"\\u" in encoded and b"\0" not in encoded:
@@ -72,11 +73,11 @@ def _encoded(text: str) -> bytes:
 
 def _loads(encoded: bytes) -> Any:
     """The value of a JSON text. Raises ValueError for no JSON, for more than 200 levels, and for too dense a text."""
-    opened = encoded.count(b"[") + encoded.count(b"{")
-    if opened <= MAX_LEVELS:
+    lists, objects = encoded.count(b"["), encoded.count(b"{")
+    if lists + objects <= MAX_LEVELS:
         return orjson.loads(encoded)
-    if opened > max(MANY_LISTS, MAX_DENSITY * len(encoded)):
-        raise ValueError("More than a third of the text opens lists and objects.")
+    if lists + LISTS_OF_OBJECT * objects > max(MANY_LISTS, MAX_DENSITY * len(encoded)):
+        raise ValueError("More than a fourth of the text opens lists, or more than a twelfth objects.")
     if len(encoded) <= SHORT_TEXT:
         return _checked(orjson.loads(encoded))
     value = orjson.loads(b"[" * LISTS_AROUND + encoded + b"]" * LISTS_AROUND)

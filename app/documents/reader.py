@@ -79,7 +79,8 @@ def _pattern_readers(kind: str) -> tuple[PartReader, ...]:
     return tuple(chain.from_iterable(matching))
 
 
-TYPES = {name: readers + _pattern_readers(name) for name, readers in NAMES.items() if "*" not in name}
+# Also what is left of a pattern without its `*`, as `tool_result`: one lookup, and no search of all patterns.
+TYPES = {name: NAMES.get(name, ()) + _pattern_readers(name) for name in (each.replace("*", "") for each in NAMES)}
 
 
 class Content(NamedTuple):

@@ -351,10 +351,14 @@ def test_a_document_of_many_parts_has_a_limited_number_of_blocks(n):
 
 def test_a_large_text_of_hardly_any_but_lists_is_not_read():
     for lists, number, is_read in (
-        ("[]", 330_000, True),
-        ("[[[]]]", 90_000, True),
+        ("[12]", 260_000, True),
+        ("[]", 249_000, True),
+        ("[]", 251_000, False),
+        ("[[[]]]", 80_000, True),
         ("[[[]]]", 110_000, False),
         ("[" * 190 + "]" * 190, 2_000, False),
+        ('{"a":1234}', 90_000, True),
+        ('{"":1}', 90_000, False),
     ):
         raw = f"[{','.join([lists] * number)}]"
         assert read(raw).text == ("" if is_read else raw)
