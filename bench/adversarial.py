@@ -31,7 +31,7 @@ ADVERSARIAL: dict[str, Callable[[], str]] = {
     "one text": lambda: json.dumps({"role": "user", "content": "a" * (MEBIBYTE - 50)}),
     "lists": lambda: repeated("[12]"),
     "numbers": lambda: repeated("1"),
-    "objects": lambda: repeated('{"a":12345}'),
+    "objects": lambda: repeated('{"a":123456}'),
     "short texts": lambda: repeated('{"text":""}'),
     "texts in one prompt": lambda: repeated('""', '{"parts":[{"part_kind":"user-prompt","content":[%s]}]}'),
     "marks between steps": lambda: repeated('{"type":"step-start"}'),
@@ -67,8 +67,8 @@ ADVERSARIAL: dict[str, Callable[[], str]] = {
     "numbers of 17 digits": lambda: numbered(lambda n: f"0.{10**16 + n}"),
     "numbers of 4300 digits": lambda: repeated("1" * 4300),
     "one number": lambda: "[" + "1" * (MEBIBYTE - 2) + "]",
-    "objects, and a number beyond a double": lambda: repeated('{"a":12345}', "[1e999,%s]"),
-    "objects before a number beyond a double": lambda: repeated('{"a":12345}', "[%s,1e999]"),
+    "objects, and a number beyond a double": lambda: repeated('{"a":123456}', "[1e999,%s]"),
+    "objects before a number beyond a double": lambda: repeated('{"a":123456}', "[%s,1e999]"),
     "objects of numbers beyond a double": lambda: numbered(lambda n: f'{{"":{n}e999}}'),
     "texts like numbers beyond a double": lambda: numbered(lambda n: f'"{n}e999"', "[1e999,%s]"),
     "numbers beyond a double that are no JSON": lambda: numbered(lambda n: f"{n}e999", "%s"),
@@ -84,13 +84,13 @@ ADVERSARIAL: dict[str, Callable[[], str]] = {
     "spaces": lambda: "[" + " " * (MEBIBYTE - 2) + "]",
     "base64": lambda: json.dumps({"content": [{"type": "image_url", "image_url": f"data:;base64,{'=' * 10**6}"}]}),
     "deep objects": lambda: repeated('{"a":' * 190 + "1" + "}" * 190),
-    "texts of NaN and objects in calls": lambda: repeated(call("[NaN," + ",".join(['{"a":12345}'] * 70) + "]")),
+    "texts of NaN and objects in calls": lambda: repeated(call("[NaN," + ",".join(['{"a":123456}'] * 70) + "]")),
     "texts of NaN in calls": lambda: repeated(call("NaN")),
     "texts of lists in calls": lambda: repeated(call("[" + "[]," * 201 + "1]")),
     "texts of long numbers in a call": lambda: f"[{call(numbered(lambda n: str(10**19 + n))[:-200] + ']')}]",
-    "calls and objects": lambda: "[" + ",".join([call("")] * 4_900 + ['{"a":12345}'] * 53_000) + "]",
+    "calls and objects": lambda: "[" + ",".join([call("")] * 4_900 + ['{"a":123456}'] * 49_000) + "]",
     "messages and objects": lambda: (
-        "[" + ",".join(['{"type":"ai","content":""}'] * 4_900 + ['{"a":12345}'] * 74_000) + "]"
+        "[" + ",".join(['{"type":"ai","content":""}'] * 4_900 + ['{"a":123456}'] * 68_000) + "]"
     ),
     "messages and texts": lambda: (
         "[1e999," + ",".join(['{"type":"ai","data":{"content":""}}'] * 4_900 + ['""'] * 280_000) + "]"
