@@ -54,14 +54,14 @@ def _pieces(text: bytes) -> list[bytes]:
 
     A value that needs none is marked. Raises ValueError for too many values.
     """
-    most = max(MANY_SHORT, int(MAX_SHORT_DENSITY * len(text)))
-    pieces = VALUES.split(text, most + len(text) // QUOTED_LENGTH)
+    maximum = max(MANY_SHORT, int(MAX_SHORT_DENSITY * len(text)))
+    pieces = VALUES.split(text, maximum + len(text) // QUOTED_LENGTH)
     if pieces.pop():
         raise ValueError("Too many values need quotes.")
     del pieces[::3]  # what is between two matches: nothing
     del pieces[-3 if pieces[-3:] == [b"", b"", b""] else -1 :]  # the end of the text may match twice
     short = [at for at, is_integer in enumerate(map(bytes.isdigit, pieces)) if not is_integer and at % 2]
-    if len(short) > most:
+    if len(short) > maximum:
         raise ValueError("Too many values need quotes.")
     for at in short:
         value = pieces[at]
