@@ -1,6 +1,5 @@
 """The blocks of a message as they are stored: one dict for each part. Their schema types are in `schema/content.py`."""
 
-from itertools import islice
 from typing import Any
 
 from app.documents.parsing import parse
@@ -34,8 +33,8 @@ def tool_use(call_id: str, name: str, arguments: Any) -> Block:
 
 def parse_inputs(found: list[Block]) -> None:
     """Parses the first MAX_PARSED_INPUTS inputs of tools that are texts; a text that is not JSON stays one."""
-    texts = (block for block in found if block["kind"] == "tool_use" and isinstance(block["input"], str))
-    for block in islice(texts, MAX_PARSED_INPUTS):
+    texts = [block for block in found if block["kind"] == "tool_use" and isinstance(block["input"], str)]
+    for block in texts[:MAX_PARSED_INPUTS]:
         value = parse(block["input"])
         if value is not None:
             block["input"] = value

@@ -111,7 +111,7 @@ def _content(raw: str) -> Content:
     if not isinstance(document, dict | list):
         return _text_only(raw)
     message = _message(document) if isinstance(document, dict) else document
-    found = _blocks(document, message, _max_parts(raw))
+    found = _blocks(document, message, _max_parts(raw) if len(raw) > MANY_OPENED else MAX_PARTS)
     text = "\n".join(block["text"] for block in found if block["kind"] == "text")[:MAX_TEXT_LENGTH]
     stored = None if found == blocks.text_blocks(text) else orjson.dumps(found).decode()
     return Content(text, stored, _usage(document) or (None if message is document else _usage(message)))
@@ -127,7 +127,7 @@ class TooManyParts(Exception):
 
 def _max_parts(raw: str) -> int:
     """How many parts and messages are read: fewer if parsing takes most of the time."""
-    opened = raw.count("[") + raw.count("{") if len(raw) > MANY_OPENED else 0
+    opened = raw.count("[") + raw.count("{")
     return MAX_DENSE_PARTS if opened > max(MANY_OPENED, MANY_OPENED_DENSITY * len(raw)) else MAX_PARTS
 
 
