@@ -26,13 +26,13 @@ def metadata(levels: int) -> str:
     return '{"metadata":%s,"custom":%s}' % ((metadata(levels - 1),) * 2) if levels else "{}"
 
 
-CITED = '{"type":"text","text":"","annotations":[' + ",".join(["1", "{}"] * 2_000) + "]}"
+CITED = '{"type":"text","text":"","annotations":[' + ",".join(["1,1,1,1,1,1,{}"] * 700) + "]}"
 ADVERSARIAL: dict[str, Callable[[], str]] = {
     "one text": lambda: json.dumps({"role": "user", "content": "a" * (MEBIBYTE - 50)}),
     "lists": lambda: repeated("[12]"),
     "numbers": lambda: repeated("1"),
     "objects": lambda: repeated('{"a":123456}'),
-    "short texts": lambda: repeated('{"text":""}'),
+    "short texts": lambda: repeated('{"text":"a"}'),
     "texts in one prompt": lambda: repeated('""', '{"parts":[{"part_kind":"user-prompt","content":[%s]}]}'),
     "marks between steps": lambda: repeated('{"type":"step-start"}'),
     "annotations": lambda: repeated(
@@ -42,9 +42,8 @@ ADVERSARIAL: dict[str, Callable[[], str]] = {
     "messages in messages": lambda: repeated('{"type":"step-start"}', '{"messages":[' * 90 + "%s" + "]}" * 90),
     "keys": lambda: "{" + ",".join(f'"{n:06}":1' for n in range(95_000)) + "}",
     "JSON in a text": lambda: json.dumps(
-        [{"type": "function_call", "call_id": "c", "name": "n", "arguments": repeated("[]")[:900_000] + "[]]"}]
+        [{"type": "function_call", "call_id": "c", "name": "n", "arguments": f"[{'[12],' * 200_000}1]"}]
     ),
-    "deep lists": lambda: repeated("[" * 190 + "]" * 190),
     "deep lists and numbers": lambda: repeated("[" * 190 + "]" * 190 + ",1" * 191),
     "messages without parts": lambda: repeated('{"type":"ai","content":""}'),
     "U+0000 and lists": lambda: repeated("[12]", '["\\u0000",%s]'),
@@ -74,7 +73,7 @@ ADVERSARIAL: dict[str, Callable[[], str]] = {
     "numbers beyond a double that are no JSON": lambda: numbered(lambda n: f"{n}e999", "%s"),
     "NaN": lambda: repeated("NaN"),
     "NaN with a sign": lambda: repeated("-NaN"),
-    "objects of NaN": lambda: repeated('{"":NaN}'),
+    "objects of NaN": lambda: "[" + ",".join(['{"":NaN}'] * 5_000 + ['{"a":123456}'] * 75_000) + "]",
     "an open list": lambda: repeated("1", "[%s"),
     "half surrogate pairs": lambda: repeated('"\\ud800"'),
     "half surrogate pairs, and a number beyond a double": lambda: repeated('"\\ud800"', "[1e999,%s]"),
@@ -83,10 +82,10 @@ ADVERSARIAL: dict[str, Callable[[], str]] = {
     "empty texts": lambda: repeated('""', "[1e999,%s]"),
     "spaces": lambda: "[" + " " * (MEBIBYTE - 2) + "]",
     "base64": lambda: json.dumps({"content": [{"type": "image_url", "image_url": f"data:;base64,{'=' * 10**6}"}]}),
-    "deep objects": lambda: repeated('{"a":' * 190 + "1" + "}" * 190),
+    "deep objects": lambda: repeated('{"abcdefg":' * 190 + "1" + "}" * 190),
     "texts of NaN and objects in calls": lambda: repeated(call("[NaN," + ",".join(['{"a":123456}'] * 70) + "]")),
     "texts of NaN in calls": lambda: repeated(call("NaN")),
-    "texts of lists in calls": lambda: repeated(call("[" + "[]," * 201 + "1]")),
+    "texts of lists in calls": lambda: repeated(call("[" + "[12]," * 201 + "1]")),
     "texts of long numbers in a call": lambda: f"[{call(numbered(lambda n: str(10**19 + n))[:-200] + ']')}]",
     "calls and objects": lambda: "[" + ",".join([call("")] * 4_900 + ['{"a":123456}'] * 49_000) + "]",
     "messages and objects": lambda: (
@@ -100,9 +99,9 @@ ADVERSARIAL: dict[str, Callable[[], str]] = {
     "steps without usage": lambda: repeated("1", '{"role":"a","content":[],"metadata":{"steps":[%s]}}'),
     "metadata in metadata": lambda: metadata(15),
     "calls that are in the content": lambda: repeated(
-        '{"id":"a"}', '{"type":"ai","content":[{"id":"a"}],"tool_calls":[%s]}'
+        '{"id":"abcd"}', '{"type":"ai","content":[{"id":"abcd"}],"tool_calls":[%s]}'
     ),
     "citations without sources": lambda: repeated(
-        "{}", '{"parts":[{"part_kind":"text","content":"","citations":[%s]}]}'
+        "1,1,1,1,1,{}", '{"parts":[{"part_kind":"text","content":"","citations":[%s]}]}'
     ),
 }
