@@ -321,7 +321,7 @@ def test_metadata_is_read_a_limited_number_of_levels_deep():
     usage = {"input_tokens": 1, "output_tokens": 1}
     assert read(json.dumps({"metadata": {"response_metadata": {"usage": usage}}})).usage
     assert not read(json.dumps({"metadata": {"custom": {"response_metadata": {"usage": usage}}}})).usage
-    assert steps(tree(7)) == steps(tree(4))
+    assert steps(tree(6)) == steps(tree(4))
 
 
 PARTS = {
