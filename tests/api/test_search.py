@@ -25,13 +25,16 @@ query ($words: String!, $first: Int, $after: String, $last: Int, $before: String
 MANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-@pytest.fixture(params=["own_rows", "index", "recent"])
+@pytest.fixture(params=["own_rows", "index", "recent", "recent, then index"])
 def access(request, monkeypatch):
-    """How the matches are read: "index" as for an owner of many messages, "recent" as for a word in most of them."""
+    """How the matches are read: "index" as for an owner of many messages, "recent" as for a word in most of them, and
+    both as for a word that is only in most of the very newest.
+    """
     if request.param != "own_rows":
         monkeypatch.setattr(search, "MAX_FEW_MESSAGES", -1)
-    if request.param == "recent":
+    if request.param.startswith("recent"):
         monkeypatch.setattr(search, "COMMON_FROM", 0)
+    if request.param == "recent":
         monkeypatch.setattr(search, "ENOUGH", 0)
 
 
