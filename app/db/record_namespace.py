@@ -63,9 +63,9 @@ def _end(prefix: ColumnElement[str]) -> ColumnElement[str]:
 def _first(backward: bool, *conditions: ColumnElement[bool]) -> Select[Any]:
     """The first record from one end of the range: its namespace, whole and shortened."""
     namespace = func.split_part(r.path, KEY_START, 1, type_=BytewiseText).label("namespace")
-    columns = select(namespace, _shortened(r.path).label("prefix"))
+    columns: list[ColumnElement[Any]] = [namespace, _shortened(r.path).label("prefix")]
     order = r.path.desc() if backward else r.path
-    return columns.where(IN_RANGE, NOT_EXPIRED, *conditions).order_by(order).limit(literal(1, Integer))
+    return select(*columns).where(IN_RANGE, NOT_EXPIRED, *conditions).order_by(order).limit(literal(1, Integer))
 
 
 def _step(first: FromClause, number: ColumnElement[int], backward: bool) -> Select[Any]:
