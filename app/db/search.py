@@ -1,7 +1,7 @@
 """Full-text search in messages, in one owner's part of the index."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -270,10 +270,8 @@ async def page(db: Reads, viewer: Viewer, window: Window, filters: Mapping[str, 
         access = "own_rows"
     elif filters["agent_type"] is not None:
         access = "of_type"
-    elif await _seems_common(db, viewer, filters):
-        found = await _read(db, viewer, "recent", window, filters)
-        if await _has_enough(db, viewer, found.rows, filters):
-            return found
+    elif await _seems_common(db, viewer, filters) and (found := await _recent_page(db, viewer, window, filters)):
+        return found
     return await _read(db, viewer, access, window, filters)
 
 
@@ -288,12 +286,16 @@ async def _seems_common(db: Reads, viewer: Viewer, filters: Mapping[str, Any]) -
     return probe.total >= COMMON_FROM
 
 
-async def _has_enough(db: Reads, viewer: Viewer, rows: Sequence[FoundRow], filters: Mapping[str, Any]) -> bool:
-    """True if so many of the newest messages match that no other can be among the newest matches."""
-    if rows:
-        return rows[0].number_ranked >= ENOUGH
-    [found] = await db.fetch(viewer, COUNT["recent"], **filters)
-    return found.total >= ENOUGH
+async def _recent_page(db: Reads, viewer: Viewer, window: Window, filters: Mapping[str, Any]) -> Slice[FoundRow] | None:
+    """The page, if so many of the newest messages match that no other can be among the newest matches."""
+    found = await _read(db, viewer, "recent", window, filters)
+    number = found.rows[0].number_ranked if found.rows else await found.total()
+
+    async def total() -> int:
+        return number
+
+    found.total = total
+    return found if number >= ENOUGH else None
 
 
 async def unready(db: Database, config: str) -> str | None:
