@@ -138,7 +138,7 @@ def set_up_logs(settings: Settings) -> None:
     handler.setFormatter(formatter(settings.log_format, preprocessors, colours=colours))
     logging.root.handlers = [handler]
     logging.root.setLevel(level)
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+    for name in ("uvicorn", "uvicorn.error"):  # not uvicorn.access: requests are logged by `log_request`
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [], True
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # the server logs the demo's requests already

@@ -104,10 +104,11 @@ def create_worker(settings: Settings, directory: Path) -> Starlette:
     from app.transport import InvalidManifests
 
     telemetry.set_up_logs(settings)
-    keep_imported_objects()
     threading.Thread(target=_stop_without_supervisor, daemon=True).start()
     try:
-        return create_app(settings, workers_directory=directory)
+        app = create_app(settings, workers_directory=directory)
+        keep_imported_objects()
+        return app
     except (InvalidManifests, NotInstalled) as error:
         log.error(str(error))
         sys.exit(START_FAILED)

@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import httpx2
+import orjson
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -45,7 +46,7 @@ async def all_workers_serve(server: Workers) -> None:
 @pytest.fixture
 async def server(database_url, tmp_path):
     async with httpx2.AsyncClient(timeout=30) as http:
-        server = Workers("workers", database_url, tmp_path, http, WORKERS=str(WORKERS))
+        server = Workers("workers", database_url, tmp_path, http, WORKERS=str(WORKERS), LOG_LEVEL="INFO")
         try:
             await asyncio.to_thread(server.wait_until_listening, server.port)
             await all_workers_serve(server)
@@ -104,6 +105,17 @@ async def test_the_metrics_of_all_workers_are_added_up_and_survive_a_worker(serv
     assert await refused() == 40
     assert (await server.metrics())["colloquy_workers", ""] == WORKERS
     assert (await server.user("ann").creates_session()).startswith("ses_")
+
+
+async def test_a_request_is_one_line_of_the_log(server):
+    ids = []
+    for _ in range(20):  # each on a connection of its own, so both workers answer
+        async with httpx2.AsyncClient() as http:
+            response = await http.post(f"{server.url}/graphql", json={"query": "{ __typename }"})
+        ids.append(response.headers["x-request-id"])
+    server.stop()
+    lines = [orjson.loads(line) for line in server.log.read_text().splitlines()]
+    assert [line["event"] for line in lines if line.get("request_id") in ids] == ["request"] * len(ids)
 
 
 async def test_sigterm_ends_all_workers_and_running_requests_first(server):
