@@ -42,7 +42,7 @@ from app.errors import Unavailable
 m, s = messages.c, sessions.c
 MAX_RANKED = 2_000
 MAX_EXAMINED = 60_000
-PROBED, COMMON_FROM = 200, 10
+PROBED, COMMON_FROM = 400, 16
 ENOUGH = MAX_RANKED
 MAX_FEW_SESSIONS, MAX_FEW_MESSAGES = 100, 5_000
 RANK = re.compile(r"\d(\.\d+)?(e-\d+)?")
