@@ -58,7 +58,7 @@ class Costs:
     append: Cost
     event_ms: float = 0.024  # to one subscriber, at one message a second
     socket_kib: float = 17.1  # a subscriber that waits, each of a session of its own
-    worker_mib: float = 71
+    worker_mib: float = 20  # one more, forked
     wal_bytes: float = 2_500  # per append, full page images apart
     disk_bytes: float = 606e6 / 365_532  # per message, indexes, sessions and events included
 
@@ -219,7 +219,7 @@ def unit_costs(costs: Costs) -> Iterator[str]:
     yield f"| appends per second and core of PostgreSQL | {1_000 / costs.append.database:,.0f} |"
     yield f"| events to subscribers per second and core | {1_000 / costs.event_ms:,.0f} |"
     yield f"| waiting subscribers per GiB | {GIB / 1024 / costs.socket_kib:,.0f} |"
-    yield f"| memory of a worker at its start, MiB | {costs.worker_mib:g} |"
+    yield f"| memory of one more worker at its start, MiB | {costs.worker_mib:g} |"
     yield f"| WAL of an append without full page images, bytes | {costs.wal_bytes:,.0f} |"
     yield f"| disk of a message with all its indexes, bytes | {costs.disk_bytes:,.0f} |"
 

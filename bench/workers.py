@@ -37,7 +37,7 @@ NAMES = "W1-cold,W1-warm"
 WORKERS = (1, 2)
 CONNECTIONS = 64
 SLICE_MS = 50
-MOST_IDLE, LEAST_IDLE = 0.05, 0.05
+MAX_SERVER_IDLE, MIN_OTHER_IDLE = 0.05, 0.05
 """Shares of the time: the core of the server is idle for less, the other one for more."""
 
 
@@ -130,7 +130,7 @@ def _report(name: str, found: dict[int, list[Measured]]) -> bool:
     valid = True
     for number, rounds in found.items():
         rate, cpu, server_idle, other_idle = (median(values) for values in zip(*rounds, strict=True))
-        holds = server_idle < MOST_IDLE and other_idle > LEAST_IDLE
+        holds = server_idle < MAX_SERVER_IDLE and other_idle > MIN_OTHER_IDLE
         print(
             f"  {number} on one core: {rate:.0f} requests/s, {cpu:.3f} ms of CPU,"
             f" idle {server_idle:.2f} and {other_idle:.2f}{'' if holds else ': DOES NOT HOLD'}",
