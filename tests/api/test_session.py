@@ -382,7 +382,9 @@ LISTED = """query ($f: SessionFilter, $o: SessionOrder) {
     sessions(filter: $f, orderBy: $o) { totalCount nodes { id status role lastMessage { text } } } }"""
 
 
-@pytest.mark.parametrize("status", [["PENDING"], ["COMPLETED", "PENDING", "PENDING"], ["FAILED", "ACTIVE"], ["EXPIRED"]])
+@pytest.mark.parametrize(
+    "status", [["PENDING"], ["COMPLETED", "PENDING", "PENDING"], ["FAILED", "ACTIVE"], ["EXPIRED"]]
+)
 async def test_sessions_of_rare_statuses_have_the_order_of_all(ann, bob, status):
     created = await creates_sessions_of_statuses(ann)
     await ann.does("archiveSession", id=created[0])
