@@ -112,6 +112,7 @@ KNOWN_TO_GROW = {
     "session.mark_read": {D.SESSION, D.HIDDEN},
     # By type, role and title: an append moves its session in every index of sessions, so that an index for each filter
     # would take an entry with each append.
+    # The page of rare statuses has an index and entries of its own: it does not grow.
     "session.count[filtered]": {D.SESSIONS, D.HIDDEN},
     "session.page": {D.SESSIONS, D.HIDDEN},
     # Without a filter all entries of an index are counted. A counter would be one row for all writes of the owner.
