@@ -1,4 +1,4 @@
-.PHONY: help run test test-citus test-frameworks test-clients nightly check audit docs bench bench-live chaos sidebar lock migration
+.PHONY: help run test coverage test-citus test-frameworks test-clients nightly check audit docs bench bench-live chaos sidebar lock migration
 .DEFAULT_GOAL := help
 bin := .venv/bin
 
@@ -9,7 +9,10 @@ run: .venv/run.stamp  ## Start everything: PostgreSQL, migrations, server; Ctrl-
 	@exec $(bin)/colloquy run
 
 test: .venv/dev.stamp  ## Run the whole suite against real PostgreSQL
-	$(bin)/python -m pytest -n 2 --dist loadgroup --cov --cov-report term:skip-covered $(ARGS)
+	$(bin)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+coverage: .venv/dev.stamp  ## Run the whole suite and list the lines that no test ran: three times as long
+	$(bin)/python -m pytest -n 2 --dist loadgroup --cov --cov-report term-missing:skip-covered $(ARGS)
 
 test-citus: .venv/dev.stamp  ## Run the suite on a cluster of Citus: make test-citus COLLOQUY_CITUS_URL=postgresql://...
 	@[ -n "$${COLLOQUY_CITUS_URL:-}" ] || { echo "Citus is NOT tested: set COLLOQUY_CITUS_URL (docs/scale.md)"; exit 1; }

@@ -19,8 +19,12 @@ MAX_TEXT_LENGTH = 1_000_000
 """The longest text of one message."""
 MAX_BLOCKS = 5_000
 """Blocks of one message; of a document with more, the last block is the whole document."""
-MAX_PARTS = 10_000
+MAX_PARTS = 5_000
 """Messages, and parts, that are read of one document; of a document with more, the last block is the whole document."""
+MAX_DENSE_PARTS = 500
+"""The same of a document that has more than 50,000 lists and objects in less than 20 characters each."""
+MAX_PARSED_INPUTS = 500
+"""Inputs of tools that are JSON texts, and are parsed, of one document; more of them stay texts."""
 MAX_TOKENS = 2**31 - 1
 """The largest count of tokens of one message."""
 MAX_QUERY_LENGTH = 1_000

@@ -51,6 +51,12 @@ PROCESS_ID, REQUEST_NUMBERS = secrets.token_hex(4), count(1)
 CURRENT_REQUEST: ContextVar[Request | None] = ContextVar("request", default=None)
 
 
+def renew_process_id() -> None:
+    """Give a forked process request ids of its own."""
+    global PROCESS_ID
+    PROCESS_ID = secrets.token_hex(4)
+
+
 def begin(traceparent: str | None, span: Any = None) -> Request:
     """Give this task, and the tasks it starts, a request id; their log events carry both ids from here on."""
     request = Request(f"{PROCESS_ID}-{next(REQUEST_NUMBERS)}", trace_id_of(traceparent) if traceparent else None, span)
@@ -138,7 +144,7 @@ def set_up_logs(settings: Settings) -> None:
     handler.setFormatter(formatter(settings.log_format, preprocessors, colours=colours))
     logging.root.handlers = [handler]
     logging.root.setLevel(level)
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+    for name in ("uvicorn", "uvicorn.error"):  # not uvicorn.access: requests are logged by `log_request`
         logger = logging.getLogger(name)
         logger.handlers, logger.propagate = [], True
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # the server logs the demo's requests already

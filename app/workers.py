@@ -1,8 +1,9 @@
 """`colloquy serve --workers N`: processes that share one port, under uvicorn's supervisor.
 
-The supervisor replaces a worker that has died, and passes a stop signal to all. A worker stops by itself when the
-supervisor is gone. What belongs to one process (the pool, the session cache, the listening connection) is there once
-for each worker; the bus carries wake-ups between them, and one of them sweeps.
+The supervisor replaces a worker that has died, and passes a stop signal to all. The fork server (`app/fork_server.py`)
+forks the workers; a worker stops by itself when one of the two is gone. What belongs to one process (the pool, the
+session cache, the listening connection) is there once for each worker; the bus carries wake-ups between them, and one
+of them sweeps.
 """
 
 import multiprocessing
@@ -17,16 +18,20 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
+from uvicorn import _subprocess
 from uvicorn.supervisors import Multiprocess
 
-from app import telemetry
+from app import fork_server, telemetry
 from app.server import START_FAILED, address_of, config_for, keep_imported_objects
 from app.settings import Settings
 from app.structured_log import get_logger
 
 log = get_logger("colloquy.workers")
+WATCH_SECONDS = 1.0
+"""A worker notices the end of the fork server after at most so long, that of the supervisor at once."""
 
 
 class WorkersSocket(socket.socket):
@@ -51,7 +56,12 @@ def _workers_socket(family: int, address: Any) -> WorkersSocket:
 
 
 class Supervisor(Multiprocess):
-    """uvicorn's, which notices at once that a worker has ended while it waits for this worker's answer."""
+    """uvicorn's, which forks its workers, and notices at once that one has ended while it waits for its answer."""
+
+    def init_processes(self) -> None:
+        """Starts the workers."""
+        _subprocess.spawn = fork_server.FORKS  # type: ignore[assignment]  # uvicorn would start Python for each worker
+        super().init_processes()
 
     def keep_subprocess_alive(self) -> None:
         """Replaces workers that have ended, or do not answer for HUNG_SECONDS."""
@@ -69,19 +79,21 @@ def serve(settings: Settings, ready: Callable[[str], None] | None = None) -> Non
         config = config_for(partial(create_worker, settings, Path(directory)), settings)
         supervisor = Supervisor(config, [listener])
         if ready:
-            address = address_of(listener)
-            threading.Thread(target=_call_when_accepting, args=(listener, partial(ready, address)), daemon=True).start()
+            threading.Thread(target=_call_when_accepting, args=(address_of(listener), ready), daemon=True).start()
         supervisor.run()
     if any(process.exitcode == START_FAILED for process in supervisor.processes):
         sys.exit(START_FAILED)
 
 
 def _metrics_directory() -> "TemporaryDirectory[str]":
-    """A directory for the metrics that the workers share. Exits where nothing can be written."""
+    """A directory for the metrics that the workers share. Exits where there is none, or none for the fork server."""
     try:
+        fork_server.start()
         return TemporaryDirectory(prefix="colloquy-workers-")
-    except OSError:
-        log.error("WORKERS: there is no directory to write to; mount one at /tmp, set TMPDIR, or give WORKERS=1")
+    except OSError as error:
+        no_directory = "there is no directory to write to; mount one at /tmp, set TMPDIR, or give WORKERS=1"
+        too_long = "the path of TMPDIR is too long for a socket; set a shorter one, or give WORKERS=1"
+        log.error(f"WORKERS: {no_directory if error.errno else too_long}")
         sys.exit(START_FAILED)
 
 
@@ -104,24 +116,33 @@ def create_worker(settings: Settings, directory: Path) -> Starlette:
     from app.transport import InvalidManifests
 
     telemetry.set_up_logs(settings)
-    keep_imported_objects()
+    telemetry.renew_process_id()
     threading.Thread(target=_stop_without_supervisor, daemon=True).start()
     try:
-        return create_app(settings, workers_directory=directory)
+        app = create_app(settings, workers_directory=directory)
+        keep_imported_objects()
+        return app
     except (InvalidManifests, NotInstalled) as error:
         log.error(str(error))
         sys.exit(START_FAILED)
 
 
-def _call_when_accepting(listener: socket.socket, call: Callable[[], None]) -> None:
-    """Calls once a worker listens."""
-    while not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-        time.sleep(0.05)
-    call()
+def _call_when_accepting(address: str, call: Callable[[str], None]) -> None:
+    """Calls with the address once a worker listens there."""
+    url = urlsplit(address)
+    while True:
+        try:
+            socket.create_connection((url.hostname, url.port)).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return call(address)
 
 
 def _stop_without_supervisor() -> None:
-    supervisor = multiprocessing.parent_process()
-    if supervisor is not None:
-        supervisor.join()
-        os.kill(os.getpid(), signal.SIGTERM)
+    """Sends this worker SIGTERM when the supervisor or the fork server is gone."""
+    supervisor, fork_server_id = multiprocessing.parent_process(), os.getppid()
+    assert supervisor
+    while supervisor.is_alive() and os.getppid() == fork_server_id:
+        supervisor.join(WATCH_SECONDS)
+    os.kill(os.getpid(), signal.SIGTERM)

@@ -13,7 +13,6 @@ import sys
 import tempfile
 import time
 import timeit
-from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -23,6 +22,7 @@ import httpx2
 
 from app.db.operations import migrate
 from app.documents.reader import read
+from bench.adversarial import ADVERSARIAL
 from harness.postgres import own_server
 from harness.server_process import ServerProcess
 from harness.usage import cpu_ms
@@ -32,47 +32,9 @@ SAMPLES = {
     path.stem: [(each["role"], json.dumps(each["document"])) for each in json.loads(path.read_text())["messages"]]
     for path in sorted(Path("tests/documents/samples").glob("*.json"))
 }
-MEBIBYTE = 2**20
 APPENDS = 400
 CREATE = "mutation ($input: CreateSessionInput!) { createSession(input: $input) { session { id } } }"
 APPEND = "mutation ($input: AppendMessageInput!) { appendMessage(input: $input) { errors { message } } }"
-
-
-def repeated(item: str, frame: str = "[%s]") -> str:
-    """A document of 1 MiB that consists of one item."""
-    count = (MEBIBYTE - len(frame)) // (len(item) + 1)
-    return frame % ",".join([item] * count)
-
-
-ADVERSARIAL: dict[str, Callable[[], str]] = {
-    "one text": lambda: json.dumps({"role": "user", "content": "a" * (MEBIBYTE - 50)}),
-    "empty lists": lambda: repeated("[]"),
-    "numbers": lambda: repeated("1"),
-    "objects": lambda: repeated('{"a":1}'),
-    "short texts": lambda: repeated('{"text":""}'),
-    "texts in one prompt": lambda: repeated('""', '{"parts":[{"part_kind":"user-prompt","content":[%s]}]}'),
-    "marks between steps": lambda: repeated('{"type":"step-start"}'),
-    "annotations": lambda: repeated(
-        '{"type":"url_citation","url":""}', '{"role":"a","content":[{"type":"text","text":"","annotations":[%s]}]}'
-    ),
-    "calls": lambda: repeated('{"id":"a","name":"","args":1}', '{"type":"ai","content":[],"tool_calls":[%s]}'),
-    "messages in messages": lambda: repeated('{"type":"step-start"}', '{"messages":[' * 90 + "%s" + "]}" * 90),
-    "keys": lambda: "{" + ",".join(f'"{n:06}":1' for n in range(95_000)) + "}",
-    "JSON in a text": lambda: json.dumps(
-        [{"type": "function_call", "call_id": "c", "name": "n", "arguments": repeated("[]")[:900_000] + "[]]"}]
-    ),
-    "deep lists": lambda: repeated("[" * 190 + "]" * 190),
-    "deep lists and numbers": lambda: repeated("[" * 190 + "]" * 190 + ",1" * 82),
-    "messages without parts": lambda: repeated('{"type":"ai","content":""}'),
-    "U+0000 and lists": lambda: repeated("[]", '["\\u0000",%s]'),
-    "U+0000 and texts": lambda: repeated('"\\u0000"'),
-    "a long number and numbers": lambda: repeated("1", "[99999999999999999999,%s]"),
-    "a number beyond a double and numbers": lambda: repeated("1", "[1e400,%s]"),
-    "long numbers": lambda: "[" + ",".join(str(10**20 + n) for n in range(47_000)) + "]",
-    "NaN": lambda: repeated("NaN"),
-    "an open list": lambda: repeated("1", "[%s"),
-    "half surrogate pairs": lambda: repeated('"\\ud800"'),
-}
 
 
 def microseconds(raw: str, rounds: int) -> float:

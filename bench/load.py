@@ -69,10 +69,12 @@ def write_requests(peer: Peer, workload: Workload, sessions: list[Session], dire
     return file
 
 
-def round_of(server: RunningPeer, requests: Path, seconds: int, postgres: int) -> Round:
+def round_of(
+    server: RunningPeer, requests: Path, seconds: int, postgres: int, *, connections: int = CONNECTIONS
+) -> Round:
     """Loads a server; `postgres` is the postmaster's pid. Raises `WrongAnswer` if any answer held an error."""
     before = usage.cpu_ms(server.pid), usage.cpu_ms(postgres)
-    found = _wrk(server, requests, seconds)
+    found = _wrk(server, requests, seconds, connections)
     spent = usage.cpu_ms(server.pid) - before[0], usage.cpu_ms(postgres) - before[1]
     answered = found["requests"]
     return Round(
@@ -87,8 +89,8 @@ def round_of(server: RunningPeer, requests: Path, seconds: int, postgres: int) -
     )
 
 
-def _wrk(server: RunningPeer, requests: Path, seconds: int) -> dict[str, Any]:
-    command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "20s", "-s", str(SCRIPT), server.url]
+def _wrk(server: RunningPeer, requests: Path, seconds: int, connections: int) -> dict[str, Any]:
+    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s", "-s", str(SCRIPT), server.url]
     output = subprocess.run(
         [*command, "--", str(requests)], check=True, capture_output=True, text=True, timeout=seconds + 60
     ).stdout
@@ -97,7 +99,7 @@ def _wrk(server: RunningPeer, requests: Path, seconds: int) -> dict[str, Any]:
         raise WrongAnswer(f"{server.name}: wrk printed {output[-1000:]}")
     found: dict[str, Any] = json.loads(result)
     if not found["requests"] and seconds < MAX_ROUND_SECONDS:
-        return _wrk(server, requests, 2 * seconds)  # too slow a server, or too busy a machine
+        return _wrk(server, requests, 2 * seconds, connections)  # too slow a server, or too busy a machine
     if found["wrong"] or not found["requests"]:
         raise WrongAnswer(
             f"{server.name}: {found['wrong']} of {found['requests']} answers hold errors\n{output[-1000:]}"

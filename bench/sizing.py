@@ -7,7 +7,7 @@ size was run.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, exp, sqrt
 from pathlib import Path
 from random import Random
@@ -36,9 +36,17 @@ class Cost:
     def __rmul__(self, number: float) -> "Cost":
         return Cost(number * self.server, number * self.database)
 
+    def times(self, ratio: "Cost") -> "Cost":
+        """This cost, each part multiplied by its own ratio."""
+        return Cost(self.server * ratio.server, self.database * ratio.database)
+
 
 def _cost(figures: dict[str, float]) -> Cost:
     return Cost(figures["cpu"], figures["pg"])
+
+
+ON_CITUS = {"page": Cost(1.67, 7.28), "list": Cost(1.58, 5.99), "append": Cost(2.83, 7.04)}
+"""What an operation costs on Citus, in times of PostgreSQL: docs/scale.md."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,7 @@ class Costs:
     append: Cost
     event_ms: float = 0.024  # to one subscriber, at one message a second
     socket_kib: float = 17.1  # a subscriber that waits, each of a session of its own
-    worker_mib: float = 71
+    worker_mib: float = 20  # one more, forked
     wal_bytes: float = 2_500  # per append, full page images apart
     disk_bytes: float = 606e6 / 365_532  # per message, indexes, sessions and events included
 
@@ -60,6 +68,11 @@ class Costs:
         rounds = Results.read(file).rounds
         page, listed, append = (medians(rounds[name]["colloquy"]) for name in ("W1-cold", "W2-cold", "W3"))
         return cls(_cost(page), _cost(listed), _cost(append))
+
+    def on_citus(self) -> "Costs":
+        """The same operations, whose statements a coordinator plans and sends to a node."""
+        ratios = ON_CITUS.items()
+        return replace(self, **{name: getattr(self, name).times(ratio) for name, ratio in ratios})
 
 
 @dataclass(frozen=True)
@@ -132,7 +145,16 @@ def busiest_node(random: Random, nodes: int, usage: Usage, owners: int = 50_000,
 
 
 def need(owners: int, costs: Costs, usage: Usage, machine: Machine) -> Need:
-    """What so many owners need."""
+    """What so many owners need: on Citus, if the largest database server is not enough."""
+    on_one = _need(owners, costs, usage, machine)
+    return on_one if _fits(on_one, machine) else _need(owners, costs.on_citus(), usage, machine)
+
+
+def _fits(one: Need, machine: Machine) -> bool:
+    return max(shares(one, machine).values()) <= 1
+
+
+def _need(owners: int, costs: Costs, usage: Usage, machine: Machine) -> Need:
     daily = owners * usage.active * usage.messages
     appends = seconds(Random(SEED), daily * usage.busiest / 3_600)
     writes, reads = per_message(costs, usage)
@@ -197,7 +219,7 @@ def unit_costs(costs: Costs) -> Iterator[str]:
     yield f"| appends per second and core of PostgreSQL | {1_000 / costs.append.database:,.0f} |"
     yield f"| events to subscribers per second and core | {1_000 / costs.event_ms:,.0f} |"
     yield f"| waiting subscribers per GiB | {GIB / 1024 / costs.socket_kib:,.0f} |"
-    yield f"| memory of a worker at its start, MiB | {costs.worker_mib:g} |"
+    yield f"| memory of one more worker at its start, MiB | {costs.worker_mib:g} |"
     yield f"| WAL of an append without full page images, bytes | {costs.wal_bytes:,.0f} |"
     yield f"| disk of a message with all its indexes, bytes | {costs.disk_bytes:,.0f} |"
 

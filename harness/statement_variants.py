@@ -3,7 +3,7 @@
 from itertools import product
 from typing import Any
 
-from app.db import agent, approval, audit, message, record, search, session, session_agent, task
+from app.db import agent, approval, audit, message, record, record_namespace, search, session, session_agent, task
 from app.db.access.statement import REGISTERED
 from app.db.reading.nested import Nested
 
@@ -32,7 +32,7 @@ def registered() -> dict[str, Any]:
             agent._page(order, backward)
         for order in record.ORDERS.values():
             record._page(order, backward)
-        record._namespace_page(backward)
+        record_namespace._page(backward)
         for order, filtered in product(session.ORDERS.values(), (False, True)):
             session._page(order, backward, filtered)
         message._update(CONTENT, redacted=backward)

@@ -4,13 +4,11 @@ import asyncio
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NoReturn
 
-from app import telemetry, workers
-from app.auth import mint
+from app import fork_server, telemetry
 from app.commands import DAY_SECONDS, DEMO_OWNER, direct_url, load_settings, reporting
-from app.server import serve as serve_app
 from app.settings import Settings
 
 # Serving needs neither Alembic nor the demo: a server that was killed is back sooner without them.
@@ -63,9 +61,14 @@ def _serve(settings: Settings, *, welcome: bool = False) -> None:
 
     telemetry.set_up_logs(settings)
     if settings.workers > 1:
+        with suppress(OSError):  # which `workers.serve` reports
+            fork_server.start()  # it imports the program while this process imports uvicorn
+        from app import workers
+
         workers.serve(settings, (lambda address: asyncio.run(greet(address))) if welcome else None)
         return
     from app.main import create_app  # with workers this process does without it
+    from app.server import serve as serve_app
     from app.tracing import NotInstalled
     from app.transport import InvalidManifests
 
@@ -93,6 +96,8 @@ def _print_welcome(settings: Settings, address: str) -> None:
     if not settings.production:
         lines = ["", f"  A sidebar  {address}   (in a browser: read, write, watch an answer come)", *lines]
         if settings.jwt_secret:
+            from app.auth import mint
+
             token = mint(settings, sub=DEMO_OWNER, ttl_seconds=DAY_SECONDS)
             lines += [f"  A token for the owner {DEMO_OWNER!r}, valid for a day:", "", token]
     print(*lines, "", "  Ctrl-C stops everything; the data stays.", "", sep="\n", flush=True)

@@ -39,10 +39,10 @@ from app.db.reading.nested import parent_arrays, parent_table
 from app.db.reading.order import Order, SortKey, direction, time_key
 from app.db.reading.page import Count, Slice, Window
 from app.db.reading.root import read_page
-from app.db.reading.rows import RecordNamespaceRow, RecordRow
+from app.db.reading.rows import RecordRow
 from app.db.tables import records, sessions
 from app.db.tables.columns import BytewiseText, Timestamp, Uuid
-from app.record_path import HIGHEST, KEY_START, LABEL_END, LIVE
+from app.record_path import HIGHEST, KEY_START, LIVE
 
 r = records.c
 CLIENT_COLUMNS = [column for column in r if column.key not in ("tags", "text", "changed_xid")]
@@ -188,33 +188,6 @@ DELETE_RANGE = _delete(
     or_(KEY_TO.is_(None), KEY <= KEY_TO),
 )
 
-SUFFIX = bindparam("suffix", type_=Text)
-# As many labels as the pattern takes, with the ends of the labels: what two records below the same namespace share.
-_namespaces = (
-    select(func.substring(r.path, bindparam("pattern", type_=Text), type_=BytewiseText).label("prefix"))
-    .where(
-        IN_RANGE,
-        NOT_EXPIRED,
-        r.path > literal(LABEL_END, BytewiseText),  # a record in the root has no namespace
-        or_(
-            SUFFIX.is_(None),
-            func.right(literal(LABEL_END, Text).concat(func.split_part(r.path, KEY_START, 1)), func.char_length(SUFFIX))
-            == SUFFIX,
-        ),
-    )
-    .distinct()
-    .subquery("namespaces")
-)
-PREFIX = SortKey(_namespaces.c.prefix, BytewiseText, _namespaces.c.prefix, str, "", HIGHEST)
-NAMESPACES = Order("prefix", "n", (PREFIX,))
-COUNT_NAMESPACES = statement(
-    "record.count_namespaces",
-    "The number of namespaces below a namespace.",
-    select(func.count().label("total")).select_from(_namespaces),
-    Count,
-    custom_plan=True,
-)
-
 
 @cache
 def _page(order: Order, backward: bool) -> Statement[RecordRow]:
@@ -227,28 +200,9 @@ def _page(order: Order, backward: bool) -> Statement[RecordRow]:
     )
 
 
-@cache
-def _namespace_page(backward: bool) -> Statement[RecordNamespaceRow]:
-    return statement(
-        variant("record.namespaces", direction(backward)),
-        "A page of the namespaces below a namespace.",
-        NAMESPACES.page(select(_namespaces.c.prefix), backward),
-        RecordNamespaceRow,
-        custom_plan=True,
-    )
-
-
 async def page(db: Reads, viewer: Viewer, window: Window, order: Order, filters: Mapping[str, Any]) -> Slice[RecordRow]:
     """One page of the viewer's records; `filters` are the parameters of `MATCHING`."""
     return await read_page(db, viewer, _page(order, window.backward), COUNT, window, order.bounds(window), filters)
-
-
-async def namespaces(
-    db: Reads, viewer: Viewer, window: Window, filters: Mapping[str, Any]
-) -> Slice[RecordNamespaceRow]:
-    """One page of the namespaces of the viewer's records."""
-    page = _namespace_page(window.backward)
-    return await read_page(db, viewer, page, COUNT_NAMESPACES, window, NAMESPACES.bounds(window), filters)
 
 
 async def put(tx: Tx, new: Sequence[Mapping[str, Any]], at: datetime) -> list[RecordRow]:

@@ -41,8 +41,8 @@ from app.errors import Unavailable
 
 m, s = messages.c, sessions.c
 MAX_RANKED = 2_000
-MAX_EXAMINED = 40_000
-PROBED, COMMON_FROM = 200, 20
+MAX_EXAMINED = 60_000
+PROBED, COMMON_FROM = 400, 16
 ENOUGH = MAX_RANKED
 MAX_FEW_SESSIONS, MAX_FEW_MESSAGES = 100, 5_000
 RANK = re.compile(r"\d(\.\d+)?(e-\d+)?")
@@ -227,7 +227,8 @@ _lexemes = cast(QUERY, Text).label("lexemes")
 
 def _ranked(newest: Subquery) -> Subquery:
     same = and_(m.owner_id == OWNER, m.session_id == newest.c.session_id, m.sequence == newest.c.sequence)
-    return select(*MESSAGE_COLUMNS, _rank.label("rank")).select_from(newest.join(messages, same)).subquery("ranked")
+    columns = [*MESSAGE_COLUMNS, _rank.label("rank"), *(column for column in newest.c if column.key == "number_ranked")]
+    return select(*columns).select_from(newest.join(messages, same)).subquery("ranked")
 
 
 def _relevance(ranked: Subquery) -> Order:
@@ -235,7 +236,13 @@ def _relevance(ranked: Subquery) -> Order:
     return Order("relevance", "r", keys, descending=True)
 
 
-RANKED = {access: _ranked(newest) for access, newest in NEWEST.items()}
+def _with_number(newest: Subquery) -> Subquery:
+    number = func.count().over().label("number_ranked")
+    return select(newest.c.session_id, newest.c.sequence, number).subquery("newest")
+
+
+# The page itself says whether it has enough: to count first would read the messages twice.
+RANKED = {access: _ranked(_with_number(newest) if access == "recent" else newest) for access, newest in NEWEST.items()}
 RELEVANCE = {access: _relevance(ranked) for access, ranked in RANKED.items()}
 
 
@@ -263,20 +270,32 @@ async def page(db: Reads, viewer: Viewer, window: Window, filters: Mapping[str, 
         access = "own_rows"
     elif filters["agent_type"] is not None:
         access = "of_type"
-    elif await _is_common(db, viewer, filters):
-        access = "recent"
-    return await read_page(
-        db, viewer, _page(access, window.backward), COUNT[access], window, RELEVANCE[access].bounds(window), filters
-    )
+    elif await _seems_common(db, viewer, filters) and (found := await _recent_page(db, viewer, window, filters)):
+        return found
+    return await _read(db, viewer, access, window, filters)
 
 
-async def _is_common(db: Reads, viewer: Viewer, filters: Mapping[str, Any]) -> bool:
-    """True if so many of the newest messages match that no other can be among the newest matches."""
+async def _read(db: Reads, viewer: Viewer, access: str, window: Window, filters: Mapping[str, Any]) -> Slice[FoundRow]:
+    bounds = RELEVANCE[access].bounds(window)
+    return await read_page(db, viewer, _page(access, window.backward), COUNT[access], window, bounds, filters)
+
+
+async def _seems_common(db: Reads, viewer: Viewer, filters: Mapping[str, Any]) -> bool:
+    """True if many of the very newest messages match."""
     [probe] = await db.fetch(viewer, COMMON, **filters)
-    if probe.total < COMMON_FROM:
-        return False
-    [found] = await db.fetch(viewer, COUNT["recent"], **filters)
-    return found.total >= ENOUGH
+    return probe.total >= COMMON_FROM
+
+
+async def _recent_page(db: Reads, viewer: Viewer, window: Window, filters: Mapping[str, Any]) -> Slice[FoundRow] | None:
+    """The page, if so many of the newest messages match that no other can be among the newest matches."""
+    found = await _read(db, viewer, "recent", window, filters)
+    number = found.rows[0].number_ranked if found.rows else await found.total()
+
+    async def total() -> int:
+        return number
+
+    found.total = total
+    return found if number >= ENOUGH else None
 
 
 async def unready(db: Database, config: str) -> str | None:

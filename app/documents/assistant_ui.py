@@ -7,10 +7,11 @@ from typing import Any
 
 from app.documents import blocks
 from app.documents.blocks import Block
-from app.documents.format import JsonObject, MessageFormat, items, member
+from app.documents.format import JsonObject, MessageFormat, items
 from app.documents.text import cited_source, typed_reasoning, typed_text
 from app.documents.usage import usage_columns, usage_reader
 
+MAX_STEPS = 1_000
 USAGES = (
     usage_reader("inputTokens", "outputTokens", "totalTokens"),
     usage_reader("promptTokens", "completionTokens", "totalTokens"),
@@ -32,7 +33,7 @@ def _repository(repository: JsonObject) -> Any | None:
 def _contents(message: JsonObject) -> list[Any] | None:
     match message:
         case {"role": str(), "content": content, "attachments": list(attachments)}:
-            return [content, *(member(attachment, "content") for attachment in attachments)]
+            return [content, *(each["content"] for each in attachments if isinstance(each, dict) and "content" in each)]
     return None
 
 
@@ -79,8 +80,9 @@ def _generative_ui(part: JsonObject) -> list[Block] | None:
 
 
 def _steps(steps: Any) -> dict[str, int] | None:
-    """The sum of the usages of an answer's steps."""
-    usages = [found for step in items(steps) for read in USAGES if (found := read(member(step, "usage")))]
+    """The sum of the usages of an answer's steps, of which a limited number is read."""
+    with_usage = [step["usage"] for step in items(steps)[:MAX_STEPS] if isinstance(step, dict) and "usage" in step]
+    usages = [found for usage in with_usage for read in USAGES if (found := read(usage))]
     return usage_columns(*map(sum, zip(*(usage.values() for usage in usages), strict=True))) if usages else None
 
 

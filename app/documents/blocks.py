@@ -3,7 +3,7 @@
 from typing import Any
 
 from app.documents.parsing import parse
-from app.limits import MAX_NAME_LENGTH
+from app.limits import MAX_NAME_LENGTH, MAX_PARSED_INPUTS
 
 Block = dict[str, Any]
 
@@ -27,11 +27,17 @@ def reasoning(text: str) -> Block:
 
 
 def tool_use(call_id: str, name: str, arguments: Any) -> Block:
-    """`arguments` may be a JSON text, as OpenAI writes them; a text that is not JSON stays a text."""
-    if isinstance(arguments, str):
-        value = parse(arguments)
-        arguments = arguments if value is None else value
+    """`arguments` may be a JSON text, as OpenAI writes them: `parse_inputs`."""
     return {"kind": "tool_use", "tool_use_id": call_id, "name": name, "input": arguments}
+
+
+def parse_inputs(found: list[Block]) -> None:
+    """Parses the first MAX_PARSED_INPUTS inputs of tools that are texts; a text that is not JSON stays one."""
+    texts = [block for block in found if block["kind"] == "tool_use" and isinstance(block["input"], str)]
+    for block in texts[:MAX_PARSED_INPUTS]:
+        value = parse(block["input"])
+        if value is not None:
+            block["input"] = value
 
 
 def tool_result(call_id: str, content: Any, *, is_error: bool = False) -> Block:

@@ -56,7 +56,14 @@ def _calls_beside(content: Any, message: JsonObject) -> list[JsonObject]:
     if not calls:
         return []
     in_content = {key for part in items(content)[:MAX_PARTS] for key in _call_ids(part)}
-    beside = (call for call in calls if isinstance(call, dict) and in_content.isdisjoint(_call_ids(call)))
+    # No call of `_call_ids` for each: no limit counts those that are in the content.
+    beside = (
+        call
+        for call in calls
+        if isinstance(call, dict)
+        and not (isinstance(key := call.get("id"), str) and key in in_content)
+        and not (isinstance(key := call.get("call_id"), str) and key in in_content)
+    )
     return [{"type": "tool_call", **call} for call in islice(beside, MAX_BLOCKS + 1)]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from app.documents import blocks
 from app.documents.blocks import Block
-from app.documents.format import JsonObject, MessageFormat, PartReader, items, member
+from app.documents.format import JsonObject, MessageFormat, PartReader, items
 from app.documents.text import distinct
 from app.documents.usage import usage_reader
 from app.limits import MAX_BLOCKS
@@ -28,16 +28,11 @@ def _text(part: JsonObject) -> list[Block] | None:
         return None
     if not part.get("citations"):
         return [blocks.text_block(text)]
-    cited = chain.from_iterable(items(member(citation, "sources")) for citation in items(part["citations"]))
-    found = (_source(source) for source in islice(cited, MAX_BLOCKS))
-    return [blocks.text_block(text), *distinct(found)]
-
-
-def _source(source: Any) -> Block | None:
-    match source:
-        case {"kind": "web" | "document"}:
-            return blocks.source(source.get("url"), source.get("title"))
-    return None
+    citations = [each for each in items(part["citations"]) if each and isinstance(each, dict) and "sources" in each]
+    cited = chain.from_iterable(items(citation["sources"]) for citation in citations)
+    objects = [source for source in islice(cited, MAX_BLOCKS) if isinstance(source, dict)]
+    found = [source for source in objects if source.get("kind") in ("web", "document")]
+    return [blocks.text_block(text), *distinct(blocks.source(each.get("url"), each.get("title")) for each in found)]
 
 
 def _speech(part: JsonObject) -> list[Block] | None:

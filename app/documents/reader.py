@@ -26,7 +26,7 @@ from app.documents.openai_responses import OPENAI_RESPONSES
 from app.documents.parsing import parse
 from app.documents.pydantic_ai import PYDANTIC_AI
 from app.documents.strands import STRANDS
-from app.limits import MAX_BLOCKS, MAX_PARTS, MAX_TEXT_LENGTH
+from app.limits import MAX_BLOCKS, MAX_DENSE_PARTS, MAX_PARTS, MAX_TEXT_LENGTH
 
 # By the name of the producer. Where several formats have one key or type, the first that recognises the shape reads it.
 FORMATS: dict[str, MessageFormat] = {
@@ -42,8 +42,10 @@ FORMATS: dict[str, MessageFormat] = {
     "pydantic-ai": PYDANTIC_AI,
     "OpenAI Responses": OPENAI_RESPONSES,
 }
-METADATA = ("metadata", "custom", "response_metadata")
-"""The keys under which producers keep what belongs to no part."""
+METADATA, METADATA_LEVELS = ("metadata", "custom", "response_metadata"), 2
+"""The keys under which producers keep what belongs to no part, and how many are in one another."""
+# A large text that opens more lists and objects than this, with more of its characters, is parsed slowly.
+MANY_OPENED, MANY_OPENED_DENSITY = 50_000, 0.05
 Reader = TypeVar("Reader")
 
 
@@ -77,7 +79,8 @@ def _pattern_readers(kind: str) -> tuple[PartReader, ...]:
     return tuple(chain.from_iterable(matching))
 
 
-TYPES = {name: readers + _pattern_readers(name) for name, readers in NAMES.items() if "*" not in name}
+# Also what is left of a pattern without its `*`, as `tool_result`: one lookup, and no search of all patterns.
+TYPES = {name: NAMES.get(name, ()) + _pattern_readers(name) for name in (each.replace("*", "") for each in NAMES)}
 
 
 class Content(NamedTuple):
@@ -108,10 +111,10 @@ def _content(raw: str) -> Content:
     if not isinstance(document, dict | list):
         return _text_only(raw)
     message = _message(document) if isinstance(document, dict) else document
-    found = _blocks(document, message)
+    found = _blocks(document, message, _max_parts(raw) if len(raw) > MANY_OPENED else MAX_PARTS)
     text = "\n".join(block["text"] for block in found if block["kind"] == "text")[:MAX_TEXT_LENGTH]
     stored = None if found == blocks.text_blocks(text) else orjson.dumps(found).decode()
-    return Content(text, stored, _usage(document) or _usage(message))
+    return Content(text, stored, _usage(document) or (None if message is document else _usage(message)))
 
 
 def _text_only(text: str) -> Content:
@@ -122,19 +125,28 @@ class TooManyParts(Exception):
     """The document has more blocks, parts or messages than are read."""
 
 
-def _blocks(document: Any, message: Any) -> list[Block]:
+def _max_parts(raw: str) -> int:
+    """How many parts and messages are read: fewer if parsing takes most of the time."""
+    opened = raw.count("[") + raw.count("{")
+    return MAX_DENSE_PARTS if opened > max(MANY_OPENED, MANY_OPENED_DENSITY * len(raw)) else MAX_PARTS
+
+
+def _blocks(document: Any, message: Any, max_parts: int) -> list[Block]:
     found: list[Block] = []
     try:
-        for count, part in enumerate(_parts_of_all(message)):
+        for count, part in enumerate(_parts_of_all(message, max_parts)):
+            if count == max_parts:
+                raise TooManyParts
             found += _part_blocks(part)
-            if len(found) > MAX_BLOCKS or count == MAX_PARTS:
+            if len(found) > MAX_BLOCKS:
                 raise TooManyParts
     except TooManyParts:
         found[MAX_BLOCKS - 1 :] = [blocks.other(document)]
+    blocks.parse_inputs(found)
     return found or [blocks.other(document)]
 
 
-def _parts_of_all(message: Any) -> Iterator[Any]:
+def _parts_of_all(message: Any, max_parts: int) -> Iterator[Any]:
     """The parts of a message, or of all messages of a list, with the lists in them."""
     if not isinstance(message, list):
         yield from _parts(message)
@@ -146,7 +158,7 @@ def _parts_of_all(message: Any) -> Iterator[Any]:
             if not isinstance(item, dict) or WHOLE_KEYS.isdisjoint(item):
                 yield item
                 continue
-            if (messages := messages + 1) > MAX_PARTS:
+            if (messages := messages + 1) > max_parts:
                 raise TooManyParts
             if isinstance(inner := _message(item), list):
                 unread.append(iter(inner))
@@ -213,14 +225,14 @@ def _readers(part: JsonObject) -> Iterable[PartReader]:
     return chain.from_iterable(KEYS[key] for key in part if key in KEYS)
 
 
-def _usage(document: Any) -> dict[str, int] | None:
+def _usage(document: Any, levels: int = METADATA_LEVELS) -> dict[str, int] | None:
     """The usage in an answer or message, or else in its metadata."""
     if not isinstance(document, dict):
         return None
     for key, usage_of in USAGES:
         if key in document and (found := usage_of(document[key])) is not None:
             return found
-    for key in METADATA:
-        if key in document and (found := _usage(document[key])) is not None:
+    for key in METADATA if levels else ():
+        if key in document and (found := _usage(document[key], levels - 1)) is not None:
             return found
     return None

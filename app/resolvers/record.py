@@ -111,7 +111,7 @@ async def namespaces(
     pattern = f"^(?:[^{LABEL_END}{KEY_START}]*{LABEL_END}){labels}"
     end = LABEL_END + prefix_of(list(map(clean, suffix))) if suffix else None
     values = {"low": low, "high": high, "pattern": pattern, "suffix": end}
-    return await db.record.namespaces(ctx.reads, ctx.viewer, window, values)
+    return await db.record_namespace.page(ctx.reads, ctx.viewer, window, values)
 
 
 def _batch(values: Sequence[Any], field: str) -> Sequence[Any]:

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 WORK_DIRECTORY = ROOT / ".bench/growth"
 REPORT = ROOT / "docs/growth.md"
 MARK = "<!-- measured -->"
+SPILLED = "select temp_bytes from pg_stat_database where datname = current_database()"
 
 
 def main(
@@ -56,9 +57,12 @@ async def _measured(
             rows = await connection.fetchval("select count(*) from messages")
             bytes_ = await connection.fetchval("select pg_size_pretty(pg_database_size(current_database()))")
             facts["PostgreSQL"] = await connection.fetchval("show server_version")
+            before = await connection.fetchval(SPILLED)
         facts[size] = f"{rows:,} messages, {bytes_}"
         print(size, facts[size], flush=True)
         found[size] = await measure(url, recorder, rounds, only)
+        async with connected(url) as connection:
+            facts[size] += f"; {await connection.fetchval(SPILLED) - before:,} bytes of temporary files"
     return found, facts
 
 

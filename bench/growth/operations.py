@@ -205,7 +205,7 @@ def _records(_: Ids) -> Iterator[Operation]:
     tagged = '{ records(first: 50, filter: {metadataContains: {kind: "rare"}}) { nodes { key } } }'
     yield Operation("records: metadataContains", "team", tagged, {}, RECORDS)
     namespaces = "{ recordNamespaces(first: 50) { totalCount nodes { namespace } } }"
-    yield Operation("recordNamespaces", "team", namespaces, {}, RECORDS)
+    yield Operation("recordNamespaces", "team", namespaces)
 
 
 def _search(ids: Ids) -> Iterator[Operation]:

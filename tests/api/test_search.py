@@ -6,8 +6,11 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
+from sqlalchemy import select
 
 from app.db import search
+from app.db.access.statement import Statement
+from app.db.reading.rows import FoundRow
 from harness.postgres import dsn
 from harness.server_settings import settings_for
 from tests.support.servers import serving
@@ -25,13 +28,16 @@ query ($words: String!, $first: Int, $after: String, $last: Int, $before: String
 MANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-@pytest.fixture(params=["own_rows", "index", "recent"])
+@pytest.fixture(params=["own_rows", "index", "recent", "recent, then index"])
 def access(request, monkeypatch):
-    """How the matches are read: "index" as for an owner of many messages, "recent" as for a word in most of them."""
+    """How the matches are read: "index" as for an owner of many messages, "recent" as for a word in most of them, and
+    both as for a word that is only in most of the very newest.
+    """
     if request.param != "own_rows":
         monkeypatch.setattr(search, "MAX_FEW_MESSAGES", -1)
-    if request.param == "recent":
+    if request.param.startswith("recent"):
         monkeypatch.setattr(search, "COMMON_FROM", 0)
+    if request.param == "recent":
         monkeypatch.setattr(search, "ENOUGH", 0)
 
 
@@ -47,6 +53,28 @@ async def creates_messages(user, *texts, **fields):
     for text in texts:
         await user.appends(session, text)
     return session
+
+
+@pytest.fixture
+def three_examined(monkeypatch):
+    """The page of the most recent messages reads three messages, as if these were 60,000."""
+    ranked = search._ranked(search._with_number(search._recent(3, search.MAX_RANKED)))
+    element = search._relevance(ranked).page(select(*ranked.c, search._lexemes), False)
+    page, original = Statement("test_search.page", "The same of few messages.", element, FoundRow), search._page
+    monkeypatch.setattr(search, "_page", lambda access, back: page if access == "recent" else original(access, back))
+    monkeypatch.setattr(search, "MAX_FEW_MESSAGES", -1)
+
+
+@pytest.mark.usefixtures("three_examined")
+async def test_a_word_that_too_few_of_the_newest_messages_have_is_found_in_all(ann, bob, monkeypatch):
+    texts = [f"The samovar {number}" for number in range(5)]
+    await creates_messages(ann, *texts)
+    await creates_messages(bob, "My samovar")
+    monkeypatch.setattr(search, "COMMON_FROM", 2)
+    assert sorted(await finds(ann, "samovar")) == texts
+    monkeypatch.setattr(search, "ENOUGH", 3)
+    assert sorted(await finds(ann, "samovar")) == texts[2:]
+    assert await finds(bob, "samovar") == ["My samovar"]
 
 
 @pytest.mark.usefixtures("access")

@@ -60,7 +60,7 @@ BY_BOUND = {
         message.of_rare_roles
         message.of_session_agents message.of_session_agents[count] message.of_sessions message.of_sessions[count]
         message.unfinished_of_sessions message.unfinished_of_sessions[count]
-        record.count record.count_namespaces record.delete_range record.namespaces record.page
+        record.count record.delete_range record.page record_namespace.count record_namespace.page
         search.count search.page
         session.count[filtered] session.of_agents[count] session.page
         session_cap.beyond session_cap.count_others
@@ -97,6 +97,12 @@ KNOWN_TO_GROW = {
     # ASSISTANT and COMPLETE, of which a page is soon full, and count them row by row.
     "message.of_sessions": {D.SESSION, D.HIDDEN},
     "message.of_sessions[count]": {D.SESSION, D.HIDDEN},
+    # By metadata and text, of all records below a namespace: an index of metadata would write a quarter more with a put.
+    "record.count": {D.SESSIONS},
+    "record.page": {D.SESSIONS},
+    # Counts the messages between the position and the nearer end. No number says which of them are from the user, and
+    # which are deleted.
+    "session.mark_read": {D.SESSION, D.HIDDEN},
     # By type, role and title: an append moves its session in every index of sessions, so that an index for each filter
     # would take an entry with each append.
     "session.count[filtered]": {D.SESSIONS, D.HIDDEN},

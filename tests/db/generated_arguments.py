@@ -256,9 +256,10 @@ class Arguments:
 
     def _sort_key(self):
         """The table and column that `:after_0` is compared with, and the operator; the parent's values may precede it."""
-        at = re.search(rf"\${self.query.names.index('after_0') + 1}\b", self.sql).start()
-        compared = re.search(r"\b([\w.]+(?:, [\w.]+)*)\)? ([<>]) \(?((?:[\w.$:]+, )*)$", self.sql[at - 200 : at])
-        columns, operator, before = compared.groups()
+        places = re.finditer(rf"\${self.query.names.index('after_0') + 1}\b", self.sql)
+        ahead = (self.sql[max(0, place.start() - 200) : place.start()] for place in places)
+        compares = r"\b([\w.]+(?:, [\w.]+)*)\)? ([<>]) \(?((?:[\w.$:]+, )*)$"
+        columns, operator, before = next(filter(None, (re.search(compares, text) for text in ahead))).groups()
         return *columns.split(", ")[before.count(",")].split("."), operator
 
     def _cursor(self, name, index, kind, wanted):
@@ -290,7 +291,18 @@ def _before(arguments, wanted):
 
 
 def _range(arguments, wanted):
+    """All records, where few of them are what is wanted."""
+    if "pattern" in arguments.query.parameters or wanted.filter in ("tags", "text"):
+        return below([])
     return below(["notes" if wanted.common else "rare"])
+
+
+def _up_to(arguments, wanted):
+    """Where messages are counted, their number is largest in the middle of those that are unread."""
+    session = arguments.focus()
+    if arguments.query.name == "session.mark_read":
+        return (session["last_read_sequence"] + session["last_sequence"]) // 2
+    return session["last_sequence"]
 
 
 def _text(arguments, wanted):
@@ -339,5 +351,5 @@ SPECIAL = {
     "unread": lambda a, w: 1,
     "until": lambda a, w: LAST if w.common else FIRST,
     "words": lambda a, w: "Hello there",
-    "up_to": lambda a, w: a.focus()["last_sequence"],
+    "up_to": _up_to,
 }

@@ -54,7 +54,7 @@ LARGER = {
     ),
     D.CATALOGUE: replace(BASE, name="catalogue", agents=MANY),
     D.HIDDEN: replace(BASE, name="hidden", tombstones=MANY, erased=MANY, archived=MANY),
-    D.SESSION: replace(BASE, name="session", focus=MANY, items=MANY // 10),
+    D.SESSION: replace(BASE, name="session", focus=MANY, items=MANY // 10, all_unread=True),
 }
 LARGE = replace(LARGER[D.SESSIONS], name="large", agents=MANY, focus=MANY, items=MANY // 10)
 OTHERS_WITH_MUCH = Owners("others", 8, messages=8, focus=8)

@@ -1,12 +1,12 @@
 """What the ownership check permits and what it refuses, shape by shape."""
 
 import pytest
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import Select, delete, exists, func, select, union_all
 
 from app.db.access import elements, ownership
 from app.db.access.elements import NotOwned
 from app.db.access.statement import DIALECT, REGISTERED
-from tests.db.statement_shapes import BAD, GOOD, M, S, m
+from tests.db.statement_shapes import BAD, GOOD, A, M, S, every, has_owner, m, s
 
 REFUSED = [(shape, why) for why, shapes in BAD.items() for shape in shapes]
 
@@ -21,6 +21,23 @@ def test_a_bound_statement_is_permitted(shape):
 def test_an_unbound_statement_is_refused(shape, why):
     with pytest.raises(NotOwned, match=why):
         ownership.check(BAD[why][shape])
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_a_part_in_two_places_is_checked_in_both(last):
+    part = exists().where(m.owner_id == s.owner_id, m.session_id == s.id).correlate(S)
+    bound, unbound = every(S, part), select(A.c.key).where(has_owner(A), part)
+    ownership.check(bound)
+    with pytest.raises(NotOwned, match="not bound for"):
+        ownership.check(union_all(*((bound, unbound) if last else (unbound, bound))))
+
+
+def test_a_statement_whose_parts_are_reached_on_very_many_paths_is_checked():
+    """Each level is reached through both columns of the next: 2 ** 60 paths lead to the first."""
+    nested = select(s.id, s.title).where(has_owner(S)).subquery()
+    for _ in range(60):
+        nested = select(nested.c.id, nested.c.title).subquery()
+    ownership.check(select(nested.c.id, nested.c.title))
 
 
 def test_a_statement_across_owners_may_only_read():

@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import httpx2
+import orjson
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -44,8 +45,9 @@ async def all_workers_serve(server: Workers) -> None:
 
 @pytest.fixture
 async def server(database_url, tmp_path):
+    (tmp_path / "app.py").write_text("raise ImportError")  # the working directory may have an `app` of its own
     async with httpx2.AsyncClient(timeout=30) as http:
-        server = Workers("workers", database_url, tmp_path, http, WORKERS=str(WORKERS))
+        server = Workers("workers", database_url, tmp_path, http, WORKERS=str(WORKERS), LOG_LEVEL="INFO")
         try:
             await asyncio.to_thread(server.wait_until_listening, server.port)
             await all_workers_serve(server)
@@ -59,6 +61,14 @@ async def server(database_url, tmp_path):
 async def until_ended(pids):
     while any(Path(f"/proc/{pid}").exists() for pid in pids):
         await asyncio.sleep(0.02)
+
+
+async def until_replaced(server, workers):
+    """Returns when none of these workers is left, and as many others serve."""
+    await until_ended(workers)
+    while len(server.workers()) < WORKERS or not ports.accepts(server.port):
+        await asyncio.sleep(0.02)
+    await all_workers_serve(server)
 
 
 async def test_both_workers_serve_and_events_of_one_reach_clients_of_the_other(server):
@@ -97,13 +107,21 @@ async def test_the_metrics_of_all_workers_are_added_up_and_survive_a_worker(serv
     assert scrape["colloquy_bus_healthy", ""] == 1
     victim = next(iter(server.workers()))
     os.kill(victim, signal.SIGKILL)
-    await until_ended([victim])
-    while len(server.workers()) < WORKERS:
-        await asyncio.sleep(0.05)
-    await all_workers_serve(server)
+    await until_replaced(server, [victim])
     assert await refused() == 40
     assert (await server.metrics())["colloquy_workers", ""] == WORKERS
     assert (await server.user("ann").creates_session()).startswith("ses_")
+
+
+async def test_a_request_is_one_line_of_the_log(server):
+    ids = []
+    for _ in range(20):  # each on a connection of its own, so both workers answer
+        async with httpx2.AsyncClient() as http:
+            response = await http.post(f"{server.url}/graphql", json={"query": "{ __typename }"})
+        ids.append(response.headers["x-request-id"])
+    server.stop()
+    lines = [orjson.loads(line) for line in server.log.read_text().splitlines()]
+    assert [line["event"] for line in lines if line.get("request_id") in ids] == ["request"] * len(ids)
 
 
 async def test_sigterm_ends_all_workers_and_running_requests_first(server):
@@ -119,10 +137,57 @@ async def test_sigterm_ends_all_workers_and_running_requests_first(server):
 
 
 async def test_workers_end_without_their_supervisor(server):
-    workers = server.workers()
+    processes = server.fork_servers() | server.workers()
     server.kill()
-    await until_ended(workers)
+    await until_ended(processes)
     assert not ports.accepts(server.port)
+
+
+async def test_workers_are_forked_from_a_process_that_has_imported_the_program(server):
+    [fork_server] = server.fork_servers()
+    for pid in (fork_server, *server.workers()):
+        assert "asyncpg/protocol" in Path(f"/proc/{pid}/maps").read_text()
+    assert "asyncpg" not in Path(f"/proc/{server.pid}/maps").read_text()
+    assert os.listdir(f"/proc/{fork_server}/task") == [str(fork_server)]  # other threads would make a fork unsafe
+
+
+async def test_workers_whose_fork_server_is_killed_are_replaced(server):
+    """Nobody would learn when one of them ends: they drain and end, and another fork server makes others."""
+    ann, workers, [fork_server] = server.user("ann"), server.workers(), server.fork_servers()
+    session = await ann.creates_session()
+    async with ann.follows(session) as events:
+        await events.until("CaughtUp")
+        os.kill(fork_server, signal.SIGKILL)
+        with pytest.raises(Exception, match="1012"):
+            await anext(events)
+    await until_ended([fork_server])
+    await until_replaced(server, workers)
+    async with ann.follows(session) as events:
+        await events.until("CaughtUp")
+
+
+async def test_a_stop_signal_to_every_process_drains_all_workers_too(server):
+    """As some service managers send it."""
+    ann, workers, fork_servers = server.user("ann"), server.workers(), server.fork_servers()
+    session = await ann.creates_session()
+    async with ann.follows(session) as events:
+        await events.until("CaughtUp")
+        for pid in fork_servers | workers:
+            os.kill(pid, signal.SIGTERM)
+        assert await asyncio.to_thread(server.stop) == 0
+        with pytest.raises(Exception, match="1012"):
+            await anext(events)
+    await until_ended(fork_servers | workers)
+
+
+async def test_a_server_that_is_stopped_while_its_workers_start_ends(database_url, tmp_path):
+    async with httpx2.AsyncClient() as http:
+        server = Workers("starting", database_url, tmp_path, http, WORKERS=str(WORKERS))
+        while not server.workers():
+            await asyncio.sleep(0.001)
+        processes = server.fork_servers() | server.workers()
+        assert await asyncio.to_thread(server.stop) == 0
+        await until_ended(processes)
 
 
 async def test_a_worker_that_gets_no_processor_for_some_seconds_is_not_replaced(server):
@@ -136,6 +201,19 @@ async def test_a_worker_that_gets_no_processor_for_some_seconds_is_not_replaced(
     assert (await server.user("ann").creates_session()).startswith("ses_")
 
 
+async def test_run_prints_where_several_workers_serve(database_url, tmp_path):
+    async with httpx2.AsyncClient(timeout=30) as http:
+        server = Workers("run", database_url, tmp_path, http, command="run", WORKERS=str(WORKERS))
+        try:
+            while "Ctrl-C stops everything" not in (log := server.log.read_text()):
+                assert server.exit_code is None, log
+                await asyncio.sleep(0.05)
+            assert f"{server.url}/graphql" in log
+        finally:
+            code = server.stop()
+        assert code == 0
+
+
 async def test_an_application_that_cannot_start_ends_the_server(database_url, tmp_path):
     (tmp_path / "manifest.json").write_text("[]")
     async with httpx2.AsyncClient() as http:
@@ -144,3 +222,14 @@ async def test_an_application_that_cannot_start_ends_the_server(database_url, tm
         code = await asyncio.to_thread(server._popen.wait, 30)
     assert code == 3
     assert "manifest.json" in server.log.read_text()
+
+
+async def test_a_temporary_directory_with_too_long_a_path_is_named(database_url, tmp_path):
+    long = tmp_path / ("d" * 100)
+    long.mkdir()
+    async with httpx2.AsyncClient() as http:
+        server = Workers("long", database_url, tmp_path, http, WORKERS="2", TMPDIR=str(long))
+        code = await asyncio.to_thread(server._popen.wait, 30)
+    assert code == 3
+    assert "the path of TMPDIR is too long for a socket; set a shorter one, or give WORKERS=1" in server.log.read_text()
+    assert "Traceback" not in server.log.read_text()

@@ -34,6 +34,14 @@ def test_a_costlier_append_takes_more_cores_and_leaves_the_disk():
     assert other.disk_tb == one.disk_tb
 
 
+def test_owners_beyond_one_server_pay_for_citus():
+    disk = replace(MACHINE, disk_tb=10**6)
+    one, divided = (need(10**6, COSTS, USAGE, machine) for machine in (disk, replace(MACHINE, disk_tb=0.5)))
+    assert nodes(one, USAGE, disk) == 1
+    assert divided.primary_cores == pytest.approx(sizing.ON_CITUS["append"].database * one.primary_cores)
+    assert divided.disk_tb == one.disk_tb
+
+
 def test_the_second_of_the_busiest_arrivals_is_beyond_the_mean():
     assert 15 < sizing.seconds(Random(1), 10) < 25
     assert 1_000 < sizing.seconds(Random(1), 1_000) < 1_200

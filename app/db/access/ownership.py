@@ -21,6 +21,8 @@ from app.db.access.elements import DERIVED, STATEMENTS, WRAPPERS, NotOwned, assi
 __all__ = ["NotOwned", "check", "check_read"]
 
 Tables = frozenset[Any]
+Scope = tuple[Any, Tables]
+"""A statement, and the tables of the statements around it."""
 Fact = tuple[Tables | None, Any, Any]
 """Two sides that are equal, and the tables that this may bind (None: any)."""
 
@@ -28,7 +30,7 @@ Fact = tuple[Tables | None, Any, Any]
 def check(element: Any) -> None:
     """Raises NotOwned unless every table in the statement is bound to `:owner`."""
     elements.check(element)
-    _check_scope(element, frozenset())
+    _check_scope(element, frozenset(), set())
 
 
 def check_read(element: Any) -> None:
@@ -37,26 +39,43 @@ def check_read(element: Any) -> None:
         raise NotOwned("a statement across owners may only read")
 
 
-def _check_scope(element: Any, enclosing: Tables) -> None:
-    """Checks one statement, then those nested in it; `correlate()` may refer to a table of `enclosing`."""
+def _check_scope(element: Any, enclosing: Tables, checked: set[Scope]) -> None:
+    """Checks one statement, then those nested in it; `correlate()` may refer to a table of `enclosing`.
+
+    A nested statement is reached through each of its columns: `checked` has the scopes that need no second check.
+    """
     while isinstance(element, (*WRAPPERS, sel.Subquery)):
         element = element.element
+    if (element, enclosing) in checked:
+        return
+    checked.add((element, enclosing))
     own: Tables = frozenset()
     if isinstance(element, Insert):
         _check_insert(element)
     elif not isinstance(element, sel.CompoundSelect):
         own = _check_tables(element, enclosing)
+    for node in _nested(element):
+        if isinstance(node, sel.CTE):
+            _check_scope(node.element, frozenset(), checked)
+        elif isinstance(node, sel.Subquery):
+            _check_scope(node.element, enclosing, checked)
+        elif isinstance(node, sel.Lateral):
+            _check_scope(node.element, enclosing | own, checked)
+        else:
+            _check_scope(node, enclosing | own, checked)
+
+
+def _nested(element: Any) -> Iterator[Any]:
+    """The statements and derived tables directly below a statement, each once."""
+    seen: dict[int, Any] = {}
     pending = children(element)
     while pending:
         node = pending.pop()
-        if isinstance(node, sel.CTE):
-            _check_scope(node.element, frozenset())
-        elif isinstance(node, sel.Subquery):
-            _check_scope(node.element, enclosing)
-        elif isinstance(node, sel.Lateral):
-            _check_scope(node.element, enclosing | own)
-        elif isinstance(node, STATEMENTS):
-            _check_scope(node, enclosing | own)
+        if id(node) in seen:
+            continue
+        seen[id(node)] = node
+        if isinstance(node, (sel.CTE, sel.Subquery, sel.Lateral, *STATEMENTS)):
+            yield node
         else:
             pending += children(node)
 

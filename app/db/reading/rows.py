@@ -165,10 +165,14 @@ class StreamedRow(StreamingRow):
 
 
 class FoundRow(MessageRow):
-    """A message that matches a search: `rank` from 0 to 1; `lexemes` is the query as PostgreSQL understood it."""
+    """A message that matches a search: `rank` from 0 to 1; `lexemes` is the query as PostgreSQL understood it.
+
+    `number_ranked`: how many matches were ranked; only in a page of the most recent messages.
+    """
 
     rank: float
     lexemes: str
+    number_ranked: int
 
 
 class TaskRow(Entity):
