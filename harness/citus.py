@@ -25,7 +25,7 @@ CLIENTS = """
 select datname from pg_stat_activity
 where datname = any($1::text[]) and backend_type = 'client backend' and application_name not like 'citus%'
 """
-END_PROCESSES = "select pg_terminate_backend(pid) from pg_stat_activity where datname = any($1::text[])"
+END_PROCESSES = "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = any($1::text[])"
 
 
 def cluster_url() -> str | None:
