@@ -35,6 +35,7 @@ def registered() -> dict[str, Any]:
         record_namespace._page(backward)
         for order, filtered in product(session.ORDERS.values(), (False, True)):
             session._page(order, backward, filtered)
+            session._page_with_last(order, backward, filtered)
         message._update(CONTENT, redacted=backward)
     for nested in NESTED:
         assert nested.count

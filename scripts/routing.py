@@ -33,6 +33,9 @@ NOT_IMMUTABLE = {
     ("clock_timestamp", 0): VOLATILE,
     ("colloquy_timeline", 0): STABLE,
     ("date_part", 2): STABLE,
+    ("json_agg", 1): STABLE,
+    ("json_build_array", 0): STABLE,
+    ("json_build_array", 1): STABLE,
     ("json_build_object", 0): STABLE,
     ("json_build_object", 1): STABLE,
     ("length", 2): STABLE,
@@ -49,7 +52,7 @@ NOT_IMMUTABLE = {
     ("to_tsvector", 1): STABLE,
     ("websearch_to_tsquery", 1): STABLE,
 }
-VARIADIC = {"json_build_object"}  # of any number of arguments, as it is with one
+VARIADIC = {"json_build_array", "json_build_object"}  # of any number of arguments, as it is with one
 # Correct on the coordinator, and no tables of others are read there: the new rows come from arrays.
 FROM_ARRAYS = {"message.append_many[insert]", "record.put", "session_totals.add", "session_totals.count"}
 # On Citus a key is claimed in a transaction (`resolvers.append`).

@@ -6,7 +6,8 @@ They know every noun, so they lie above the nouns; batching and the choice of pa
 from asyncio import InvalidStateError
 from collections.abc import Iterator, Sequence
 from functools import cached_property, partial
-from typing import Any, TypeVar
+from itertools import chain
+from typing import Any, TypeVar, cast
 
 from graphql_compiled.batch import BatchValue
 
@@ -25,7 +26,7 @@ from app.db import (
 )
 from app.db.access.reads import Reads
 from app.db.access.transaction import Viewer
-from app.db.reading.joined_agent import joined_agent
+from app.db.reading.joined import agents_of, joined_agent, last_message_of
 from app.db.reading.loader import BatchReader, DataLoader, Filters
 from app.db.reading.nested import Nested
 from app.db.reading.page import KeptSlice, Slice, Window
@@ -39,6 +40,7 @@ from app.db.reading.rows import (
     LastMessageRow,
     MessageKey,
     MessageRow,
+    PartialMessage,
     PartialSessionAgent,
     RecordRow,
     SessionAgentRow,
@@ -52,10 +54,23 @@ from app.db.streaming_parts import PartsRow
 
 R = TypeVar("R", bound=Entity)
 V = TypeVar("V")
+JoinedAgents = dict[tuple[str, str], BatchValue[Any]]
+"""The agents that came with the row of their session, by its id and their key."""
 
 
 class Reader(BatchReader):
     """The batches of nouns that take more than one statement by key."""
+
+    async def sessions(
+        self, joined: JoinedAgents, agents: DataLoader[str, Any], ids: Sequence[str]
+    ) -> list[SessionRow | None]:
+        """With the first of their agents, put into `joined`, and those in the catalogue, put into their loader."""
+        rows = await self.by_column(session.WITH_AGENTS, "ids", "id", ids)
+        for found, linked in chain.from_iterable(map(agents_of, filter(None, rows))):
+            joined[found.session_id, found.key] = BatchValue(agents.read_before, found)
+            if found.agent_id is not None:
+                agents.prime(found.agent_id, linked)
+        return rows
 
     async def session_agents(
         self, agents: DataLoader[str, Any], keys: Sequence[tuple[str, str, str]]
@@ -101,6 +116,9 @@ class Loaders:
         self._cache, self._owner = cache, viewer.subject
         self._kept: dict[str, KeptSession | None] = {}
         """By session id, for the sessions whose head this operation has read."""
+        self.joins_last = cache is None and partial.last_joined
+        """The last messages of sessions come with their agents: a cache keeps no agents, since no head covers them."""
+        self._joined: JoinedAgents = {}
         self._listed: Sequence[SessionRow] = ()
         self._immediate = True
         """Kept values come at once, until the cache lacks one. From then on they come with the batch of their level:
@@ -109,6 +127,8 @@ class Loaders:
     @cached_property
     def sessions(self) -> DataLoader[str, SessionRow | None]:
         """By id."""
+        if self.partial.session_joined:
+            return DataLoader(partial(self._read.sessions, self._joined, self.agents))
         return DataLoader(partial(self._read.by_column, session.BY_IDS, "ids", "id"))
 
     @cached_property
@@ -169,7 +189,7 @@ class Loaders:
         return DataLoader(partial(self._read.by_parent, message.LAST_OF_SESSIONS, ("session_id",)))
 
     @cached_property
-    def last_messages_with_agents(self) -> DataLoader[str, MessageRow | None]:
+    def last_messages_with_agents(self) -> DataLoader[str, Any]:
         """The same; their agents need no statement of their own."""
         return DataLoader(partial(self._read.last_messages, self.agents))
 
@@ -205,6 +225,13 @@ class Loaders:
     def listed(self, sessions: Sequence[SessionRow]) -> None:
         """Announces a page of sessions that this operation has read."""
         self._listed = sessions
+        if self.joins_last:
+            messages, agents = self.last_messages_with_agents, cast(DataLoader[str, Any], self.agents)
+            for row in sessions:
+                found, linked = last_message_of(row)
+                messages.prime(row.id, found)
+                if found is not None and found.agent_id is not None:
+                    agents.prime(found.agent_id, linked)
 
     def page_in_session(
         self, nested: Nested[R], session: SessionRow, window: Window, parent: Any = None, **filters: Any
@@ -234,8 +261,8 @@ class Loaders:
 
     def last_message(self, session: SessionRow) -> "MessageRow | BatchValue[MessageRow | None] | None":
         """The newest message of a session whose row this operation has read."""
-        if self._cache is None and self.partial.last_joined:
-            return self.last_messages_with_agents.load(session.id)  # a cache keeps no agents: no head covers them
+        if self.joins_last:
+            return self.last_messages_with_agents.known(session.id)
         kept = self._known(session)
         if kept is None:
             return self.last_messages.load(session.id)
@@ -246,11 +273,11 @@ class Loaders:
     ) -> "SessionAgentRow | PartialSessionAgent | BatchValue[SessionAgentRow | None] | None":
         """The session agent with the key that a message names; from the cache if its session's row was read."""
         session_id = row.session_id
-        if isinstance(row, LastMessageRow):
+        if isinstance(row, (LastMessageRow, PartialMessage)):
             return PartialSessionAgent(session_id, "AGENT", key, row.agent_id)
         kept = self._kept.get(session_id)
-        if kept is None:
-            return self.session_agents.load((session_id, "AGENT", key))
+        if kept is None:  # a cache takes no agent that was read before it had a place for it
+            return self._joined.get((session_id, key)) or self.session_agents.load((session_id, "AGENT", key))
         what = ("agent", SessionAgentRow in self.partial.rows, "AGENT", key)
         return self._kept_or_loaded(self.session_agents, (session_id, "AGENT", key), kept, what)
 

@@ -26,7 +26,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, REGCONFIG, array
 
 from app.db.access.statement import OWNER, Row, Statement, statement, variant
 from app.db.access.transaction import Tx
-from app.db.reading.joined_agent import JOINED_COLUMNS
+from app.db.reading.joined import IS_LINKED, JOINED_COLUMNS
 from app.db.reading.nested import Nested, parent_arrays, parent_table
 from app.db.reading.order import Order, integer_key
 from app.db.reading.partial_rows import MESSAGE
@@ -35,7 +35,7 @@ from app.db.tables import agents, messages, session_agents, sessions
 from app.db.tables.columns import Uuid, as_client_text
 from app.documents.search_words import searchable
 
-s, m, g, a = sessions.c, messages.c, session_agents.c, agents.c
+s, m, g = sessions.c, messages.c, session_agents.c
 # A document may be a thousand times as long as its text: only the statements of DocumentRow read `raw` and `content`.
 UNSELECTED = {"raw", "content", "tsv", "agent_kind", "fence"}
 MESSAGE_COLUMNS = (*(column for column in m if column.name not in UNSELECTED), m.raw.is_not(None).label("documented"))
@@ -218,9 +218,7 @@ LAST_OF_SESSIONS = statement(
 )
 writer = (
     select(*JOINED_COLUMNS, g.agent_id)
-    .select_from(
-        session_agents.outerjoin(agents, and_(a.owner_id == OWNER, a.id == g.agent_id, a.deleted_at.is_(None)))
-    )
+    .select_from(session_agents.outerjoin(agents, IS_LINKED))
     .where(
         g.owner_id == OWNER,
         g.session_id == newest.c.session_id,

@@ -24,21 +24,22 @@ from sqlalchemy import (
     true,
     update,
 )
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.dialects.postgresql import ARRAY, JSON
 
 from app.db import session_totals
 from app.db.access.reads import Reads
 from app.db.access.statement import OWNER, Statement, statement, variant
 from app.db.access.transaction import Tx, Viewer
+from app.db.reading.joined import IS_LINKED, JOINED_COLUMNS
 from app.db.reading.matching import contains
 from app.db.reading.nested import Nested, parent_table
 from app.db.reading.order import Order, direction, time_key, uuid_key
 from app.db.reading.page import Count, Slice, Window
 from app.db.reading.partial_rows import SESSION
 from app.db.reading.root import read_page
-from app.db.reading.rows import SessionRow
-from app.db.tables import messages, session_agents, sessions
-from app.db.tables.columns import Uuid
+from app.db.reading.rows import PartialMessage, SessionRow
+from app.db.tables import agents, messages, session_agents, sessions
+from app.db.tables.columns import Uuid, as_client_text
 
 s, m, g = sessions.c, messages.c, session_agents.c
 
@@ -66,6 +67,24 @@ BY_IDS = statement(
     SESSIONS.where(s.owner_id == OWNER, s.id == any_(bindparam("ids", type_=ARRAY(Uuid))), s.erased_at.is_(None)),
     SessionRow,
     SESSION,
+)
+MAX_AGENTS = 8
+"""How many agents come with a session at most. Others are read by key: few sessions have more."""
+_agent = (
+    select(g.key, g.agent_id, *JOINED_COLUMNS)
+    .select_from(session_agents.outerjoin(agents, IS_LINKED))
+    .where(g.owner_id == OWNER, g.session_id == s.id, g.kind == literal("AGENT", Text))
+    .order_by(g.key)
+    .limit(literal(MAX_AGENTS, Integer))
+    .correlate(sessions)
+    .subquery("agent")
+)
+_agents = select(func.json_agg(func.json_build_array(*_agent.c, type_=JSON), type_=JSON)).scalar_subquery()
+WITH_AGENTS = statement(
+    variant("session.by_ids", "with_agents"),
+    "The sessions with these ids, each with the first of its agents, and theirs in the catalogue.",
+    BY_IDS.partial.element.add_columns(_agents.label("agents")),
+    SessionRow,
 )
 BY_KEYS = statement(
     "session.by_keys",
@@ -198,13 +217,62 @@ def _page(order: Order, backward: bool, filtered: bool) -> Statement[SessionRow]
     )
 
 
+_newest = (
+    select(*(as_client_text(m[name]) for name in PartialMessage._fields if name != "agent_id"))
+    .where(m.owner_id == OWNER, m.session_id == s.id, m.deleted_at.is_(None))
+    .order_by(m.sequence.desc())
+    .limit(literal(1, Integer))
+    .correlate(sessions)
+    .subquery("newest")
+)
+_writer = (
+    select(*JOINED_COLUMNS, g.agent_id)
+    .select_from(session_agents.outerjoin(agents, IS_LINKED))
+    .where(
+        g.owner_id == OWNER,
+        g.session_id == s.id,
+        g.kind == literal("AGENT", Text),
+        g.key == _newest.c.agent_key,
+    )
+    .limit(literal(1, Integer))
+    .correlate(sessions, _newest)
+    .lateral("writer")
+)
+_last = select(func.json_build_array(*_writer.c, *_newest.c, type_=JSON)).select_from(
+    _newest.outerjoin(_writer, true())
+)
+
+
+@cache
+def _page_with_last(order: Order, backward: bool, filtered: bool) -> Statement[SessionRow]:
+    page = _page(order, backward, filtered)
+    return statement(
+        variant(page.name, "with_last"),
+        "A page of the owner's sessions, each with its newest message, and the catalogue's agent that wrote it.",
+        page.partial.element.add_columns(_last.scalar_subquery().label("last")),
+        SessionRow,
+        custom_plan=filtered,
+    )
+
+
 async def page(
-    db: Reads, viewer: Viewer, window: Window, order: Order, filters: Mapping[str, Any], *, partial: bool = False
+    db: Reads,
+    viewer: Viewer,
+    window: Window,
+    order: Order,
+    filters: Mapping[str, Any],
+    *,
+    partial: bool = False,
+    with_last: bool = False,
 ) -> Slice[SessionRow]:
-    """One page of the viewer's sessions. A filter that is not set is None; `archived` and `deleted` are always set."""
+    """One page of the viewer's sessions. A filter that is not set is None; `archived` and `deleted` are always set.
+
+    `with_last`: partial rows with the newest message of each session.
+    """
     chosen = [name for name, value in filters.items() if value not in (None, False)]
     filtered = bool(chosen)
-    page, parameters = _page(order, window.backward, filtered), filters if filtered else {}
+    shape, parameters = (order, window.backward, filtered), filters if filtered else {}
+    page = _page_with_last(*shape) if with_last else _page(*shape)
     found = await read_page(
         db, viewer, page.partial if partial else page, COUNT, window, order.bounds(window), parameters
     )

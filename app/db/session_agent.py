@@ -8,7 +8,7 @@ from sqlalchemy import BigInteger, Integer, Text, and_, bindparam, func, insert,
 
 from app.db.access.statement import OWNER, Statement, statement, variant
 from app.db.access.transaction import Tx
-from app.db.reading.joined_agent import JOINED_COLUMNS
+from app.db.reading.joined import IS_LINKED, JOINED_COLUMNS
 from app.db.reading.nested import Nested, parent_table
 from app.db.reading.order import Order, integer_key
 from app.db.reading.partial_rows import SESSION_AGENT
@@ -16,7 +16,7 @@ from app.db.reading.rows import PartialSessionAgent, SessionAgentRow
 from app.db.tables import agents, session_agents
 from app.db.tables.columns import Uuid
 
-g, a = session_agents.c, agents.c
+g = session_agents.c
 EMPTY = {"state": "{}", "conversation_manager_state": "{}", "internal_state": "{}"}
 HAS_KEY = and_(
     g.owner_id == OWNER,
@@ -42,7 +42,7 @@ WITH_AGENTS = statement(
     "session_agent.with_agents",
     "The agents of sessions with these keys, each with its agent in the catalogue.",
     select(*JOINED_COLUMNS, *(g[name] for name in PartialSessionAgent._fields), keys.c["index"].label("parent"))
-    .select_from(keyed.outerjoin(agents, and_(a.owner_id == OWNER, a.id == g.agent_id, a.deleted_at.is_(None))))
+    .select_from(keyed.outerjoin(agents, IS_LINKED))
     .where(g.owner_id == OWNER),
     SessionAgentRow,
 )

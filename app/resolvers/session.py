@@ -163,9 +163,12 @@ async def mark_read(work: UnitOfWork, session_id: str, up_to_sequence: int) -> S
 
 async def page(ctx: Context, window: Window, order: tuple[str, str], filters: Mapping[str, Any]) -> Slice[SessionRow]:
     """One page of the viewer's sessions, in an order of (field, direction)."""
-    partial, kept = SessionRow in ctx.loaders.partial.rows, ctx.loaders.kept_lists()
-    found = await db.session.page(ctx.reads, ctx.viewer, window, db.session.ORDERS[order], filters, partial=partial)
-    ctx.loaders.listed(found.rows)
+    loaders = ctx.loaders
+    partial, kept, with_last = SessionRow in loaders.partial.rows, loaders.kept_lists(), loaders.joins_last
+    found = await db.session.page(
+        ctx.reads, ctx.viewer, window, db.session.ORDERS[order], filters, partial=partial, with_last=with_last
+    )
+    loaders.listed(found.rows)
     if kept is None or db.session.is_filtered(filters):
         return found
     what = partial, order, window.limit, window.backward, window.after, window.before

@@ -16,6 +16,7 @@ from app.db.reading.rows import (
     LastMessageRow,
     MessageKey,
     MessageRow,
+    PartialMessage,
     PartialSessionAgent,
     SessionAgentRow,
     SessionRow,
@@ -105,7 +106,7 @@ class Message(Node):
     created_at: DateTime = field(description="The time at which the server stored the message.")
     updated_at: DateTime = field(description="The time of the newest change of the message.")
 
-    is_type_of = rows_of(MessageRow, LastMessageRow)
+    is_type_of = rows_of(MessageRow, LastMessageRow, PartialMessage)
 
     @field(description=NODE_ID)
     def id(self: MessageRow) -> strawberry.ID:

@@ -44,5 +44,7 @@ def columns_for(selected: frozenset[tuple[str, str]]) -> PartialRows:
             fields[type_name].add(field)
     rows = frozenset(kind.row for name, kind in TYPES.items() if fields[name] <= kind.fields | {"__typename"})
     joined = ("SessionAgent", "agent") in selected and {SessionAgentRow, AgentRow} <= rows
-    last_joined = joined and MessageRow in rows and {("Session", "lastMessage"), ("Message", "agent")} <= selected
-    return PartialRows(rows, joined, last_joined)
+    of_messages = joined and SessionRow in rows and ("Message", "agent") in selected
+    last_joined = of_messages and MessageRow in rows and ("Session", "lastMessage") in selected
+    session_joined = of_messages and {("Query", "session"), ("Session", "messages")} <= selected
+    return PartialRows(rows, joined, last_joined, session_joined)

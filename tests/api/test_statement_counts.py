@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.pool import Pool
 
+from app.db.session import MAX_AGENTS
 from harness import citus
 from harness.server_settings import settings_for
 from tests.support.servers import serving
@@ -113,7 +114,7 @@ async def test_benchmark_operations_need_one_statement_per_level(counts):
 
 
 async def test_a_last_message_comes_with_its_agents(database_url, logged):
-    """Without cache. A compiled document joins the agents to session agents, and both to last messages."""
+    """Without cache. A compiled document joins session agents, their agents and last messages to sessions."""
     _, statements = logged
     async with serving(settings_for(database_url, session_cache_bytes=0)) as running:
         ann, bob = (running.user(f"{name}-{uuid4().hex[:12]}") for name in ("ann", "bob"))
@@ -127,23 +128,52 @@ async def test_a_last_message_comes_with_its_agents(database_url, logged):
             statements.clear()
             data = await ann.asks(document, **variables)
             runs.append((data, sum(ann.name in statement.args for statement in statements)))
-        assert [count for _, count in [*runs[:2], *runs[-2:]]] == [4, 4, 3, 2]
+        assert [count for _, count in [*runs[:2], *runs[-2:]]] == [4, 4, 2, 1]
         assert [data for data, _ in runs[:2]] == [data for data, _ in runs[-2:]]
         last = {edge["node"]["title"]: edge["node"]["lastMessage"] for edge in runs[-1][0]["sessions"]["edges"]}
         assert (last["empty"], last["plain"]["agent"]) == (None, None)
         assert last["unlinked"]["agent"] == {"key": "unlinked", "agent": None}
         assert last["1"]["agent"]["agent"]["name"] == "1"
+        await writes(ann, await starts(ann, unlinked), "so far")
+        assert (await ann.asks(W2))["sessions"]["edges"][0]["node"]["lastMessage"]["text"] == "so far"
         assert (await bob.asks(W2))["sessions"]["edges"] == []
+
+
+async def test_a_session_comes_with_its_first_agents(database_url, logged):
+    """The agents beyond these need one more statement, and every way to read them returns the same."""
+    _, statements = logged
+    async with serving(settings_for(database_url, session_cache_bytes=0)) as running:
+        ann, bob = (running.user(f"{name}-{uuid4().hex[:12]}") for name in ("ann", "bob"))
+        agents = [
+            (await ann.does("createAgent", "agent { id }", name=name, type="helper"))["agent"]["id"]
+            for name in ("kept", "deleted")
+        ]
+        for number, expected in ((MAX_AGENTS, 2), (MAX_AGENTS + 1, 3)):
+            session, keys = await ann.creates_session(), [f"agent-{index}" for index in range(number)]
+            for key, agent in zip((keys[0], keys[-1]), agents, strict=True):
+                await ann.does("putSessionAgent", sessionId=session, key=key, agentId=agent)
+            messages = [{"role": "ASSISTANT", "text": key, "agentKey": key} for key in keys]
+            await ann.does("appendMessages", sessionId=session, messages=messages)
+            if number > MAX_AGENTS:
+                await ann.does("deleteAgent", id=agents[1])
+            document, found = W1.replace("W1", f"With{number}"), []
+            for _ in range(4):
+                statements.clear()
+                data = await ann.asks(document, id=session)
+                found.append((data, sum(ann.name in statement.args for statement in statements)))
+            assert (found[0][1], found[-1][1]) == (4, expected)
+            assert all(data == found[0][0] for data, _ in found)
+            assert await bob.asks(document, id=session) == {"session": None}
 
 
 async def test_unchanged_sessions_need_the_sessions_and_the_catalogue_only(counts):
     """A compiled document reads partial rows: these are kept from the second read under a head on."""
     session, warm1, warm2 = counts.sessions[0], W1.replace("W1", "Warm1"), W2.replace("W2", "Warm2")
     runs = [(await counts(warm1, id=session), await counts(warm2)) for _ in range(4)]
-    assert (runs[0], runs[-1]) == ((4, 4), (2, 2))
+    assert (runs[0], runs[-1]) == ((4, 4), (1, 2))
     await counts.ann.appends(session, "t", agentKey="guide")
     changed = [await counts(warm1, id=session) for _ in range(3)]
-    assert changed == [3, 3, 2]  # one statement joins the agents of the session and the catalogue
+    assert changed == [2, 3, 1]  # the cache keeps only what was read after the head
 
 
 async def test_sessions_of_which_one_has_changed_need_no_statements_of_their_own(counts):

@@ -16,10 +16,11 @@ from sqlalchemy.sql.functions import FunctionElement, ScalarFunctionColumn
 FUNCTIONS = frozenset(
     """
     array_agg array_to_tsvector avg char_length clock_timestamp coalesce colloquy_timeline count date_bin
-    date_part exists greatest hashtextextended isfinite json_build_object least left length lower max min normalize now
-    nullif pg_advisory_xact_lock pg_control_system pg_current_snapshot pg_current_xact_id pg_is_in_recovery
-    pg_postmaster_start_time pg_snapshot_xmax pg_snapshot_xmin replace right row_number split_part string_agg
-    string_to_array strpos substr substring sum to_char to_tsquery to_tsvector ts_rank_cd unnest websearch_to_tsquery
+    date_part exists greatest hashtextextended isfinite json_agg json_build_array json_build_object least left length
+    lower max min normalize now nullif pg_advisory_xact_lock pg_control_system pg_current_snapshot pg_current_xact_id
+    pg_is_in_recovery pg_postmaster_start_time pg_snapshot_xmax pg_snapshot_xmin replace right row_number split_part
+    string_agg string_to_array strpos substr substring sum to_char to_tsquery to_tsvector ts_rank_cd unnest
+    websearch_to_tsquery
     """.split()  # noqa: SIM905
 )
 # As a bound parameter, these would not match the condition or the expression of a partial index.

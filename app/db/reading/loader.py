@@ -76,7 +76,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
     def prime(self, key: K, value: V) -> Self:
         """Sets the value of a key that was not loaded before."""
         if key not in self._cache:
-            self._cache[key] = BatchValue(self._read_before, value)
+            self._cache[key] = BatchValue(self.read_before, value)
         return self
 
     def clear(self, key: K) -> Self:
@@ -85,7 +85,7 @@ class DataLoader(aiodataloader.DataLoader[K, V]):
         return self
 
     @cached_property
-    def _read_before(self) -> "Future[None]":
+    def read_before(self) -> "Future[None]":
         """What primed values wait for."""
         done: Future[None] = get_running_loop().create_future()
         done.set_result(None)

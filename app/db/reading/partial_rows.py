@@ -22,12 +22,14 @@ class PartialRows(NamedTuple):
     """The classes of rows that may be partial in an operation.
 
     `joined`: the operation reads the catalogue's agents of session agents, so one statement reads both. `last_joined`:
-    it reads them for the last messages of sessions, so one statement reads all three.
+    it reads them for the last messages of sessions, so one statement reads all three, and in a list the sessions too.
+    `session_joined`: it reads them for the messages of a session, so the statement of the session reads both.
     """
 
     rows: frozenset[type[Entity]] = frozenset()
     joined: bool = False
     last_joined: bool = False
+    session_joined: bool = False
 
 
 FULL = PartialRows()

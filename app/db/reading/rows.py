@@ -25,9 +25,12 @@ class SessionRow(Entity):
     """One session; `head` is the newest change number in it, `revision` that of the session's own newest change.
 
     Queries also read when PostgreSQL started, in seconds since 1970: only until its next start does a head count once.
+    `agents` and `last` are JSON, of statements that read the session's agents or newest message too: see `joined`.
     """
 
     postgres_started: float
+    agents: str | None
+    last: str | None
 
     owner_id: str
     id: str
@@ -90,6 +93,20 @@ class PartialSessionAgent(NamedTuple):
     kind: str
     key: str
     agent_id: str | None
+
+
+class PartialMessage(NamedTuple):
+    """A partial message that came with its session; `agent_id` is that of its session agent."""
+
+    agent_id: str | None
+    session_id: str
+    sequence: int
+    key: str | None
+    agent_key: str | None
+    role: str
+    status: str
+    text: str
+    created_at: str
 
 
 class SessionAgentRow(Entity):

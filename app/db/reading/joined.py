@@ -1,0 +1,37 @@
+"""Agents and messages in rows of other nouns, in statements that join them."""
+
+from collections.abc import Iterator
+
+import orjson
+from sqlalchemy import and_
+
+from app.db.access.statement import OWNER, Row
+from app.db.reading.rows import PartialAgent, PartialMessage, PartialSessionAgent, SessionRow
+from app.db.tables import agents, session_agents
+
+IS_LINKED = and_(agents.c.owner_id == OWNER, agents.c.id == session_agents.c.agent_id, agents.c.deleted_at.is_(None))
+"""The catalogue's agent of a session agent: the condition of an outer join."""
+JOINED_COLUMNS = tuple(agents.c[name].label(f"agents_{name}") for name in PartialAgent._fields)
+"""The first columns of such a statement: `joined_agent` finds them by position."""
+JOINED = slice(len(JOINED_COLUMNS))
+
+
+def joined_agent(row: Row) -> PartialAgent | None:
+    """The agent in a row that begins with `JOINED_COLUMNS`, as a stand-in for its own row; None if it was deleted."""
+    return PartialAgent._make(row[JOINED]) if row[0] is not None else None
+
+
+def agents_of(session: SessionRow) -> Iterator[tuple[PartialSessionAgent, PartialAgent | None]]:
+    """The agents in a session's column `agents`, each with its agent in the catalogue; None as above."""
+    for key, agent_id, *joined in orjson.loads(session.agents or "[]"):
+        agent = PartialAgent._make(joined) if joined[0] is not None else None
+        yield PartialSessionAgent(session.id, "AGENT", key, agent_id), agent
+
+
+def last_message_of(session: SessionRow) -> tuple[PartialMessage | None, PartialAgent | None]:
+    """The message in a session's column `last`, with the catalogue's agent that wrote it."""
+    if session.last is None:
+        return None, None
+    values = orjson.loads(session.last)
+    agent = PartialAgent._make(values[JOINED]) if values[0] is not None else None
+    return PartialMessage._make(values[JOINED.stop :]), agent
