@@ -21,6 +21,11 @@ NODES = "select nodename as host, nodeport as port from pg_dist_node where isact
 ADD_NODE = "select citus_add_node($1, $2)"
 SET_COORDINATOR = "select citus_set_coordinator_host($1, $2)"
 ATTEMPTS = 20
+CLIENTS = """
+select datname from pg_stat_activity
+where datname = any($1::text[]) and backend_type = 'client backend' and application_name not like 'citus%'
+"""
+END_PROCESSES = "select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = any($1::text[])"
 
 
 def cluster_url() -> str | None:
@@ -39,6 +44,7 @@ async def databases(coordinator: str, *, migrated: bool = True) -> AsyncIterator
     template, made = await _template(coordinator) if migrated else None, list[str]()
 
     async def new() -> str:
+        await _end_daemons(coordinator, made)
         made.append(f"colloquy_test_{os.getpid()}_{next(NUMBERS)}")
         await create(coordinator, made[-1], template=template)
         return at(coordinator, made[-1])
@@ -47,6 +53,26 @@ async def databases(coordinator: str, *, migrated: bool = True) -> AsyncIterator
         yield new
     finally:
         await drop(coordinator, made)
+
+
+async def _end_daemons(coordinator: str, names: Sequence[str]) -> None:
+    """Ends what Citus runs in databases without clients until the next client connects.
+
+    It is a daemon on every node, with connections to all others: after a hundred databases a node has none left.
+    """
+    nodes = await nodes_of(coordinator)
+    used = {
+        row["datname"]
+        for rows in await asyncio.gather(*(_fetch(node, CLIENTS, names) for node in nodes))
+        for row in rows
+    }
+    unused = [name for name in names if name not in used]
+    await asyncio.gather(*(_fetch(node, END_PROCESSES, unused) for node in nodes))
+
+
+async def _fetch(node: str, query: str, names: Sequence[str]) -> list[asyncpg.Record]:
+    async with connected(node) as admin:
+        return await admin.fetch(query, names)
 
 
 async def _template(coordinator: str) -> str:

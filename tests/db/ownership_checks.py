@@ -17,6 +17,8 @@ import asyncpg
 from sqlalchemy import ARRAY, JSON, Boolean, CheckConstraint, DateTime, Double, Integer, LargeBinary, Numeric, String
 from sqlalchemy.dialects.postgresql import TSVECTOR, UUID
 
+from app.db.access import routed
+from app.db.access.slow_statements import SlowStatements
 from app.db.tables.columns import Xid8
 
 ANN, BOB = "ann", "bob"
@@ -115,10 +117,13 @@ def decided_by(node):
 
 
 class SampleTables:
-    """Every table filled with few different values, so that random arguments often match rows."""
+    """Every table filled with few different values, so that random arguments often match rows.
 
-    def __init__(self, connection, metadata, statements, seed=1):
-        self.connection, self.tables = connection, list(metadata.sorted_tables)
+    `routes`: statements run in their second form, if they have one, as they do on Citus.
+    """
+
+    def __init__(self, connection, metadata, statements, seed=1, *, routes=False):
+        self.connection, self.tables, self.routes = connection, list(metadata.sorted_tables), routes
         self.random = random.Random(seed)
         self.texts = sorted(
             {"a", "b", "1", "simple"}
@@ -216,6 +221,8 @@ class SampleTables:
         return sorted(map(self.plain, rows)), *tables
 
     async def fetch(self, statement, values):
+        if self.routes and statement.routed:
+            return await routed.run(self.connection, SlowStatements(60), statement, ANN, values)
         return await self.connection.fetch(statement.sql, *statement.bind(ANN, **values))
 
     async def everything(self):

@@ -3,12 +3,14 @@
 import asyncio
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from app.db.access.engine import POSTGRESQL, DatabaseEngine
 from app.db.operations import distribution, migrate, readiness
 from app.db.operations.migrate import MigrationError
 from app.db.tables import metadata
 from harness import citus
+from harness.migration_clients import until
 from harness.postgres import at, connected
 from harness.server_settings import settings_for
 from tests.live.test_session_events import NO_POLL, kinds
@@ -161,3 +163,21 @@ async def test_wake_ups_on_the_coordinator_reach_servers_on_workers(fresh_databa
 async def test_tables_are_distributed_from_the_coordinator_only(fresh_database):
     with pytest.raises(MigrationError, match="leads to a worker"):
         await asyncio.to_thread(distribution.distribute, await on_worker(await fresh_database()))
+
+
+@on_citus
+async def test_a_database_without_clients_has_no_processes_once_another_is_created(fresh_database):
+    url = await fresh_database()
+
+    async def processes():
+        name = make_url(url).database
+        async with connected(citus.cluster_url()) as admin:
+            return await admin.fetchval("select count(*) from pg_stat_activity where datname = $1", name)
+
+    async with connected(url) as client:
+        await client.fetchval("select count(*) from sessions")
+        await fresh_database()
+        assert await client.fetchval("select count(*) from sessions") == 0
+    await until(processes)  # the daemon
+    await fresh_database()
+    assert await processes() == 0

@@ -237,7 +237,7 @@ async def test_a_backlog_is_worked_off_from_the_oldest_on_batch_by_batch(swept, 
     assert (await sweeper.sweep_once(db, WEEK, report))["sessions expired"] == 7
     assert report.of("sessions expired") == [[3, 0], [3, 0], [1, 0]]
     expired = await admin.fetch(
-        "select s.title from audit_events a join sessions s on s.id = a.subject_id"
+        "select s.title from audit_events a join sessions s on s.owner_id = a.owner_id and s.id = a.subject_id"
         " where a.event_type = 'session.expired' order by a.at, a.id"
     )
     assert [row["title"] for row in expired] == sorted(ages, key=ages.__getitem__, reverse=True)
