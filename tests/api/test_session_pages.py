@@ -1,6 +1,11 @@
 """Pages of sessions: every order, and every way in which the statuses of a filter are read."""
 
+from uuid import uuid4
+
 import pytest
+
+from harness.server_settings import settings_for
+from tests.support.servers import serving
 
 
 async def test_sessions_are_paged_in_every_order(ann):
@@ -24,7 +29,7 @@ async def creates_sessions_of_statuses(user):
     """The ids of three sessions of each status in turn, all with one message but those that are PENDING."""
     ids = []
     for number, status in enumerate(["PENDING", "ACTIVE", "COMPLETED", "FAILED"] * 3):
-        ids.append(await user.creates_session(f"Number {number}", role="boss" if number < 8 else "guest"))
+        ids.append(await user.creates_session(f"Number {number}", agentType="guide" if number < 6 else "cook"))
         if status != "PENDING":
             await user.appends(ids[-1], f"Text {number}")
             await user.does("setSessionStatus", id=ids[-1], status=status)
@@ -32,21 +37,21 @@ async def creates_sessions_of_statuses(user):
 
 
 LISTED = """query ($f: SessionFilter, $o: SessionOrder) {
-    sessions(filter: $f, orderBy: $o) { totalCount nodes { id status role lastMessage { text } } } }"""
+    sessions(filter: $f, orderBy: $o) { totalCount nodes { id status agentType lastMessage { text agent { key agent { name } } } } } }"""
 
 
-@pytest.mark.parametrize(
-    "status", [["PENDING"], ["COMPLETED", "PENDING", "PENDING"], ["FAILED", "ACTIVE"], ["EXPIRED"]]
-)
-async def test_sessions_of_rare_statuses_have_the_order_of_all(ann, bob, status):
+async def sees_statuses_in_order(ann, bob, status):
+    """Compares every page of these statuses with the list of all sessions; a stranger's are in neither."""
     created = await creates_sessions_of_statuses(ann)
     await ann.does("archiveSession", id=created[0])
     await ann.does("deleteSession", id=created[2])
     own = await creates_sessions_of_statuses(bob)
     everything = (await ann.asks(LISTED))["sessions"]["nodes"]
-    for others in ({}, {"role": "boss"}):
+    for others in ({}, {"agentType": "guide"}):
         expected = [
-            node for node in everything if node["status"] in status and others.get("role") in (None, node["role"])
+            node
+            for node in everything
+            if node["status"] in status and others.get("agentType") in (None, node["agentType"])
         ]
         for direction, nodes in ("DESC", expected), ("ASC", expected[::-1]):
             order, where = {"field": "LAST_ACTIVITY", "direction": direction}, {"status": status, **others}
@@ -57,6 +62,21 @@ async def test_sessions_of_rare_statuses_have_the_order_of_all(ann, bob, status)
                 assert await ids_of_all_pages(ann, "last", "before", order, where) == ids[::-1]
     seen = (await bob.asks(LISTED, f={"status": status}))["sessions"]["nodes"]
     assert {node["id"] for node in seen} <= set(own)
+
+
+STATUSES = ["PENDING"], ["COMPLETED", "PENDING", "PENDING"], ["FAILED", "ACTIVE"], ["EXPIRED"]
+
+
+@pytest.mark.parametrize("status", STATUSES)
+async def test_sessions_of_rare_statuses_have_the_order_of_all(ann, bob, status):
+    await sees_statuses_in_order(ann, bob, status)
+
+
+async def test_sessions_of_rare_statuses_come_with_their_last_messages(database_url):
+    """Without session cache one statement reads both."""
+    async with serving(settings_for(database_url, session_cache_bytes=0)) as running:
+        ann, bob = (running.user(f"{name}-{uuid4().hex[:12]}") for name in ("ann", "bob"))
+        await sees_statuses_in_order(ann, bob, ["COMPLETED", "PENDING"])
 
 
 async def ids_of_all_pages(user, size, cursor, order, filter=None):
