@@ -33,9 +33,9 @@ def registered() -> dict[str, Any]:
         for order in record.ORDERS.values():
             record._page(order, backward)
         record_namespace._page(backward)
-        for order, filtered in product(session.ORDERS.values(), (False, True)):
-            session._page(order, backward, filtered)
-            session._page_with_last(order, backward, filtered)
+        for order, shape in session.SHAPES:
+            session._page(order, backward, shape)
+            session._page_with_last(order, backward, shape)
         message._update(CONTENT, redacted=backward)
     for nested in NESTED:
         assert nested.count

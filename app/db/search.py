@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import cache
 from typing import Any
 
@@ -14,6 +15,7 @@ from sqlalchemy import (
     and_,
     any_,
     bindparam,
+    case,
     cast,
     func,
     literal,
@@ -44,6 +46,9 @@ MAX_RANKED = 2_000
 MAX_EXAMINED = 60_000
 PROBED, COMMON_FROM = 400, 16
 ENOUGH = MAX_RANKED
+# A message has the time at which its write began, so that the times in a session are not quite in the order of the
+# sequences. No write takes this long.
+LONGEST_WRITE = timedelta(hours=1)
 MAX_FEW_SESSIONS, MAX_FEW_MESSAGES = 100, 5_000
 RANK = re.compile(r"\d(\.\d+)?(e-\d+)?")
 UNDEFINED_OBJECT = "42704"
@@ -143,12 +148,16 @@ def _newest(matching: Subquery, *conditions: ColumnElement[bool]) -> Subquery:
     )
 
 
+def _max_recent_sessions(messages: int) -> int:
+    return max(50, messages // 40)
+
+
 def _recent_sessions(messages: int) -> Subquery:
     """The most recently active sessions; `before`: how many messages the sessions before each have."""
     order = (s.last_activity_at.desc(), s.id.desc())
     conditions = (s.owner_id == OWNER, s.deleted_at.is_(None), HAS_TYPE, IN_SESSION)
-    columns = select(s.id, s.last_activity_at, s.message_count).where(*conditions)
-    number = literal(max(50, messages // 40))
+    columns = select(s.id, s.last_activity_at, s.message_count, s.last_sequence).where(*conditions)
+    number = literal(_max_recent_sessions(messages))
     newest = columns.order_by(*order).limit(number)
     parts = {"listed": s.archived_at.is_(None), "archived": s.archived_at.is_not(None)}
     either = union_all(*(newest.where(part).subquery(name).select() for name, part in parts.items())).subquery("either")
@@ -156,7 +165,8 @@ def _recent_sessions(messages: int) -> Subquery:
     first = select(either).order_by(either.c.last_activity_at.desc(), either.c.id.desc()).limit(number)
     both = first.subquery("both").c
     until = func.sum(both.message_count).over(order_by=(both.last_activity_at.desc(), both.id.desc()))
-    return select(both.id, both.last_activity_at, (until - both.message_count).label("before")).subquery("recent")
+    before = (until - both.message_count).label("before")
+    return select(both.id, both.last_activity_at, both.last_sequence, before).subquery("recent")
 
 
 def _recent(examined: int, ranked: int) -> Subquery:
@@ -185,11 +195,36 @@ def _recent(examined: int, ranked: int) -> Subquery:
     return (
         select(recent.c.id.label("session_id"), found.c.sequence)
         .select_from(recent.join(found, true()))
-        .where(recent.c.before < literal(examined))
+        .where(recent.c.before < literal(examined), or_(SINCE.is_(None), recent.c.last_activity_at >= SINCE))
         .order_by(recent.c.last_activity_at.desc(), recent.c.id.desc(), found.c.sequence.desc())
         .limit(literal(ranked))
         .subquery("newest")
     )
+
+
+def _reaches_since(examined: int) -> Select[Any]:
+    """True if `_recent(examined)` reads all messages since `SINCE`.
+
+    The last activity of a session is never before the time of one of its messages.
+    """
+    recent = _recent_sessions(examined)
+    r = recent.c
+    not_read = (
+        select(m.created_at)
+        .where(m.owner_id == OWNER, m.session_id == r.id, m.sequence <= r.last_sequence - literal(examined))
+        .order_by(m.sequence.desc())
+        .limit(literal(1))
+        .correlate(recent)
+        .scalar_subquery()
+    )
+    is_cut_off = case(
+        (r.last_activity_at < SINCE, False),
+        (r.before >= literal(examined), True),
+        (r.last_sequence <= literal(examined), False),
+        else_=not_read >= SINCE - literal(LONGEST_WRITE),
+    )
+    are_all = or_(func.count() < literal(_max_recent_sessions(examined)), func.min(r.last_activity_at) < SINCE)
+    return select(and_(func.count().filter(is_cut_off) == literal(0), are_all).label("reaches")).select_from(recent)
 
 
 NEWEST = {
@@ -208,6 +243,21 @@ COMMON = statement(
     "How many of the newest messages match a search, counted as far as a common word needs.",
     select(func.count().label("total")).select_from(_recent(PROBED, COMMON_FROM)),
     Count,
+    custom_plan=True,
+)
+
+
+class Reach(Row):
+    """Whether the newest messages that are examined are all since a time."""
+
+    reaches: bool
+
+
+REACHES_SINCE = statement(
+    "search.reaches_since",
+    "Whether all messages since a time are among the newest that are examined.",
+    _reaches_since(MAX_EXAMINED),
+    Reach,
     custom_plan=True,
 )
 COUNT = {
@@ -281,13 +331,16 @@ async def _read(db: Reads, viewer: Viewer, access: str, window: Window, filters:
 
 
 async def _seems_common(db: Reads, viewer: Viewer, filters: Mapping[str, Any]) -> bool:
-    """True if many of the very newest messages match."""
-    [probe] = await db.fetch(viewer, COMMON, **filters)
+    """True if many of the very newest messages match. Few of them may be since a time: others are not read then."""
+    [probe] = await db.fetch(viewer, COMMON, **{**filters, "since": None})
     return probe.total >= COMMON_FROM
 
 
 async def _recent_page(db: Reads, viewer: Viewer, window: Window, filters: Mapping[str, Any]) -> Slice[FoundRow] | None:
-    """The page, if so many of the newest messages match that no other can be among the newest matches."""
+    """The page, if no other message can be among the newest matches.
+
+    So many of the newest messages match, or all that the filter allows are among them.
+    """
     found = await _read(db, viewer, "recent", window, filters)
     number = found.rows[0].number_ranked if found.rows else await found.total()
 
@@ -295,7 +348,15 @@ async def _recent_page(db: Reads, viewer: Viewer, window: Window, filters: Mappi
         return number
 
     found.total = total
-    return found if number >= ENOUGH else None
+    return found if number >= ENOUGH or await _reaches(db, viewer, filters) else None
+
+
+async def _reaches(db: Reads, viewer: Viewer, filters: Mapping[str, Any]) -> bool:
+    if filters["since"] is None:
+        return False
+    given = {name: filters[name] for name in REACHES_SINCE.parameters}
+    [found] = await db.fetch(viewer, REACHES_SINCE, **given)
+    return found.reaches
 
 
 async def unready(db: Database, config: str) -> str | None:

@@ -9,12 +9,14 @@ from sqlalchemy import (
     ColumnElement,
     Float,
     Integer,
+    Select,
     Text,
     and_,
     any_,
     bindparam,
     case,
     cast,
+    column,
     func,
     insert,
     literal,
@@ -36,7 +38,7 @@ from app.db.reading.nested import Nested, parent_table
 from app.db.reading.order import Order, direction, time_key, uuid_key
 from app.db.reading.page import Count, Slice, Window
 from app.db.reading.partial_rows import SESSION
-from app.db.reading.root import read_page
+from app.db.reading.root import page_of_each, read_page
 from app.db.reading.rows import PartialMessage, SessionRow
 from app.db.tables import agents, messages, session_agents, sessions
 from app.db.tables.columns import Uuid, as_client_text
@@ -183,19 +185,32 @@ MARK_READ = statement(
 STATUS, AGENT_TYPE = bindparam("status", type_=ARRAY(Text)), bindparam("agent_type", type_=Text)
 ROLE, TASK_ID = bindparam("role", type_=Text), bindparam("task_id", type_=Uuid)
 QUERY = bindparam("query", type_=Text)
+OTHER_FILTERS = and_(
+    or_(AGENT_TYPE.is_(None), s.agent_type == AGENT_TYPE),
+    or_(ROLE.is_(None), s.role == ROLE),
+    or_(TASK_ID.is_(None), s.task_id == TASK_ID),
+    or_(QUERY.is_(None), contains(s.title, QUERY)),
+)
 MATCHING = and_(
     s.owner_id == OWNER,
     s.erased_at.is_(None),
     s.archived_at.is_not(None) == bindparam("archived", type_=Boolean),
     s.deleted_at.is_not(None) == bindparam("deleted", type_=Boolean),
     or_(STATUS.is_(None), s.status == any_(STATUS)),
-    or_(AGENT_TYPE.is_(None), s.agent_type == AGENT_TYPE),
-    or_(ROLE.is_(None), s.role == ROLE),
-    or_(TASK_ID.is_(None), s.task_id == TASK_ID),
-    or_(QUERY.is_(None), contains(s.title, QUERY)),
+    OTHER_FILTERS,
 )
 # The list without a filter, which clients read most: it has one generic plan.
 UNFILTERED = and_(s.owner_id == OWNER, s.archived_at.is_(None), s.deleted_at.is_(None))
+INDEXED_STATUSES = ["PENDING", "COMPLETED", "FAILED", "EXPIRED"]
+"""The statuses that the index `sessions_by_status` has: ACTIVE would take an entry with each append."""
+STATUSES = func.unnest(STATUS).table_valued(column("status", Text), name="statuses").render_derived()
+# The second condition is that of the index.
+OF_STATUS = and_(
+    s.status == STATUSES.c.status,
+    s.status == any_(literal(INDEXED_STATUSES, ARRAY(Text))),
+    UNFILTERED,
+    OTHER_FILTERS,
+)
 COUNT = statement(
     "session.count[filtered]",
     "The number of sessions that match a filter.",
@@ -205,54 +220,79 @@ COUNT = statement(
 )
 
 
+SHAPES = [
+    (order, shape)
+    for order in ORDERS.values()
+    for shape in ("", "filtered", "by_status")
+    if shape != "by_status" or order.keys is ACTIVITY
+]
+"""The orders of a page, with how its filter is read. The index of statuses has one order."""
+
+
 @cache
-def _page(order: Order, backward: bool, filtered: bool) -> Statement[SessionRow]:
+def _page(order: Order, backward: bool, shape: str) -> Statement[SessionRow]:
     return statement(
-        variant("session.page", order.name, direction(backward), *(["filtered"] if filtered else [])),
+        variant("session.page", order.name, direction(backward), *filter(None, [shape])),
         "A page of the owner's sessions.",
-        order.page(SESSIONS.where(MATCHING if filtered else UNFILTERED), backward),
+        page_of_each(order, SESSIONS.where(OF_STATUS), STATUSES, backward)
+        if shape == "by_status"
+        else order.page(SESSIONS.where(MATCHING if shape else UNFILTERED), backward),
         SessionRow,
         SESSION,
-        custom_plan=filtered,
+        custom_plan=bool(shape),
     )
 
 
-_newest = (
-    select(*(as_client_text(m[name]) for name in PartialMessage._fields if name != "agent_id"))
-    .where(m.owner_id == OWNER, m.session_id == s.id, m.deleted_at.is_(None))
-    .order_by(m.sequence.desc())
-    .limit(literal(1, Integer))
-    .correlate(sessions)
-    .subquery("newest")
-)
-_writer = (
-    select(*JOINED_COLUMNS, g.agent_id)
-    .select_from(session_agents.outerjoin(agents, IS_LINKED))
-    .where(
-        g.owner_id == OWNER,
-        g.session_id == s.id,
-        g.kind == literal("AGENT", Text),
-        g.key == _newest.c.agent_key,
+def _last(of: Any) -> Select[Any]:
+    """The newest message of each session in `of`, with its writer."""
+    newest = (
+        select(*(as_client_text(m[name]) for name in PartialMessage._fields if name != "agent_id"))
+        .where(m.owner_id == OWNER, m.session_id == of.c.id, m.deleted_at.is_(None))
+        .order_by(m.sequence.desc())
+        .limit(literal(1, Integer))
+        .correlate(of)
+        .subquery("newest")
     )
-    .limit(literal(1, Integer))
-    .correlate(sessions, _newest)
-    .lateral("writer")
-)
-_last = select(func.json_build_array(*_writer.c, *_newest.c, type_=JSON)).select_from(
-    _newest.outerjoin(_writer, true())
-)
+    writer = (
+        select(*JOINED_COLUMNS, g.agent_id)
+        .select_from(session_agents.outerjoin(agents, IS_LINKED))
+        .where(
+            g.owner_id == OWNER,
+            g.session_id == of.c.id,
+            g.kind == literal("AGENT", Text),
+            g.key == newest.c.agent_key,
+        )
+        .limit(literal(1, Integer))
+        .correlate(of, newest)
+        .lateral("writer")
+    )
+    columns = func.json_build_array(*writer.c, *newest.c, type_=JSON)
+    return select(columns).select_from(newest.outerjoin(writer, true()))
 
 
 @cache
-def _page_with_last(order: Order, backward: bool, filtered: bool) -> Statement[SessionRow]:
-    page = _page(order, backward, filtered)
+def _page_with_last(order: Order, backward: bool, shape: str) -> Statement[SessionRow]:
+    page = _page(order, backward, shape)
+    last = _last(page.element.selected_columns["id"].table).scalar_subquery().label("last")
     return statement(
         variant(page.name, "with_last"),
         "A page of the owner's sessions, each with its newest message, and the catalogue's agent that wrote it.",
-        page.partial.element.add_columns(_last.scalar_subquery().label("last")),
+        page.partial.element.add_columns(last),
         SessionRow,
-        custom_plan=filtered,
+        custom_plan=bool(shape),
     )
+
+
+def _shape(order: Order, filters: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
+    """How a page with these filters is read, and the parameters for it."""
+    if not is_filtered(filters):
+        return "", {}
+    statuses = dict.fromkeys(filters["status"] or ())
+    listed = not filters["archived"] and not filters["deleted"]
+    if not (statuses and listed and order.keys is ACTIVITY and statuses.keys() <= {*INDEXED_STATUSES}):
+        return "filtered", filters
+    others = {name: value for name, value in filters.items() if name not in ("archived", "deleted")}
+    return "by_status", {**others, "status": list(statuses)}
 
 
 async def page(
@@ -270,11 +310,10 @@ async def page(
     `with_last`: partial rows with the newest message of each session.
     """
     chosen = [name for name, value in filters.items() if value not in (None, False)]
-    filtered = bool(chosen)
-    shape, parameters = (order, window.backward, filtered), filters if filtered else {}
-    page = _page_with_last(*shape) if with_last else _page(*shape)
+    shape, parameters = _shape(order, filters)
+    page = (_page_with_last if with_last else _page)(order, window.backward, shape)
     found = await read_page(
-        db, viewer, page.partial if partial else page, COUNT, window, order.bounds(window), parameters
+        db, viewer, page.partial if partial else page, COUNT, window, order.bounds(window), parameters, filters
     )
     if not chosen:
         found.total = lambda: session_totals.listed(db, viewer)

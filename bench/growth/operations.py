@@ -224,7 +224,7 @@ def _search(ids: Ids) -> Iterator[Operation]:
         one_session = {"f": {"sessionId": ids.focus[owner]}}
         yield Operation("search: in one session", owner, document, one_session, may_grow)
     yield Operation("search: agentType", "team", document, {"f": {"agentType": "rare"}})
-    yield Operation("search: since", "long", document, {"f": {"since": "2026-11-04T23:00:00Z"}}, MATCHES)
+    yield Operation("search: since", "long", document, {"f": {"since": "2026-11-04T23:00:00Z"}})
 
 
 def _replays(ids: Ids) -> Iterator[Operation]:

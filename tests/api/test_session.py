@@ -348,35 +348,3 @@ async def test_sessions_are_filtered_by_every_condition(ann, bob):
     assert await listed(ann, role="boss", query="plan") == []
     assert await listed(ann, status=None, archived=None, deleted=False) == [work, plan]
     assert await listed(bob) == []
-
-
-async def test_sessions_are_paged_in_every_order(ann):
-    first, second, third = [await ann.creates_session(name) for name in ("1", "2", "3")]
-    await ann.appends(first, "newest")
-    orders = {
-        ("LAST_ACTIVITY", "DESC"): [first, third, second],
-        ("LAST_ACTIVITY", "ASC"): [second, third, first],
-        ("CREATED_AT", "DESC"): [third, second, first],
-        ("CREATED_AT", "ASC"): [first, second, third],
-    }
-    for (field, direction), expected in orders.items():
-        order = {"field": field, "direction": direction}
-        assert await ids_of_all_pages(ann, "first", "after", order) == expected
-        assert await ids_of_all_pages(ann, "last", "before", order) == expected[::-1]
-    default = await ann.asks("{ sessions { totalCount nodes { id } } }")
-    assert default["sessions"] == {"totalCount": 3, "nodes": [{"id": each} for each in (first, third, second)]}
-
-
-async def ids_of_all_pages(user, size, cursor, order):
-    """The ids of all pages."""
-    document = f"""query ($o: SessionOrder!, $c: String) {{ sessions({size}: 1, {cursor}: $c, orderBy: $o) {{
-        edges {{ cursor node {{ id }} }} pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor }} }} }}"""
-    more, seen, at = "hasNextPage" if size == "first" else "hasPreviousPage", [], None
-    while True:
-        page = (await user.asks(document, o=order, c=at))["sessions"]
-        [edge] = page["edges"]
-        assert edge["cursor"] == page["pageInfo"]["startCursor"] == page["pageInfo"]["endCursor"]
-        seen.append(edge["node"]["id"])
-        if not page["pageInfo"][more]:
-            return seen
-        at = edge["cursor"]

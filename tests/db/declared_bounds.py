@@ -63,6 +63,10 @@ BY_BOUND = {
         record.count record.delete_range record.page record_namespace.count record_namespace.page
         search.count search.page
         session.count[filtered] session.of_agents[count] session.page
+        session.page[last_activity_asc,backward,by_status] session.page[last_activity_asc,backward,by_status,with_last]
+        session.page[last_activity_asc,forward,by_status] session.page[last_activity_asc,forward,by_status,with_last]
+        session.page[last_activity_desc,backward,by_status] session.page[last_activity_desc,backward,by_status,with_last]
+        session.page[last_activity_desc,forward,by_status] session.page[last_activity_desc,forward,by_status,with_last]
         session_cap.beyond session_cap.count_others
         task.count task.of_sessions task.page
     """,
@@ -78,7 +82,10 @@ BY_BOUND = {
         task.of_sessions[count]
     """,
     FEW_ROWS: "search.count[own_rows] search.page[own_rows,backward] search.page[own_rows,forward]",
-    NEWEST_ROWS: "search.count[recent] search.is_common search.page[recent,backward] search.page[recent,forward]",
+    NEWEST_ROWS: """
+        search.count[recent] search.is_common search.page[recent,backward] search.page[recent,forward]
+        search.reaches_since
+    """,
     EVERYTHING: """
         check.chunk_offsets check.counted_sessions check.existing_counted_session check.existing_session check.head
         check.message_count check.sequences check.session_totals check.stream_length
@@ -105,6 +112,7 @@ KNOWN_TO_GROW = {
     "session.mark_read": {D.SESSION, D.HIDDEN},
     # By type, role and title: an append moves its session in every index of sessions, so that an index for each filter
     # would take an entry with each append.
+    # The page of rare statuses has an index and entries of its own: it does not grow.
     "session.count[filtered]": {D.SESSIONS, D.HIDDEN},
     "session.page": {D.SESSIONS, D.HIDDEN},
     # Without a filter all entries of an index are counted. A counter would be one row for all writes of the owner.
