@@ -3,6 +3,7 @@
 A value that changes here breaks a rolling deploy, in which an old and a new program serve the same clients.
 """
 
+import json
 import re
 
 import pytest
@@ -135,11 +136,9 @@ async def test_hashes_and_results_that_are_stored_under_idempotency_keys(owner, 
     await owner.asks(f'mutation {{ appendMessage({APPEND}) @idempotent(key: "a") {{ cursor }} }}')
     await owner.asks(f'mutation {{ createSession({CREATE}) @idempotent(key: "c") {{ cursor }} }}')
     appended, created = sorted(tuple(row) for row in await sql(query, owner.name))
-    assert appended == (
-        "a",
-        APPEND_HASH,
-        APPENDED.replace('"sequence" : 2, "revision" : 3', '"sequence" : 3, "revision" : 7'),
-    )
+    assert appended[:2] == ("a", APPEND_HASH)
+    # As JSON: PostgreSQL writes it with spaces, and the program, on Citus, without.
+    assert json.loads(appended[2]) == json.loads(APPENDED) | {"sequence": 3, "revision": 7}
     assert created[:2] == ("c", CREATE_HASH)
     assert re.sub(ids.UUID, ONE, created[2]) == CREATED
 
