@@ -10,8 +10,8 @@ _FORK_SERVER = os.getpid()
 def _end_worker(number: int, _frame: FrameType | None) -> None:
     """Ends a worker that is still starting; the fork server itself stays.
 
-    A service manager may send SIGTERM to all processes. The supervisor learns from the fork server when a worker has
-    ended, and waits for that.
+    A service manager may send SIGTERM to all processes. The fork server must stay: it notifies the supervisor when a
+    worker has ended, and the supervisor waits for that.
     """
     if os.getpid() != _FORK_SERVER:
         signal.signal(number, signal.SIG_DFL)

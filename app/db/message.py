@@ -26,12 +26,12 @@ from sqlalchemy.dialects.postgresql import ARRAY, REGCONFIG, array
 
 from app.db.access.statement import OWNER, Row, Statement, statement, variant
 from app.db.access.transaction import Tx
-from app.db.reading.joined import IS_LINKED, JOINED_COLUMNS
+from app.db.reading.joined import writer_of
 from app.db.reading.nested import Nested, parent_arrays, parent_table
 from app.db.reading.order import Order, integer_key
 from app.db.reading.partial_rows import MESSAGE
 from app.db.reading.rows import DocumentRow, LastMessageRow, MessageKey, MessageRow
-from app.db.tables import agents, messages, session_agents, sessions
+from app.db.tables import messages, session_agents, sessions
 from app.db.tables.columns import Uuid, as_client_text
 from app.documents.search_words import searchable
 
@@ -216,19 +216,7 @@ LAST_OF_SESSIONS = statement(
     MessageRow,
     MESSAGE,
 )
-writer = (
-    select(*JOINED_COLUMNS, g.agent_id)
-    .select_from(session_agents.outerjoin(agents, IS_LINKED))
-    .where(
-        g.owner_id == OWNER,
-        g.session_id == newest.c.session_id,
-        g.kind == literal("AGENT", Text),
-        g.key == newest.c.agent_key,
-    )
-    .limit(1)
-    .correlate(newest)
-    .lateral("writer")
-)
+writer = writer_of(newest.c.session_id, newest.c.agent_key, newest)
 LAST_WITH_AGENTS = statement(
     variant("message.last_of_sessions", "with_agents"),
     "The newest message of each session, with the catalogue's agent of the session agent that wrote it.",

@@ -32,7 +32,7 @@ from app.db import session_totals
 from app.db.access.reads import Reads
 from app.db.access.statement import OWNER, Statement, statement, variant
 from app.db.access.transaction import Tx, Viewer
-from app.db.reading.joined import IS_LINKED, JOINED_COLUMNS
+from app.db.reading.joined import IS_LINKED, JOINED_COLUMNS, writer_of
 from app.db.reading.matching import contains
 from app.db.reading.nested import Nested, parent_table
 from app.db.reading.order import Order, direction, time_key, uuid_key
@@ -42,6 +42,7 @@ from app.db.reading.root import page_of_each, read_page
 from app.db.reading.rows import PartialMessage, SessionRow
 from app.db.tables import agents, messages, session_agents, sessions
 from app.db.tables.columns import Uuid, as_client_text
+from app.db.tables.session import INDEXED_STATUSES
 
 s, m, g = sessions.c, messages.c, session_agents.c
 
@@ -201,13 +202,11 @@ MATCHING = and_(
 )
 # The list without a filter, which clients read most: it has one generic plan.
 UNFILTERED = and_(s.owner_id == OWNER, s.archived_at.is_(None), s.deleted_at.is_(None))
-INDEXED_STATUSES = ["PENDING", "COMPLETED", "FAILED", "EXPIRED"]
-"""The statuses that the index `sessions_by_status` has: ACTIVE would take an entry with each append."""
 STATUSES = func.unnest(STATUS).table_valued(column("status", Text), name="statuses").render_derived()
 # The second condition is that of the index.
 OF_STATUS = and_(
     s.status == STATUSES.c.status,
-    s.status == any_(literal(INDEXED_STATUSES, ARRAY(Text))),
+    s.status == any_(literal([*INDEXED_STATUSES], ARRAY(Text))),
     UNFILTERED,
     OTHER_FILTERS,
 )
@@ -253,19 +252,7 @@ def _last(of: Any) -> Select[Any]:
         .correlate(of)
         .subquery("newest")
     )
-    writer = (
-        select(*JOINED_COLUMNS, g.agent_id)
-        .select_from(session_agents.outerjoin(agents, IS_LINKED))
-        .where(
-            g.owner_id == OWNER,
-            g.session_id == of.c.id,
-            g.kind == literal("AGENT", Text),
-            g.key == newest.c.agent_key,
-        )
-        .limit(literal(1, Integer))
-        .correlate(of, newest)
-        .lateral("writer")
-    )
+    writer = writer_of(of.c.id, newest.c.agent_key, of, newest)
     columns = func.json_build_array(*writer.c, *newest.c, type_=JSON)
     return select(columns).select_from(newest.outerjoin(writer, true()))
 
@@ -289,7 +276,7 @@ def _shape(order: Order, filters: Mapping[str, Any]) -> tuple[str, Mapping[str, 
         return "", {}
     statuses = dict.fromkeys(filters["status"] or ())
     listed = not filters["archived"] and not filters["deleted"]
-    if not (statuses and listed and order.keys is ACTIVITY and statuses.keys() <= {*INDEXED_STATUSES}):
+    if not (statuses and listed and order.keys is ACTIVITY and statuses.keys() <= set(INDEXED_STATUSES)):
         return "filtered", filters
     others = {name: value for name, value in filters.items() if name not in ("archived", "deleted")}
     return "by_status", {**others, "status": list(statuses)}

@@ -152,7 +152,7 @@ async def test_workers_are_forked_from_a_process_that_has_imported_the_program(s
 
 
 async def test_workers_whose_fork_server_is_killed_are_replaced(server):
-    """Nobody would learn when one of them ends: they drain and end, and another fork server makes others."""
+    """Without it the supervisor cannot notice the end of one: they drain and end, and another fork server makes others."""
     ann, workers, [fork_server] = server.user("ann"), server.workers(), server.fork_servers()
     session = await ann.creates_session()
     async with ann.follows(session) as events:

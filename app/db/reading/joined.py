@@ -1,9 +1,11 @@
 """Agents and messages in rows of other nouns, in statements that join them."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import orjson
-from sqlalchemy import and_
+from sqlalchemy import ColumnElement, FromClause, Integer, Text, and_, literal, select
+from sqlalchemy.sql.selectable import LateralFromClause
 
 from app.db.access.statement import OWNER, Row
 from app.db.reading.rows import PartialAgent, PartialMessage, PartialSessionAgent, SessionRow
@@ -14,6 +16,24 @@ IS_LINKED = and_(agents.c.owner_id == OWNER, agents.c.id == session_agents.c.age
 JOINED_COLUMNS = tuple(agents.c[name].label(f"agents_{name}") for name in PartialAgent._fields)
 """The first columns of such a statement: `joined_agent` finds them by position."""
 JOINED = slice(len(JOINED_COLUMNS))
+
+
+def writer_of(session_id: ColumnElement[Any], agent_key: ColumnElement[str], *around: FromClause) -> LateralFromClause:
+    """The session agent with this key, its catalogue's agent first; the two columns belong to statements `around`."""
+    g = session_agents.c
+    return (
+        select(*JOINED_COLUMNS, g.agent_id)
+        .select_from(session_agents.outerjoin(agents, IS_LINKED))
+        .where(
+            g.owner_id == OWNER,
+            g.session_id == session_id,
+            g.kind == literal("AGENT", Text),
+            g.key == agent_key,
+        )
+        .limit(literal(1, Integer))
+        .correlate(*around)
+        .lateral("writer")
+    )
 
 
 def joined_agent(row: Row) -> PartialAgent | None:

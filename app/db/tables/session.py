@@ -23,6 +23,8 @@ from app.db.tables.columns import (
     timestamp_column,
 )
 
+INDEXED_STATUSES = ("PENDING", "COMPLETED", "FAILED", "EXPIRED")
+"""Of the index `sessions_by_status`: ACTIVE would take an entry with each append."""
 sessions = Table(
     "sessions",
     metadata,
@@ -104,9 +106,7 @@ Index(
     s.status,
     s.last_activity_at,
     s.id,
-    postgresql_where=and_(
-        s.status.in_(("PENDING", "COMPLETED", "FAILED", "EXPIRED")), s.archived_at.is_(None), s.deleted_at.is_(None)
-    ),
+    postgresql_where=and_(s.status.in_(INDEXED_STATUSES), s.archived_at.is_(None), s.deleted_at.is_(None)),
 )
 Index(
     "sessions_archived",
