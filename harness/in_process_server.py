@@ -27,6 +27,8 @@ class InProcessServer(RunningServer):
     async def serving(cls, settings: Settings, tuning: LiveTuning | None = None) -> AsyncIterator[Self]:
         """The application of these settings on a free port of the loopback."""
         with socket.create_server(("127.0.0.1", 0)) as listener:
+            # asyncio sets this only where the server binds by itself; without it each response is 40 ms late.
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             port = listener.getsockname()[1]
             server = Server(create_app(settings, tuning), settings)
             running = asyncio.create_task(server.serve(sockets=[listener]))

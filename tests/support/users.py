@@ -79,7 +79,8 @@ class User:
     async def subscribes(self, query: str, **variables: Any) -> AsyncIterator["Subscription"]:
         """A subscription on a new websocket."""
         address = self.url.replace("http", "ws", 1) + "/graphql"
-        async with connect(address, subprotocols=[Subprotocol("graphql-transport-ws")]) as socket:
+        protocols = [Subprotocol("graphql-transport-ws")]
+        async with connect(address, subprotocols=protocols, max_queue=None) as socket:  # closes with frames unread
             payload = {"Authorization": f"Bearer {self.token}"}
             await socket.send(json.dumps({"type": "connection_init", "payload": payload}))
             assert json.loads(await socket.recv())["type"] == "connection_ack"

@@ -1,5 +1,7 @@
 """Subscriptions that continue across lost connections."""
 
+import asyncio
+
 import pytest
 from colloquy import AsyncClient, errors
 from colloquy.live import CaughtUp, MessageAdded, RecordChanged, SessionChanged
@@ -24,6 +26,15 @@ async def test_a_subscription_without_follow_ends_after_caught_up(client, strang
     assert events[1].message.text == "hello"
     with pytest.raises(errors.NotFound):
         await anext(stranger.events(session.id))
+
+
+async def test_a_reader_that_leaves_most_events_unread_leaves_at_once(client):
+    session = (await client.create_session()).session
+    await asyncio.gather(*(client.append_message(session.id, "USER", f"{number}") for number in range(100)))
+    events = client.events(session.id, session.event_cursor)
+    await anext(events)
+    async with asyncio.timeout(8):  # websockets gives up after 10 s
+        await events.aclose()
 
 
 async def test_a_subscription_reconnects_and_misses_nothing(proxied_client, proxy, client):

@@ -7,6 +7,7 @@ import asyncio
 import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import orjson
@@ -52,7 +53,7 @@ async def subscribe(
     after = variables["after"]
     while True:
         try:
-            async with await _connect(url, token, owner) as socket:
+            async with _connection(url, token, owner) as socket:
                 await _send(socket, "subscribe", {"query": document, "variables": {**variables, "after": after}})
                 async for event in _payloads(socket):
                     after = event["cursor"]
@@ -70,6 +71,22 @@ async def subscribe(
                 raise error from None
             # Clients of a server that restarts do not reconnect all at once.
             await asyncio.sleep(random.uniform(*RECONNECT_SECONDS))  # noqa: S311
+
+
+@asynccontextmanager
+async def _connection(
+    url: str, token: Callable[[], Awaitable[str]], owner: Mapping[str, str]
+) -> AsyncIterator[ClientConnection]:
+    """A connection that is closed at the end, whatever has not been read."""
+    socket = await _connect(url, token, owner)
+    try:
+        yield socket
+    finally:
+        closed = asyncio.create_task(socket.close())
+        with suppress(ConnectionClosed):
+            while True:  # the server's answer to the close comes after what it had sent
+                await socket.recv()
+        await closed
 
 
 async def _connect(url: str, token: Callable[[], Awaitable[str]], owner: Mapping[str, str]) -> ClientConnection:
