@@ -14,7 +14,7 @@ MAX_INTEGER = "9223372036854775807"  # of 64 bits
 GREATER = reduce(lambda less, digit: f"(?:[{int(digit) + 1}-9]|{digit}{less})", reversed(MAX_INTEGER[1:]), "(?!)")
 OTHER, STRING, END = r'[^0-9"NI]*+', r'"[^"]*+"', r'[^0-9.eE"NI]'
 INTEGER, EXPONENT = rf"[0-9]{{1,18}}+{END}", r"[eE][+-]?+[0-9]{1,2}+"
-SHORT = rf"[0-9]{{1,18}}+(?:{END}|{EXPONENT}{END}|\.[0-9]++(?:{END}|{EXPONENT}{END}))"
+SHORT = rf"[0-9]{{1,18}}+(?:{EXPONENT}{END}|\.[0-9]++(?:{END}|{EXPONENT}{END}))"
 FINITE = r"[0-9]{1,200}+(?=[.eE])(?:\.[0-9]++)?+(?:[eE](?:-[0-9]++|\+?+[0-9]{1,2}+))?+(?![0-9.eE])"
 LONG_INTEGER = rf"(?:(?!9{GREATER})[0-9]{{19}}|(?<=-)9223372036854775808)(?![0-9.eE])"
 UNCLOSED = '"'
