@@ -99,6 +99,7 @@ async def test_a_raw_document_at_the_end_replaces_the_streamed_text(ann):
     async with ann.follows(session) as live:
         await live.until("CaughtUp")
         message, fence = await start_message(ann, session)
+        await live.until("MessageAdded")  # a subscriber that reads it later receives nothing but the end
         await extend_message(ann, message, fence, ["a draft"])
         await ann.does("finishMessage", id=message, fence=fence, raw=ANSWER)
         assert (await live.until("MessageChanged"))[-1]["message"]["text"] == "the answer"
@@ -109,6 +110,7 @@ async def test_cancelling_keeps_the_text_and_every_subscriber_receives_the_chang
     async with ann.follows(session) as one, ann.watches() as sidebar:
         await one.until("CaughtUp")
         message, fence = await start_message(ann, session)
+        await one.until("MessageAdded")
         await extend_message(ann, message, fence, ["half an "])
         await ann.does("cancelMessage", id=message)
         assert (await one.until("MessageChanged"))[-1]["message"]["text"] == "half an "
