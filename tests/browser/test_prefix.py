@@ -53,7 +53,7 @@ async def test_the_sidebar_writes_and_listens_below_the_prefix(public, page, tmp
     await page.add_init_script("localStorage.setItem('demo-agent', 'off')")
     await page.goto(public)
     await expect(page).to_have_url(re.compile(rf"^{public}/(#.*)?$"))
-    await window.listed.filter(has_text="Welcome to Colloquy").click()  # the newest one of another test may be empty
+    await window.listed.filter(has_text="Welcome to Colloquy").click()  # another test's may be newer, and empty
     await expect(window.texts.first).to_be_visible()
     await page.get_by_role("button", name="New conversation").click()
     await expect(window.texts).to_have_count(0)
