@@ -228,7 +228,8 @@ select owner_id, id, m, case when m % 2 = 1 then 'key-' || md5(id::text || m) en
 from (select *, at + m * step as sent_at, n = 4 and m <= 3 as few, streaming and m > living - 2 as open
       from session_sizes, generate_series(1, living) m order by sent_at) messages,
 lateral concat('Message ', m, ' of conversation ', n, ': ', case when few then 'rare ' end,
-               repeat('the quick brown fox jumps, ', 5), md5(id::text || m)) said
+               case when m % 50 = 20 then 'seldom ' end, repeat('the quick brown fox jumps, ', 5),
+               md5(id::text || m)) said
 """
 TOMBSTONES = """
 insert into messages (owner_id, session_id, sequence, role, status, text, metadata, created_revision, revision,

@@ -210,7 +210,8 @@ def _records(_: Ids) -> Iterator[Operation]:
 
 def _search(ids: Ids) -> Iterator[Operation]:
     rare = {"rare word": "rare", "absent word": "xylophone"}
-    words = {"common word": "quick", "beginning of a common word": "q", "beginning of many words": "a"}
+    words = {"common word": "quick", "word of one message in 50": "seldom"}
+    words |= {"beginning of a common word": "q", "beginning of many words": "a"}
     for owner in ("user", "team", "long"):
         for name, word in (rare | words | {"three common words": "fox quick jumps"}).items():
             may_grow = "" if name in rare or owner == "user" else MATCHES

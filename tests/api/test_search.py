@@ -57,7 +57,7 @@ async def creates_messages(user, *texts, **fields):
 
 @pytest.fixture
 def three_examined(monkeypatch):
-    """The page of the most recent messages reads three messages, as if these were 60,000."""
+    """The page of the most recent messages reads three messages, as if these were 100,000."""
     ranked = search._ranked(search._with_number(search._recent(3, search.MAX_RANKED)))
     element = search._relevance(ranked).page(select(*ranked.c, search._lexemes), False)
     page, original = Statement("test_search.page", "The same of few messages.", element, FoundRow), search._page

@@ -31,15 +31,15 @@ ALWAYS = 99
 
 @pytest.fixture
 def limited(monkeypatch):
-    """Makes searches examine and rank so many messages, as if these were 60,000 and 2,000; what they then read."""
+    """Makes searches examine and rank so many messages, as if these were 100,000 and 2,000; what they then read."""
     monkeypatch.setattr(search, "MAX_FEW_MESSAGES", -1)
     original, read = search._page, []
 
     def limit(examined, ranked):
         monkeypatch.setattr(search, "MAX_RANKED", ranked)
         monkeypatch.setattr(search, "ENOUGH", ranked)
-        in_index = search._matching(search.m.tsv.op("@@")(search.OWNER_LEXEME), search.MATCHES)
-        newest = {"recent": search._recent(examined, ranked), "index": search._newest(in_index, search.IN_SESSION)}
+        in_index = search._newest(search._matching(search.IN_INDEX), search.IN_SESSION)
+        newest = {"recent": search._recent(examined, ranked), "index": in_index}
         for access, found in newest.items():
             count = select(func.count().label("total")).select_from(found)
             monkeypatch.setitem(search.COUNT, access, Statement("test_search.count", "The number.", count, Count))

@@ -121,9 +121,9 @@ KNOWN_TO_GROW = {
     "task.count": {D.SESSIONS},
     # Sums over an agent's sessions and messages: a counter is a second row that each append would lock (decision 0021).
     "stats.agent_metrics": {D.MATCHES},
-    # The beginning of a word is looked up among the words of all owners, or among all messages of this one.
-    "search.count": {D.OTHER_OWNERS, D.SESSIONS, D.SESSION},
-    "search.page": {D.OTHER_OWNERS, D.SESSIONS, D.SESSION},
+    # The beginning of a word is looked up among the words of all owners.
+    "search.count": {D.OTHER_OWNERS},
+    "search.page": {D.OTHER_OWNERS},
     # This query of the sweeper scans the whole table, once an hour on one replica (`sweeper.IdleLooks`). An index of
     # the last activity over all owners would take an entry with each append.
     "sweep.idle": {D.OTHER_OWNERS},

@@ -15,6 +15,7 @@ from sqlalchemy import (
     bindparam,
     case,
     cast,
+    collate,
     column,
     delete,
     exists,
@@ -156,6 +157,7 @@ def changes():
 
 GOOD = {
     "page": every(M, m.session_id == P("id"), m.sequence < P("before")).order_by(m.sequence.desc()).limit(first),
+    "compared byte by byte": select(M).where(m.owner_id == collate(OWNER, "POSIX")),
     "keyset by tuple": every(
         S, tuple_(s.last_activity_at, s.id) < tuple_(P("at", type_=s.last_activity_at.type), P("id", type_=Id))
     ),
@@ -211,6 +213,7 @@ GOOD = {
 UNBOUND = {
     "no criteria": select(M),
     "owner compared with another column": select(M).where(m.session_id == OWNER),
+    "equal under another collation": select(M).where(m.owner_id == collate(OWNER, "colloquy_case")),
     "inside OR": select(M).where(or_(has_owner(M), m.sequence == 1)),
     "inside OR of the join": every(M).join(A, or_(a.owner_id == m.owner_id, true())),
     "inside NOT": select(M).where(not_(has_owner(M))),

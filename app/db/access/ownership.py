@@ -20,6 +20,7 @@ from app.db.access.elements import DERIVED, STATEMENTS, WRAPPERS, NotOwned, assi
 
 __all__ = ["NotOwned", "check", "check_read"]
 
+BYTEWISE = {"C", "POSIX"}
 Tables = frozenset[Any]
 Scope = tuple[Any, Tables]
 """A statement, and the tables of the statements around it."""
@@ -161,8 +162,16 @@ def _equalities(criteria: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
                 yield sides
 
 
+def _is_bytewise(item: Any) -> bool:
+    """True for a value with a collation under which equal values have equal bytes."""
+    is_collated = isinstance(item, el.BinaryExpression) and item.operator is operators.collate
+    return is_collated and isinstance(item.right, el.CollationClause) and item.right.collation in BYTEWISE
+
+
 def _side(item: Any) -> Any:
     """`"owner"` for the parameter, or the FROM element whose `owner_id` this is; None for anything else."""
+    while isinstance(item, el.Grouping) or _is_bytewise(item):
+        item = item.element if isinstance(item, el.Grouping) else item.left
     if isinstance(item, el.BindParameter):
         return "owner" if item.key == "owner" and item.required else None
     if not isinstance(item, el.ColumnClause):
