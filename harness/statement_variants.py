@@ -36,6 +36,8 @@ def registered() -> dict[str, Any]:
         for order, shape in session.SHAPES:
             session._page(order, backward, shape)
             session._page_with_last(order, backward, shape)
+        for order in session.ORDERS.values():
+            session._page_with_agents(order, backward)
         message._update(CONTENT, redacted=backward)
     for nested in NESTED:
         assert nested.count

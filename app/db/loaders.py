@@ -26,7 +26,7 @@ from app.db import (
 )
 from app.db.access.reads import Reads
 from app.db.access.transaction import Viewer
-from app.db.reading.joined import agents_of, joined_agent, last_message_of
+from app.db.reading.joined import agents_of, joined_agent, last_message_of, named_agents
 from app.db.reading.loader import BatchReader, DataLoader, Filters
 from app.db.reading.nested import Nested
 from app.db.reading.page import KeptSlice, Slice, Window
@@ -222,11 +222,18 @@ class Loaders:
         """One page of a nested connection; one statement reads all parents with this window and these filters."""
         return self._pages(nested, window, tuple(filters.items())).load(parent)
 
-    def listed(self, sessions: Sequence[SessionRow]) -> None:
-        """Announces a page of sessions that this operation has read."""
+    def listed(self, sessions: Sequence[SessionRow], agent_ids: Sequence[str] = ()) -> None:
+        """Announces a page of sessions that this operation has read, the first with these agents of the catalogue."""
         self._listed = sessions
+        if not sessions:
+            return
+        agents = cast(DataLoader[str, Any], self.agents)
+        if agent_ids:
+            named = {agent.id: agent for agent in named_agents(sessions[0])}
+            for agent_id in agent_ids:
+                agents.prime(agent_id, named.get(agent_id))
         if self.joins_last:
-            messages, agents = self.last_messages_with_agents, cast(DataLoader[str, Any], self.agents)
+            messages = self.last_messages_with_agents
             for row in sessions:
                 found, linked = last_message_of(row)
                 messages.prime(row.id, found)
@@ -288,6 +295,12 @@ class Loaders:
     def kept_lists(self) -> KeptSession | None:
         """What is kept of the viewer's lists of sessions. Call this before a list is read."""
         return self._cache.lists(self._owner) if self._cache else None
+
+    def kept_agent_ids(self, kept: KeptSession, what: What) -> Sequence[str]:
+        """The catalogue's agents in what was kept of this list, if its partial rows may bring theirs."""
+        are_partial = self.partial.joined and SessionRow in self.partial.rows
+        found = kept.entries.get((*what, "agents")) if are_partial else None
+        return found[0] if found else ()
 
     def catalogue_of(self, page: KeptSlice[Any], *, agents: bool) -> dict[str, AgentRow | None] | None:
         """The catalogue's agents of the messages of a page, or of the last messages of its sessions, by id.

@@ -1,6 +1,6 @@
 """Statements on sessions. `session_cap` limits the active ones, `session_erasure` deletes what is in one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -32,7 +32,7 @@ from app.db import session_totals
 from app.db.access.reads import Reads
 from app.db.access.statement import OWNER, Statement, statement, variant
 from app.db.access.transaction import Tx, Viewer
-from app.db.reading.joined import IS_LINKED, JOINED_COLUMNS, writer_of
+from app.db.reading.joined import AGENTS_BY_IDS, IS_LINKED, JOINED_COLUMNS, writer_of
 from app.db.reading.matching import contains
 from app.db.reading.nested import Nested, parent_table
 from app.db.reading.order import Order, direction, time_key, uuid_key
@@ -270,6 +270,19 @@ def _page_with_last(order: Order, backward: bool, shape: str) -> Statement[Sessi
     )
 
 
+@cache
+def _page_with_agents(order: Order, backward: bool) -> Statement[SessionRow]:
+    page = _page(order, backward, "")
+    number = func.row_number().over(order_by=order.directed([key.column for key in order.keys], backward))
+    agents = case((number == literal(1, Integer), AGENTS_BY_IDS)).label("agents")
+    return statement(
+        variant(page.name, "with_agents"),
+        "A page of the owner's sessions, the first with agents of the catalogue.",
+        page.partial.element.add_columns(agents),
+        SessionRow,
+    )
+
+
 def _shape(order: Order, filters: Mapping[str, Any]) -> tuple[str, Mapping[str, Any]]:
     """How a page with these filters is read, and the parameters for it."""
     if not is_filtered(filters):
@@ -291,14 +304,19 @@ async def page(
     *,
     partial: bool = False,
     with_last: bool = False,
+    agent_ids: Sequence[str] = (),
 ) -> Slice[SessionRow]:
     """One page of the viewer's sessions. A filter that is not set is None; `archived` and `deleted` are always set.
 
-    `with_last`: partial rows with the newest message of each session.
+    `with_last`: partial rows with the newest message of each session. `agent_ids`, without a filter: partial rows, the
+    first with these agents of the catalogue.
     """
     chosen = [name for name, value in filters.items() if value not in (None, False)]
     shape, parameters = _shape(order, filters)
-    page = (_page_with_last if with_last else _page)(order, window.backward, shape)
+    if agent_ids:
+        page, parameters = _page_with_agents(order, window.backward), {"agent_ids": agent_ids}
+    else:
+        page = (_page_with_last if with_last else _page)(order, window.backward, shape)
     found = await read_page(
         db, viewer, page.partial if partial else page, COUNT, window, order.bounds(window), parameters, filters
     )

@@ -164,14 +164,23 @@ async def mark_read(work: UnitOfWork, session_id: str, up_to_sequence: int) -> S
 async def page(ctx: Context, window: Window, order: tuple[str, str], filters: Mapping[str, Any]) -> Slice[SessionRow]:
     """One page of the viewer's sessions, in an order of (field, direction)."""
     loaders = ctx.loaders
-    partial, kept, with_last = SessionRow in loaders.partial.rows, loaders.kept_lists(), loaders.joins_last
-    found = await db.session.page(
-        ctx.reads, ctx.viewer, window, db.session.ORDERS[order], filters, partial=partial, with_last=with_last
-    )
-    loaders.listed(found.rows)
-    if kept is None or db.session.is_filtered(filters):
-        return found
+    partial = SessionRow in loaders.partial.rows
+    kept = None if db.session.is_filtered(filters) else loaders.kept_lists()
     what = partial, order, window.limit, window.backward, window.after, window.before
+    agent_ids = loaders.kept_agent_ids(kept, what) if kept else ()
+    found = await db.session.page(
+        ctx.reads,
+        ctx.viewer,
+        window,
+        db.session.ORDERS[order],
+        filters,
+        partial=partial,
+        with_last=loaders.joins_last,
+        agent_ids=agent_ids,
+    )
+    loaders.listed(found.rows, agent_ids)
+    if kept is None:
+        return found
     compared = found.has_next, found.has_previous, *found.rows
     return KeptSlice(found.rows, found.has_next, found.has_previous, found.total, kept, what, compared)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from graphql_compiled.batch import BatchValue
 from graphql_compiled.plan import PlanNode
 from graphql_compiled.reuse import Reusable
 
@@ -56,10 +57,12 @@ class EncodedPage(KeptSlice[Any], Reusable):
         if not node.selected_fields <= COVERED:
             return
         what = (*self.what, "json", node.serial)
+        agents = self._agents(node.selected_fields)
+        if self.compared and agents:
+            self.kept.keep((*self.what, "agents"), tuple(agents))  # the next list comes with them
         if self.compared and self.kept.get(what) is None:
             self.kept.keep(what, None)  # most lists have changed when they are read again: encoded at the second time
             return
-        agents = self._agents(node.selected_fields)
         if agents is None:
             return
         try:
@@ -74,13 +77,18 @@ class EncodedPage(KeptSlice[Any], Reusable):
             return {}
         return self.loaders.catalogue_of(self, agents=("SessionAgent", "agent") in selected)
 
-    async def _unless_changed(self, json: bytes, agents: Agents) -> orjson.Fragment | None:
-        reads = [self.loaders.agents.load(agent_id) for agent_id in agents]
+    def _unless_changed(self, json: bytes, agents: Agents) -> Any:
+        found = [self.loaders.agents.known(agent_id) for agent_id in agents]
+        if any(isinstance(value, BatchValue) for value in found):
+            return self._once_read(json, agents, found)
+        return orjson.Fragment(json) if found == list(agents.values()) else None
+
+    async def _once_read(self, json: bytes, agents: Agents, found: list[Any]) -> orjson.Fragment | None:
         try:
-            found = [await read for read in reads]
+            read = [await value if isinstance(value, BatchValue) else value for value in found]
         except Exception:  # raised again at the position of each agent
             return None
-        return orjson.Fragment(json) if found == list(agents.values()) else None
+        return orjson.Fragment(json) if read == list(agents.values()) else None
 
 
 def reusable(loaders: Loaders, page: Any) -> Any:

@@ -115,6 +115,35 @@ async def test_a_change_in_a_list_shows_at_once(cached, ann, change):
     assert "changed" in f"{await owner.asks(LIST)}"
 
 
+@pytest.mark.parametrize("fields", ["", "metadata createdAt"], ids=["partial rows", "full rows"])
+async def test_the_agents_in_a_list_are_those_of_the_catalogue(cached, ann, bob, fields):
+    server, _ = cached
+    owner, stranger = server.user(ann.name), server.user(bob.name)
+    wanted = LIST.replace("title", f"title {fields}")
+    session, agent = await fills(owner)
+    other, deleted = await fills(owner)
+    for listed in session, other:
+        await owner.appends(listed, "by the guide", agentKey="guide")
+
+    async def names():
+        found = [(await owner.asks(wanted))["sessions"]["nodes"] for _ in range(2 * READS)]
+        assert found == [found[0]] * (2 * READS)
+        return [node["lastMessage"]["agent"] and node["lastMessage"]["agent"]["agent"] for node in found[0]]
+
+    assert await names() == [{"id": deleted, "name": "Guide"}, {"id": agent, "name": "Guide"}]
+    await owner.does("updateAgent", id=agent, name="Renamed")
+    await owner.does("deleteAgent", id=deleted)
+    assert await names() == [None, {"id": agent, "name": "Renamed"}]
+    await owner.does("putSessionAgent", sessionId=other, key="guide", agentId=agent)
+    assert await names() == [{"id": agent, "name": "Renamed"}] * 2
+    await owner.appends(other, "alone")
+    assert await names() == [None, {"id": agent, "name": "Renamed"}]
+    assert (await stranger.asks(wanted))["sessions"]["nodes"] == []
+    for listed in session, other:
+        await owner.does("deleteSession", id=listed)
+    assert await names() == []
+
+
 async def test_text_that_grows_shows_at_once(cached, ann):
     server, cache = cached
     owner = server.user(ann.name)

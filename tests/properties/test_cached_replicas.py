@@ -36,7 +36,9 @@ FULL = """
   }
   sessions(first: 2) { nodes { title lastMessage { text } } }
 """
-QUERIES = [f"query ($id: ID!) {{ {fields.replace('MESSAGE', MESSAGE)} }}" for fields in (PAGES, FULL)]
+# Its rows are partial, so that an unchanged list comes with the catalogue's agents.
+LISTED = "session(id: $id) { title } sessions(first: 3) { nodes { id title lastMessage { MESSAGE } } }"
+QUERIES = [f"query ($id: ID!) {{ {fields.replace('MESSAGE', MESSAGE)} }}" for fields in (PAGES, FULL, LISTED)]
 REPLICAS = st.integers(0, 1)
 PLACES = st.integers(1, 4)
 KINDS = ["append", "update", "redact", "delete", "agent", "rename", "archive", "catalogue", "erase"]

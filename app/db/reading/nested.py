@@ -146,10 +146,9 @@ class Nested(Generic[R]):
         rows = union_all(*(self.order.page(query.where(part), backward) for part in parts)).lateral("parts")
         return select(*rows.c).order_by(*self._directed(rows, backward)).limit(LIMIT)
 
-    def _directed(self, rows: FromClause, backward: bool) -> list[ColumnElement[Any]]:
+    def _directed(self, rows: FromClause, backward: bool) -> Sequence[ColumnElement[Any]]:
         """The order's keys in a derived table of pages."""
-        keys: list[ColumnElement[Any]] = [rows.c[key.column.key or ""] for key in self.order.keys]
-        return [key.desc() for key in keys] if self.order.descending != backward else keys
+        return self.order.directed([rows.c[key.column.key or ""] for key in self.order.keys], backward)
 
     def _statement(self, shape: str, query: Select[Any], backward: bool) -> Statement[R]:
         name, custom_plan = variant(self.name, shape, direction(backward)), bool(self._parts)

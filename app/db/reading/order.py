@@ -109,14 +109,17 @@ class Order:
         `within` are pairs of a column and its value: the page is within the rows that have these values. The condition
         and the order begin with these columns, so that only an index that begins with them can serve both.
         """
-        down = self.descending != backward
         columns, values = [column for column, _ in within], [value for _, value in within]
         after, before = self._bound("after", values), self._bound("before", values)
         low, high = (before, after) if self.descending else (after, before)
         columns += [key.column for key in self.keys]
         position = _row_value(columns)
-        order = [column.desc() if down else column for column in columns]
+        order = self.directed(columns, backward)
         return query.add_columns(self.cursor).where(position > low, position < high).order_by(*order).limit(LIMIT)
+
+    def directed(self, columns: Sequence[ColumnElement[Any]], backward: bool) -> Sequence[ColumnElement[Any]]:
+        """The columns of the keys, as ORDER BY takes them: nearest end first."""
+        return [column.desc() for column in columns] if self.descending != backward else columns
 
     def bounds(self, window: Window) -> dict[str, Any]:
         """The parameters of `page`. Raises BadInput for a cursor of another order."""

@@ -19,9 +19,8 @@ def page_of_each(order: Order, query: Select[Any], values: TableValuedAlias, bac
     """
     page = order.page(query.correlate(values), backward).lateral("page")
     keys = [page.c[key.column.key or ""] for key in order.keys]
-    down = order.descending != backward
     merged = select(page).select_from(values.join(page, true()))
-    return merged.order_by(*(key.desc() if down else key for key in keys)).limit(LIMIT)
+    return merged.order_by(*order.directed(keys, backward)).limit(LIMIT)
 
 
 async def read_page(

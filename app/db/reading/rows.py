@@ -25,7 +25,7 @@ class SessionRow(Entity):
     """One session; `head` is the newest change number in it, `revision` that of the session's own newest change.
 
     Queries also read when PostgreSQL started, in seconds since 1970: only until its next start does a head count once.
-    `agents` and `last` are JSON, of statements that read the session's agents or newest message too: see `joined`.
+    `agents` and `last` are JSON, of statements that read agents or the session's newest message too: see `joined`.
     """
 
     postgres_started: float
