@@ -19,7 +19,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app import sweeper, web
 from app.auth import Authenticator, Viewer, mint
 from app.context import Context
-from app.db import search
 from app.db.access.database import Database
 from app.db.access.standbys import Standbys
 from app.db.operations import readiness
@@ -303,7 +302,7 @@ async def _alive(_request: Request) -> Response:
 async def _unready(services: Services) -> list[str]:
     """Why this process cannot serve; empty if it can."""
     database = await readiness.unready(services.db)
-    words = await search.unready(services.db, services.settings.search_config)
+    words = await readiness.unknown_search_config(services.db, services.settings.search_config)
     standbys = services.standbys.unusable if services.standbys else None
     return [reason for reason in (database, words, standbys) if reason]
 

@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager, contextmanager
 
 from app import sweeper
 from app.commands import CommandError, direct_url, load_settings, reporting
-from app.db import search
 from app.db.access import engine
 from app.db.access.database import Database
 from app.db.access.failures import sqlstate
@@ -149,7 +148,7 @@ async def _reindex(settings: Settings, first_owner: str) -> int:
 
     total = 0
     async with _ready_database(settings) as db:
-        if reason := await search.unready(db, settings.search_config):
+        if reason := await readiness.unknown_search_config(db, settings.search_config):
             raise CommandError(reason)
         with Progress(TextColumn("{task.completed} messages, {task.fields[owner]}")) as progress:
             task = progress.add_task("", total=None, owner="")

@@ -4,11 +4,13 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from functools import cache
+from math import sqrt
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Double,
+    Integer,
     Select,
     Subquery,
     Text,
@@ -26,10 +28,7 @@ from sqlalchemy import (
     union_all,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, TSQUERY
-from sqlalchemy.exc import SQLAlchemyError
 
-from app.db.access.database import Database
-from app.db.access.failures import sqlstate
 from app.db.access.reads import Reads
 from app.db.access.statement import OWNER, Row, Statement, statement, variant
 from app.db.access.transaction import Viewer
@@ -38,21 +37,24 @@ from app.db.reading.order import Order, SortKey, direction, integer_key, uuid_ke
 from app.db.reading.page import Count, Slice, Window
 from app.db.reading.root import read_page
 from app.db.reading.rows import FoundRow
-from app.db.tables import messages, sessions
+from app.db.tables import messages, session_totals, sessions
 from app.db.tables.columns import Timestamp, Uuid
-from app.errors import Unavailable
 
 m, s = messages.c, sessions.c
 MAX_RANKED = 2_000
-MAX_EXAMINED = 100_000
-PROBED, COMMON_FROM = 1_000, 24
+MAX_EXAMINED = 120_000
+PROBED = 1_000
+# Of the probed messages, so many have a common word: at least, at most, and where the owner's messages are not counted.
+COMMON_FROM, COMMON_AT_MOST, COMMON_UNCOUNTED = 20, 200, 40
+# A match that the index finds costs as much as so many of the newest messages, which are read one by one: as measured
+# with the beginning of a word in a million messages, among those of others.
+COST_OF_MATCH = 8
 ENOUGH = MAX_RANKED
 # A message has the time at which its write began, so that the times in a session are not quite in the order of the
 # sequences. No write takes this long.
 LONGEST_WRITE = timedelta(hours=1)
 MAX_FEW_SESSIONS, MAX_FEW_MESSAGES = 100, 5_000
 RANK = re.compile(r"\d(\.\d+)?(e-\d+)?")
-UNDEFINED_OBJECT = "42704"
 BETWEEN_0_AND_1 = 32  # a flag of ts_rank_cd
 
 
@@ -88,21 +90,31 @@ OWN, MATCHES = m.owner_id == OWNER, _matches(m.tsv)
 
 
 class Size(Row):
-    """How many sessions and messages an owner has, counted over a limited number of sessions; those of one session."""
+    """How many sessions and messages an owner has, counted over a limited number of sessions; those of one session.
+
+    `messages_before` are those when the owner's totals were last read; None if they never were.
+    """
 
     sessions: int
     messages: int
+    messages_before: int | None
     in_session: int | None
 
 
 _counted = select(s.message_count).where(s.owner_id == OWNER).limit(literal(MAX_FEW_SESSIONS + 1)).subquery("counted")
 _in_session = select(s.message_count).where(s.owner_id == OWNER, s.id == SESSION).scalar_subquery()
+_before = (
+    select(cast(func.sum(session_totals.c.messages), Integer))
+    .where(session_totals.c.owner_id == OWNER)
+    .scalar_subquery()
+)
 SIZE = statement(
     "search.size",
     "Whether the owner has few messages, and how many one session has.",
     select(
         func.count().label("sessions"),
         func.coalesce(func.sum(_counted.c.message_count), 0).label("messages"),
+        _before.label("messages_before"),
         _in_session.label("in_session"),
     ),
     Size,
@@ -125,9 +137,10 @@ def _in_any_order(*conditions: ColumnElement[bool]) -> Select[Any]:
     return select(m.session_id, m.sequence).where(*conditions, *_filters(m))
 
 
+IN_INDEX = m.tsv.op("@@")(OWNER_LEXEME), MATCHES
 # The index of words has the owner too. Beside it the planner would also read all of the owner's messages in the primary
 # key, which is of another collation.
-IN_INDEX = _in_any_order(m.owner_id == collate(OWNER, "POSIX"), m.tsv.op("@@")(OWNER_LEXEME), MATCHES)
+ONLY_IN_INDEX = _in_any_order(m.owner_id == collate(OWNER, "POSIX"), *IN_INDEX)
 
 
 def _matching(matching: Select[Any]) -> Subquery:
@@ -234,9 +247,9 @@ def _reaches_since(examined: int) -> Select[Any]:
 
 
 NEWEST = {
-    "index": _newest(_matching(IN_INDEX), IN_SESSION),
-    # Sessions of a type may be few.
-    "of_type": _newest(IN_INDEX.subquery("matching"), IN_SESSION),
+    "index": _newest(_matching(ONLY_IN_INDEX), IN_SESSION),
+    # Sessions of a type may be few: the planner may read their messages by the primary key.
+    "of_type": _newest(_in_any_order(OWN, *IN_INDEX).subquery("matching"), IN_SESSION),
     # The index holds everybody's words, and a prefix reads all that begin with it. For an owner of few messages their
     # own rows are cheaper; IS TRUE keeps the planner from the index.
     "own_rows": _newest(_matching(_in_any_order(OWN, MATCHES.is_(true()))), IN_SESSION),
@@ -247,7 +260,7 @@ NEWEST = {
 COMMON = statement(
     "search.is_common",
     "How many of the newest messages match a search, counted as far as a common word needs.",
-    select(func.count().label("total")).select_from(_recent(PROBED, COMMON_FROM)),
+    select(func.count().label("total")).select_from(_recent(PROBED, COMMON_AT_MOST)),
     Count,
     custom_plan=True,
 )
@@ -326,7 +339,7 @@ async def page(db: Reads, viewer: Viewer, window: Window, filters: Mapping[str, 
         access = "own_rows"
     elif filters["agent_type"] is not None:
         access = "of_type"
-    elif await _seems_common(db, viewer, filters) and (found := await _recent_page(db, viewer, window, filters)):
+    elif await _is_common(db, viewer, filters, size) and (found := await _recent_page(db, viewer, window, filters)):
         return found
     return await _read(db, viewer, access, window, filters)
 
@@ -336,10 +349,28 @@ async def _read(db: Reads, viewer: Viewer, access: str, window: Window, filters:
     return await read_page(db, viewer, _page(access, window.backward), COUNT[access], window, bounds, filters)
 
 
-async def _seems_common(db: Reads, viewer: Viewer, filters: Mapping[str, Any]) -> bool:
-    """True if many of the very newest messages match. Few of them may be since a time: others are not read then."""
+async def _is_common(db: Reads, viewer: Viewer, filters: Mapping[str, Any], size: Size) -> bool:
+    """True if so many of the very newest messages match that to read the newest ones seems cheaper than the index.
+
+    Few of them may be since a time: others are not read then.
+    """
+    messages = size.in_session
+    if messages is None:
+        messages = size.messages if size.sessions <= MAX_FEW_SESSIONS else size.messages_before
     [probe] = await db.fetch(viewer, COMMON, **{**filters, "since": None})
-    return probe.total >= COMMON_FROM
+    return probe.total >= _common_from(messages)
+
+
+def _common_from(messages: int | None) -> int:
+    """Of the probed messages, from how many matches on the newest messages are read; `messages`: of how many in all.
+
+    If a share p of n messages matches, the index finds `p * n` matches, and MAX_RANKED of them are among the newest
+    `MAX_RANKED / p`: these cost less if p is at least the root of `MAX_RANKED / (COST_OF_MATCH * n)`.
+    """
+    if messages is None:
+        return COMMON_UNCOUNTED
+    share = sqrt(MAX_RANKED / (COST_OF_MATCH * max(messages, 1)))
+    return min(max(COMMON_FROM, round(share * PROBED)), COMMON_AT_MOST)
 
 
 async def _recent_page(db: Reads, viewer: Viewer, window: Window, filters: Mapping[str, Any]) -> Slice[FoundRow] | None:
@@ -363,14 +394,3 @@ async def _reaches(db: Reads, viewer: Viewer, filters: Mapping[str, Any]) -> boo
     given = {name: filters[name] for name in REACHES_SINCE.parameters}
     [found] = await db.fetch(viewer, REACHES_SINCE, **given)
     return found.reaches
-
-
-async def unready(db: Database, config: str) -> str | None:
-    """Why the database cannot index messages with this configuration; None if it can, or cannot be reached."""
-    try:
-        async with db.pool.connection() as connection:
-            await connection.execute(select(func.to_tsquery(cast(literal(config), SEARCH_CONFIG.type), "a")))
-    except (OSError, SQLAlchemyError, Unavailable) as error:
-        if sqlstate(getattr(error, "orig", error)) == UNDEFINED_OBJECT:
-            return f"search: the database has no text search configuration {config}; see SEARCH_CONFIG"
-    return None

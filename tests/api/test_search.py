@@ -36,7 +36,7 @@ def access(request, monkeypatch):
     if request.param != "own_rows":
         monkeypatch.setattr(search, "MAX_FEW_MESSAGES", -1)
     if request.param.startswith("recent"):
-        monkeypatch.setattr(search, "COMMON_FROM", 0)
+        monkeypatch.setattr(search, "_common_from", lambda _: 0)
     if request.param == "recent":
         monkeypatch.setattr(search, "ENOUGH", 0)
 
@@ -57,7 +57,7 @@ async def creates_messages(user, *texts, **fields):
 
 @pytest.fixture
 def three_examined(monkeypatch):
-    """The page of the most recent messages reads three messages, as if these were 100,000."""
+    """The page of the most recent messages reads three messages, as if these were 120,000."""
     ranked = search._ranked(search._with_number(search._recent(3, search.MAX_RANKED)))
     element = search._relevance(ranked).page(select(*ranked.c, search._lexemes), False)
     page, original = Statement("test_search.page", "The same of few messages.", element, FoundRow), search._page
@@ -70,11 +70,20 @@ async def test_a_word_that_too_few_of_the_newest_messages_have_is_found_in_all(a
     texts = [f"The samovar {number}" for number in range(5)]
     await creates_messages(ann, *texts)
     await creates_messages(bob, "My samovar")
-    monkeypatch.setattr(search, "COMMON_FROM", 2)
+    monkeypatch.setattr(search, "_common_from", lambda _: 2)
     assert sorted(await finds(ann, "samovar")) == texts
     monkeypatch.setattr(search, "ENOUGH", 3)
     assert sorted(await finds(ann, "samovar")) == texts[2:]
     assert await finds(bob, "samovar") == ["My samovar"]
+
+
+@given(messages=some.integers(0, 10**9))
+def test_the_more_messages_there_are_the_rarer_is_a_word_for_which_the_newest_are_read(messages):
+    of_so_many, of_more = search._common_from(messages), search._common_from(2 * messages)
+    assert search.COMMON_FROM <= of_more <= of_so_many <= search.COMMON_AT_MOST
+    in_index = search.COST_OF_MATCH * messages * of_so_many / search.PROBED
+    if search.COMMON_FROM < of_so_many < search.COMMON_AT_MOST:
+        assert in_index == pytest.approx(search.MAX_RANKED * search.PROBED / of_so_many, rel=0.06)
 
 
 @pytest.mark.usefixtures("access")

@@ -31,14 +31,14 @@ ALWAYS = 99
 
 @pytest.fixture
 def limited(monkeypatch):
-    """Makes searches examine and rank so many messages, as if these were 100,000 and 2,000; what they then read."""
+    """Makes searches examine and rank so many messages, as if these were 120,000 and 2,000; what they then read."""
     monkeypatch.setattr(search, "MAX_FEW_MESSAGES", -1)
     original, read = search._page, []
 
     def limit(examined, ranked):
         monkeypatch.setattr(search, "MAX_RANKED", ranked)
         monkeypatch.setattr(search, "ENOUGH", ranked)
-        in_index = search._newest(search._matching(search.IN_INDEX), search.IN_SESSION)
+        in_index = search._newest(search._matching(search.ONLY_IN_INDEX), search.IN_SESSION)
         newest = {"recent": search._recent(examined, ranked), "index": in_index}
         for access, found in newest.items():
             count = select(func.count().label("total")).select_from(found)
@@ -103,9 +103,9 @@ async def test_a_search_since_a_time_finds_all_that_the_index_finds(
             conditions = {"sessionId": session, "since": (NOON - timedelta(hours=hour)).isoformat()}
             expected = matching(ann, names, hour)
             for size in {"first": 2}, {"last": 100}:
-                monkeypatch.setattr(search, "COMMON_FROM", 10**9)
+                monkeypatch.setattr(search, "_common_from", lambda _: 10**9)
                 plain = await ann.asks(SEARCH, filter=conditions, **size)
-                monkeypatch.setattr(search, "COMMON_FROM", 1)
+                monkeypatch.setattr(search, "_common_from", lambda _: 1)
                 read.clear()
                 assert await ann.asks(SEARCH, filter=conditions, **size) == plain
                 if len(expected) < ranked:

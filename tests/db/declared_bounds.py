@@ -61,7 +61,8 @@ BY_BOUND = {
         message.of_session_agents message.of_session_agents[count] message.of_sessions message.of_sessions[count]
         message.unfinished_of_sessions message.unfinished_of_sessions[count]
         record.count record.delete_range record.page record_namespace.count record_namespace.page
-        search.count search.page
+        search.count search.count[of_type]
+        search.page search.page[of_type,backward] search.page[of_type,forward]
         session.count[filtered] session.of_agents[count] session.page
         session.page[last_activity_asc,backward,by_status] session.page[last_activity_asc,backward,by_status,with_last]
         session.page[last_activity_asc,forward,by_status] session.page[last_activity_asc,forward,by_status,with_last]
@@ -124,6 +125,10 @@ KNOWN_TO_GROW = {
     # The beginning of a word is looked up among the words of all owners.
     "search.count": {D.OTHER_OWNERS},
     "search.page": {D.OTHER_OWNERS},
+    # The same, and all messages of this owner: the planner may read those of the sessions of a type by the primary key.
+    "search.count[of_type]": {D.OTHER_OWNERS, D.SESSIONS, D.SESSION},
+    "search.page[of_type,backward]": {D.OTHER_OWNERS, D.SESSIONS, D.SESSION},
+    "search.page[of_type,forward]": {D.OTHER_OWNERS, D.SESSIONS, D.SESSION},
     # This query of the sweeper scans the whole table, once an hour on one replica (`sweeper.IdleLooks`). An index of
     # the last activity over all owners would take an entry with each append.
     "sweep.idle": {D.OTHER_OWNERS},

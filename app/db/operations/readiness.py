@@ -15,11 +15,12 @@ from app.db.access.hints import hint
 from app.db.tables import metadata
 from app.errors import Unavailable
 
-UNDEFINED_TABLE = "42P01"
+UNDEFINED_TABLE, UNDEFINED_OBJECT = "42P01", "42704"
 SCRIPTS = Path(__file__).parents[3] / "migrations"
 REVISIONS = re.compile(r'^(revision|down_revision)\b[^=]*= *(?:["\'](\w+)|None)', re.MULTILINE)
 READ_ONLY = text("SHOW transaction_read_only")
 ENCODING = text("SELECT current_setting('server_encoding')")
+PARSED = text("SELECT to_tsquery(cast(:config AS regconfig), 'a')")
 UNPROTECTED = text("""
 SELECT relname FROM pg_class
 WHERE relname = ANY (:tables) AND relnamespace = current_schema()::regnamespace AND NOT row_security_active(oid)
@@ -93,6 +94,17 @@ async def unready(db: Database, scripts: Path = SCRIPTS) -> str | None:
         return f"migrations: the database has no tables, this program needs {expected}; run `colloquy migrate`"
     older = "; run `colloquy migrate`" if found in predecessors(scripts) else ""
     return f"migrations: the database is at {found}, this program needs {expected}{older}"
+
+
+async def unknown_search_config(db: Database, config: str) -> str | None:
+    """Why the database cannot index messages with this configuration; None if it can, or cannot be reached."""
+    try:
+        async with db.pool.connection() as connection:
+            await connection.execute(PARSED, {"config": config})
+    except (OSError, SQLAlchemyError, Unavailable) as error:
+        if sqlstate(getattr(error, "orig", error)) == UNDEFINED_OBJECT:
+            return f"search: the database has no text search configuration {config}; see SEARCH_CONFIG"
+    return None
 
 
 async def degraded(db: Database) -> str | None:
