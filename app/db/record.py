@@ -35,7 +35,7 @@ from app.db.access.reads import Reads
 from app.db.access.statement import OWNER, Row, Statement, statement, variant
 from app.db.access.transaction import Tx, Viewer
 from app.db.reading.matching import contains
-from app.db.reading.nested import parent_arrays, parent_table
+from app.db.reading.nested import one_of_each, parent_arrays, parent_table
 from app.db.reading.order import Order, SortKey, direction, time_key
 from app.db.reading.page import Count, Slice, Window
 from app.db.reading.root import read_page
@@ -47,7 +47,13 @@ from app.record_path import HIGHEST, KEY_START, LIVE
 r = records.c
 CLIENT_COLUMNS = [column for column in r if column.key not in ("tags", "text", "changed_xid")]
 IS_LIVE = and_(r.path >= literal(LIVE.low, BytewiseText), r.path < literal(LIVE.high, BytewiseText))
-NOT_EXPIRED = or_(r.expires_at.is_(None), r.expires_at > func.now())
+
+
+def _not_expired(record: Any) -> ColumnElement[bool]:
+    return or_(record["expires_at"].is_(None), record["expires_at"] > func.now())
+
+
+NOT_EXPIRED = _not_expired(r)
 PATH = SortKey(r.path, BytewiseText, r.path, str, "", HIGHEST)
 ORDERS = {
     (field, ending): Order(f"{field}_{ending}".lower(), tag, keys, descending=ending == "DESC")
@@ -56,10 +62,13 @@ ORDERS = {
 }
 
 PATHS = bindparam("paths", type_=ARRAY(Text))
+_at_paths = one_of_each(records, r.path, PATHS)
+_found = _at_paths.selected_columns
+_columns = [_found[column.key] for column in CLIENT_COLUMNS]
 BY_PATHS = statement(
     "record.by_paths",
     "The records at these paths.",
-    select(*CLIENT_COLUMNS).where(r.owner_id == OWNER, r.path == any_(PATHS), NOT_EXPIRED),
+    _at_paths.with_only_columns(*_columns).where(_not_expired(_found)),
     RecordRow,
 )
 
@@ -74,9 +83,7 @@ class RecordChangeRow(RecordRow):
 CHANGED = statement(
     "record.changed",
     "The live records at these paths, deleted ones too: their removal is a change.",
-    select(*CLIENT_COLUMNS, r.path.label("id"), NOT_EXPIRED.label("is_present")).where(
-        r.owner_id == OWNER, r.path == any_(PATHS)
-    ),
+    _at_paths.with_only_columns(*_columns, _found["path"].label("id"), _not_expired(_found).label("is_present")),
     RecordChangeRow,
 )
 

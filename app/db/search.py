@@ -152,16 +152,20 @@ def _matching(matching: Select[Any]) -> Subquery:
     return matching.offset(literal(0)).subquery("matching")
 
 
-def _newest(matching: Subquery, *conditions: ColumnElement[bool]) -> Subquery:
+def _newest(matching: Subquery, *conditions: ColumnElement[bool], any_order: bool = False) -> Subquery:
     """The keys of the newest matches, newest first: a word in most messages is expensive to rank.
 
-    Keys alone are sorted, so that the sort stays in memory.
+    Keys alone are sorted, so that the sort stays in memory. The session of each match is looked up: the planner, which
+    expects more matches of a rare word, would read all of the owner's. In `any_order` it may begin with the sessions.
     """
+    found = select(s.id, s.last_activity_at).where(s.owner_id == OWNER, s.deleted_at.is_(None), HAS_TYPE, *conditions)
+    its = found.where(s.id == matching.c.session_id).limit(literal(1)).correlate(matching).lateral("session")
+    session = found.subquery("session") if any_order else its
+    joined = matching.join(session, session.c.id == matching.c.session_id)
     return (
         select(matching.c.session_id, matching.c.sequence)
-        .select_from(matching.join(sessions, and_(s.owner_id == OWNER, s.id == matching.c.session_id)))
-        .where(s.deleted_at.is_(None), HAS_TYPE, *conditions)
-        .order_by(s.last_activity_at.desc(), s.id.desc(), matching.c.sequence.desc())
+        .select_from(joined)
+        .order_by(session.c.last_activity_at.desc(), session.c.id.desc(), matching.c.sequence.desc())
         .limit(literal(MAX_RANKED))
         .subquery("newest")
     )
@@ -249,7 +253,7 @@ def _reaches_since(examined: int) -> Select[Any]:
 NEWEST = {
     "index": _newest(_matching(ONLY_IN_INDEX), IN_SESSION),
     # Sessions of a type may be few: the planner may read their messages by the primary key.
-    "of_type": _newest(_in_any_order(OWN, *IN_INDEX).subquery("matching"), IN_SESSION),
+    "of_type": _newest(_in_any_order(OWN, *IN_INDEX).subquery("matching"), IN_SESSION, any_order=True),
     # The index holds everybody's words, and a prefix reads all that begin with it. For an owner of few messages their
     # own rows are cheaper; IS TRUE keeps the planner from the index.
     "own_rows": _newest(_matching(_in_any_order(OWN, MATCHES.is_(true()))), IN_SESSION),

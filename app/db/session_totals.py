@@ -213,6 +213,7 @@ FORGET: Statement[Row] = statement(
     delete(counted_sessions)
     .where(c.owner_id == OWNER, c.session_id == any_(bindparam("session_ids", type_=ARRAY(Uuid))))
     .returning(c.agent_type, *(c[name] for name in FIGURES)),
+    custom_plan=True,  # before PostgreSQL 17 a plan for any number of sessions reads all of the owner's
 )
 _sums = parent_table(type=Text, sessions=Integer, active=Integer, archived=Integer, unread=Integer, messages=BigInteger)
 _add = insert(session_totals).from_select(
