@@ -37,12 +37,13 @@ def main(
         str, typer.Option(help="Which, separated by commas; W6 creates 1,000,000 messages first.")
     ] = ",".join(COMPARED),
     only: Annotated[str, typer.Option(help="Which servers, separated by commas, besides Colloquy.")] = ",".join(PEERS),
-    rounds: Annotated[int, typer.Option(min=1)] = 5,
+    processes: Annotated[int, typer.Option(help="Of each server, one after the other.", min=1)] = 3,
+    rounds: Annotated[int, typer.Option(help="Of each process.", min=1)] = 2,
     seconds: Annotated[int, typer.Option(help="Length of a round.", min=1)] = 2,
     open_seconds: Annotated[float, typer.Option(help="Length of the open loop, if not 0.")] = 0,
     requests: Annotated[int, typer.Option(help="Requests while memory is measured, if not 0.")] = 0,
     full: Annotated[
-        bool, typer.Option("--full", help="All workloads in longer rounds, an open loop, and memory: some 50 minutes.")
+        bool, typer.Option("--full", help="All workloads in longer rounds, an open loop, and memory: 90 minutes.")
     ] = False,
     quick: Annotated[bool, typer.Option("--quick", help="Colloquy and rest in three rounds; writes nothing.")] = False,
 ) -> None:
@@ -51,13 +52,13 @@ def main(
     What an earlier run has measured of other workloads stays.
     """
     if quick:
-        only, rounds = "rest", 3
+        only, processes, rounds = "rest", 1, 3
     if full:
-        workloads, rounds, seconds, open_seconds, requests = ",".join([*WORKLOADS, "W6"]), 7, 5, 60, 200_000
+        workloads, rounds, seconds, open_seconds, requests = ",".join([*WORKLOADS, "W6"]), 3, 5, 60, 200_000
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # unwinds, so that every started server is stopped
     names = ["colloquy", *(name for name in PEERS if name != "colloquy" and name in only.split(","))]
     try:
-        bench = Bench(names, rounds, seconds, open_seconds, requests)
+        bench = Bench(names, processes, rounds, seconds, open_seconds, requests)
         bench.run(workloads.split(","))
     except (load.WrongAnswer, answers.Different) as error:
         sys.exit(str(error))
@@ -82,10 +83,15 @@ def write(results: Results) -> None:
 
 
 class Bench:
-    """One run: which servers, how often and for how long; an open loop or a memory test of length 0 is left out."""
+    """One run: which servers, how often and for how long; an open loop or a memory test of length 0 is left out.
 
-    def __init__(self, names: list[str], rounds: int, seconds: int, open_seconds: float, requests: int) -> None:
-        self.names, self.rounds, self.seconds = names, rounds, seconds
+    One process of a server may take a tenth less CPU than another, for all of its life: so several are measured.
+    """
+
+    def __init__(
+        self, names: list[str], processes: int, rounds: int, seconds: int, open_seconds: float, requests: int
+    ) -> None:
+        self.names, self.processes, self.rounds, self.seconds = names, processes, rounds, seconds
         self.open_seconds, self.requests = open_seconds, requests
         self.results = Results({}, {}, None, None)
         cores = sorted(os.sched_getaffinity(0))
@@ -103,14 +109,16 @@ class Bench:
             usage.pin(self.postgres, self.other_core)
             try:
                 if usual := [workload for name, workload in WORKLOADS.items() if name in workloads]:
-                    self._measure_usual(asyncio.run(data.fresh(server, data.USUAL)), usual)
+                    for number in range(self.processes):
+                        self._measure_usual(asyncio.run(data.fresh(server, data.USUAL)), usual, is_first=number == 0)
                 if "W6" in workloads:
                     self._measure_deep_page(asyncio.run(data.fresh(server, data.LONG)))
             finally:
                 asyncio.run(data.drop(server))
         self.results.facts |= {workload: self._facts() for workload in self.results.rounds}
 
-    def _measure_usual(self, url: str, workloads: list[Workload]) -> None:
+    def _measure_usual(self, url: str, workloads: list[Workload], *, is_first: bool) -> None:
+        """All workloads with one process of each server."""
         sessions = asyncio.run(data.sessions_of(url))
         with ExitStack() as stack:
             running = {
@@ -127,8 +135,10 @@ class Bench:
                     name: (server, load.write_requests(server.peer, workload, sessions, WORK_DIRECTORY))
                     for name, server in able.items()
                 }
-                self.results.rounds[workload.name] = self._alternate(workload.name, loads)
-                if workload.name == "W1-cold":
+                measured = self.results.rounds.setdefault(workload.name, {name: [] for name in loads})
+                for name, rounds in self._alternate(workload.name, loads).items():
+                    measured[name] += rounds
+                if is_first and workload.name == "W1-cold":
                     self._measure_colloquy(running["colloquy"], loads["colloquy"][1])
 
     def _measure_colloquy(self, server: RunningPeer, requests: Path) -> None:
@@ -169,7 +179,8 @@ class Bench:
         """When and how a workload was measured."""
         commit = _git("describe", "--always") + ("-dirty" if _git("diff", "HEAD", "--", ":!bench/results") else "")
         now = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
-        return f"{now}, {self.rounds} rounds of {self.seconds} s, commit {commit}, load average {load_average()}"
+        length = f"{self.processes} processes of each server, {self.rounds} rounds of {self.seconds} s with each"
+        return f"{now}, {length}, commit {commit}, load average {load_average()}"
 
 
 def _git(*arguments: str) -> str:

@@ -8,9 +8,9 @@ from math import sqrt
 from typing import Any
 
 from sqlalchemy import (
+    BigInteger,
     ColumnElement,
     Double,
-    Integer,
     Select,
     Subquery,
     Text,
@@ -104,7 +104,7 @@ class Size(Row):
 _counted = select(s.message_count).where(s.owner_id == OWNER).limit(literal(MAX_FEW_SESSIONS + 1)).subquery("counted")
 _in_session = select(s.message_count).where(s.owner_id == OWNER, s.id == SESSION).scalar_subquery()
 _before = (
-    select(cast(func.sum(session_totals.c.messages), Integer))
+    select(cast(func.sum(session_totals.c.messages), BigInteger))
     .where(session_totals.c.owner_id == OWNER)
     .scalar_subquery()
 )
