@@ -40,11 +40,11 @@ from app.db.reading.rows import FoundRow
 from app.db.tables import messages, session_totals, sessions
 from app.db.tables.columns import Timestamp, Uuid
 
-m, s = messages.c, sessions.c
+m, s, t = messages.c, sessions.c, session_totals.c
 MAX_RANKED = 2_000
 MAX_EXAMINED = 120_000
 PROBED = 1_000
-# Of the probed messages, so many have a common word: at least, at most, and where the owner's messages are not counted.
+# Of the probed messages, so many have a common word: at least, at most, and at most where not all sessions are counted.
 COMMON_FROM, COMMON_AT_MOST, COMMON_UNCOUNTED = 20, 200, 40
 # A match that the index finds costs as much as so many of the newest messages, which are read one by one: as measured
 # with the beginning of a word in a million messages, among those of others.
@@ -103,14 +103,10 @@ class Size(Row):
 
 _counted = select(s.message_count).where(s.owner_id == OWNER).limit(literal(MAX_FEW_SESSIONS + 1)).subquery("counted")
 _in_session = select(s.message_count).where(s.owner_id == OWNER, s.id == SESSION).scalar_subquery()
-_before = (
-    select(cast(func.sum(session_totals.c.messages), BigInteger))
-    .where(session_totals.c.owner_id == OWNER)
-    .scalar_subquery()
-)
+_before = select(cast(func.sum(t.messages), BigInteger)).where(t.owner_id == OWNER).scalar_subquery()
 SIZE = statement(
     "search.size",
-    "Whether the owner has few messages, and how many one session has.",
+    "Whether the owner has few messages, how many there were before, and how many one session has.",
     select(
         func.count().label("sessions"),
         func.coalesce(func.sum(_counted.c.message_count), 0).label("messages"),
@@ -358,21 +354,22 @@ async def _is_common(db: Reads, viewer: Viewer, filters: Mapping[str, Any], size
 
     Few of them may be since a time: others are not read then.
     """
-    messages = size.in_session
-    if messages is None:
-        messages = size.messages if size.sessions <= MAX_FEW_SESSIONS else size.messages_before
+    if size.in_session is not None:
+        number = _common_from(size.in_session)
+    elif size.sessions <= MAX_FEW_SESSIONS:
+        number = _common_from(size.messages)
+    else:  # there may be many more messages than there were
+        number = min(COMMON_UNCOUNTED, _common_from(size.messages_before or 0))
     [probe] = await db.fetch(viewer, COMMON, **{**filters, "since": None})
-    return probe.total >= _common_from(messages)
+    return probe.total >= number
 
 
-def _common_from(messages: int | None) -> int:
+def _common_from(messages: int) -> int:
     """Of the probed messages, from how many matches on the newest messages are read; `messages`: of how many in all.
 
     If a share p of n messages matches, the index finds `p * n` matches, and MAX_RANKED of them are among the newest
     `MAX_RANKED / p`: these cost less if p is at least the root of `MAX_RANKED / (COST_OF_MATCH * n)`.
     """
-    if messages is None:
-        return COMMON_UNCOUNTED
     share = sqrt(MAX_RANKED / (COST_OF_MATCH * max(messages, 1)))
     return min(max(COMMON_FROM, round(share * PROBED)), COMMON_AT_MOST)
 

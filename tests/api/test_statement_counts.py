@@ -166,7 +166,7 @@ async def test_a_session_comes_with_its_first_agents(database_url, logged):
             assert await bob.asks(document, id=session) == {"session": None}
 
 
-async def test_unchanged_sessions_need_the_sessions_and_the_catalogue_only(counts):
+async def test_an_unchanged_page_and_an_unchanged_list_need_one_statement_each(counts):
     """A compiled document reads partial rows: these are kept from the second read under a head on."""
     session, warm1, warm2 = counts.sessions[0], W1.replace("W1", "Warm1"), W2.replace("W2", "Warm2")
     runs = [(await counts(warm1, id=session), await counts(warm2)) for _ in range(4)]

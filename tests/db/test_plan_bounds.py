@@ -109,8 +109,8 @@ def test_every_statement_can_be_measured(measured):
     assert problems == {}
 
 
-async def assert_nothing_grows(measured, version):
-    older = KNOWN_TO_GROW_BEFORE_17 if version < 17 else {}
+async def assert_nothing_grows(measured, major):
+    older = KNOWN_TO_GROW_BEFORE_17 if major < 17 else {}
     unexpected = [
         growth
         for name, by_dimension in grown(measured).items()
