@@ -10,7 +10,7 @@ from harness import citus
 from harness.forked_server import exit_code_of
 from harness.postgres import at, connected
 from tests.faults.test_failover import kinds, texts, until_the_end
-from tests.faults.test_kill import Client, all_messages, assert_exactly_once, until_acknowledged
+from tests.faults.test_kill import Client, all_messages, assert_exactly_once, ended, until_acknowledged
 from tests.operations.test_distribution import MOVE, OTHER_NODE, PLACEMENT, on_citus
 from tests.support.servers import server_process
 
@@ -39,9 +39,7 @@ class Load:
 
     async def end(self):
         """The messages of every owner, once all appends have ended and every one is stored exactly once."""
-        for task in self.writing:
-            task.cancel()
-        await asyncio.gather(*self.writing, self.server.ready(), return_exceptions=True)
+        await asyncio.gather(ended(self.clients, self.writing), self.server.ready())
         stored = {}
         for client in self.clients:
             stored[client.name] = await all_messages(client.user, client.session)

@@ -11,7 +11,7 @@ from app.db.session import ONE
 from harness.forked_server import exit_code_of
 from harness.replication import replicated
 from harness.server_settings import settings_for
-from tests.faults.test_kill import Client, all_messages, assert_exactly_once, until_acknowledged
+from tests.faults.test_kill import Client, all_messages, assert_exactly_once, ended, until_acknowledged
 from tests.support.databases import open_database
 from tests.support.servers import server_process, serving
 from tests.support.users import Refusal
@@ -75,9 +75,7 @@ async def test_no_acknowledged_append_is_lost_or_doubled_by_a_synchronous_failov
             await until_acknowledged(clients, 400)  # the old primary still answers reads
             old.kill()
             await until_acknowledged(clients, 600)
-            for task in writing:
-                task.cancel()
-            await asyncio.gather(*writing, one.ready(), other.ready(), return_exceptions=True)
+            await asyncio.gather(ended(clients, writing), one.ready(), other.ready())
             stored = {session: await all_messages(ann, session) for session in sessions}
             await ann.appends(sessions[0], "The end")
             events = await received
