@@ -18,6 +18,7 @@ from app.db.operations.embedded import EmbeddedError, embedded_postgres
 from harness.postgres import HERE, directory, postmaster
 
 ROOT = pytest.mark.skipif(os.geteuid() != 0, reason="only root has directories that the server's account cannot enter")
+SOCKET_LOCK = "s/.s.PGSQL.5432.lock"
 OTHER_USER = """
     import sys
     from pathlib import Path
@@ -133,14 +134,15 @@ def test_two_processes_share_one_server_and_the_last_one_stops_it(root):
 def test_a_stale_pid_is_ignored_and_the_process_that_has_it_now_is_not_signalled(root, zombie):
     with embedded_postgres(root) as url:
         execute(url, "create table t (n int)")
-        lines = (root / "data/postmaster.pid").read_text().splitlines()
+        left = [(file, file.read_text().splitlines()) for file in (root / "data/postmaster.pid", root / SOCKET_LOCK)]
     # With the server's account, so that the server could signal the process.
     account = {"user": (root / "data").stat().st_uid} if os.geteuid() == 0 else {}
     other = subprocess.Popen(["sleep", "600"], cwd="/", **account)
     if zombie:
         kill(other.pid)
         wait_for(lambda: not runs(other.pid))
-    (root / "data/postmaster.pid").write_text("\n".join([str(other.pid), *lines[1:], ""]))
+    for file, lines in left:
+        file.write_text("\n".join([str(other.pid), *lines[1:], ""]))
     with embedded_postgres(root) as url:
         assert execute(url, "select count(*) from t") == 0
     assert runs(other.pid) is not zombie

@@ -79,8 +79,9 @@ class Cluster:
 
     def _launch(self) -> bool:
         """Launches the server; True if it refused to start."""
-        self._clear_stale_pid()
-        settings = SETTINGS | {"unix_socket_directories": str(self._sockets())}
+        sockets = self._sockets()
+        self._clear_stale_pid(sockets)
+        settings = SETTINGS | {"unix_socket_directories": str(sockets)}
         if not self._durable:
             settings |= NOT_DURABLE
         options = shlex.join(part for name, value in settings.items() for part in ("-c", f"{name}={value}"))
@@ -124,8 +125,13 @@ class Cluster:
         command = _command(status[0]) if status else ""
         return "bin/postgres" in command and str(self._data) in command
 
-    def _clear_stale_pid(self) -> None:
-        """Writes the pid of no process into a stale postmaster.pid; PostgreSQL still checks the shared memory in it."""
+    def _clear_stale_pid(self, sockets: Path) -> None:
+        """Writes the pid of no process into a stale postmaster.pid; PostgreSQL still checks the shared memory in it.
+
+        The lock files of its sockets name the same process and guard nothing else.
+        """
+        for lock in sockets.glob(".s.PGSQL.*.lock"):
+            lock.unlink()
         stale = self._data / "postmaster.pid"
         if status := self._status():
             stale.write_text("\n".join([str(NO_PROCESS), *status[1:], ""]))
