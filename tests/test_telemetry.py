@@ -4,6 +4,7 @@ import errno
 import io
 import json
 import logging
+from datetime import UTC, datetime
 
 import pytest
 import structlog
@@ -24,9 +25,9 @@ def written(request):
     """Returns the log so far, in either format; afterwards logging is configured as before."""
     handlers, level = logging.root.handlers, logging.root.level
     set_up_logs(SETTINGS.model_copy(update={"log_format": request.param}))
-    stream = io.StringIO()
-    log_to(stream)
-    yield stream.getvalue
+    log = io.BytesIO()
+    log_to(io.TextIOWrapper(log, write_through=True))
+    yield lambda: log.getvalue().decode()
     logging.root.handlers = handlers
     logging.root.setLevel(level)
     structlog.reset_defaults()
@@ -95,16 +96,28 @@ def test_a_log_line_carries_the_ids_of_its_request(written):
     assert (second.id in two, "trace_id" in two) == (True, False)
 
 
-class FullDisk(io.StringIO):
-    """A stream on a full disk."""
+class FullDisk(io.BytesIO):
+    """A file on a full disk."""
 
-    def write(self, _text):
+    def write(self, _data):
         raise OSError(errno.ENOSPC, "No space left on device")
 
 
 def test_a_log_line_that_cannot_be_written_raises_nothing(written, capsys):
-    log_to(FullDisk())
+    log_to(io.TextIOWrapper(FullDisk()))
     log_request(kind="query")
+
+
+def test_a_request_is_one_line_with_its_ids_and_the_time_in_utc(written):
+    request = begin(f"00-{TRACE}-00f067aa0ba902b7-00")
+    before = datetime.now(UTC)
+    log_request(kind="query", outcome="OK")
+    [line] = written().splitlines()
+    assert all(part in line for part in (request.id, TRACE, "query", "OK", "colloquy.request"))
+    if line.startswith("{"):
+        event = json.loads(line)
+        assert event["timestamp"].endswith("Z")
+        assert before <= datetime.fromisoformat(event["timestamp"]) <= datetime.now(UTC)
 
 
 def test_the_log_level_applies_to_all_loggers(written):

@@ -1,7 +1,6 @@
 """The connection pool: one SQLAlchemy engine, whose connections serve one statement or one transaction at a time."""
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from time import monotonic
@@ -14,6 +13,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool, PoolProxiedConnection
 from app.db.access import engine, failures
 from app.db.access.async_engine import AsyncConnection, AsyncEngine, open_engine
 from app.db.access.servers import Servers
+from app.db.access.slots import Slots
 from app.errors import Unavailable
 
 CLOSE_TIMEOUT_SECONDS = 5
@@ -45,16 +45,13 @@ class Pool:
         self._pool = cast(AsyncAdaptedQueuePool, self.engine.sync_engine.pool)
         event.listen(self._pool, "connect", self._on_connect)
         event.listen(self._pool, "checkout", _on_checkout)
-        self._acquire_timeout = acquire_timeout
-        self._free = size
-        """How many more connections may be in use; 0 while tasks wait for one."""
-        self._waiters: deque[asyncio.Future[None]] = deque()
+        self._slots = Slots(size, acquire_timeout)
         self._idle: list[PooledConnection] = []
 
     @property
     def waiting(self) -> int:
         """How many tasks wait for a connection."""
-        return len(self._waiters)
+        return self._slots.waiting
 
     @property
     def idle(self) -> int:
@@ -71,7 +68,7 @@ class Pool:
 
         Raises Unavailable.
         """
-        await self._wait()
+        await self._slots.acquire()
         try:
             while True:
                 connection = self._idle.pop() if self._idle else await self._open()
@@ -79,18 +76,18 @@ class Pool:
                     return connection
                 connection.proxy.invalidate()
         except BaseException:
-            self._hand_on()
+            self._slots.release()
             raise
 
     def take(self) -> PooledConnection | None:
         """An idle connection, as `acquire` returns it, without a coroutine; None if only `acquire` can get one."""
-        if not self._free or not self._idle:
+        if not self._idle or not self._slots.try_acquire():
             return None
         connection = self._idle.pop()
         if connection.driver.is_closed():
             connection.proxy.invalidate()
+            self._slots.release()
             return None
-        self._free -= 1
         return connection
 
     def is_current(self, driver: Any) -> bool:
@@ -113,7 +110,7 @@ class Pool:
             else:
                 self._idle.append(connection)
         finally:
-            self._hand_on()
+            self._slots.release()
         return current
 
     def on_failure(self, connection: PooledConnection, error: BaseException) -> None:
@@ -133,14 +130,14 @@ class Pool:
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
         """A connection of SQLAlchemy's, for rare statements outside of the request path."""
-        await self._wait()
+        await self._slots.acquire()
         try:
             if self._idle:
                 self._idle.pop().proxy.close()  # SQLAlchemy's pool may have no connection left otherwise
             async with self.engine.connect() as connection:
                 yield connection
         finally:
-            self._hand_on()
+            self._slots.release()
 
     async def close(self) -> None:
         """Closes every connection; waits at most CLOSE_TIMEOUT_SECONDS for the server."""
@@ -149,34 +146,6 @@ class Pool:
         with suppress(TimeoutError):
             async with asyncio.timeout(CLOSE_TIMEOUT_SECONDS):
                 await self.engine.dispose()
-
-    async def _wait(self) -> None:
-        """Waits until this task may use a connection; the task that has waited longest comes first."""
-        if self._free:
-            self._free -= 1
-            return
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.append(waiter)
-        try:
-            async with asyncio.timeout(self._acquire_timeout):
-                await waiter
-        except BaseException as error:
-            if not waiter.cancelled():
-                self._hand_on()  # it was handed to this task in the same moment
-            elif waiter in self._waiters:
-                self._waiters.remove(waiter)
-            if isinstance(error, TimeoutError):
-                raise Unavailable("All database connections are busy; try again.") from None
-            raise
-
-    def _hand_on(self) -> None:
-        """Lets another task use a connection in place of this one."""
-        while self._waiters:
-            waiter = self._waiters.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
-                return
-        self._free += 1
 
     def _discard_idle(self) -> None:
         while self._idle:
