@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from app.db.access.slots import Slots
 from app.errors import Unavailable
 
-NEVER, AT_ONCE = 600, 0
+NEVER, IMMEDIATE = 600, 0
 KINDS = st.sampled_from(["ask", "give back", "cancel", "go on", "go on"])
 STEPS = st.lists(st.tuples(KINDS, st.integers(0, 5)), min_size=10, max_size=60)
 
 
 class Users:
-    """Tasks that ask for a slot one after the other, and hold it until they are told to give it back."""
+    """Tasks that ask for a slot one after the other, and hold it until their event is set."""
 
     def __init__(self, size, timeout):
         self.size, self.slots = size, Slots(size, timeout)
@@ -51,7 +51,7 @@ class Users:
 
 
 @settings(max_examples=20 * settings().max_examples)
-@given(st.integers(1, 2), st.sampled_from([NEVER, AT_ONCE]), STEPS)
+@given(st.integers(1, 2), st.sampled_from([NEVER, IMMEDIATE]), STEPS)
 def test_slots_are_granted_in_order_and_none_is_lost(size, timeout, steps):
     users = Users(size, timeout)
     results = asyncio.run(users.play(steps))
@@ -59,7 +59,7 @@ def test_slots_are_granted_in_order_and_none_is_lost(size, timeout, steps):
         assert users.granted == sorted(users.granted)
     for number, result in enumerate(results):
         if isinstance(result, Unavailable):
-            assert timeout == AT_ONCE
+            assert timeout == IMMEDIATE
         elif number not in users.cancelled:
             assert (result, number in users.granted) == (None, True)
         else:
