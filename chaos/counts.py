@@ -8,7 +8,7 @@ from typing import Any
 
 from chaos.client import Client
 from chaos.load import Load
-from chaos.readers import SIDEBAR_FIELDS, SessionReader, ViewerReader
+from chaos.readers import SessionReader, ViewerReader, sessions_of
 
 CATCH_UP_SECONDS = 15  # enough for the slow poll, when wake-ups are lost
 LINGER_SECONDS = 1.0  # in which a duplicate would arrive
@@ -16,7 +16,6 @@ PAGE = """
 query ($id: ID!, $after: String) { session(id: $id) { title messageCount messages(first: 100, after: $after) {
   nodes { id sequence text status revision } pageInfo { hasNextPage endCursor } } } }
 """
-SESSIONS = f"{{ sessions(first: 100) {{ nodes {{ {SIDEBAR_FIELDS} }} }} }}"
 COMPARED = ("sequence", "text", "status", "revision")
 RECOVERY_SECONDS = 5.0
 
@@ -140,7 +139,7 @@ def count_stored(load: Load, session: str, kept: Stored, counts: Counts) -> None
 async def _count_delivered(load: Load, rows: dict[str, Stored], counts: Counts) -> None:
     """Gives the readers some time to receive the last event, and some more to receive one twice."""
     readers = [one for one in load.readers if isinstance(one, SessionReader) and one.session in rows]
-    viewers = [(one, await _listed(one.client)) for one in load.readers if isinstance(one, ViewerReader)]
+    viewers = [(one, await sessions_of(one.client)) for one in load.readers if isinstance(one, ViewerReader)]
 
     def behind() -> bool:
         lacking = any(viewer.differences(listed) for viewer, listed in viewers)
@@ -155,11 +154,6 @@ async def _count_delivered(load: Load, rows: dict[str, Stored], counts: Counts) 
         counts.duplicated += counts.find("duplicated", reader.duplicated)
     for viewer, listed in viewers:
         counts.viewer_missed += counts.find("missed by a sidebar", viewer.differences(listed))
-
-
-async def _listed(client: Client) -> dict[str, dict[str, Any]]:
-    found = (await client.execute(SESSIONS))["sessions"]["nodes"]
-    return {session["id"]: session for session in found}
 
 
 def failed_outside(load: Load) -> list[str]:

@@ -79,6 +79,7 @@ async def cut_database(context: Context) -> float:
 
 
 async def cut_listener(context: Context) -> float:
+    await asyncio.gather(*(server.ready() for server in context.servers))  # they listen again since the last cut
     cut = await context.postgres.end_connections(context.database, LISTENING)
     if cut != len(context.servers):
         context.counts.findings.append(f"{cut} listening connections of {len(context.servers)} servers")

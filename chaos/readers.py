@@ -28,6 +28,7 @@ subscription ($session: ID!, $after: String) {
 }
 """
 SIDEBAR_FIELDS = "id title status messageCount unreadCount streaming archivedAt"
+SESSIONS = f"{{ sessions(first: 100) {{ nodes {{ {SIDEBAR_FIELDS} }} }} }}"
 VIEWER_EVENTS = f"""
 subscription ($after: String) {{
   viewerEvents(after: $after) {{
@@ -42,6 +43,12 @@ subscription ($after: String) {{
 async def send(socket: ClientConnection, kind: str, payload: Any) -> None:
     """Sends one frame of the only operation on a socket."""
     await socket.send(json.dumps({"id": "1", "type": kind, "payload": payload}))
+
+
+async def sessions_of(client: Client) -> dict[str, dict[str, Any]]:
+    """The owner's sessions as a sidebar shows them, by id."""
+    found = (await client.execute(SESSIONS))["sessions"]["nodes"]
+    return {session["id"]: session for session in found}
 
 
 class Reader:
@@ -77,20 +84,25 @@ class Reader:
             await send(socket, "subscribe", {"query": self.document, "variables": variables})
             self.socket = socket
             async for text in socket:
-                self._receive(json.loads(text))
+                await self._receive(json.loads(text))
 
-    def _receive(self, frame: dict[str, Any]) -> None:
+    async def _receive(self, frame: dict[str, Any]) -> None:
         payload = frame.get("payload") or {}
         if frame["type"] == "next" and "errors" not in payload:
             [event] = payload["data"].values()
             self.cursor, self.received = event["cursor"], self.received + 1
             self.on_event(event)
+            if event["__typename"] == "StreamReset":
+                await self.reload()
         else:  # an error, or a completion that the reader did not ask for
             self.client.record_failure(time.monotonic(), f"{self.client.url} subscription: {frame}")
             raise EOFError
 
     def on_event(self, event: dict[str, Any]) -> None:
         """Applies one event to the reader's state."""
+
+    async def reload(self) -> None:
+        """Reads, after a StreamReset, what the events no longer tell."""
 
     def cut(self) -> None:
         """Resets the connection, without a close frame."""
@@ -150,7 +162,10 @@ class SessionReader(Reader):
 
 
 class ViewerReader(Reader):
-    """A sidebar's state: every session as its last event had it. An event may come twice here."""
+    """A sidebar's state: every session as its last event had it, or the list that it reads after a StreamReset.
+
+    An event may come twice here.
+    """
 
     document = VIEWER_EVENTS
 
@@ -165,6 +180,9 @@ class ViewerReader(Reader):
                 self.sessions[event["session"]["id"]] = event["session"]
             case "StreamReset":
                 self.resets += 1
+
+    async def reload(self) -> None:
+        self.sessions = await sessions_of(self.client)
 
     def differences(self, stored: dict[str, dict[str, Any]]) -> list[str]:
         """The stored sessions, by id, that the sidebar lacks or has otherwise."""

@@ -35,7 +35,7 @@ sent and the readers received.
 | gaps | sequence numbers of a conversation that are missing, or present twice |
 | missed | messages, texts and titles that a reader of `sessionEvents`, from its events alone, does not know as they are stored; additions without an event |
 | received twice | events of `sessionEvents` with nothing new for the reader, before or after a lost connection |
-| missed by sidebars | sessions that a reader of `viewerEvents` does not know as they are stored (it may receive one twice) |
+| missed by sidebars | sessions that a reader of `viewerEvents` does not know as they are stored (it may receive one twice, and reads the list after a StreamReset) |
 | read less | messages and sessions that a query returned older, or not at all, than they had been acknowledged to any writer, or shown to that client, before the query began |
 | failed outside | requests and subscriptions that failed although nothing was broken between their start and their end; during a harmless fault, all that failed |
 | check | rules that `colloquy check` finds broken, reading every row |

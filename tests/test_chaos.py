@@ -1,14 +1,17 @@
 """The experiments of `chaos` can fail: whatever is lost, duplicated, missed or late is counted."""
 
+import asyncio
+from random import Random
 from types import SimpleNamespace
 
+import httpx2
 import pytest
 
-from chaos.client import Failure
+from chaos.client import Client, Failure
 from chaos.counts import Counts, Stored, count_stored, failed_outside
 from chaos.load import Load
 from chaos.pollers import Poller
-from chaos.readers import SessionReader, ViewerReader
+from chaos.readers import SessionReader, ViewerReader, sessions_of
 from chaos.versions import Version
 from chaos.writers import Acknowledged
 
@@ -112,6 +115,21 @@ def test_a_sidebar_that_knows_less_than_the_rows_is_counted():
     sidebar.on_event({"__typename": "SessionChanged", "session": {"id": "s", "title": "old"}})
     assert sidebar.differences({"s": {"id": "s", "title": "old"}}) == []
     assert len(sidebar.differences({"s": {"id": "s", "title": "new"}, "t": {"id": "t", "title": ""}})) == 2
+
+
+async def test_a_sidebar_reads_the_list_after_a_reset(ann):
+    session = await ann.creates_session("stored")
+    async with httpx2.AsyncClient() as http:
+        client = Client(ann.name, [ann.url], http, Random(1))
+        sidebar = ViewerReader(client, "foreign")
+        following = asyncio.create_task(sidebar.follow())
+        while not sidebar.sessions:
+            await asyncio.sleep(0.01)
+        following.cancel()
+        await asyncio.gather(following, return_exceptions=True)
+        assert (sidebar.resets, sidebar.sessions[session]["title"]) == (1, "stored")
+        sidebar.permitted_resets = 1
+        assert sidebar.differences(await sessions_of(client)) == []
 
 
 def answer(*messages, revision=1, listed=True):
