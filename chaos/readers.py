@@ -102,7 +102,7 @@ class Reader:
         """Applies one event to the reader's state."""
 
     async def reload(self) -> None:
-        """Reads, after a StreamReset, what the events no longer tell."""
+        """Reads the state again, after a StreamReset."""
 
     def cut(self) -> None:
         """Resets the connection, without a close frame."""

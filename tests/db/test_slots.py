@@ -69,7 +69,7 @@ def test_slots_are_granted_in_order_and_none_is_lost(size, timeout, steps):
 
 
 async def test_each_wait_has_its_own_end_and_one_that_got_a_slot_has_none():
-    slots = Slots(1, 0.02)
+    slots = Slots(1, 0.5)
     assert slots.try_acquire()
     first, second = asyncio.create_task(slots.acquire()), asyncio.create_task(slots.acquire())
     await asyncio.sleep(0)

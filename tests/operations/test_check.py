@@ -7,6 +7,7 @@ from app.db import session_totals
 from app.db.operations import check
 from harness.postgres import dsn
 from harness.server_settings import settings_for
+from tests.races.test_session_totals import until_counted
 from tests.support.databases import open_database
 from tests.support.servers import serving
 from tests.support.streaming import extends_parts, starts, writes
@@ -110,9 +111,7 @@ async def test_totals_of_sessions_are_checked(url, db, monkeypatch, damage, rule
         ann = running.user("ann")
         await ann.appends(await ann.creates_session(agentType="helper"), "hello")
         connection = await asyncpg.connect(dsn(url))
-        # A session is counted once all transactions before its change have ended, those of other databases too.
-        while not await connection.fetchval("select exists (select from counted_sessions)"):
-            await ann.asks("{ viewer { unreadSessionCount } }")
+        await until_counted(ann, connection, 1)
         assert await violated(db) == set()
         await connection.execute(damage)
         assert await violated(db) == rules

@@ -1,4 +1,4 @@
-"""Who may use a connection now: as many tasks as there are connections, in the order in which they asked."""
+"""The slots of the pool: one for each connection. A task holds a slot while it uses a connection."""
 
 import asyncio
 from collections import deque
@@ -8,7 +8,7 @@ from app.errors import Unavailable
 
 
 class Slots:
-    """At most `size` tasks hold a slot; a wait for one that exceeds `timeout` seconds raises Unavailable.
+    """A semaphore: at most `size` tasks hold a slot. A wait of more than `timeout` seconds raises Unavailable.
 
     One timer for all that wait: on a busy server nearly every statement waits, and a timer for each costs 5 µs.
     """
@@ -18,7 +18,7 @@ class Slots:
         """How many more tasks may hold one; 0 while tasks wait."""
         self._timeout = timeout
         self._waiters: deque[tuple[float, asyncio.Future[None]]] = deque()
-        """With the end of the wait, in the loop's time. All wait equally long, so the first is the first to end."""
+        """When each wait ends, in the loop's time, and its future. All have the same limit, so the first ends first."""
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -34,7 +34,7 @@ class Slots:
         return True
 
     async def acquire(self) -> None:
-        """Takes a slot; the task that has waited longest comes first."""
+        """Takes a slot; the task that has waited longest gets the next one. Raises Unavailable."""
         if self.try_acquire():
             return
         loop = asyncio.get_running_loop()
@@ -52,7 +52,7 @@ class Slots:
             raise
 
     def release(self) -> None:
-        """Hands a slot on to another task."""
+        """Gives a slot back: to the task that has waited longest, if one waits."""
         while self._waiters:
             _, waiter = self._waiters.popleft()
             if not waiter.done():

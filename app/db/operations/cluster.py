@@ -126,9 +126,10 @@ class Cluster:
         return "bin/postgres" in command and str(self._data) in command
 
     def _clear_stale_pid(self, sockets: Path) -> None:
-        """Writes the pid of no process into a stale postmaster.pid; PostgreSQL still checks the shared memory in it.
+        """Removes the old server's pid: PostgreSQL does not start while any process has it.
 
-        The lock files of its sockets name the same process and guard nothing else.
+        A stale postmaster.pid gets the pid of no process, since PostgreSQL still checks the shared memory in it. The
+        lock files of the sockets contain nothing else that is checked, and are removed.
         """
         for lock in sockets.glob(".s.PGSQL.*.lock"):
             lock.unlink()
